@@ -1,0 +1,88 @@
+# What a person does here. `make help` lists it. Needs make and a Python from 3.11 to 3.13, nothing else;
+# only `make lock` needs uv.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test ui lint lock clean
+
+# The Python to make .venv with. Empty: the first of these that runs and fits.
+PYTHON ?=
+CANDIDATES = python3.11 python3.12 python3.13 python3 python
+FITS = import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+
+UV ?= uv
+PORT ?= 3000
+# `make test ARGS="-k qc"`
+ARGS ?=
+
+BIN := .venv/bin
+# Absolute, as Dagster wants it. `make run` writes the history here and `make ui` shows it.
+HOME_OF_DAGSTER := $(CURDIR)/.dagster
+
+# What is set for whoever calls make would otherwise change what runs here.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+
+help: ## list the targets
+	@sed -n 's/^\([.a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r what does; do \
+	  printf '%-14s %s\n' "$$what" "$$does"; done
+
+# Two stamps: a changed lock makes the environment anew, so that nothing stays in it that is no longer
+# locked; a changed pyproject.toml only installs the project again. The lock is whole, hence --no-deps
+# (in hash mode pip 23 refuses `gql[requests]` beside the pinned `gql`); `pip check` holds it to that.
+.venv: .venv/project ## make the environment from constraints.txt
+
+.venv/locked: constraints.txt
+	@python=''; \
+	for each in $(if $(PYTHON),"$(PYTHON)",$(CANDIDATES)); do \
+	  if "$$each" -c '$(FITS)' 2>/dev/null; then python=$$each; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+	  echo 'make: Python 3.11, 3.12 or 3.13 is needed; none of these is one: $(if $(PYTHON),$(PYTHON),$(CANDIDATES))' >&2; \
+	  for each in $(if $(PYTHON),"$(PYTHON)",$(CANDIDATES)); do \
+	    "$$each" -c 'import sys; print("make:  ", sys.executable, sys.version.split()[0])' 2>/dev/null >&2; \
+	  done; \
+	  echo 'make: install one, or name it: make PYTHON=path/to/python3.11' >&2; exit 1; \
+	fi; \
+	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "make: $$python has no venv or ensurepip; on Debian and Ubuntu: apt-get install python3.11-venv (the number as yours)" >&2; exit 1; \
+	fi; \
+	echo "make: .venv with $$("$$python" -c 'import sys; print(sys.executable, sys.version.split()[0])')"; \
+	rm -rf .venv && "$$python" -m venv .venv
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all: --no-deps --require-hashes -r constraints.txt
+	@touch $@
+
+.venv/project: .venv/locked pyproject.toml
+	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --no-index -e .
+	$(BIN)/python -m pip check
+	@touch $@
+
+.dagster/dagster.yaml: dagster.yaml
+	@mkdir -p .dagster
+	cp dagster.yaml $@
+
+run: .venv .dagster/dagster.yaml ## build every acorn from the sample into ./data-asset-cache
+	DAGSTER_HOME="$(HOME_OF_DAGSTER)" $(BIN)/zs build
+	$(BIN)/zs status --store .
+
+test: .venv ## run all tests (ARGS="-k qc" for some)
+	$(BIN)/python -m pytest $(ARGS)
+
+# Dagster warns that ./dagster.yaml is not the one it reads: it reads the copy above.
+ui: .venv .dagster/dagster.yaml ## Dagster's UI on what `make run` built (PORT=3000)
+	ZS_STORE="$${ZS_STORE:-.}" DAGSTER_HOME="$(HOME_OF_DAGSTER)" $(BIN)/dg dev --port $(PORT)
+
+lint: .venv ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# For every supported Python and platform at once. Keeps the pins that still fit: `make lock ARGS=--upgrade`
+# takes the newest, `ARGS="--upgrade-package NAME"` one of them.
+lock: ## make constraints.txt anew from pyproject.toml (needs uv)
+	$(UV) pip compile pyproject.toml --no-config --all-extras --group dev --group build \
+	  --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
+	  --custom-compile-command 'make lock' --quiet $(ARGS) --output-file constraints.txt
+
+clean: ## remove what make made, the built tables and Dagster's history with it
+	rm -rf .venv .dagster data-asset-cache dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .tmp_dagster_home_*
+	find zs_client zs_pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,323 @@
+"""The store: where the cache lies, as bytes under keys. S3, a local folder or memory.
+
+What a key means is in `zs_client.contract`; parquet is read in `zs_client.read` and written in
+`zs_pipeline.commit`. obstore is loaded when a store is opened.
+"""
+
+import hashlib
+import os
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from zs_client.contract import ROOT
+
+PUBLIC = "s3://allen-data-views"
+IMMUTABLE = "public, max-age=31536000, immutable"
+SHORT = "public, max-age=60"
+_TYPES = {".pqt": "application/vnd.apache.parquet", ".json": "application/json"}
+_STAGING = f"{ROOT}/_staging"
+_STALE_STAGING = 3600
+
+_memory: dict[str, Any] = {}
+
+
+class StoreError(Exception):
+    """The store could not be opened or used; the message says what was tried and what to do."""
+
+
+class Conflict(StoreError):
+    """Another writer replaced the object since it was read; read it again and retry."""
+
+
+class Store:
+    """Bytes under keys, the same for S3, a local folder and memory.
+
+    Attributes:
+        url: The store's URL without a slash at its end, or a local folder's absolute path.
+    """
+
+    def __init__(self, objects: Any, url: str, *, local: Path | None = None) -> None:
+        self._objects = objects
+        self.url = url
+        self._local = local
+
+    def get(self, key: str) -> bytes:
+        """The bytes under a key.
+
+        Raises:
+            FileNotFoundError: Nothing lies there.
+            PermissionError: It may not be read.
+        """
+        return self.get_tagged(key)[0]
+
+    def get_tagged(self, key: str) -> tuple[bytes, str]:
+        """The bytes under a key, and the tag that `replace` compares."""
+        import obstore
+
+        found = obstore.get(self._objects, key)
+        body = bytes(found.bytes())
+        return body, self._tag(found.meta, body)
+
+    def _tag(self, meta: Any, body: bytes) -> str:
+        return hashlib.sha256(body).hexdigest() if self._local else str(meta["e_tag"])
+
+    def exists(self, key: str) -> bool:
+        """Whether something lies under a key."""
+        import obstore
+
+        try:
+            obstore.head(self._objects, key)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def put(self, key: str, body: bytes, *, cache: str = SHORT) -> None:
+        """Write bytes under a key: the old or the new content is there, never a part of it."""
+        import obstore
+
+        if self._local:
+            self._place(key, body)
+        else:
+            obstore.put(self._objects, key, body, attributes=self._attributes(key, cache))
+
+    def replace(self, key: str, body: bytes, tag: str | None) -> str:
+        """Write bytes under a key if nobody wrote there since `tag` was read; None: nothing there.
+
+        Returns:
+            The new tag.
+
+        Raises:
+            Conflict: Another writer was faster.
+        """
+        import obstore
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+        if self._local:
+            return self._replace_local(key, body, tag)
+        try:
+            done = obstore.put(
+                self._objects,
+                key,
+                body,
+                attributes=self._attributes(key, SHORT),
+                mode="create" if tag is None else {"e_tag": tag},
+                use_multipart=False,
+            )
+        except (AlreadyExistsError, PreconditionError, FileNotFoundError) as error:
+            # A request that S3 answered but whose answer was lost is sent again by obstore, and
+            # then fails on its own success: the content says whether it was ours.
+            try:
+                there, now = self.get_tagged(key)
+            except FileNotFoundError:
+                there, now = None, ""
+            if there == body:
+                return now
+            raise Conflict(f"{self.at(key)} was changed by another writer") from error
+        return str(done["e_tag"])
+
+    def copy(self, key: str, to: str, body: bytes, *, cache: str = SHORT) -> None:
+        """Give the content under `key` a second key.
+
+        On a local folder this is a hard link. On S3 the bytes are sent again: a copy in the store
+        costs the same request, and obstore's keeps the source's `Cache-Control`.
+        """
+        import obstore
+
+        if not self._local:
+            return self.put(to, body, cache=cache)
+        staged = f"{_STAGING}/{uuid.uuid4().hex}"
+        obstore.copy(self._objects, key, staged)
+        self._settle(staged, to)
+
+    def delete(self, keys: list[str]) -> None:
+        """Remove keys; one that is not there is no error."""
+        import obstore
+
+        for start in range(0, len(keys), 1000):
+            try:
+                obstore.delete(self._objects, keys[start : start + 1000])
+            except FileNotFoundError:
+                for key in keys[start : start + 1000]:
+                    try:
+                        obstore.delete(self._objects, key)
+                    except FileNotFoundError:
+                        continue
+
+    def walk(self, prefix: str) -> Iterator[dict[str, Any]]:
+        """What lies under a folder, as dicts with `path`, `size` and `last_modified`."""
+        import obstore
+
+        for batch in obstore.list(self._objects, prefix):
+            yield from (dict(entry) for entry in batch)
+
+    def folders(self, prefix: str) -> list[str]:
+        """The names of the folders directly under a folder."""
+        import obstore
+
+        found = obstore.list_with_delimiter(self._objects, prefix)
+        return [p.rstrip("/").rsplit("/", 1)[-1] for p in found["common_prefixes"]]
+
+    def at(self, key: str) -> str:
+        """A key's full address, fit for DuckDB."""
+        return f"{self.url}/{key}"
+
+    def check(self) -> None:
+        """Find out before any work whether the store can be read.
+
+        Raises:
+            StoreError: No such bucket, no permission, or no answer.
+        """
+        import obstore
+
+        try:
+            obstore.list_with_delimiter(self._objects, ROOT)
+        except FileNotFoundError as error:
+            if not self._local:
+                raise StoreError(f"{self.url}: no such bucket; create it, or name another") from error
+        except PermissionError as error:
+            raise StoreError(
+                f"{self.url}: no permission to list; check the AWS credentials in use"
+            ) from error
+        except Exception as error:
+            raise StoreError(f"{self.url}: cannot be reached: {first_line(error)}") from error
+
+    def sweep_staging(self) -> None:
+        """Remove what a killed writer left behind on a local folder."""
+        if not self._local:
+            return
+        oldest = time.time() - _STALE_STAGING
+        for path in (self._local / _STAGING).glob("*"):
+            try:
+                if path.stat().st_mtime < oldest and path.suffix != ".lock":
+                    path.unlink()
+            except FileNotFoundError:
+                continue
+
+    @staticmethod
+    def _attributes(key: str, cache: str) -> dict[str, str]:
+        kind = _TYPES.get(os.path.splitext(key)[1], "application/octet-stream")
+        return {"Content-Type": kind, "Cache-Control": cache}
+
+    # obstore's own local put leaves `data.pqt#1` beside the target when it is killed, and a reader
+    # of `qc/**` would see those rows twice: writes are staged outside every table's folder.
+    def _place(self, key: str, body: bytes) -> None:
+        import obstore
+
+        staged = f"{_STAGING}/{uuid.uuid4().hex}"
+        obstore.put(self._objects, staged, body, use_multipart=False)
+        self._settle(staged, key)
+
+    def _settle(self, staged: str, key: str) -> None:
+        assert self._local is not None
+        target = self._local / key
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(self._local / staged, target)
+        # POSIX: replacing a file by a hard link to itself does nothing and leaves the link.
+        (self._local / staged).unlink(missing_ok=True)
+
+    def _replace_local(self, key: str, body: bytes, tag: str | None) -> str:
+        with self._locked(key):
+            try:
+                now = hashlib.sha256(self.get(key)).hexdigest()
+            except FileNotFoundError:
+                now = None
+            if now != tag:
+                raise Conflict(f"{self.at(key)} was changed by another writer")
+            self._place(key, body)
+        return hashlib.sha256(body).hexdigest()
+
+    @contextmanager
+    def _locked(self, key: str) -> Iterator[None]:
+        try:
+            import fcntl
+        except ImportError as error:
+            raise StoreError(
+                f"{self.url}: writing to a local folder needs a POSIX file lock; use S3"
+            ) from error
+        assert self._local is not None
+        folder = self._local / _STAGING
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.lock", "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def first_line(error: BaseException) -> str:
+    """An error's first line; obstore's messages carry a dump of the request after it."""
+    text = str(error).strip()
+    return text.splitlines()[0] if text else type(error).__name__
+
+
+def open_store(url: str | Path, *, anonymous: bool = False) -> Store:
+    """Open a store.
+
+    Args:
+        url: `s3://bucket[/prefix]`, a local folder (`file://` or a path) or `memory://[name]`.
+        anonymous: Send S3 no credentials, as for the public bucket.
+
+    Raises:
+        StoreError: The URL is of no known kind.
+    """
+    from obstore.store import LocalStore, MemoryStore
+
+    text = str(url)
+    parts = urlsplit(text)
+    if parts.scheme == "memory":
+        name = f"memory://{parts.netloc}"
+        return Store(_memory.setdefault(name, MemoryStore()), name)
+    if parts.scheme == "s3":
+        if not parts.netloc:
+            raise StoreError(f"{text}: names no bucket; write s3://bucket or s3://bucket/prefix")
+        prefix = parts.path.strip("/")
+        return Store(
+            s3_bucket(parts.netloc, prefix=prefix, anonymous=anonymous),
+            f"s3://{parts.netloc}/{prefix}".rstrip("/"),
+        )
+    if parts.scheme == "file" or "://" not in text:
+        folder = Path(parts.path if parts.scheme == "file" else text).expanduser().resolve()
+        if not folder.is_dir():
+            raise StoreError(f"{folder}: no such folder")
+        return Store(LocalStore(str(folder)), str(folder), local=folder)
+    raise StoreError(f"{text}: a store is s3://bucket, a local folder, or memory://name")
+
+
+def s3_bucket(bucket: str, *, prefix: str = "", anonymous: bool = False) -> Any:
+    """An obstore view of a bucket, with the usual AWS variables.
+
+    Credentials come from boto3's chain where boto3 is installed (profiles, SSO, roles), else from
+    the AWS variables; where there are none, requests go unsigned.
+    """
+    from obstore.store import S3Store
+
+    options: dict[str, Any] = {
+        "client_options": {"timeout": timedelta(seconds=60), "connect_timeout": timedelta(seconds=10)},
+        "retry_config": {"max_retries": 8, "retry_timeout": timedelta(seconds=120)},
+    }
+    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        options["endpoint"] = endpoint
+        options["client_options"]["allow_http"] = endpoint.startswith("http:")
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    options["region"] = region or "us-west-2"
+    provider = None if anonymous else _credentials()
+    if provider is not None:
+        options["credential_provider"] = provider
+    elif anonymous or not os.environ.get("AWS_ACCESS_KEY_ID"):
+        options["skip_signature"] = True
+    return S3Store(bucket, prefix=prefix or None, **options)
+
+
+def _credentials() -> Any:
+    try:
+        import boto3
+        from obstore.auth.boto3 import Boto3CredentialProvider
+    except ImportError:
+        return None
+    session = boto3.Session()
+    return Boto3CredentialProvider(session) if session.get_credentials() else None

@@ -1,0 +1,28 @@
+"""Every table of the cache, one file each. A new table is a new file and its line here."""
+
+from zs_client.contract import Acorn
+from zs_pipeline.acorns import (
+    asset_basics,
+    document_problems,
+    metadata_core,
+    platform_qc,
+    qc_tag_status,
+    quality_control,
+    source_data,
+    unique_genotypes,
+    unique_project_names,
+    unique_subject_ids,
+)
+
+ACORNS: tuple[Acorn, ...] = (
+    unique_project_names.ACORN,
+    unique_subject_ids.ACORN,
+    unique_genotypes.ACORN,
+    asset_basics.ACORN,
+    source_data.ACORN,
+    quality_control.ACORN,
+    qc_tag_status.ACORN,
+    platform_qc.ACORN,
+    metadata_core.ACORN,
+    document_problems.ACORN,
+)

@@ -1,0 +1,184 @@
+"""asset_basics: what is asked most often about a data asset, one row for each document.
+
+People and instruments have their own modules; the QC and platform tables take times, subjects and
+normalised names from here.
+"""
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from zs_client.contract import Acorn, Column
+from zs_pipeline import people
+from zs_pipeline.fields import day, moment, part, parts, text, texts, time, trimmed, year
+from zs_pipeline.instruments import short_name
+
+
+def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The one row of a document; the normalised people follow in `finish`."""
+    description = document["data_description"]
+    acquisition = document["acquisition"]
+    details = part(document, "subject.subject_details")
+    started = part(acquisition, "acquisition_start_time")
+    instrument = text(part(acquisition, "instrument_id"))
+    modalities = texts(part(description, "modalities"), "abbreviation")
+    yield {
+        "_id": document["_id"],
+        "_last_modified": time(document.get("_last_modified") or document.get("last_modified")),
+        "modalities": None if modalities is None else list(dict.fromkeys(modalities)),
+        "project_name": trimmed(part(description, "project_name")),
+        "data_level": text(part(description, "data_level")),
+        "subject_id": text(part(document, "subject.subject_id")),
+        "acquisition_start_time": time(started),
+        "acquisition_end_time": time(part(acquisition, "acquisition_end_time")),
+        "code_ocean": _code_ocean(part(document, "other_identifiers.Code Ocean")),
+        "process_date": _process_date(document),
+        "genotype": trimmed(part(details, "genotype")),
+        "age": _age(started, details),
+        "acquisition_type": text(part(acquisition, "acquisition_type")),
+        "location": text(document.get("location")),
+        "name": text(document.get("name")),
+        "experimenters": texts(part(acquisition, "experimenters"), "name"),
+        "instrument_id": instrument,
+        "instrument_id_normalized": short_name(instrument),
+        "investigators": texts(part(description, "investigators"), "name"),
+        "created": time(document.get("_created") or document.get("created")),
+    }
+
+
+def finish(table: pa.Table) -> pa.Table:
+    """Normalise the people, which depends on who else is in the table."""
+    lists = [names for column in _PEOPLE for names in table[column].to_pylist()]
+    mapping = people.first_name_map(lists)
+    for column in _PEOPLE:
+        known: dict[tuple[str, ...], list[str] | None] = {}
+        result = []
+        for names in table[column].to_pylist():
+            key = None if names is None else tuple(names)
+            if key is not None and key not in known:
+                known[key] = people.normalize(names, mapping)
+            result.append(None if key is None else known[key])
+        place = table.schema.get_field_index(f"{column}_normalized")
+        table = table.set_column(
+            place, table.schema.field(place), pa.array(result, pa.list_(pa.string()))
+        )
+    return table
+
+
+_PEOPLE = ("experimenters", "investigators")
+
+
+def _code_ocean(value: Any) -> list[str] | None:
+    return [value] if isinstance(value, str) and value else texts(value)
+
+
+def _process_date(document: dict[str, Any]) -> str | None:
+    begun = (
+        moment(process.get("start_date_time"))
+        for process in parts(document, "processing.data_processes")
+    )
+    latest = max((m for m in begun if m is not None), default=None)
+    return None if latest is None else latest.date().isoformat()
+
+
+def _age(started: Any, details: Any) -> int | None:
+    """Days between two calendar dates: a mouse's birth is recorded as a date where it lives, so it
+    is the acquisition's own date that counts, not that of UTC."""
+    begun = moment(started)
+    born = day(part(details, "date_of_birth"))
+    born_in = year(part(details, "year_of_birth"))
+    if born is None and born_in is not None:
+        born = date(born_in, 1, 1)
+    if begun is None or born is None:
+        return None
+    days = (begun.date() - born).days
+    return days if days >= 0 else None
+
+
+ACORN = Acorn(
+    name="asset_basics",
+    description=(
+        "Commonly used metadata, one row per document, that is per data asset. Join other tables "
+        "on name (their name, asset_name or raw_name) or on _id; one name can belong to several "
+        "documents."
+    ),
+    type="metadata",
+    key=("_id",),
+    inputs=("documents",),
+    order=("subject_id", "acquisition_start_time", "name", "_id"),
+    rows=rows,
+    finish=finish,
+    fields=(
+        "subject.subject_id",
+        "subject.subject_details.genotype",
+        "subject.subject_details.date_of_birth",
+        "subject.subject_details.year_of_birth",
+        "data_description.modalities.abbreviation",
+        "data_description.project_name",
+        "data_description.data_level",
+        "data_description.investigators.name",
+        "acquisition.acquisition_start_time",
+        "acquisition.acquisition_end_time",
+        "acquisition.acquisition_type",
+        "acquisition.experimenters.name",
+        "acquisition.instrument_id",
+        "processing.data_processes.start_date_time",
+    ),
+    columns=(
+        Column("_id", "string", "The document's id in the database.", nullable=False),
+        Column("_last_modified", "time", "When the document was last changed in the database."),
+        Column(
+            "modalities",
+            "[string]",
+            "Abbreviations of the kinds of data in the data asset, such as ecephys or fib, in the "
+            "document's order, each once.",
+        ),
+        Column("project_name", "string", "The project, without blanks around it."),
+        Column("data_level", "string", "raw, as acquired, or derived, as processed from others."),
+        Column("subject_id", "string", "The animal, always as text: not all ids are numbers."),
+        Column("acquisition_start_time", "time", "When the acquisition began."),
+        Column("acquisition_end_time", "time", "When the acquisition ended."),
+        Column(
+            "code_ocean",
+            "[string]",
+            "Ids of the data asset in Code Ocean, none, one or two; null when none are recorded.",
+        ),
+        Column(
+            "process_date",
+            "string",
+            "Calendar date (YYYY-MM-DD) on which the latest processing step began, in that step's "
+            "own time zone.",
+        ),
+        Column("genotype", "string", "The animal's genotype, without blanks around it."),
+        Column(
+            "age",
+            "int32",
+            "The animal's age in whole days when the acquisition began, by calendar dates; from 1 "
+            "January when only the year of birth is known; null when it would be negative.",
+        ),
+        Column("acquisition_type", "string", "What was done, in the words of who acquired it."),
+        Column("location", "string", "Where the files lie, s3://bucket/prefix."),
+        Column("name", "string", "The data asset's name; other tables join on it."),
+        Column("experimenters", "[string]", "Who acquired the data, as written in the document."),
+        Column(
+            "experimenters_normalized",
+            "[string]",
+            "The same people with one spelling each, over the whole table.",
+        ),
+        Column("instrument_id", "string", "The instrument, as written in the document."),
+        Column(
+            "instrument_id_normalized",
+            "string",
+            "The instrument's short name, without room, date and separators.",
+        ),
+        Column("investigators", "[string]", "Who leads the work, as written in the document."),
+        Column(
+            "investigators_normalized",
+            "[string]",
+            "The same people with one spelling each, over the whole table.",
+        ),
+        Column("created", "time", "When the document was made in the database."),
+    ),
+)

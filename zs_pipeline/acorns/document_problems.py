@@ -1,0 +1,36 @@
+"""document_problems: documents that were set aside, and values that could not be read."""
+
+import pyarrow as pa
+
+from zs_client.contract import Acorn, Column
+
+
+def rows(problems: pa.Table) -> pa.Table:
+    """The findings as the snapshot of the documents has them."""
+    return problems
+
+
+ACORN = Acorn(
+    name="document_problems",
+    description=(
+        "What did not fit in the documents, one row per finding: documents that were set aside, "
+        "and values that could not be read and are null in the tables. Join asset_basics on _id."
+    ),
+    type="metadata",
+    key=(),
+    inputs=("problems",),
+    order=("severity", "name", "_id", "field", "reason"),
+    rows=rows,
+    columns=(
+        Column("_id", "string", "The document's id; null when it has none."),
+        Column("name", "string", "The data asset's name, where it could be read."),
+        Column("field", "string", "Where the value stands, dotted; empty for the whole document."),
+        Column("reason", "string", "What is wrong, and what was done.", nullable=False),
+        Column(
+            "severity",
+            "string",
+            "error when the document was set aside, warning when one value became null.",
+            nullable=False,
+        ),
+    ),
+)

@@ -1,0 +1,125 @@
+"""Arrow and parquet for declared tables: schemas, rows to tables, the checks, the bytes.
+
+No key of the store is known here (`zs_pipeline.commit`), and no table's meaning.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from zs_client.contract import Acorn
+
+TYPES = {
+    "string": pa.string(),
+    "bool": pa.bool_(),
+    "int32": pa.int32(),
+    "int64": pa.int64(),
+    "float64": pa.float64(),
+    "time": pa.timestamp("us", tz="UTC"),
+    "[string]": pa.list_(pa.string()),
+    "{string: string}": pa.map_(pa.string(), pa.string()),
+}
+# Rows of a table are sorted by what is looked up; a group of this many keeps the statistics sharp
+# and a request for one of them small.
+ROW_GROUP = 16_384
+
+
+class InvalidTable(Exception):
+    """A table breaks its own declaration; it is not written."""
+
+
+def schema(acorn: Acorn) -> pa.Schema:
+    """The exact Arrow schema of every file of an acorn."""
+    return pa.schema([pa.field(c.name, TYPES[c.type], nullable=c.nullable) for c in acorn.columns])
+
+
+def table(acorn: Acorn, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
+    """Rows as a table of the declared schema.
+
+    Args:
+        acorn: The declaration.
+        rows: One mapping for each row; a missing key is a null. Times are microseconds since 1970.
+
+    Raises:
+        InvalidTable: A row has a key that is no column, or a value of another type.
+    """
+    rows = list(rows)
+    wanted = schema(acorn)
+    # `Table.from_pylist` drops unknown keys without a word.
+    known = set(wanted.names)
+    for row in rows:
+        if not row.keys() <= known:
+            unknown = sorted(row.keys() - known)
+            raise InvalidTable(f"{acorn.name}: no such column: {', '.join(unknown)}")
+    arrays = []
+    for field in wanted:
+        values = [row.get(field.name) for row in rows]
+        try:
+            arrays.append(pa.array(values, field.type))
+        except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError) as error:
+            raise InvalidTable(f"{acorn.name}.{field.name}: {error}") from error
+    return pa.Table.from_arrays(arrays, schema=wanted)
+
+
+def arrange(acorn: Acorn, content: pa.Table) -> pa.Table:
+    """The table in its declared order, with nulls last."""
+    order = acorn.order or acorn.key
+    if not order or content.num_rows < 2:
+        return content
+    return content.sort_by([(name, "ascending") for name in order])
+
+
+def check(acorn: Acorn, content: pa.Table) -> None:
+    """Refuse a table that breaks its declaration.
+
+    Raises:
+        InvalidTable: Another schema, a null where none may be, or a key that occurs twice.
+    """
+    wanted = schema(acorn)
+    if not content.schema.equals(wanted):
+        raise InvalidTable(f"{acorn.name}: schema is\n{content.schema}\ninstead of\n{wanted}")
+    for field in wanted:
+        # `Table.from_arrays` puts nulls into a non-nullable field without a word.
+        if not field.nullable and content[field.name].null_count:
+            count = content[field.name].null_count
+            raise InvalidTable(f"{acorn.name}.{field.name}: {count} nulls in a column that has none")
+    twice = duplicates(acorn, content)
+    if twice:
+        raise InvalidTable(
+            f"{acorn.name}: the key ({', '.join(acorn.key)}) occurs more than once: {twice[:5]}"
+        )
+
+
+def duplicates(acorn: Acorn, content: pa.Table) -> list[dict[str, Any]]:
+    """The keys that occur more than once, each with its `count`."""
+    if not acorn.key or content.num_rows < 2:
+        return []
+    groups = content.select(list(acorn.key)).append_column(
+        "count", pa.array([1] * content.num_rows, pa.int32())
+    )
+    counted = groups.group_by(list(acorn.key)).aggregate([("count", "sum")])
+    if counted.num_rows == content.num_rows:
+        return []
+    twice = counted.filter(pa.compute.greater(counted["count_sum"], 1))
+    return [{**{k: row[k] for k in acorn.key}, "count": row["count_sum"]} for row in twice.to_pylist()]
+
+
+def encode(content: pa.Table) -> bytes:
+    """The table as parquet; the same content gives the same bytes."""
+    sink = pa.BufferOutputStream()
+    pq.write_table(content, sink, compression="zstd", row_group_size=ROW_GROUP)
+    return sink.getvalue().to_pybytes()
+
+
+def decode(body: bytes) -> pa.Table:
+    """The table in a parquet file."""
+    return pq.read_table(pa.BufferReader(body))
+
+
+def distinct(content: pa.Table, column: str) -> pa.Table:
+    """The values of a column, without null, each once, sorted; a column that is never null."""
+    values = content[column].drop_null().unique()
+    field = pa.field(column, values.type, nullable=False)
+    return pa.table([values], schema=pa.schema([field])).sort_by(column)

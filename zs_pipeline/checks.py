@@ -1,0 +1,154 @@
+"""What is checked of a table that lies in the store, for people who look at the graph.
+
+What must not be written is refused in `zs_pipeline.commit`; these look at what is there, and say
+more. The checks are made from the declarations; `zs_pipeline.graph` makes Dagster's out of them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from zs_client.contract import Acorn
+from zs_client.store import Store
+from zs_pipeline import arrow, documents
+from zs_pipeline.commit import entries, path, read_facts
+
+# Fewer rows than this share of the last time is worth a look.
+FEWER = 0.9
+SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A check's outcome; `metadata` counts what was looked at and shows examples."""
+
+    passed: bool
+    description: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """What a check may look at.
+
+    Attributes:
+        store: The store.
+        version: The version's folder.
+        acorn: The declaration.
+        facts: The table's facts.
+        content: The partitions that the last build wrote, or the whole table, from their fixed
+            paths, by segment.
+        snapshot: The name of the current state of the documents.
+    """
+
+    store: Store
+    version: str
+    acorn: Acorn
+    facts: dict[str, Any]
+    content: Mapping[str, pa.Table]
+    state: str
+
+
+def look(store: Store, version: str, acorn: Acorn) -> Looked:
+    """Read what the checks of a table look at.
+
+    Raises:
+        FileNotFoundError: The table was never built.
+    """
+    facts = read_facts(store, version, acorn.table)
+    if facts is None:
+        raise FileNotFoundError(f"{acorn.name} was never built in {store.url}")
+    found = entries(facts)
+    newest = max((e["built_at"] for e in found.values()), default="")
+    content = {
+        segment: arrow.decode(store.get(path(version, acorn, segment)))
+        for segment, entry in found.items()
+        if entry["built_at"] == newest
+    }
+    return Looked(store, version, acorn, facts, content, documents.load(store).state)
+
+
+def key_unique(seen: Looked) -> Finding:
+    """No two rows of a file have the same key."""
+    twice = [
+        {"partition": segment, **row}
+        for segment, content in seen.content.items()
+        for row in arrow.duplicates(seen.acorn, content)
+    ]
+    said = f"{len(twice)} keys ({', '.join(seen.acorn.key)}) occur more than once"
+    return Finding(not twice, said, {"examples": str(twice[:SHOWN])})
+
+
+def not_null(seen: Looked) -> Finding:
+    """No null where the declaration has none, and the exact schema in every file."""
+    wanted = arrow.schema(seen.acorn)
+    other = [s for s, content in seen.content.items() if not content.schema.equals(wanted)]
+    nulls = {
+        f"{segment}.{f.name}".lstrip("."): content[f.name].null_count
+        for segment, content in seen.content.items()
+        for f in wanted
+        if not f.nullable and f.name in content.schema.names and content[f.name].null_count
+    }
+    said = f"{len(nulls)} columns with nulls, {len(other)} files of another schema"
+    return Finding(not nulls and not other, said, {"nulls": str(nulls), "other": str(other)})
+
+
+def row_count(seen: Looked) -> Finding:
+    """The rows that the files have are those that the facts state, and not many fewer than last."""
+    found = entries(seen.facts)
+    differ = [s for s, content in seen.content.items() if content.num_rows != found[s]["rows"]]
+    rows, before = seen.facts["rows"], seen.facts["rows_before"]
+    fewer = rows < FEWER * before
+    said = f"{rows:,} rows, {before:,} before the last change"
+    if differ:
+        said += f"; {len(differ)} files have other rows than the facts say"
+    return Finding(not fewer and not differ, said, {"rows": rows, "rows_before": before})
+
+
+def fresh(seen: Looked) -> Finding:
+    """The table is whole and was built from the current documents."""
+    built_from = seen.facts["source_state"].get("documents", seen.state)
+    reason = seen.facts["reason"] if seen.facts["state"] == "stale" else ""
+    if not reason and built_from != seen.state:
+        reason = "built from an earlier state of the documents"
+    return Finding(not reason, reason or "built from the current documents")
+
+
+def names_once(seen: Looked) -> Finding:
+    """No name belongs to several documents."""
+    named = Acorn("", "", "", seen.acorn.columns, ("name",), (), dict)
+    twice = [row for row in arrow.duplicates(named, seen.content[""]) if row["name"] is not None]
+    said = f"{len(twice)} names belong to more than one document"
+    return Finding(not twice, said, {"examples": str(twice[:SHOWN])})
+
+
+def sources_known(seen: Looked) -> Finding:
+    """Every source that a derived data asset names has a document."""
+    index = documents.load(seen.store).index
+    content = seen.content[""].filter(seen.content[""]["source_data"].is_valid())
+    known = pa.compute.is_in(content["source_data"], index["name"].combine_chunks())
+    unknown = content.filter(pa.compute.invert(known))
+    said = f"{unknown.num_rows} of {content.num_rows} named sources have no document"
+    examples = unknown["source_data"].slice(0, SHOWN).to_pylist()
+    return Finding(not unknown.num_rows, said, {"examples": str(examples)})
+
+
+ALWAYS: dict[str, Callable[[Looked], Finding]] = {
+    "not_null": not_null,
+    "row_count": row_count,
+    "fresh": fresh,
+}
+OF_ONE: dict[str, dict[str, Callable[[Looked], Finding]]] = {
+    "asset_basics": {"names_once": names_once},
+    "source_data": {"sources_known": sources_known},
+}
+# An error means that the table is not what it declares; the rest is worth a look.
+ERRORS = frozenset(("key_unique", "not_null"))
+
+
+def checks_of(acorn: Acorn) -> dict[str, Callable[[Looked], Finding]]:
+    """The checks of a table, by name."""
+    keyed = {"key_unique": key_unique} if acorn.key else {}
+    return {**keyed, **ALWAYS, **OF_ONE.get(acorn.name, {})}

@@ -1,0 +1,441 @@
+"""How a table becomes visible: validated, put as objects, then at the fixed paths, then in facts.
+
+A crash at any point leaves the old or the new content at every path; what was begun stands in the
+facts as pending, and the next commit mends it. What a table means is not known here.
+"""
+
+import hashlib
+import json
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from zs_client.contract import Acorn, facts_key, object_key, partition_key, table_key
+from zs_client.store import IMMUTABLE, Conflict, Store
+from zs_pipeline import arrow
+
+# A table that lost more than this share of its rows is refused. Small tables may: a subject with
+# the only QC of a test database is no outage.
+SHRINK_SHARE = 0.5
+SHRINK_ROWS = 10
+CHUNK = 256
+KEPT_BYTES = 64 * 2**20
+REQUESTS = 32
+ATTEMPTS = 20
+
+
+class ShrinkRefused(Exception):
+    """A table or a sweep lost more than it may; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The content of one partition, or of a whole table.
+
+    Attributes:
+        segment: The partition's encoded value; empty for a table that is not partitioned.
+        content: The rows; None removes the partition, and so do no rows in a dynamic one.
+        inputs: What the content was made from, as a fingerprint.
+    """
+
+    segment: str
+    content: pa.Table | None
+    inputs: str = ""
+
+
+@dataclass
+class Built:
+    """What an acorn's asset hands to the store.
+
+    Attributes:
+        parts: The partitions that may have changed; drawn one by one, so that memory stays flat.
+        source_state: What the whole table is made from; None when only a part of it was looked at.
+        code_version: The version of the acorn's code.
+        skipped: Why nothing was computed; empty when it was.
+    """
+
+    parts: Iterable[Part]
+    source_state: dict[str, str] | None
+    code_version: str
+    skipped: str = ""
+
+
+@dataclass
+class Report:
+    """What a commit did.
+
+    Attributes:
+        rows: Rows of the whole table now.
+        bytes: Its bytes.
+        computed: Partitions that were computed.
+        changed: Segments that were written.
+        removed: Segments that were removed.
+        facts: The facts as they lie in the store.
+    """
+
+    rows: int = 0
+    bytes: int = 0
+    computed: int = 0
+    changed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class _Staged:
+    segment: str
+    entry: dict[str, Any] | None
+    inputs: str
+    body: bytes | None
+    written: bool
+
+
+def read_facts(store: Store, version: str, table: str) -> dict[str, Any] | None:
+    """A table's facts, None where there are none.
+
+    Raises:
+        ValueError: They lie there and cannot be read.
+    """
+    return _read_facts(store, version, table)[0]
+
+
+def _read_facts(store: Store, version: str, table: str) -> tuple[dict[str, Any] | None, str | None]:
+    key = facts_key(version, table)
+    try:
+        body, tag = store.get_tagged(key)
+    except FileNotFoundError:
+        return None, None
+    try:
+        return json.loads(body), tag
+    except ValueError as error:
+        raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
+
+
+def entries(facts: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """The facts of every partition by segment; one with an empty segment for an unpartitioned."""
+    if facts is None:
+        return {}
+    if facts["partition_key"]:
+        return facts["partitions"]
+    if not facts["sha256"]:
+        return {}
+    return {"": {k: facts[k] for k in ("rows", "bytes", "sha256", "inputs", "built_at")}}
+
+
+def read_content(store: Store, version: str, acorn: Acorn, segment: str = "") -> pa.Table:
+    """The rows of a table or of one partition, from the object that the facts name.
+
+    Raises:
+        FileNotFoundError: There is no such table or partition.
+    """
+    facts = read_facts(store, version, acorn.table)
+    entry = entries(facts).get(segment)
+    if entry is None:
+        raise FileNotFoundError(
+            f"{acorn.name}{'/' + segment if segment else ''} is not in {store.url}; build it first"
+        )
+    return arrow.decode(store.get(object_key(version, acorn.table, entry["sha256"])))
+
+
+def path(version: str, acorn: Acorn, segment: str) -> str:
+    """The fixed path of a table or of one of its partitions."""
+    if acorn.partition:
+        return partition_key(version, acorn.table, acorn.partition, segment)
+    return table_key(version, acorn.table)
+
+
+def commit(
+    store: Store,
+    version: str,
+    acorn: Acorn,
+    built: Built,
+    *,
+    accept_shrink: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Report:
+    """Write what changed of a table.
+
+    Args:
+        store: Where to.
+        version: The version's folder.
+        acorn: The declaration.
+        built: The content; partitions that are not in it stay as they are.
+        accept_shrink: Accept a table that lost more rows than it may.
+        progress: Told about every chunk that was committed.
+
+    Raises:
+        arrow.InvalidTable: The content breaks its declaration; nothing was changed.
+        ShrinkRefused: Too many rows would be gone; nothing was changed.
+    """
+    facts = _mend(store, version, acorn)
+    before = dict(entries(facts))
+    had = sum(entry["rows"] for entry in before.values())
+    report = Report()
+    waiting: list[_Staged] = []
+    kept = 0
+    with ThreadPoolExecutor(REQUESTS) as pool:
+
+        def flush() -> None:
+            for start in range(0, len(waiting), CHUNK):
+                chunk = waiting[start : start + CHUNK]
+                _publish(store, version, acorn, chunk, pool, built)
+                progress(f"{acorn.name}: {report.computed} partitions done")
+            waiting.clear()
+
+        for staged in _stage(store, version, acorn, built.parts, before, pool):
+            report.computed += 1
+            if staged.written:
+                (report.changed if staged.entry else report.removed).append(staged.segment)
+            kept += len(staged.body or b"")
+            if kept > KEPT_BYTES and before:
+                staged.body = None
+            waiting.append(staged)
+            # Nothing can shrink in a first build, so what is done becomes visible at once; later
+            # the whole table is judged before any of it is.
+            if not before and len(waiting) >= CHUNK:
+                flush()
+        if not accept_shrink:
+            _guard(acorn, before, had, waiting)
+        flush()
+        report.facts = _finish(store, version, acorn, built, report, had)
+    report.rows, report.bytes = report.facts["rows"], report.facts["bytes"]
+    return report
+
+
+def _stage(
+    store: Store,
+    version: str,
+    acorn: Acorn,
+    parts: Iterable[Part],
+    before: dict[str, dict[str, Any]],
+    pool: ThreadPoolExecutor,
+) -> Iterator[_Staged]:
+    """Validate and encode each part, and put new contents under `_objects/`, several at a time."""
+    now = _now()
+
+    def put(staged: _Staged) -> _Staged:
+        if staged.body is not None and staged.entry is not None:
+            key = object_key(version, acorn.table, staged.entry["sha256"])
+            if not store.exists(key):
+                store.put(key, staged.body, cache=IMMUTABLE)
+        return staged
+
+    running: list[Any] = []
+    for part in parts:
+        old = before.get(part.segment)
+        content = part.content
+        if content is None or (not content.num_rows and acorn.partition and not acorn.partitions):
+            staged = _Staged(part.segment, None, part.inputs, None, old is not None)
+        else:
+            arrow.check(acorn, content)
+            body = arrow.encode(content)
+            digest = hashlib.sha256(body).hexdigest()
+            same = old is not None and old["sha256"] == digest
+            entry = {
+                "rows": content.num_rows,
+                "bytes": len(body),
+                "sha256": digest,
+                "inputs": part.inputs,
+                "built_at": old["built_at"] if same and old else now,
+            }
+            staged = _Staged(part.segment, entry, part.inputs, None if same else body, not same)
+        running.append(pool.submit(put, staged))
+        if len(running) >= REQUESTS:
+            yield running.pop(0).result()
+    for future in running:
+        yield future.result()
+
+
+def _guard(
+    acorn: Acorn, before: dict[str, dict[str, Any]], had: int, staged: list[_Staged]
+) -> None:
+    lost = 0
+    for one in staged:
+        old = before.get(one.segment)
+        lost += (old["rows"] if old else 0) - (one.entry["rows"] if one.entry else 0)
+    if lost >= SHRINK_ROWS and lost > SHRINK_SHARE * had:
+        raise ShrinkRefused(
+            f"{acorn.name}: {lost:,} of {had:,} rows would be gone, more than {SHRINK_SHARE:.0%}; "
+            "the table stays as it was. If that is right, build again with --accept-shrink"
+        )
+
+
+def _publish(
+    store: Store,
+    version: str,
+    acorn: Acorn,
+    chunk: list[_Staged],
+    pool: ThreadPoolExecutor,
+    built: Built,
+) -> None:
+    """Write a chunk's fixed paths and facts, so that the two agree whoever else writes."""
+    written = [s for s in chunk if s.written]
+    writer = uuid.uuid4().hex
+    if written:
+        _update(store, version, acorn, built, lambda f: _pend(f, writer, [s.segment for s in written]))
+
+    def place(staged: _Staged) -> None:
+        target = path(version, acorn, staged.segment)
+        if staged.entry is None:
+            store.delete([target])
+            return
+        source = object_key(version, acorn.table, staged.entry["sha256"])
+        store.copy(source, target, staged.body or store.get(source))
+
+    def apply(facts: dict[str, Any]) -> None:
+        # Before every attempt: a writer that was faster may have placed its own content since.
+        list(pool.map(place, written))
+        for staged in chunk:
+            _enter(facts, staged)
+        facts["pending"].pop(writer, None)
+
+    _update(store, version, acorn, built, apply)
+
+
+def _enter(facts: dict[str, Any], staged: _Staged) -> None:
+    if not facts["partition_key"]:
+        facts.update(staged.entry or {})
+        return
+    facts["empty"].pop(staged.segment, None)
+    if staged.entry is None:
+        facts["partitions"].pop(staged.segment, None)
+        if staged.inputs:
+            facts["empty"][staged.segment] = staged.inputs
+    else:
+        facts["partitions"][staged.segment] = staged.entry
+
+
+def _pend(facts: dict[str, Any], writer: str, segments: list[str]) -> None:
+    facts["pending"][writer] = segments
+
+
+def _finish(
+    store: Store, version: str, acorn: Acorn, built: Built, report: Report, had: int
+) -> dict[str, Any]:
+    """State that the table is whole, where it was looked at as a whole."""
+
+    def apply(facts: dict[str, Any]) -> None:
+        if report.changed or report.removed:
+            facts["rows_before"] = had
+        if built.source_state is not None:
+            facts["source_state"] = built.source_state
+            facts["code_version"] = built.code_version
+            facts["state"], facts["reason"] = "fresh", None
+
+    return _update(store, version, acorn, built, apply, checked=bool(report.computed))
+
+
+def mark_stale(store: Store, version: str, acorn: Acorn, reason: str) -> None:
+    """Say in a table's facts that it stays on its last good content, and why."""
+    facts, _ = _read_facts(store, version, acorn.table)
+    if facts is None:
+        return
+
+    def apply(facts: dict[str, Any]) -> None:
+        facts["state"], facts["reason"] = "stale", reason
+
+    _update(store, version, acorn, None, apply)
+
+
+def _mend(store: Store, version: str, acorn: Acorn) -> dict[str, Any] | None:
+    """Bring the fixed paths of writers that were killed back to what the facts say."""
+    facts = read_facts(store, version, acorn.table)
+    if not facts or not facts["pending"]:
+        return facts
+
+    def apply(facts: dict[str, Any]) -> None:
+        for segment in {s for segments in facts["pending"].values() for s in segments}:
+            entry = entries(facts).get(segment)
+            target = path(version, acorn, segment)
+            if entry is None:
+                store.delete([target])
+            else:
+                source = object_key(version, acorn.table, entry["sha256"])
+                store.copy(source, target, store.get(source))
+        facts["pending"] = {}
+
+    return _update(store, version, acorn, None, apply)
+
+
+def _update(
+    store: Store,
+    version: str,
+    acorn: Acorn,
+    built: Built | None,
+    apply: Callable[[dict[str, Any]], None],
+    *,
+    checked: bool = False,
+) -> dict[str, Any]:
+    """Change a table's facts by compare-and-set; `apply` may run more than once."""
+    for _ in range(ATTEMPTS):
+        facts, tag = _read_facts(store, version, acorn.table)
+        old = json.dumps(facts, sort_keys=True)
+        facts = facts or _first(acorn, built)
+        apply(facts)
+        _declare(acorn, facts)
+        if checked or json.dumps(facts, sort_keys=True) != old:
+            facts["checked_at"] = _now()
+        if tag is not None and json.dumps(facts, sort_keys=True) == old:
+            return facts
+        try:
+            store.replace(facts_key(version, acorn.table), _json(facts), tag)
+        except Conflict:
+            continue
+        return facts
+    raise Conflict(
+        f"{store.at(facts_key(version, acorn.table))}: {ATTEMPTS} times another writer was faster; "
+        "is another build running?"
+    )
+
+
+def _first(acorn: Acorn, built: Built | None) -> dict[str, Any]:
+    return {
+        "name": acorn.name,
+        "table": acorn.table,
+        "partition_key": acorn.partition or None,
+        "rows": 0,
+        "rows_before": 0,
+        "bytes": 0,
+        "sha256": "",
+        "inputs": "",
+        "built_at": "",
+        "checked_at": "",
+        "code_version": built.code_version if built else "",
+        "source_state": {},
+        "state": "stale",
+        "reason": "the first build has not ended",
+        "partitions": {},
+        "empty": {},
+        "pending": {},
+    }
+
+
+def _declare(acorn: Acorn, facts: dict[str, Any]) -> None:
+    """What the declaration says, and the sums over partitions."""
+    facts["description"] = acorn.description
+    facts["type"] = acorn.type
+    facts["key"] = list(acorn.key)
+    facts["columns"] = [
+        {"name": c.name, "type": c.type, "description": c.description, "nullable": c.nullable}
+        for c in acorn.columns
+    ]
+    if acorn.partition:
+        found = facts["partitions"] = dict(sorted(facts["partitions"].items()))
+        facts["rows"] = sum(e["rows"] for e in found.values())
+        facts["bytes"] = sum(e["bytes"] for e in found.values())
+        facts["built_at"] = max((e["built_at"] for e in found.values()), default=facts["built_at"])
+        names = "".join(f"{segment}={e['sha256']}\n" for segment, e in found.items())
+        facts["sha256"] = hashlib.sha256(names.encode()).hexdigest()
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=1).encode()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

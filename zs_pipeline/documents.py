@@ -1,0 +1,477 @@
+"""The incremental snapshot of the documents: what is kept, how it is brought up to date, read.
+
+Shards by hash of the subject hold the projected documents, one JSON column for each core file; the
+index says of every document which state of it is kept. Both are objects whose content never
+changes; `documents.json` names the current ones. Lies outside the version folders, so that a new
+release fetches nothing. What a document means is in `zs_pipeline.fields` and the acorns.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from zs_client.contract import DOCUMENTS
+from zs_client.store import IMMUTABLE, Conflict, Store
+from zs_pipeline import arrow, fields
+from zs_pipeline.commit import ShrinkRefused
+from zs_pipeline.problems import CORE, Problem, check
+from zs_pipeline.source import Source, Swept
+
+SHARDS = 256
+# Documents fetched and merged at a time: what a build holds in memory.
+BATCH = 1000
+# Documents after which what was fetched is kept for good, so that a killed build goes on there.
+KEEP_EVERY = 5000
+LOST_SHARE = 0.3
+LOST_DOCUMENTS = 2
+ATTEMPTS = 5
+UNUSED_FOR = timedelta(days=2)
+AHEAD = 4
+# Former indexes and states that stay readable: a table's last build is compared with one of them.
+KEPT_STATES = 14
+
+MANIFEST = f"{DOCUMENTS}/documents.json"
+_ENVELOPE = (
+    "_id",
+    "name",
+    "location",
+    "_created",
+    "created",
+    "_last_modified",
+    "last_modified",
+    "other_identifiers",
+)
+INDEX = pa.schema(
+    [
+        pa.field("_id", pa.string(), nullable=False),
+        pa.field("modified", pa.string()),
+        pa.field("fingerprint", pa.string()),
+        pa.field("name", pa.string()),
+        pa.field("subject_id", pa.string()),
+        pa.field("shard", pa.int16(), nullable=False),
+        pa.field("has_qc", pa.bool_(), nullable=False),
+        pa.field("content", pa.string(), nullable=False),
+        pa.field(
+            "problems",
+            pa.list_(pa.struct([("field", pa.string()), ("reason", pa.string())])),
+        ),
+    ]
+)
+SHARD = pa.schema(
+    [
+        *(INDEX.field(name) for name in INDEX.names),
+        pa.field("envelope", pa.binary(), nullable=False),
+        *(pa.field(core, pa.binary()) for core in CORE),
+    ]
+)
+
+
+@dataclass
+class Changes:
+    """What one update of the snapshot did, in documents."""
+
+    swept: int = 0
+    fetched: int = 0
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    set_aside: int = 0
+    values_unread: int = 0
+    shards_written: int = 0
+
+
+@dataclass
+class Snapshot:
+    """One state of the documents.
+
+    Attributes:
+        store: Where it lies.
+        manifest: `documents.json`.
+        index: One row for each document: `INDEX`.
+        set_aside: What was no usable document.
+    """
+
+    store: Store
+    manifest: dict[str, Any]
+    index: pa.Table
+    set_aside: list[Problem] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        """The name of this state of the documents; the same for the same content."""
+        return self.manifest["state"]
+
+    def read(
+        self, cores: Iterable[str] = CORE, *, ids: set[str] | None = None
+    ) -> Iterator[list[dict[str, Any]]]:
+        """The documents, shard by shard, so that memory depends on a shard alone.
+
+        Args:
+            cores: The core files to parse; the others are `{}` when there and None when not.
+            ids: Only these documents; only their shards are read.
+
+        Yields:
+            The documents of one shard in the order of `_id`, with `_id`, every core file as a
+            key, and the envelope's keys.
+        """
+        wanted = self.index
+        if ids is not None:
+            wanted = wanted.filter(pa.compute.is_in(wanted["_id"], pa.array(sorted(ids), pa.string())))
+        shards = sorted(set(wanted["shard"].to_pylist()))
+        parse = set(cores)
+        with ThreadPoolExecutor(AHEAD) as pool:
+            ahead = [pool.submit(self._shard, shard) for shard in shards[:AHEAD]]
+            for place in range(len(shards)):
+                content = ahead.pop(0).result()
+                if place + AHEAD < len(shards):
+                    ahead.append(pool.submit(self._shard, shards[place + AHEAD]))
+                if ids is not None:
+                    keep = pa.compute.is_in(content["_id"], wanted["_id"].combine_chunks())
+                    content = content.filter(keep)
+                yield _parsed(content, parse)
+
+    def _shard(self, shard: int) -> pa.Table:
+        return _read_shard(self.store, self.manifest["shards"][str(shard)])
+
+
+def _parsed(content: pa.Table, cores: set[str]) -> list[dict[str, Any]]:
+    documents: list[dict[str, Any]] = [
+        orjson.loads(envelope) for envelope in content["envelope"].to_pylist()
+    ]
+    for core in CORE:
+        there = content[core] if core in cores else content[core].is_valid()
+        for document, body in zip(documents, there.to_pylist(), strict=True):
+            if isinstance(body, bytes):
+                document[core] = orjson.loads(body)
+            else:
+                document[core] = {} if body else None
+    return documents
+
+
+def shard_of(subject_id: str | None) -> int:
+    """The shard that holds a subject's documents; those without a subject share one."""
+    return hashlib.sha256((subject_id or "").encode("utf-8", "replace")).digest()[0] % SHARDS
+
+
+def load(store: Store, state: str = "") -> Snapshot:
+    """A snapshot that the store holds.
+
+    Args:
+        store: Where it lies.
+        state: Which; the latest when empty.
+
+    Raises:
+        FileNotFoundError: It is not there, or no longer.
+    """
+    found = _load(store, _state_key(state) if state else MANIFEST)[0]
+    if found is None:
+        raise FileNotFoundError(
+            f"{store.url} keeps no documents{' in the state ' + state if state else ''}; "
+            "build documents and asset_basics first"
+        )
+    return found
+
+
+def _state_key(state: str) -> str:
+    return f"{DOCUMENTS}/states/{state}.json"
+
+
+def _load(store: Store, key: str = MANIFEST) -> tuple[Snapshot | None, str | None]:
+    try:
+        body, tag = store.get_tagged(key)
+    except FileNotFoundError:
+        return None, None
+    try:
+        manifest = json.loads(body)
+    except ValueError as error:
+        raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
+    aside = orjson.loads(store.get(f"{DOCUMENTS}/set_aside/{manifest['set_aside']}.json"))
+    return Snapshot(
+        store, manifest, load_index(store, manifest["index"]), [Problem(*row) for row in aside]
+    ), tag
+
+
+def load_index(store: Store, name: str) -> pa.Table:
+    """An index by the name that a manifest or a table's source state gives it.
+
+    Raises:
+        FileNotFoundError: It is no longer kept.
+    """
+    return arrow.decode(store.get(f"{DOCUMENTS}/index/{name}.pqt"))
+
+
+def update(
+    store: Store,
+    source: Source,
+    paths: Sequence[str],
+    *,
+    accept_shrink: bool = False,
+    progress: Callable[[str], None] = lambda _: None,
+) -> tuple[Snapshot, Changes]:
+    """Bring the snapshot up to date: one sweep of ids, then only what changed is fetched.
+
+    Args:
+        store: Where the snapshot lies.
+        source: Where the documents come from.
+        paths: The paths that acorns read; another union of them fetches everything anew.
+        accept_shrink: Accept a sweep that lost more documents than it may.
+        progress: Told how far it is.
+
+    Raises:
+        ShrinkRefused: The sweep lost too many documents; nothing was changed.
+        Conflict: Other builds were faster every time.
+    """
+    projection = hashlib.sha256("\n".join(sorted(paths)).encode()).hexdigest()[:16]
+    for _ in range(ATTEMPTS):
+        try:
+            return _Update(store, source, projection, progress).run(accept_shrink)
+        except Conflict:
+            progress("documents: another build was faster; looking again")
+    raise Conflict(f"{store.at(MANIFEST)}: {ATTEMPTS} times another build was faster")
+
+
+class _Update:
+    """One attempt at an update; holds what the steps share."""
+
+    def __init__(
+        self, store: Store, source: Source, projection: str, progress: Callable[[str], None]
+    ) -> None:
+        self.store = store
+        self.source = source
+        self.projection = projection
+        self.progress = progress
+        self.changes = Changes()
+        old, self.tag = _load(store)
+        self.manifest: dict[str, Any] = old.manifest if old else {"shards": {}}
+        self.index = old.index if old else INDEX.empty_table()
+        self.old_rows: dict[str, tuple[str | None, str | None, int, str]] = {
+            row_id: rest
+            for row_id, *rest in zip(
+                *(
+                    self.index[name].to_pylist()
+                    for name in ("_id", "modified", "fingerprint", "shard", "content")
+                ),
+                strict=True,
+            )
+        }
+        self.same_projection = self.manifest.get("projection") == projection
+        self.aside: list[Problem] = []
+        self.indexes: dict[int, pa.Table] = {}
+
+    def run(self, accept_shrink: bool) -> tuple[Snapshot, Changes]:
+        swept = self._sweep()
+        gone = self.old_rows.keys() - swept.keys()
+        lost = len(gone)
+        if not accept_shrink and lost >= LOST_DOCUMENTS and lost > LOST_SHARE * len(self.old_rows):
+            raise ShrinkRefused(
+                f"documents: {lost:,} of {len(self.old_rows):,} are gone from {self.source.url}, "
+                f"more than {LOST_SHARE:.0%}; nothing was changed. If the source is the right one "
+                "and this is meant, build again with --accept-shrink"
+            )
+        wanted = sorted(
+            (s for s in swept.values() if not self._same(s)),
+            key=lambda s: (shard_of(s.subject_id), s.id),
+        )
+        drops: dict[int, set[str]] = defaultdict(set)
+        for document_id in gone:
+            drops[self.old_rows[document_id][2]].add(document_id)
+        self.changes.removed = lost
+        since_kept = 0
+        for batch in _batches(wanted):
+            adds: dict[int, list[dict[str, Any]]] = defaultdict(list)
+            missing = {one.id for one in batch}
+            for document in self.source.fetch([one.id for one in batch]):
+                row = _row(document, swept[document["_id"]])
+                missing.discard(row["_id"])
+                adds[row["shard"]].append(row)
+                self._count(row)
+            for document_id in {one.id for one in batch}:
+                old = self.old_rows.get(document_id)
+                if old:
+                    drops[old[2]].add(document_id)
+            # What vanished between the sweep and now is gone; the next sweep will not have it.
+            self.changes.removed += sum(document_id in self.old_rows for document_id in missing)
+            for shard in adds:
+                self._merge(shard, drops.pop(shard, set()), adds[shard])
+            self.progress(f"documents: {self.changes.fetched:,} of {len(wanted):,} fetched")
+            since_kept += len(batch)
+            if since_kept >= KEEP_EVERY:
+                for shard in sorted(drops):
+                    self._merge(shard, drops[shard], [])
+                drops.clear()
+                self._keep(whole=False)
+                since_kept = 0
+        for shard in sorted(drops):
+            self._merge(shard, drops[shard], [])
+        snapshot = self._keep(whole=True)
+        return snapshot, self.changes
+
+    def _sweep(self) -> dict[str, Swept]:
+        swept = {}
+        for one in self.source.sweep():
+            if isinstance(one, Problem):
+                self.aside.append(one)
+            else:
+                swept[one.id] = one
+        self.changes.swept = len(swept)
+        self.changes.set_aside = len(self.aside)
+        self.progress(f"documents: {len(swept):,} in {self.source.url}")
+        return swept
+
+    def _same(self, swept: Swept) -> bool:
+        """Whether the kept state is the source's; without a sign of either, it is fetched."""
+        old = self.old_rows.get(swept.id)
+        if old is None or not self.same_projection:
+            return False
+        modified, fingerprint = old[0], old[1]
+        if swept.fingerprint is not None and fingerprint is not None:
+            return swept.fingerprint == fingerprint
+        return swept.modified is not None and swept.modified == modified
+
+    def _count(self, row: dict[str, Any]) -> None:
+        self.changes.fetched += 1
+        old = self.old_rows.get(row["_id"])
+        if old is None:
+            self.changes.added += 1
+        elif old[3] != row["content"]:
+            self.changes.changed += 1
+
+    def _merge(self, shard: int, drop: set[str], rows: list[dict[str, Any]]) -> None:
+        """Write a shard anew, without some documents and with others."""
+        name = self.manifest["shards"].get(str(shard))
+        content = _read_shard(self.store, name) if name else SHARD.empty_table()
+        dropped = drop | {row["_id"] for row in rows}
+        if dropped and content.num_rows:
+            out = pa.compute.is_in(content["_id"], pa.array(sorted(dropped), pa.string()))
+            content = content.filter(pa.compute.invert(out))
+        content = pa.concat_tables([content, pa.Table.from_pylist(rows, schema=SHARD)])
+        content = content.sort_by([("subject_id", "ascending"), ("_id", "ascending")])
+        self.indexes[shard] = content.select(INDEX.names)
+        if content.num_rows:
+            body = arrow.encode(content)
+            self.manifest["shards"][str(shard)] = _put(self.store, f"shards/{shard}", body, ".pqt")
+        else:
+            self.manifest["shards"].pop(str(shard), None)
+        self.changes.shards_written += 1
+
+    def _keep(self, *, whole: bool) -> Snapshot:
+        """Make what was merged so far the snapshot, unless another build was faster.
+
+        Args:
+            whole: Every document was looked at; until then the projection stays unnamed, so that a
+                build with another one fetches again what this one left.
+        """
+        before = json.dumps(self.manifest, sort_keys=True)
+        if self.indexes or not self.tag:
+            touched = pa.array(sorted(self.indexes), pa.int16())
+            rest = self.index.filter(
+                pa.compute.invert(pa.compute.is_in(self.index["shard"], touched))
+            )
+            self.index = pa.concat_tables([rest, *self.indexes.values()]).sort_by("_id")
+            self.index = self.index.combine_chunks()
+            self.indexes = {}
+            self.manifest["index"] = _put(self.store, "index", arrow.encode(self.index), ".pqt")
+            kept = [*self.manifest.get("indexes", []), self.manifest["index"]]
+            self.manifest["indexes"] = list(dict.fromkeys(reversed(kept)))[:KEPT_STATES][::-1]
+        manifest = {**self.manifest, "source": self.source.url}
+        aside = orjson.dumps(sorted(self.aside, key=lambda p: tuple(str(v) for v in p)))
+        manifest["set_aside"] = _put(self.store, "set_aside", aside, ".json")
+        manifest["documents"] = self.index.num_rows
+        contents = pa.compute.binary_join_element_wise(
+            self.index["_id"], self.index["content"], "="
+        ).to_pylist()
+        state = hashlib.sha256("\n".join([*contents, manifest["set_aside"]]).encode())
+        manifest["state"] = state.hexdigest()[:32]
+        if whole or self.same_projection or not self.old_rows:
+            manifest["projection"] = self.projection
+        self.changes.values_unread = int(
+            pa.compute.sum(pa.compute.list_value_length(self.index["problems"])).as_py() or 0
+        )
+        if self.tag is not None and json.dumps(manifest, sort_keys=True) == before:
+            return Snapshot(self.store, manifest, self.index, self.aside)
+        manifest["updated_at"] = datetime.now(UTC).isoformat(timespec="seconds")
+        states = [*self.manifest.get("states", []), manifest["state"]]
+        manifest["states"] = list(dict.fromkeys(reversed(states)))[:KEPT_STATES][::-1]
+        self.manifest = manifest
+        body = json.dumps(manifest, indent=1).encode()
+        self.store.put(_state_key(manifest["state"]), body)
+        self.tag = self.store.replace(MANIFEST, body, self.tag)
+        if whole:
+            _forget(self.store, manifest)
+        return Snapshot(self.store, manifest, self.index, self.aside)
+
+
+def _batches(wanted: list[Swept]) -> Iterator[list[Swept]]:
+    """Batches that do not cut a shard in two, so that a first build writes each shard once."""
+    start = 0
+    while start < len(wanted):
+        end = min(start + BATCH, len(wanted))
+        if end < len(wanted):
+            last = shard_of(wanted[end].subject_id)
+            cut = end
+            while cut > start and shard_of(wanted[cut - 1].subject_id) == last:
+                cut -= 1
+            end = cut if cut > start else end
+        yield wanted[start:end]
+        start = end
+
+
+def _row(document: dict[str, Any], swept: Swept) -> dict[str, Any]:
+    """One row of a shard: the document's index, and its parts as JSON."""
+    found = check(document)
+    envelope = {key: document[key] for key in _ENVELOPE if key in document}
+    subject = fields.text(fields.part(document, "subject.subject_id"))
+    row: dict[str, Any] = {
+        "_id": document["_id"],
+        "modified": swept.modified,
+        "fingerprint": swept.fingerprint,
+        "name": fields.text(document.get("name")),
+        "subject_id": subject,
+        "shard": shard_of(subject),
+        "has_qc": document.get("quality_control") is not None,
+        "problems": [{"field": p.field, "reason": p.reason} for p in found] or None,
+        "envelope": orjson.dumps(envelope),
+    }
+    content = hashlib.blake2b(row["envelope"], digest_size=16)
+    for core in CORE:
+        value = document.get(core)
+        row[core] = None if value is None else orjson.dumps(value)
+        content.update(b"\0" + (row[core] or b""))
+    row["content"] = content.hexdigest()
+    return row
+
+
+def _read_shard(store: Store, name: str) -> pa.Table:
+    return arrow.decode(store.get(f"{DOCUMENTS}/{name}.pqt")).cast(SHARD)
+
+
+def _put(store: Store, folder: str, body: bytes, suffix: str) -> str:
+    """Put an object under its own hash; the same content is not written again."""
+    digest = hashlib.sha256(body).hexdigest()[:32]
+    key = f"{DOCUMENTS}/{folder}/{digest}{suffix}"
+    if not store.exists(key):
+        store.put(key, body, cache=IMMUTABLE)
+    return f"{folder}/{digest}" if folder.startswith("shards") else digest
+
+
+def _forget(store: Store, manifest: dict[str, Any]) -> None:
+    """Remove what the manifest names no more; a build that still reads it has days."""
+    used = {f"{DOCUMENTS}/{name}.pqt" for name in manifest["shards"].values()}
+    used |= {f"{DOCUMENTS}/index/{name}.pqt" for name in manifest["indexes"]}
+    used |= {_state_key(state) for state in manifest["states"]}
+    used |= {f"{DOCUMENTS}/set_aside/{manifest['set_aside']}.json", MANIFEST}
+    before = datetime.now(UTC) - UNUSED_FOR
+    old = [
+        entry["path"]
+        for entry in store.walk(DOCUMENTS)
+        if entry["path"] not in used and entry["last_modified"] < before
+    ]
+    store.delete(old)

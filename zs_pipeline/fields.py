@@ -1,0 +1,106 @@
+"""Reading a value out of a document: one function for each kind of value, None for what is not one.
+
+Every function takes whatever a document may hold at that place and never raises. What a document
+holds in place of the expected value is reported by `zs_pipeline.problems`, with the same functions.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import orjson
+
+_TIME = re.compile(
+    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)? ?(Z|z|[+-]\d\d(:?\d\d)?)?", re.ASCII
+)
+_DATE = re.compile(r"(\d{4}-\d\d-\d\d)([T ].*)?", re.ASCII)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def part(document: Any, path: str) -> Any:
+    """The value at a dotted path, None where any part of the path is missing or no dict."""
+    for key in path.split("."):
+        if not isinstance(document, dict):
+            return None
+        document = document.get(key)
+    return document
+
+
+def parts(document: Any, path: str) -> Iterator[dict]:
+    """The dicts in the list at a dotted path; nothing where there is no list."""
+    found = part(document, path)
+    if isinstance(found, list):
+        yield from (item for item in found if isinstance(item, dict))
+
+
+def text(value: Any) -> str | None:
+    """A text as it is written; a number as text; None for everything else and for ``""``."""
+    if isinstance(value, str):
+        return value or None
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else str(value)
+    return str(value) if isinstance(value, int) else None
+
+
+def trimmed(value: Any) -> str | None:
+    """A text without the blanks around it."""
+    found = text(value)
+    return (found.strip() or None) if found else None
+
+
+def texts(values: Any, key: str = "") -> list[str] | None:
+    """The texts in a list, in order; None where there is no list.
+
+    Args:
+        values: The list, of texts, or of dicts that hold the text under `key`.
+        key: Where a dict holds the text.
+    """
+    if not isinstance(values, list):
+        return None
+    found = (text(v.get(key)) if key and isinstance(v, dict) else text(v) for v in values)
+    return [t for t in found if t is not None]
+
+
+def moment(value: Any) -> datetime | None:
+    """A time in either of the spellings that documents have, in its own zone; UTC where none is."""
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
+        return None
+    try:
+        found = datetime.fromisoformat(value.replace(" ", "T", 1).replace(" ", ""))
+        found = found if found.tzinfo else found.replace(tzinfo=UTC)
+        found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return found
+
+
+def time(value: Any) -> int | None:
+    """A time as microseconds since 1970, UTC."""
+    found = moment(value)
+    return None if found is None else (found - _EPOCH) // _MICROSECOND
+
+
+def day(value: Any) -> date | None:
+    """The calendar date of ``YYYY-MM-DD``, with or without a time after it."""
+    match = _DATE.fullmatch(value) if isinstance(value, str) else None
+    try:
+        return date.fromisoformat(match[1]) if match else None
+    except ValueError:
+        return None
+
+
+def year(value: Any) -> int | None:
+    """A year of four digits, as a number or text."""
+    found = text(value)
+    return int(found) if found and re.fullmatch(r"[12]\d{3}", found, re.ASCII) else None
+
+
+def json_text(value: Any) -> str | None:
+    """A text as it is, null as null, everything else as JSON text."""
+    if value is None or isinstance(value, str):
+        return value
+    return orjson.dumps(value).decode()

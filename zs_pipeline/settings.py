@@ -1,0 +1,60 @@
+"""What a build works on: the source, the store, the side files and the version, from variables.
+
+Read when they are asked for, never at import.
+"""
+
+import os
+from importlib.resources import files
+from pathlib import Path
+
+from zs_client.contract import __version__, version_folder
+from zs_client.store import Store, open_store
+
+
+def sample() -> Path:
+    """The folder of the sample that ships with the package."""
+    return Path(str(files("zs_pipeline"))) / "sample"
+
+
+def source_url(given: str = "") -> str:
+    """Where documents come from: as given, `ZS_SOURCE`, or the sample."""
+    return given or os.environ.get("ZS_SOURCE") or str(sample() / "documents.ndjson")
+
+
+def store_url(given: str = "") -> str:
+    """Where the cache is written: as given, `ZS_STORE`, or the current folder."""
+    return given or os.environ.get("ZS_STORE") or "."
+
+
+def files_url(given: str = "", source: str = "") -> str:
+    """Where the buckets of side files are: as given, `ZS_FILES`, the sample's own, or S3."""
+    own = sample() / "files"
+    default = str(own) if source_url(source) == source_url_of_sample() else "s3://"
+    return given or os.environ.get("ZS_FILES") or default
+
+
+def source_url_of_sample() -> str:
+    """The dump of the sample."""
+    return str(sample() / "documents.ndjson")
+
+
+def version(given: str = "") -> str:
+    """The version folder: as given, `ZS_VERSION`, or the package's own.
+
+    Raises:
+        ValueError: It is not dotted numbers.
+    """
+    found = given or os.environ.get("ZS_VERSION") or __version__
+    version_folder(found)
+    return found
+
+
+def writable_store(url: str) -> Store:
+    """The store, its folder made where it is a local one.
+
+    Raises:
+        StoreError: The URL is of no known kind.
+    """
+    if "://" not in url or url.startswith("file://"):
+        Path(url.removeprefix("file://")).expanduser().mkdir(parents=True, exist_ok=True)
+    return open_store(url)

@@ -1,0 +1,109 @@
+"""Where documents come from: one interface, three implementations, chosen by URL.
+
+Here are the interface, the errors and the choice. How each source reads is in `dump`, `mongo` and
+`gateway`; what is asked for in `projection`; how a value becomes plain JSON in `plain`.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+from zs_pipeline.problems import Problem
+
+KINDS = """a source is one of
+  a dump: a .ndjson or .jsonl file, also .gz or .zst, or a folder of .json files
+  MongoDB or DocumentDB: mongodb://host/database.collection or mongodb+srv://…
+  the REST gateway: https://api.allenneuraldynamics.org/v2"""
+
+
+class SourceError(Exception):
+    """The source cannot be read; the message says what was tried and what to do."""
+
+
+class Swept(NamedTuple):
+    """What a sweep tells of one document.
+
+    Attributes:
+        id: The document's `_id` as text.
+        modified: `_last_modified`, or `last_modified` of older envelopes, as it is written;
+            ``YYYY-MM-DDTHH:MM:SS.mmmZ`` when it was a BSON datetime, None when it is no text.
+        fingerprint: A hash of the bytes of the document in a dump; None for servers.
+        subject_id: The document's subject as text, None where it has none.
+    """
+
+    id: str
+    modified: str | None
+    fingerprint: str | None
+    subject_id: str | None
+
+
+class Source(Protocol):
+    """A place that documents are read from.
+
+    Attributes:
+        url: For people: without user, password and options.
+        requests: Requests sent so far, retries included; 0 for a dump.
+        bytes: Bytes received so far; 0 where the driver does not tell.
+    """
+
+    url: str
+    requests: int
+    bytes: int
+
+    def check(self) -> None:
+        """Ask for the least that shows that the source can be read.
+
+        Raises:
+            SourceError: It cannot; the message says what to do.
+        """
+
+    def sweep(self) -> Iterator[Swept | Problem]:
+        """One pass over the ids; a `Problem` for each thing that is no usable document.
+
+        Raises:
+            SourceError: The source could not be read to its end.
+        """
+
+    def fetch(self, ids: Sequence[str]) -> Iterator[dict]:
+        """The documents of these ids as plain JSON, trimmed to the source's fields.
+
+        In any order, each id at most once; those that vanished since the sweep are left out.
+
+        Raises:
+            SourceError: The source could not be read.
+        """
+
+
+def shown(url: str) -> str:
+    """A URL without user, password and options, for messages."""
+    if "://" not in url:
+        return url
+    # Up to the last @: an unescaped password may itself hold a slash or an @.
+    return re.sub(r"(?<=://).*@", "", url, flags=re.DOTALL).split("?")[0]
+
+
+def open_source(url: str, fields: Sequence[str]) -> Source:
+    """The source of a URL; nothing is connected or opened before `check`, `sweep` or `fetch`.
+
+    Args:
+        url: One of `KINDS`.
+        fields: The dotted paths that documents are trimmed to, in full depth, through lists.
+
+    Raises:
+        SourceError: The URL is none of `KINDS`, or is malformed.
+    """
+    if url.startswith(("mongodb://", "mongodb+srv://")):
+        from zs_pipeline.source.mongo import MongoSource
+
+        return MongoSource(url, fields)
+    if url.startswith(("https://", "http://")):
+        from zs_pipeline.source.gateway import GatewaySource
+
+        return GatewaySource(url, fields)
+    from zs_pipeline.source.dump import SUFFIXES, DumpSource
+
+    local = url.removeprefix("file://")
+    if "://" not in local and (local.endswith(SUFFIXES) or (local and Path(local).is_dir())):
+        return DumpSource(Path(local), fields)
+    raise SourceError(f"{shown(url) or 'an empty URL'} is no source that is known here; {KINDS}")

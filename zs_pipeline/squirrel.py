@@ -1,0 +1,147 @@
+"""The squirrel: gathers the facts of all acorns into the registry, keeps snapshots, lists versions.
+
+Which acorns there are comes from `zs_pipeline.acorns`; what their facts say from the store.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from zs_client.contract import (
+    INDEX,
+    Acorn,
+    location,
+    registry_key,
+    snapshot_key,
+    version_folder,
+    version_order,
+)
+from zs_client.store import IMMUTABLE, Conflict, Store
+from zs_pipeline import documents
+from zs_pipeline.commit import read_facts
+
+ATTEMPTS = 20
+_TOLD = ("rows", "bytes", "sha256", "built_at", "checked_at", "code_version", "source_state")
+
+
+@dataclass(frozen=True)
+class Published:
+    """What was published.
+
+    Attributes:
+        snapshot: The snapshot's id; the same for the same contents.
+        missing: Acorns that were never built; while there are any, the version is not listed.
+        stale: Acorns on an earlier content, with the reason.
+        listed: Whether `zombie-squirrels.json` names the version.
+    """
+
+    snapshot: str
+    missing: tuple[str, ...]
+    stale: dict[str, str]
+    listed: bool
+
+
+def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
+    """Write the registry and its snapshot, and list the version once all acorns exist.
+
+    Raises:
+        ValueError: The index of versions, or a table's facts, cannot be read; nothing was changed.
+    """
+    state = _documents_state(store)
+    gathered: list[dict[str, Any]] = []
+    partitions: dict[str, Any] = {}
+    missing = []
+    for acorn in acorns:
+        facts = read_facts(store, version, acorn.table)
+        # One that a build began and did not end has rows, but not all of them.
+        if facts is None or not facts["source_state"]:
+            missing.append(acorn.name)
+            continue
+        gathered.append(_entry(store, version, facts, state))
+        partitions[acorn.name] = {s: e["sha256"] for s, e in facts["partitions"].items()}
+    digest = hashlib.sha256("".join(f"{e['name']}={e['sha256']}\n" for e in gathered).encode())
+    snapshot = digest.hexdigest()[:16]
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    registry = {
+        "acorns": gathered,
+        "version": version,
+        "snapshot": snapshot,
+        "published_at": now,
+        "source_state": {"documents": state},
+    }
+    kept = snapshot_key(version, snapshot)
+    if not store.exists(kept):
+        body = {**registry, "partitions": partitions}
+        store.put(kept, _json(body), cache=IMMUTABLE)
+    store.put(registry_key(version), _json(registry))
+    listed = not missing
+    if listed:
+        _list(store, version)
+    stale = {e["name"]: e["reason"] for e in gathered if e["state"] == "stale"}
+    return Published(snapshot, tuple(missing), stale, listed)
+
+
+def _entry(store: Store, version: str, facts: dict[str, Any], state: str) -> dict[str, Any]:
+    stale, reason = facts["state"] == "stale", facts["reason"]
+    built_from = facts["source_state"].get("documents", state)
+    if not stale and built_from != state:
+        stale, reason = True, "built from an earlier state of the documents"
+    return {
+        "name": facts["name"],
+        "description": facts["description"],
+        "location": location(store.url, version, facts),
+        "partitioned": bool(facts["partition_key"]),
+        "partition_key": facts["partition_key"],
+        "type": facts["type"],
+        "columns": facts["columns"],
+        "table": facts["table"],
+        "key": facts["key"],
+        "partitions": len(facts["partitions"]),
+        **{name: facts[name] for name in _TOLD},
+        "state": "stale" if stale else "fresh",
+        "reason": reason,
+    }
+
+
+def _documents_state(store: Store) -> str:
+    try:
+        return json.loads(store.get(documents.MANIFEST))["state"]
+    except FileNotFoundError:
+        return ""
+
+
+def _list(store: Store, version: str) -> None:
+    """Add the version to the index. An index that cannot be read is never overwritten."""
+    folder = version_folder(version).rsplit("/", 1)[-1]
+    for _ in range(ATTEMPTS):
+        try:
+            body, tag = store.get_tagged(INDEX)
+        except FileNotFoundError:
+            body, tag = b"[]", None
+        try:
+            listed = json.loads(body)
+        except ValueError as error:
+            raise ValueError(
+                f"{store.at(INDEX)}: cannot be read as JSON: {error}; it is left as it is, "
+                f"and {folder} is not listed"
+            ) from error
+        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+            raise ValueError(
+                f"{store.at(INDEX)}: is no list of folder names; it is left as it is, "
+                f"and {folder} is not listed"
+            )
+        if folder in listed:
+            return
+        try:
+            store.replace(INDEX, _json(sorted([*listed, folder], key=version_order)), tag)
+        except Conflict:
+            continue
+        return
+    raise Conflict(f"{store.at(INDEX)}: {ATTEMPTS} times another writer was faster")
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=1).encode()

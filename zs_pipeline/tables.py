@@ -1,0 +1,285 @@
+"""From documents and tables to the parts of a table: what is computed anew, and what is reused.
+
+Calls the pure functions of the acorns and decides for which documents. Knows neither Dagster nor
+how a part is written (`zs_pipeline.commit`).
+"""
+
+import hashlib
+import inspect
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from zs_client.contract import Acorn, decode_partition, encode_partition
+from zs_client.store import Store
+from zs_pipeline import arrow, fields, instruments, people, tags
+from zs_pipeline.commit import Built, Part, entries, read_content
+from zs_pipeline.documents import Snapshot, load_index
+from zs_pipeline.problems import CORE
+
+_SHARED = (fields, people, instruments, tags, arrow)
+PROBLEMS = pa.schema(
+    [
+        ("_id", pa.string()),
+        ("name", pa.string()),
+        ("field", pa.string()),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("severity", pa.string(), nullable=False),
+    ]
+)
+
+
+def code_version(acorn: Acorn) -> str:
+    """A name for the code that makes a table: its own file, and what its values go through."""
+    digest = hashlib.sha256()
+    for module in (inspect.getmodule(acorn.rows), *_SHARED):
+        if module is None:
+            raise ValueError(f"{acorn.name}: its rows function stands in no module")
+        digest.update(inspect.getsource(module).encode())
+    return digest.hexdigest()[:12]
+
+
+def by_document(
+    store: Store, version: str, acorn: Acorn, snapshot: Snapshot, facts: dict[str, Any] | None
+) -> Built:
+    """A table with rows for each document; rows of unchanged documents are taken over."""
+    state = {"documents": snapshot.state, "index": snapshot.manifest["index"]}
+    version_of_code = code_version(acorn)
+    if _current(facts, state, version_of_code, ("documents",)):
+        return Built((), state, version_of_code, "the documents did not change")
+
+    def parts() -> Iterator[Part]:
+        kept, ids = _reusable(store, version, acorn, snapshot, facts, version_of_code)
+        pieces = [kept] if kept is not None else []
+        for documents in snapshot.read(_cores(acorn), ids=ids):
+            pieces.append(arrow.table(acorn, (row for d in documents for row in acorn.rows(d))))
+        content = pa.concat_tables(pieces) if pieces else arrow.schema(acorn).empty_table()
+        content = content.combine_chunks()
+        if acorn.finish is not None:
+            content = acorn.finish(content)
+        yield Part("", arrow.arrange(acorn, content))
+
+    return Built(parts(), state, version_of_code)
+
+
+def by_acorn(
+    acorn: Acorn, tables: dict[str, pa.Table], state: dict[str, str], facts: dict[str, Any] | None
+) -> Built:
+    """A table made from whole other tables.
+
+    Args:
+        acorn: The declaration.
+        tables: Its inputs by name.
+        state: What identifies the inputs' content.
+        facts: The table's facts so far.
+    """
+    version_of_code = code_version(acorn)
+    if _current(facts, state, version_of_code, tuple(state)):
+        return Built((), state, version_of_code, f"{', '.join(tables)} did not change")
+
+    def parts() -> Iterator[Part]:
+        content = acorn.rows(**tables)
+        yield Part("", arrow.arrange(acorn, content.cast(arrow.schema(acorn))))
+
+    return Built(parts(), state, version_of_code)
+
+
+def by_subject(
+    acorn: Acorn,
+    snapshot: Snapshot,
+    basics: pa.Table,
+    facts: dict[str, Any] | None,
+    *,
+    only: Iterable[str] | None = None,
+) -> Built:
+    """A table with a partition for each subject; only subjects with other documents are computed.
+
+    Args:
+        acorn: The declaration.
+        snapshot: The documents.
+        basics: asset_basics.
+        facts: The table's facts so far.
+        only: Encoded subjects to compute in any case; then no other one is looked at.
+    """
+    version_of_code = code_version(acorn)
+    wanted = subject_inputs(snapshot, version_of_code)
+    had = {segment: entry["inputs"] for segment, entry in entries(facts).items()}
+    had |= facts["empty"] if facts else {}
+    if only is None:
+        compute = {s for s, inputs in wanted.items() if had.get(s) != inputs}
+        gone = had.keys() - wanted.keys()
+    else:
+        compute = set(only) & wanted.keys()
+        gone = (set(only) & had.keys()) - wanted.keys()
+    state = {"documents": snapshot.state} if only is None else None
+    if not compute and not gone:
+        reason = "no subject's documents changed" if only is None else "no such subject has QC"
+        return Built((), state, version_of_code, reason)
+
+    def parts() -> Iterator[Part]:
+        # A removal without an input leaves nothing to remember.
+        for segment in sorted(gone):
+            yield Part(segment, None)
+        index = snapshot.index.filter(snapshot.index["has_qc"])
+        subjects = pa.array([decode_partition(s) for s in sorted(compute)], pa.string())
+        index = index.filter(pa.compute.is_in(index["subject_id"], subjects))
+        ids = set(index["_id"].to_pylist())
+        lookup = _Basics(basics)
+        for documents in snapshot.read(_cores(acorn), ids=ids):
+            found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+            for document, row in zip(documents, lookup.rows(documents), strict=True):
+                found[encode_partition(row["subject_id"])].extend(acorn.rows(document, row))
+            for segment, rows in sorted(found.items()):
+                content = arrow.arrange(acorn, arrow.table(acorn, rows))
+                yield Part(segment, content, wanted[segment])
+
+    return Built(parts(), state, version_of_code)
+
+
+def by_platform(
+    acorn: Acorn,
+    snapshot: Snapshot,
+    basics: pa.Table,
+    basics_sha256: str,
+    facts: dict[str, Any] | None,
+    *,
+    only: Iterable[str] | None = None,
+) -> Built:
+    """A table with a fixed set of partitions; every one of them exists, if without rows."""
+    state = {"documents": snapshot.state, "asset_basics": basics_sha256}
+    version_of_code = code_version(acorn)
+    if only is None and _current(facts, state, version_of_code, tuple(state)):
+        return Built((), state, version_of_code, "neither documents nor asset_basics changed")
+    wanted = acorn.partitions if only is None else tuple(p for p in acorn.partitions if p in only)
+    inputs = hashlib.sha256("".join((version_of_code, *state.values())).encode()).hexdigest()[:32]
+
+    def parts() -> Iterator[Part]:
+        pieces: dict[str, list[pa.Table]] = {name: [] for name in wanted}
+        lookup = _Basics(basics)
+        with_qc = snapshot.index.filter(snapshot.index["has_qc"])
+        for documents in snapshot.read(_cores(acorn), ids=set(with_qc["_id"].to_pylist())):
+            found: dict[str, list[dict[str, Any]]] = defaultdict(list)
+            for document, basic in zip(documents, lookup.rows(documents), strict=True):
+                for row in acorn.rows(document, basic):
+                    found[row.pop(acorn.partition)].append(row)
+            for name in found.keys() & pieces.keys():
+                pieces[name].append(arrow.table(acorn, found[name]))
+        empty = arrow.schema(acorn).empty_table()
+        for name in wanted:
+            content = pa.concat_tables([empty, *pieces[name]]).combine_chunks()
+            yield Part(encode_partition(name), arrow.arrange(acorn, content), inputs)
+
+    return Built(parts(), None if only is not None else state, version_of_code)
+
+
+def problems(snapshot: Snapshot) -> pa.Table:
+    """The findings about the documents, as `document_problems` has them."""
+    rows = [
+        {"_id": row["_id"], "name": row["name"], "severity": "warning", **problem}
+        for row in snapshot.index.filter(snapshot.index["problems"].is_valid())
+        .select(["_id", "name", "problems"])
+        .to_pylist()
+        for problem in row["problems"]
+    ]
+    rows += [
+        {"_id": p.id, "name": p.name, "field": p.field, "reason": p.reason, "severity": p.severity}
+        for p in snapshot.set_aside
+    ]
+    return pa.Table.from_pylist(rows, schema=PROBLEMS)
+
+
+def subject_inputs(snapshot: Snapshot, version_of_code: str) -> dict[str, str]:
+    """For each encoded subject with QC a fingerprint of its documents and of the code."""
+    index = snapshot.index.filter(snapshot.index["has_qc"])
+    contents: dict[str | None, list[str]] = defaultdict(list)
+    for subject, document, content in zip(
+        *(index[name].to_pylist() for name in ("subject_id", "_id", "content")), strict=True
+    ):
+        contents[subject].append(f"{document}={content}")
+    return {
+        encode_partition(subject): hashlib.sha256(
+            "\n".join((version_of_code, *sorted(found))).encode("utf-8", "replace")
+        ).hexdigest()[:32]
+        for subject, found in contents.items()
+    }
+
+
+class _Basics:
+    """Rows of asset_basics by document, taken out only when they are asked for."""
+
+    def __init__(self, basics: pa.Table) -> None:
+        self._basics = basics.combine_chunks()
+        self._at = {document: place for place, document in enumerate(basics["_id"].to_pylist())}
+
+    def rows(self, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        places = [self._at[document["_id"]] for document in documents]
+        found = self._basics.take(pa.array(places, pa.int64()))
+        times = {
+            name: found[name].cast(pa.int64()).to_pylist()
+            for name, kind in zip(found.schema.names, found.schema.types, strict=True)
+            if pa.types.is_timestamp(kind)
+        }
+        rest = found.drop_columns(list(times)).to_pylist()
+        return [
+            {**row, **{name: values[place] for name, values in times.items()}}
+            for place, row in enumerate(rest)
+        ]
+
+
+def _cores(acorn: Acorn) -> set[str]:
+    """The core files that an acorn looks into; `<core>.object_type` only asks whether it is there."""
+    found = {tuple(path.split(".", 1)) for path in acorn.fields}
+    return {first for first, *rest in found if first in CORE and rest != ["object_type"]}
+
+
+def _current(
+    facts: dict[str, Any] | None, state: dict[str, str], version_of_code: str, keys: Iterable[str]
+) -> bool:
+    """Whether a table is whole and was made from the same state by the same code."""
+    return (
+        facts is not None
+        and facts["state"] == "fresh"
+        and facts["code_version"] == version_of_code
+        and all(facts["source_state"].get(key) == state[key] for key in keys)
+    )
+
+
+def _reusable(
+    store: Store,
+    version: str,
+    acorn: Acorn,
+    snapshot: Snapshot,
+    facts: dict[str, Any] | None,
+    version_of_code: str,
+) -> tuple[pa.Table | None, set[str] | None]:
+    """The rows that stay, and the documents to compute; (None, None) for all of them.
+
+    Rows are told apart by the document's id where the table has it, else by the name: then all
+    documents of a name are computed when one of them changed.
+    """
+    if not facts or facts["code_version"] != version_of_code or "index" not in facts["source_state"]:
+        return None, None
+    try:
+        old = load_index(store, facts["source_state"]["index"])
+        content = read_content(store, version, acorn)
+    except FileNotFoundError:
+        return None, None
+    new = snapshot.index
+    columns = ["_id", "name", "content"]
+    was, now = (
+        dict(zip(t["_id"].to_pylist(), zip(*(t[c].to_pylist() for c in columns[1:]), strict=True)))
+        for t in (old, new)
+    )
+    touched = {key for key in was.keys() | now.keys() if was.get(key) != now.get(key)}
+    by = next(c.name for c in acorn.columns if c.name in ("_id", "name", "asset_name"))
+    if by == "_id":
+        stays = pa.array(sorted(touched), pa.string())
+        ids = touched & now.keys()
+    else:
+        names = {known[key][0] for key in touched for known in (was, now) if key in known}
+        stays = pa.array(sorted(n for n in names if n is not None), pa.string())
+        ids = {key for key, (name, _) in now.items() if name in names}
+    kept = content.filter(pa.compute.invert(pa.compute.is_in(content[by], stays)))
+    return kept, ids
