@@ -158,7 +158,9 @@ def test_a_document_without_id_is_set_aside(tmp_path: Path) -> None:
 
 def test_of_several_with_one_id_the_latest_counts(tmp_path: Path) -> None:
     times = ["2026-01-01T00:00:00Z", "2026-01-03 00:00:00Z", "2026-01-02T00:00:00Z"]
-    documents = [{"_id": "a", "name": str(n), "x": n, "_last_modified": t} for n, t in enumerate(times)]
+    documents = [
+        {"_id": "a", "name": str(n), "x": n, "_last_modified": t} for n, t in enumerate(times)
+    ]
     documents += [{"_id": "b", "x": 1}, {"_id": "b", "x": 2}]
     source = written(tmp_path, b"\n".join(json.dumps(d).encode() for d in documents))
     swept, problems = split(source)
@@ -247,8 +249,12 @@ def test_an_empty_dump_holds_nothing(tmp_path: Path) -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters()),
-    lambda children: st.lists(children, max_size=3)
-    | st.dictionaries(st.text() | st.sampled_from(["_id", "x", "$oid", "$date"]), children, max_size=3),
+    lambda children: (
+        st.lists(children, max_size=3)
+        | st.dictionaries(
+            st.text() | st.sampled_from(["_id", "x", "$oid", "$date"]), children, max_size=3
+        )
+    ),
     max_leaves=8,
 )
 documents = st.fixed_dictionaries(
@@ -260,7 +266,7 @@ lines = st.one_of(
     documents.map(lambda v: json.dumps(v).encode()),
     documents.map(lambda v: json.dumps(v, ensure_ascii=False).encode("utf-8", "surrogatepass")),
     documents.flatmap(
-        lambda v: st.integers(0, 30).map(lambda n: json.dumps(v).encode()[:-n or None])
+        lambda v: st.integers(0, 30).map(lambda n: json.dumps(v).encode()[: -n or None])
     ),
 )
 

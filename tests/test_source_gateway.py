@@ -37,7 +37,9 @@ def test_a_page_may_hold_less_than_asked_for() -> None:
     with serve(MANY, cap=5_000) as served:
         source = open_source(served.url, FIELDS)
         assert [s.id for s in source.sweep()] == [d["_id"] for d in MANY]
-        assert [d["_id"] for d in source.fetch([d["_id"] for d in MANY])] == [d["_id"] for d in MANY]
+        assert [d["_id"] for d in source.fetch([d["_id"] for d in MANY])] == [
+            d["_id"] for d in MANY
+        ]
         assert source.requests == served.count
         assert source.bytes > 0
         assert served.longest < gateway.URL_LENGTH

@@ -1,0 +1,87 @@
+"""Reads the cache of metadata of data assets, in one line: `from zs_client import asset_basics`.
+
+What is public stands here; each name's module is loaded when the name is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from zs_client.contract import __version__
+
+if TYPE_CHECKING:
+    from zs_client.acorns import (
+        asset_basics,
+        document_problems,
+        metadata_core,
+        platform_qc,
+        qc,
+        qc_tag_status,
+        quality_control,
+        source_data,
+        unique_genotypes,
+        unique_project_names,
+        unique_subject_ids,
+    )
+    from zs_client.lineage import raw_to_derived
+    from zs_client.read import AcornNotFound, ReadError, SubjectNotFound
+    from zs_client.registry import (
+        AcornInfo,
+        AcornStatus,
+        ColumnInfo,
+        SquirrelInfo,
+        get_squirrel_info,
+        status,
+    )
+    from zs_client.store import StoreError
+
+__all__ = [
+    "AcornInfo",
+    "AcornNotFound",
+    "AcornStatus",
+    "ColumnInfo",
+    "ReadError",
+    "SquirrelInfo",
+    "StoreError",
+    "SubjectNotFound",
+    "__version__",
+    "asset_basics",
+    "document_problems",
+    "get_squirrel_info",
+    "metadata_core",
+    "platform_qc",
+    "qc",
+    "qc_tag_status",
+    "quality_control",
+    "raw_to_derived",
+    "source_data",
+    "status",
+    "unique_genotypes",
+    "unique_project_names",
+    "unique_subject_ids",
+]
+
+_ELSEWHERE = {
+    "AcornNotFound": "read",
+    "ReadError": "read",
+    "SubjectNotFound": "read",
+    "StoreError": "store",
+    "raw_to_derived": "lineage",
+    "AcornInfo": "registry",
+    "AcornStatus": "registry",
+    "ColumnInfo": "registry",
+    "SquirrelInfo": "registry",
+    "get_squirrel_info": "registry",
+    "status": "registry",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"zs_client.{_ELSEWHERE.get(name, 'acorns')}")
+    globals()[name] = getattr(module, name)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

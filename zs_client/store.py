@@ -179,7 +179,9 @@ class Store:
             obstore.list_with_delimiter(self._objects, ROOT)
         except FileNotFoundError as error:
             if not self._local:
-                raise StoreError(f"{self.url}: no such bucket; create it, or name another") from error
+                raise StoreError(
+                    f"{self.url}: no such bucket; create it, or name another"
+                ) from error
         except PermissionError as error:
             raise StoreError(
                 f"{self.url}: no permission to list; check the AWS credentials in use"
@@ -296,7 +298,10 @@ def s3_bucket(bucket: str, *, prefix: str = "", anonymous: bool = False) -> Any:
     from obstore.store import S3Store
 
     options: dict[str, Any] = {
-        "client_options": {"timeout": timedelta(seconds=60), "connect_timeout": timedelta(seconds=10)},
+        "client_options": {
+            "timeout": timedelta(seconds=60),
+            "connect_timeout": timedelta(seconds=10),
+        },
         "retry_config": {"max_retries": 8, "retry_timeout": timedelta(seconds=120)},
     }
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")

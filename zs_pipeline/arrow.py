@@ -84,7 +84,9 @@ def check(acorn: Acorn, content: pa.Table) -> None:
         # `Table.from_arrays` puts nulls into a non-nullable field without a word.
         if not field.nullable and content[field.name].null_count:
             count = content[field.name].null_count
-            raise InvalidTable(f"{acorn.name}.{field.name}: {count} nulls in a column that has none")
+            raise InvalidTable(
+                f"{acorn.name}.{field.name}: {count} nulls in a column that has none"
+            )
     twice = duplicates(acorn, content)
     if twice:
         raise InvalidTable(
@@ -103,7 +105,9 @@ def duplicates(acorn: Acorn, content: pa.Table) -> list[dict[str, Any]]:
     if counted.num_rows == content.num_rows:
         return []
     twice = counted.filter(pa.compute.greater(counted["count_sum"], 1))
-    return [{**{k: row[k] for k in acorn.key}, "count": row["count_sum"]} for row in twice.to_pylist()]
+    return [
+        {**{k: row[k] for k in acorn.key}, "count": row["count_sum"]} for row in twice.to_pylist()
+    ]
 
 
 def encode(content: pa.Table) -> bytes:

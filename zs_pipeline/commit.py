@@ -277,7 +277,9 @@ def _publish(
     written = [s for s in chunk if s.written]
     writer = uuid.uuid4().hex
     if written:
-        _update(store, version, acorn, built, lambda f: _pend(f, writer, [s.segment for s in written]))
+        _update(
+            store, version, acorn, built, lambda f: _pend(f, writer, [s.segment for s in written])
+        )
 
     def place(staged: _Staged) -> None:
         target = path(version, acorn, staged.segment)

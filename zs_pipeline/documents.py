@@ -124,7 +124,9 @@ class Snapshot:
         """
         wanted = self.index
         if ids is not None:
-            wanted = wanted.filter(pa.compute.is_in(wanted["_id"], pa.array(sorted(ids), pa.string())))
+            wanted = wanted.filter(
+                pa.compute.is_in(wanted["_id"], pa.array(sorted(ids), pa.string()))
+            )
         shards = sorted(set(wanted["shard"].to_pylist()))
         parse = set(cores)
         with ThreadPoolExecutor(AHEAD) as pool:

@@ -50,6 +50,7 @@ def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
     Raises:
         ValueError: The index of versions, or a table's facts, cannot be read; nothing was changed.
     """
+    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     state = _documents_state(store)
     gathered: list[dict[str, Any]] = []
     partitions: dict[str, Any] = {}
@@ -60,11 +61,10 @@ def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
         if facts is None or not facts["source_state"]:
             missing.append(acorn.name)
             continue
-        gathered.append(_entry(store, version, facts, state))
+        gathered.append(_entry(store, version, facts, state, now))
         partitions[acorn.name] = {s: e["sha256"] for s, e in facts["partitions"].items()}
     digest = hashlib.sha256("".join(f"{e['name']}={e['sha256']}\n" for e in gathered).encode())
     snapshot = digest.hexdigest()[:16]
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     registry = {
         "acorns": gathered,
         "version": version,
@@ -84,11 +84,16 @@ def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
     return Published(snapshot, tuple(missing), stale, listed)
 
 
-def _entry(store: Store, version: str, facts: dict[str, Any], state: str) -> dict[str, Any]:
+def _entry(
+    store: Store, version: str, facts: dict[str, Any], state: str, now: str
+) -> dict[str, Any]:
     stale, reason = facts["state"] == "stale", facts["reason"]
     built_from = facts["source_state"].get("documents", state)
     if not stale and built_from != state:
         stale, reason = True, "built from an earlier state of the documents"
+    told = {name: facts[name] for name in _TOLD}
+    if not stale:
+        told["checked_at"] = now
     return {
         "name": facts["name"],
         "description": facts["description"],
@@ -100,7 +105,7 @@ def _entry(store: Store, version: str, facts: dict[str, Any], state: str) -> dic
         "table": facts["table"],
         "key": facts["key"],
         "partitions": len(facts["partitions"]),
-        **{name: facts[name] for name in _TOLD},
+        **told,
         "state": "stale" if stale else "fresh",
         "reason": reason,
     }

@@ -259,7 +259,11 @@ def _reusable(
     Rows are told apart by the document's id where the table has it, else by the name: then all
     documents of a name are computed when one of them changed.
     """
-    if not facts or facts["code_version"] != version_of_code or "index" not in facts["source_state"]:
+    if (
+        not facts
+        or facts["code_version"] != version_of_code
+        or "index" not in facts["source_state"]
+    ):
         return None, None
     try:
         old = load_index(store, facts["source_state"]["index"])

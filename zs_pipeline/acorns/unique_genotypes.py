@@ -13,9 +13,7 @@ def rows(asset_basics: pa.Table) -> pa.Table:
 
 ACORN = Acorn(
     name="unique_genotypes",
-    description=(
-        "Every genotype, one row each, sorted. Join asset_basics on genotype."
-    ),
+    description=("Every genotype, one row each, sorted. Join asset_basics on genotype."),
     type="metadata",
     key=("genotype",),
     inputs=("asset_basics",),

@@ -13,9 +13,7 @@ def rows(asset_basics: pa.Table) -> pa.Table:
 
 ACORN = Acorn(
     name="unique_project_names",
-    description=(
-        "Every project name, one row each, sorted. Join asset_basics on project_name."
-    ),
+    description=("Every project name, one row each, sorted. Join asset_basics on project_name."),
     type="metadata",
     key=("project_name",),
     inputs=("asset_basics",),

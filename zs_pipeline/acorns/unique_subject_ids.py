@@ -13,14 +13,17 @@ def rows(asset_basics: pa.Table) -> pa.Table:
 
 ACORN = Acorn(
     name="unique_subject_ids",
-    description=(
-        "Every subject, one row each, sorted as text. Join asset_basics on subject_id."
-    ),
+    description=("Every subject, one row each, sorted as text. Join asset_basics on subject_id."),
     type="metadata",
     key=("subject_id",),
     inputs=("asset_basics",),
     rows=rows,
     columns=(
-        Column("subject_id", "string", "The animal, always as text: not all ids are numbers.", nullable=False),
+        Column(
+            "subject_id",
+            "string",
+            "The animal, always as text: not all ids are numbers.",
+            nullable=False,
+        ),
     ),
 )

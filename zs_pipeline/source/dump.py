@@ -250,12 +250,16 @@ class DumpSource:
         if not raw.startswith(b"["):
             yield _Piece(raw, file, content.find(raw), 0)
             return
+        try:
+            elements = _elements(raw)
+        except ValueError:
+            yield _Piece(raw, file, content.find(raw), 0)
+            return
         main = self._opened()
-        for number, element in enumerate(_elements(raw), 1):
+        for number, element in enumerate(elements, 1):
             offset = main.seek(0, os.SEEK_END)
             main.write(element)
             yield _Piece(element, _MAIN - 1 - file, offset, number)
-        main.flush()
 
     def _raw(self, places: _Places, row: int) -> bytes:
         file, offset, length = places.file[row], places.offset[row], places.length[row]
@@ -314,17 +318,12 @@ def _headed(raw: bytes) -> Any:
     return document
 
 
-def _elements(raw: bytes) -> Iterator[bytes]:
-    """The elements of a JSON list; the text itself where it is no JSON."""
+def _elements(raw: bytes) -> list[bytes]:
+    """The elements of a JSON list, as they are written where that is possible."""
     try:
-        yield from map(bytes, _RAWS.decode(raw))
+        return [bytes(element) for element in _RAWS.decode(raw)]
     except (msgspec.MsgspecError, RecursionError):
-        try:
-            elements = parse(raw)
-        except ValueError:
-            yield raw
-        else:
-            yield from map(orjson.dumps, elements)
+        return [orjson.dumps(element) for element in parse(raw)]
 
 
 def _order(modified: str | None) -> tuple[float, str]:

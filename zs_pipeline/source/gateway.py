@@ -114,15 +114,18 @@ class GatewaySource:
                 break
             else:
                 last, wanted = None, {"_id": {"$gte": ""}}
-        for skip in range(0, 1 << 62, TAIL):
-            page = self._find({}, SWEEP, sort={"_id": -1}, limit=TAIL, skip=skip)
+        yield from self._behind(last)
+
+    def _behind(self, last: str | None) -> Iterator[dict[str, Any]]:
+        """What comes after the last text, from the end; some of it may have been told before."""
+        skip = 0
+        while page := self._find({}, SWEEP, sort={"_id": -1}, limit=TAIL, skip=skip):
             for document in page:
                 one = document.get("_id")
-                if isinstance(one, str) and isinstance(last, str) and one <= last:
+                if isinstance(one, str) and last is not None and one <= last:
                     return
                 yield document
-            if not page:
-                return
+            skip += len(page)
 
     def fetch(self, ids: Sequence[str]) -> Iterator[dict]:
         """See `Source`; up to `IN_FLIGHT` requests at a time, answers in the order asked."""

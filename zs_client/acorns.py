@@ -1,0 +1,203 @@
+"""The one-line functions: one for each table of the cache, named after it.
+
+What reading does, and its errors, are in `zs_client.read`; questions over several tables are in
+`zs_client.lineage`.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal, overload
+
+from zs_client import read
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# Name, folder in the store, and the partition column of a partitioned one.
+TABLES: tuple[tuple[str, str, str], ...] = (
+    ("unique_project_names", "unique_project_names", ""),
+    ("unique_subject_ids", "unique_subject_ids", ""),
+    ("unique_genotypes", "unique_genotypes", ""),
+    ("asset_basics", "asset_basics", ""),
+    ("source_data", "source_data", ""),
+    ("quality_control", "qc", "subject_id"),
+    ("qc_tag_status", "qc_tag_status", "subject_id"),
+    ("platform_qc", "platform_qc", "platform"),
+    ("metadata_core", "metadata_core", ""),
+    ("document_problems", "document_problems", ""),
+)
+
+
+def unique_project_names() -> list[str]:
+    """Every project name in `asset_basics`, sorted, each once, without null.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return read.values("unique_project_names", "project_name")
+
+
+def unique_subject_ids() -> list[str]:
+    """Every subject in `asset_basics`, sorted as text, each once, without null.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return read.values("unique_subject_ids", "subject_id")
+
+
+def unique_genotypes() -> list[str]:
+    """Every genotype in `asset_basics`, sorted, each once, without null.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return read.values("unique_genotypes", "genotype")
+
+
+def asset_basics() -> "pd.DataFrame":
+    """Commonly used metadata, one row per document, that is per data asset.
+
+    Returns:
+        A row for each `_id`; other tables join on `name`. Times are UTC, `age` is in days;
+        `modalities`, `experimenters` and the like are lists. What a document does not have is null.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return read.table("asset_basics")
+
+
+def source_data() -> "pd.DataFrame":
+    """Which data asset was made from which, one row per derived data asset and source.
+
+    Returns:
+        `name` (the derived one), `source_data` (null when it names no source), `pipeline_name`, and
+        `processing_time` as the text at the end of the name; both null where they are not known.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return read.table("source_data")
+
+
+def metadata_core() -> "pd.DataFrame":
+    """Which core metadata files each document has, one row per document.
+
+    Returns:
+        `_id`, `_last_modified` (UTC), and a bool, never null, for each core file.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return read.table("metadata_core")
+
+
+def document_problems() -> "pd.DataFrame":
+    """What did not fit in the documents, one row per finding.
+
+    Returns:
+        `severity` is `error` for a document that was set aside and so is in no other table, and
+        `warning` for one value that became null. `_id` and `name` are null where there are none.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return read.table("document_problems")
+
+
+@overload
+def qc(
+    subject_id: str | int | None,
+    asset_names: str | Iterable[str] | None = None,
+    lazy: Literal[False] = False,  # noqa: FBT002 as scripts call it
+) -> "pd.DataFrame": ...
+@overload
+def qc(
+    subject_id: str | int | None,
+    asset_names: str | Iterable[str] | None = None,
+    *,
+    lazy: Literal[True],
+) -> str: ...
+@overload
+def qc(
+    subject_id: str | int | None,
+    asset_names: str | Iterable[str] | None,
+    lazy: Literal[True],
+) -> str: ...
+def qc(
+    subject_id: str | int | None,
+    asset_names: str | Iterable[str] | None = None,
+    lazy: bool = False,  # noqa: FBT001, FBT002 as scripts call it
+) -> "pd.DataFrame | str":
+    """Quality control metrics of one subject, one row per metric of a data asset.
+
+    Args:
+        subject_id: The animal; None for the data assets that have no subject.
+        asset_names: Only rows of these data assets; a `UserWarning` names those that have none.
+        lazy: Return where the subject's parquet file lies instead of its rows; `asset_names` is
+            for the query that reads it.
+
+    Returns:
+        The rows: `value` and `status_history` are JSON text, times are UTC, `tags` is a list. For
+        a subject without QC no rows, but all columns. With `lazy`, a local path or `s3://…`.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version, or with `lazy`, the subject has
+            no file.
+        SubjectNotFound: No data asset has that subject.
+        ValueError: `lazy`, and the store is in memory.
+        ReadError: It is there and cannot be read.
+    """
+    if lazy:
+        return read.partition_path("qc", "subject_id", subject_id)
+    return read.only(read.partition("qc", "subject_id", subject_id), "asset_name", asset_names)
+
+
+quality_control = qc
+
+
+def qc_tag_status(
+    subject_id: str | int | None, asset_names: str | Iterable[str] | None = None
+) -> "pd.DataFrame":
+    """Quality control status by tag of one subject, one row per data asset and status key.
+
+    Args:
+        subject_id: The animal; None for the data assets that have no subject.
+        asset_names: Only rows of these data assets; a `UserWarning` names those that have none.
+
+    Returns:
+        `tag` (a tag, a modality's abbreviation or a stage), `status`, `asset_name`, `subject_id`
+        and `timestamp` (UTC). For a subject without QC no rows, but all columns.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        SubjectNotFound: No data asset has that subject.
+        ReadError: It is there and cannot be read.
+    """
+    frame = read.partition("qc_tag_status", "subject_id", subject_id)
+    return read.only(frame, "asset_name", asset_names)
+
+
+def platform_qc(platform: str) -> "pd.DataFrame":
+    """Quality control status by tag of one platform, one row per data asset and tag.
+
+    Args:
+        platform: Such as `fib` or `ecephys`; the error for another one lists them.
+
+    Returns:
+        `asset_name`, `tag`, `status`, `timestamp` (UTC), `instrument_id_normalized` and the list
+        `experimenters_normalized`. For a platform without QC no rows, but all columns.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ValueError: There is no such platform.
+        ReadError: It is there and cannot be read.
+    """
+    return read.partition("platform_qc", "platform", platform)

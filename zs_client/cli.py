@@ -1,0 +1,183 @@
+"""The command line, `zs`: `status` asks the client, `build` hands over to the pipeline.
+
+What they do is in `zs_client.registry` and `zs_pipeline.build`; here are words, columns and exit
+codes only.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zs_client.contract import ROOT, __version__
+
+if TYPE_CHECKING:
+    from zs_client.registry import AcornStatus
+
+_NOT_ALL, _ERROR, _INTERRUPTED = 1, 2, 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        argv: The words after `zs`; those of the process when None.
+
+    Returns:
+        0 when all is well, 1 when an acorn is missing, stale or failed, 2 when nothing could be
+        done, 130 when interrupted.
+    """
+    given = _parser().parse_args(argv)
+    try:
+        code: int = given.run(given)
+    except KeyboardInterrupt:
+        print("zs: interrupted", file=sys.stderr)
+        return _INTERRUPTED
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="zs", description="Small, fast tables made from the metadata of data assets."
+    )
+    parser.add_argument("--version", action="version", version=f"zs {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="{status,build}")
+
+    status = commands.add_parser(
+        "status",
+        help="show how each acorn stands",
+        description="Show how each acorn stands. Exit code 1 when one is stale or missing.",
+    )
+    status.add_argument(
+        "--store",
+        metavar="URL",
+        help="s3://bucket, or the folder that holds data-asset-cache (default: ZS_STORE, else the "
+        "current folder when it holds one, else the public bucket)",
+    )
+    status.add_argument("--version", metavar="V", help="default: ZS_VERSION, else this package's")
+    status.set_defaults(run=_status)
+
+    build = commands.add_parser(
+        "build",
+        help="build the acorns",
+        description="Build the acorns. Exit code 1 when one failed.",
+    )
+    build.add_argument(
+        "--source",
+        metavar="URL",
+        help="the documents: a dump, mongodb://… or https://… (default: ZS_SOURCE, else the sample)",
+    )
+    build.add_argument(
+        "--store",
+        metavar="URL",
+        help="s3://bucket or a folder (default: ZS_STORE, else the current folder)",
+    )
+    build.add_argument(
+        "--files",
+        metavar="URL",
+        help="where the buckets of side files are (default: ZS_FILES, else the sample's or S3)",
+    )
+    build.add_argument(
+        "--select", metavar="A,B", default="", help="only these acorns and what they are made from"
+    )
+    build.add_argument(
+        "--subject",
+        metavar="ID",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="of acorns by subject only these, whether they changed or not",
+    )
+    build.add_argument(
+        "--accept-shrink", action="store_true", help="accept a table that lost more than it may"
+    )
+    build.set_defaults(run=_build)
+    return parser
+
+
+def _status(given: argparse.Namespace) -> int:
+    from zs_client.read import AcornNotFound, ReadError
+    from zs_client.registry import status
+    from zs_client.store import StoreError
+
+    url = given.store or os.environ.get("ZS_STORE") or ("." if Path(ROOT).is_dir() else None)
+    try:
+        acorns = status(url, given.version)
+    except (StoreError, ValueError, AcornNotFound, ReadError) as error:
+        print(f"zs status: {error}", file=sys.stderr)
+        return _ERROR
+    for line in _lines([("acorn", "rows", "size", "partitions", "age", "state")], acorns):
+        print(line)
+    bad = [a for a in acorns if a.state != "fresh"]
+    if bad:
+        print(f"zs status: {len(bad)} of {len(acorns)} acorns are not fresh", file=sys.stderr)
+    return _NOT_ALL if bad else 0
+
+
+def _build(given: argparse.Namespace) -> int:
+    try:
+        from zs_pipeline.build import main as build
+    except ImportError as error:
+        print(
+            f"zs build: the pipeline cannot be imported ({error}); install it with "
+            "pip install 'data-asset-cache[pipeline]'",
+            file=sys.stderr,
+        )
+        return _ERROR
+    return build(
+        source=given.source,
+        store=given.store,
+        files=given.files,
+        select=[name.strip() for name in given.select.split(",") if name.strip()],
+        subjects=given.subject,
+        accept_shrink=given.accept_shrink,
+    )
+
+
+def _lines(head: list[tuple[str, ...]], acorns: "list[AcornStatus]") -> list[str]:
+    rows = head + [
+        (
+            acorn.name,
+            "-" if acorn.rows is None else f"{acorn.rows:,}",
+            "-" if acorn.bytes is None else size(acorn.bytes),
+            "-" if acorn.partitions is None else f"{acorn.partitions:,}",
+            "-" if acorn.age is None else age(acorn.age),
+            f"{acorn.state}: {acorn.reason}" if acorn.reason else acorn.state,
+        )
+        for acorn in acorns
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    numbers = range(1, 5)
+    return [
+        "  ".join(
+            cell.rjust(width) if place in numbers else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def size(count: int) -> str:
+    """Bytes for a person: `512 B`, `1.5 KB`, in steps of 1,000."""
+    amount = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if amount < 999.5:
+            return f"{count} B" if unit == "B" else f"{amount:.3g} {unit}"
+        amount /= 1000
+    return f"{amount:.3g} TB"
+
+
+def age(since: timedelta) -> str:
+    """A time span for a person, in its largest unit: `40 s`, `12 min`, `5 h`, `3 d`."""
+    seconds = int(since.total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Which data assets were derived from which: questions over `source_data` and `asset_basics`.
+
+The tables themselves have their functions in `zs_client.acorns`.
+"""
+
+from typing import Any, overload
+
+from zs_client import read
+
+
+@overload
+def raw_to_derived(
+    asset_name: str,
+    modality: str | None = None,
+    latest: bool = False,  # noqa: FBT001, FBT002 as scripts call it
+) -> list[str]: ...
+@overload
+def raw_to_derived(
+    asset_name: list[str],
+    modality: str | None = None,
+    latest: bool = False,  # noqa: FBT001, FBT002 as scripts call it
+) -> dict[str, list[str]]: ...
+def raw_to_derived(
+    asset_name: str | list[str],
+    modality: str | None = None,
+    latest: bool = False,  # noqa: FBT001, FBT002 as scripts call it
+) -> list[str] | dict[str, list[str]]:
+    """Names of the data assets that name a raw one as their source.
+
+    Args:
+        asset_name: The raw data asset's name, or several.
+        modality: Only derived data assets of this modality: an abbreviation, case ignored.
+        latest: For each pipeline only the newest by `processing_time` (one without a time is the
+            oldest, the last name wins a tie). One without a pipeline's name is its own newest.
+
+    Returns:
+        Sorted names; for several a dict with a list for each. A name with nothing derived from it,
+        or that nobody knows, has an empty list.
+
+    Raises:
+        AcornNotFound: `source_data`, or `asset_basics` for a modality, is not in this store and
+            version.
+        ReadError: One of them is there and cannot be read.
+    """
+    if isinstance(asset_name, str):
+        return _derived([asset_name], modality, latest=latest)[asset_name]
+    return _derived(list(asset_name), modality, latest=latest)
+
+
+def _derived(raw: list[str], modality: str | None, *, latest: bool) -> dict[str, list[str]]:
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in raw}
+    wanted = ["name", "source_data", "pipeline_name", "processing_time"]
+    for row in read.columns("source_data", wanted).to_pylist():
+        if row["source_data"] in found:
+            found[row["source_data"]].append(row)
+    if modality is not None:
+        having = _having(modality)
+        found = {k: [r for r in rows if r["name"] in having] for k, rows in found.items()}
+    if latest:
+        found = {k: _newest(rows) for k, rows in found.items()}
+    return {k: sorted({r["name"] for r in rows}) for k, rows in found.items()}
+
+
+def _having(modality: str) -> set[str]:
+    wanted = modality.casefold()
+    rows = read.columns("asset_basics", ["name", "modalities"]).to_pylist()
+    return {r["name"] for r in rows if wanted in {m.casefold() for m in r["modalities"] or () if m}}
+
+
+def _newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    ordered = sorted(rows, key=lambda row: (row["processing_time"] or "", row["name"]))
+    by_pipeline = {row["pipeline_name"]: row for row in ordered}
+    alone = [row for row in rows if row["pipeline_name"] is None]
+    return [row for name, row in by_pipeline.items() if name is not None] + alone

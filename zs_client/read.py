@@ -1,0 +1,413 @@
+"""Reading: which store and version, the bytes at a fixed path, and what it means when none are there.
+
+One request for a table. No table is named here (`zs_client.acorns`), and nothing is written.
+pyarrow, pandas and obstore are loaded when something is read.
+"""
+
+import difflib
+import json
+import operator
+import os
+import threading
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from zs_client.contract import (
+    INDEX,
+    ROOT,
+    __version__,
+    decode_partition,
+    encode_partition,
+    facts_key,
+    object_key,
+    partition_key,
+    table_key,
+    version_folder,
+    version_order,
+)
+from zs_client.store import PUBLIC, Store, first_line, open_store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+# S3 has no longer key; a folder's name on the usual file systems is shorter still.
+_KEY_BYTES, _NAME_BYTES = 1024, 255
+_SHOWN = 80
+
+_stores: dict[tuple[Any, ...], Store] = {}
+_lock = threading.Lock()
+
+
+class AcornNotFound(LookupError):  # noqa: N818 the design's word, which scripts catch
+    """What was asked for is not in the store; the message says where, and what is there."""
+
+
+class SubjectNotFound(AcornNotFound):
+    """No data asset has that subject; the message names subjects that are written alike."""
+
+
+class ReadError(Exception):
+    """Something lies there and could not be read; `__cause__` is the error itself."""
+
+
+def place(url: str | None = None, version: str | None = None) -> tuple[Store, str]:
+    """The store to read and the version in it.
+
+    Args:
+        url: The store's URL, the parent of `data-asset-cache`; else `ZS_STORE`, else what
+            `FOREST_TYPE` says: `MEMORY`, or `S3` (as when it is unset) for the public bucket.
+        version: The version; else `ZS_VERSION`, else that of this package.
+
+    Raises:
+        ValueError: The version is not dotted numbers, or `FOREST_TYPE` is of no known kind.
+        StoreError: The URL is of no known kind, or names a folder that is not there.
+    """
+    version = version or os.environ.get("ZS_VERSION") or __version__
+    version_folder(version)
+    return _opened(url or os.environ.get("ZS_STORE") or _forest()), version
+
+
+def _forest() -> str:
+    kind = os.environ.get("FOREST_TYPE") or "S3"
+    if kind.upper() not in ("S3", "MEMORY"):
+        raise ValueError(f"FOREST_TYPE={kind}: it is S3 or MEMORY; ZS_STORE names any other store")
+    return PUBLIC if kind.upper() == "S3" else "memory://"
+
+
+def _opened(url: str) -> Store:
+    anonymous = url.rstrip("/") == PUBLIC
+    where = url if "://" in url else str(Path(url).expanduser().resolve())
+    # The AWS variables say where a bucket is and who asks.
+    aws = tuple(sorted(v for v in os.environ.items() if v[0].startswith("AWS_")))
+    with _lock:
+        if (where, anonymous, aws) not in _stores:
+            _stores[where, anonymous, aws] = open_store(where, anonymous=anonymous)
+        return _stores[where, anonymous, aws]
+
+
+def table(name: str) -> "pd.DataFrame":
+    """A table that is not partitioned, as a frame with a row for each of its rows.
+
+    Times are UTC in microseconds, lists are lists or arrays, nulls are None, NaN or NaT.
+
+    Raises:
+        AcornNotFound: It is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return _frame(columns(name), name)
+
+
+def columns(name: str, only: Sequence[str] | None = None) -> "pa.Table":
+    """A table that is not partitioned, or some of its columns, as Arrow; errors as in `table`."""
+    store, version = place()
+    key = table_key(version, name)
+    try:
+        body = get(store, key)
+    except FileNotFoundError:
+        _refuse(store, version, name, key)
+    return _decode(body, store.at(key), only)
+
+
+def values(name: str, column: str) -> list[Any]:
+    """The values of one column of a table, in the table's order; errors as in `table`."""
+    found: list[Any] = columns(name, [column])[column].to_pylist()
+    return found
+
+
+def partition(name: str, column: str, value: str | int | None) -> "pd.DataFrame":
+    """One partition of a table, as `table` gives it.
+
+    Args:
+        name: The table's name in the store.
+        column: By what the table is partitioned.
+        value: Which partition; None is that of the data assets that have no value.
+
+    Returns:
+        Its rows; none, but all columns, for a subject or platform that is known and has no rows.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        SubjectNotFound: No data asset has that subject.
+        ValueError: There is no such platform.
+        ReadError: It is there and cannot be read.
+    """
+    store, version = place()
+    segment = encode_partition(_text(column, value))
+    key = partition_key(version, name, column, segment)
+    try:
+        body = get(store, key)
+    except FileNotFoundError:
+        facts = _known(store, version, name, column, segment)
+        if segment not in facts["partitions"]:
+            return _frame(_empty(facts), name)
+        body, key = _object(store, version, facts, segment)
+    return _frame(_decode(body, store.at(key)), name)
+
+
+def partition_path(name: str, column: str, value: str | int | None) -> str:
+    """Where one partition's file lies: a local path or `s3://…`, fit for DuckDB.
+
+    Raises:
+        ValueError: A store in memory has no paths, or there is no such platform.
+        AcornNotFound: The table is not there, or the subject is known and has no file.
+        SubjectNotFound: No data asset has that subject.
+        ReadError: The store cannot be read.
+    """
+    store, version = place()
+    if store.url.startswith("memory:"):
+        raise ValueError(f"{store.url} has no paths: read {name} without lazy=True")
+    text = _text(column, value)
+    segment = encode_partition(text)
+    key = partition_key(version, name, column, segment)
+    if _exists(store, key):
+        return store.at(key)
+    facts = _known(store, version, name, column, segment)
+    if segment not in facts["partitions"]:
+        raise AcornNotFound(
+            f"{name}: {column} {_short(text)} is known and has no rows, so there is no file at "
+            f"{store.at(key)}; without lazy=True it is an empty frame"
+        )
+    return store.at(_object(store, version, facts, segment)[1])
+
+
+def only(frame: "pd.DataFrame", column: str, names: str | Iterable[str] | None) -> "pd.DataFrame":
+    """The rows of a frame with one of some names; all of them when `names` is None.
+
+    Names that no row has are told in a `UserWarning`, at the line that called the caller.
+    """
+    if names is None:
+        return frame
+    wanted = [names] if isinstance(names, str) else list(names)
+    there = set(frame[column])
+    missing = [name for name in dict.fromkeys(wanted) if name not in there]
+    if missing:
+        warnings.warn(
+            f"no rows with {column} {', '.join(map(repr, missing))}; it has {len(there)} others",
+            UserWarning,
+            stacklevel=3,
+        )
+    return frame[frame[column].isin(wanted)].reset_index(drop=True)
+
+
+def get(store: Store, key: str) -> bytes:
+    """The bytes under a key.
+
+    Raises:
+        FileNotFoundError: Nothing lies there.
+        ReadError: The store could not answer, or does not let us read.
+    """
+    from obstore.exceptions import BaseError
+
+    if _too_long(store, key):
+        raise FileNotFoundError(f"{_short(key)}: longer than a key can be")
+    try:
+        return store.get(key)
+    except FileNotFoundError as error:
+        if "NoSuchBucket" in str(error):
+            raise _unreadable(store, key, error) from error
+        raise
+    except (BaseError, OSError) as error:
+        raise _unreadable(store, key, error) from error
+
+
+def get_json(store: Store, key: str) -> Any:
+    """The JSON under a key.
+
+    Raises:
+        FileNotFoundError: Nothing lies there.
+        ReadError: It cannot be read, or is no JSON.
+    """
+    body = get(store, key)
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        raise ReadError(
+            f"{store.at(key)}: is no JSON: {error}; publish it again with `zs build`, or tell who "
+            "keeps the store"
+        ) from error
+
+
+def facts(store: Store, version: str, name: str) -> dict[str, Any] | None:
+    """A table's facts; None where there are none, as in version folders before 1.0.0.
+
+    Raises:
+        ReadError: They cannot be read.
+    """
+    try:
+        found = get_json(store, facts_key(version, name))
+    except FileNotFoundError:
+        return None
+    return found if isinstance(found, dict) and "partitions" in found else None
+
+
+def not_found(store: Store, version: str, what: str, key: str) -> AcornNotFound:
+    """The error for what is not there, with the versions that are."""
+    nested = store.url.endswith(f"/{ROOT}")
+    advice = (
+        f"The store's URL is the parent of {ROOT}: {store.url.removesuffix(f'/{ROOT}')}"
+        if nested
+        else "Set ZS_VERSION to a version that has it, ZS_STORE to another store, or build it "
+        "with `zs build`"
+    )
+    return AcornNotFound(
+        f"{what} is not in version {version} of {store.url}: nothing lies at "
+        f"{store.at(_short(key, 300))}. {_versions(store)}. {advice}."
+    )
+
+
+def _refuse(store: Store, version: str, what: str, key: str) -> NoReturn:
+    raise not_found(store, version, what, key) from None
+
+
+def _versions(store: Store) -> str:
+    try:
+        listed = get_json(store, INDEX)
+    except FileNotFoundError:
+        return f"Which versions there are is not known: there is no {store.at(INDEX)}"
+    except ReadError as error:
+        return f"Which versions there are is not known: {first_line(error)}"
+    names = sorted((n for n in listed if isinstance(n, str)), key=version_order)
+    return f"Versions there: {', '.join(n.removeprefix('zs-v') for n in names) or 'none'}"
+
+
+def _known(store: Store, version: str, name: str, column: str, segment: str) -> dict[str, Any]:
+    """The facts of a table that has no file for a partition, when the partition is known."""
+    told = facts(store, version, name)
+    if told is None:
+        _refuse(store, version, name, partition_key(version, name, column, segment))
+    if segment in told["partitions"] or segment in told["empty"]:
+        return told
+    if not told["source_state"]:
+        raise AcornNotFound(
+            f"{name} of {store.url}, version {version}, is not whole: {told['reason']}. "
+            "End it with `zs build`"
+        )
+    value = decode_partition(segment)
+    parts = [decode_partition(s) or "" for s in {**told["partitions"], **told["empty"]}]
+    if column != "subject_id":
+        raise ValueError(f"{column} {_short(value)}: there are {', '.join(sorted(parts))}")
+    subjects = _subjects(version, store, parts)
+    if value in subjects:
+        return told
+    alike = difflib.get_close_matches((value or "")[:_SHOWN], subjects, n=5)
+    raise SubjectNotFound(
+        f"{name}: no data asset in {store.url}, version {version}, has the subject "
+        f"{_short(value)}. {'Alike: ' + ', '.join(alike) if alike else 'None is written alike'}; "
+        "unique_subject_ids() has all"
+    )
+
+
+def _subjects(version: str, store: Store, otherwise: list[str]) -> list[str]:
+    key = table_key(version, "unique_subject_ids")
+    try:
+        body = get(store, key)
+    except FileNotFoundError:
+        return otherwise
+    found: list[str] = _decode(body, store.at(key))["subject_id"].to_pylist()
+    return found
+
+
+def _object(store: Store, version: str, told: dict[str, Any], segment: str) -> tuple[bytes, str]:
+    """A partition that the facts have and whose fixed path is not there, as while it is written."""
+    key = object_key(version, told["table"], told["partitions"][segment]["sha256"])
+    try:
+        return get(store, key), key
+    except FileNotFoundError as error:
+        raise ReadError(
+            f"{store.at(key)}: the facts of {told['name']} name it and it is not there; build the "
+            "table again"
+        ) from error
+
+
+def _exists(store: Store, key: str) -> bool:
+    from obstore.exceptions import BaseError
+
+    try:
+        return not _too_long(store, key) and store.exists(key)
+    except (BaseError, OSError) as error:
+        raise _unreadable(store, key, error) from error
+
+
+def _too_long(store: Store, key: str) -> bool:
+    local = "://" not in store.url
+    return len(key) > _KEY_BYTES or (local and max(map(len, key.split("/"))) > _NAME_BYTES)
+
+
+def _unreadable(store: Store, key: str, error: Exception) -> ReadError:
+    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
+    said = first_line(error)
+    if "NoSuchBucket" in str(error):
+        return ReadError(f"{store.url}: no such bucket; set ZS_STORE to one that is there")
+    if isinstance(error, PermissionError | PermissionDeniedError | UnauthenticatedError):
+        advice = (
+            "it may not be read with the credentials in use; S3 says the same of what is not "
+            "there to those who may not list the bucket"
+        )
+    else:
+        advice = "trying again may help; if it does not, check the network and the store's URL"
+    return ReadError(f"{store.at(key)}: could not be read: {said}; {advice}")
+
+
+def _decode(body: bytes, where: str, wanted: Sequence[str] | None = None) -> "pa.Table":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.ParquetFile(pa.BufferReader(body)).read(columns=wanted)
+    except (pa.ArrowException, OSError) as error:
+        raise ReadError(
+            f"{where}: is no readable parquet file: {first_line(error)}; build the table again, "
+            "or tell who keeps the store"
+        ) from error
+
+
+def _frame(content: "pa.Table", name: str) -> "pd.DataFrame":
+    import pyarrow as pa
+
+    try:
+        return content.to_pandas(maps_as_pydicts="strict")
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise ReadError(f"{name}: cannot become a frame: {first_line(error)}") from error
+
+
+def _empty(told: dict[str, Any]) -> "pa.Table":
+    import pyarrow as pa
+
+    types = arrow_types()
+    fields = [(c["name"], types.get(c["type"], pa.null())) for c in told["columns"]]
+    return pa.schema(fields).empty_table()
+
+
+def arrow_types() -> dict[str, Any]:
+    """The Arrow type of each of the contract's types."""
+    import pyarrow as pa
+
+    return {
+        "string": pa.string(),
+        "bool": pa.bool_(),
+        "int32": pa.int32(),
+        "int64": pa.int64(),
+        "float64": pa.float64(),
+        "time": pa.timestamp("us", tz="UTC"),
+        "[string]": pa.list_(pa.string()),
+        "{string: string}": pa.map_(pa.string(), pa.string()),
+    }
+
+
+def _text(column: str, value: Any) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return str(operator.index(value))
+    except TypeError:
+        raise TypeError(f"{column} is a text or a whole number, not {value!r}") from None
+
+
+def _short(text: str | None, shown: int = _SHOWN) -> str:
+    if text is None:
+        return "null"
+    return text if len(text) <= shown else f"{text[:shown]}… ({len(text):,} characters)"

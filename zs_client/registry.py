@@ -1,0 +1,266 @@
+"""The registry of a version, and how each acorn of it stands.
+
+Both are told by the pipeline in `squirrel.json` and `<table>.json`; nothing is counted here.
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from zs_client import read
+from zs_client.acorns import TABLES
+from zs_client.contract import registry_key
+from zs_client.store import Store
+
+
+@dataclass(frozen=True)
+class ColumnInfo:
+    """A column of an acorn.
+
+    Attributes:
+        name: Its name.
+        description: What the value means; empty where an old registry has none.
+        type: As in `zs_client.contract.TYPES`; empty where an old registry has none.
+        nullable: Whether it may be null.
+    """
+
+    name: str
+    description: str = ""
+    type: str = ""
+    nullable: bool = True
+
+
+@dataclass(frozen=True)
+class AcornInfo:
+    """What the registry says about an acorn; None, empty or blank where an old one says nothing.
+
+    Attributes:
+        name: The acorn's name.
+        description: What a row is and how to join it.
+        location: Its file, or its folder with a slash at the end when it is partitioned.
+        partitioned: Whether it is split into files.
+        partition_key: By which column; None when it is not partitioned.
+        type: `metadata` (may be loaded whole), `asset` or `platform`.
+        columns: In the file's order.
+        table: Its name in the store.
+        key: The columns that together occur once.
+        rows: How many rows.
+        bytes: How many bytes of parquet.
+        sha256: Of its file; of the names and digests of its files when it is partitioned.
+        partitions: How many files when it is partitioned, else 0.
+        built_at: When its content last changed.
+        checked_at: When it was last looked at.
+        state: `fresh`, or `stale` while it stays on earlier content.
+        reason: Why it is stale.
+    """
+
+    name: str
+    description: str
+    location: str
+    partitioned: bool
+    partition_key: str | None
+    type: str
+    columns: tuple[ColumnInfo, ...]
+    table: str = ""
+    key: tuple[str, ...] = ()
+    rows: int | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    partitions: int | None = None
+    built_at: datetime | None = None
+    checked_at: datetime | None = None
+    state: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class SquirrelInfo:
+    """The registry of all acorns of one version.
+
+    Attributes:
+        acorns: Those that are there.
+        version: The version.
+        snapshot: The id of this published state; None in an old registry.
+        published_at: When it was published; None in an old registry.
+        source_state: What the acorns were made from.
+    """
+
+    acorns: tuple[AcornInfo, ...]
+    version: str
+    snapshot: str | None = None
+    published_at: datetime | None = None
+    source_state: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AcornStatus:
+    """How an acorn stands.
+
+    Attributes:
+        name: The acorn's name.
+        rows: How many rows; None when that is not told.
+        bytes: How many bytes of parquet; None when that is not told.
+        partitions: How many files; None when it is not partitioned or that is not told.
+        age: Since it was last known to be as the documents are; since it was last looked at when it
+            is stale; None when that is not told.
+        state: `fresh`, `stale` or `missing`.
+        reason: Why it is stale or missing.
+        built_at: When its content last changed; None when that is not told.
+    """
+
+    name: str
+    rows: int | None
+    bytes: int | None
+    partitions: int | None
+    age: timedelta | None
+    state: Literal["fresh", "stale", "missing"]
+    reason: str | None
+    built_at: datetime | None
+
+
+def get_squirrel_info() -> SquirrelInfo:
+    """The registry of the version that the functions read.
+
+    Raises:
+        AcornNotFound: This store has no such version.
+        ReadError: The registry is there and cannot be read.
+    """
+    store, version = read.place()
+    found = _registry(store, version)
+    if found is None:
+        raise read.not_found(store, version, "the registry", registry_key(version))
+    return found
+
+
+def status(store_url: str | None = None, version: str | None = None) -> list[AcornStatus]:
+    """How each acorn stands: those that this package knows, then others of the registry.
+
+    Args:
+        store_url: The store; else as the functions take it from `ZS_STORE` and `FOREST_TYPE`.
+        version: The version; else `ZS_VERSION`, else that of this package.
+
+    Raises:
+        StoreError: The store cannot be opened.
+        ValueError: The version is not dotted numbers.
+        ReadError: The registry or a table's facts cannot be read.
+    """
+    store, version = read.place(store_url, version)
+    registry = _registry(store, version)
+    listed = {acorn.name: acorn for acorn in registry.acorns} if registry else {}
+    tables = {name: table for name, table, _ in TABLES}
+    tables |= {name: acorn.table or name for name, acorn in listed.items() if name not in tables}
+    with ThreadPoolExecutor(len(tables)) as pool:
+        told = list(pool.map(lambda table: read.facts(store, version, table), tables.values()))
+    published = registry.published_at if registry else None
+    return [
+        _status(name, listed.get(name), facts, published)
+        for name, facts in zip(tables, told, strict=True)
+    ]
+
+
+def _status(
+    name: str, listed: AcornInfo | None, facts: dict[str, Any] | None, published: datetime | None
+) -> AcornStatus:
+    if facts is None:
+        return _from_registry(name, listed)
+    state: Literal["fresh", "stale", "missing"] = "stale" if facts["state"] == "stale" else "fresh"
+    reason, checked, built = facts["reason"], _time(facts["checked_at"]), _time(facts["built_at"])
+    # The registry knows of other documents; it is heard when it was made from these facts.
+    same = listed is not None and listed.checked_at == checked
+    if not facts["source_state"]:
+        state = "missing"
+    elif same and listed and state == "fresh" and listed.state == "stale":
+        state, reason = "stale", listed.reason
+    # A night that finds nothing changed leaves the facts as they are and publishes anew.
+    current = [t for t in (checked, published if same and state == "fresh" else None) if t]
+    return AcornStatus(
+        name=name,
+        rows=facts["rows"],
+        bytes=facts["bytes"],
+        partitions=len(facts["partitions"]) if facts["partition_key"] else None,
+        age=_since(max(current, default=built)),
+        state=state,
+        reason=reason,
+        built_at=built,
+    )
+
+
+def _from_registry(name: str, listed: AcornInfo | None) -> AcornStatus:
+    if listed is None:
+        return AcornStatus(name, None, None, None, None, "missing", "never built", None)
+    return AcornStatus(
+        name=name,
+        rows=listed.rows,
+        bytes=listed.bytes,
+        partitions=listed.partitions if listed.partitioned else None,
+        age=_since(listed.checked_at or listed.built_at),
+        state="stale" if listed.state == "stale" else "fresh",
+        reason=listed.reason,
+        built_at=listed.built_at,
+    )
+
+
+def _registry(store: Store, version: str) -> SquirrelInfo | None:
+    key = registry_key(version)
+    try:
+        found = read.get_json(store, key)
+    except FileNotFoundError:
+        return None
+    try:
+        return SquirrelInfo(
+            acorns=tuple(_acorn(entry) for entry in found["acorns"]),
+            version=found.get("version") or version,
+            snapshot=found.get("snapshot"),
+            published_at=_time(found.get("published_at")),
+            source_state=found.get("source_state") or {},
+        )
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise read.ReadError(
+            f"{store.at(key)}: is no registry ({type(error).__name__}: {error}); publish it again "
+            "with `zs build`, or tell who keeps the store"
+        ) from error
+
+
+def _acorn(entry: dict[str, Any]) -> AcornInfo:
+    key = entry.get("partition_key") or None
+    return AcornInfo(
+        name=entry["name"],
+        description=entry.get("description") or "",
+        location=entry["location"],
+        partitioned=bool(entry.get("partitioned", key)),
+        partition_key=key,
+        type=entry.get("type") or "",
+        columns=tuple(_column(column) for column in entry.get("columns") or ()),
+        table=entry.get("table") or "",
+        key=tuple(entry.get("key") or ()),
+        built_at=_time(entry.get("built_at")),
+        checked_at=_time(entry.get("checked_at")),
+        **{name: entry.get(name) for name in _AS_TOLD},
+    )
+
+
+_AS_TOLD = ("rows", "bytes", "sha256", "partitions", "state", "reason")
+
+
+def _column(column: str | dict[str, Any]) -> ColumnInfo:
+    if isinstance(column, str):
+        return ColumnInfo(column)
+    return ColumnInfo(
+        name=column["name"],
+        description=column.get("description") or "",
+        type=column.get("type") or "",
+        nullable=column.get("nullable", True),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    if not text:
+        return None
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _since(moment: datetime | None) -> timedelta | None:
+    return None if moment is None else max(datetime.now(UTC) - moment, timedelta())
