@@ -83,8 +83,10 @@ def test_a_folder_holds_documents_and_lists_of_them(tmp_path: Path) -> None:
     source.check()
     swept, problems = split(source)
     assert [s.id for s in swept] == ["id2", "id3", "id1", "nan", "big"]
-    assert ["a.json, document 3", "d.json", "e.json"] == [
-        p.reason.rsplit("(file ", 1)[1].rstrip(")") for p in problems
+    assert [p.reason.rsplit("(file ", 1)[1].rstrip(")") for p in problems] == [
+        "a.json, document 3",
+        "d.json",
+        "e.json",
     ]
     assert {d["_id"]: d.get("x") for d in fetched(source)} == {
         "id1": 1,
@@ -229,7 +231,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_documents_is_told(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="no .json file"):
+    with pytest.raises(SourceError, match=r"no \.json file"):
         opened(tmp_path).check()
 
 

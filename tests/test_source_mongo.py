@@ -1,10 +1,11 @@
 """MongoDB: the types of BSON, the names in the URL, and connections that break."""
 
-import datetime
+import contextlib
 import socket
 import threading
 import uuid
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import pytest
@@ -62,10 +63,8 @@ class Proxy:
         except OSError:
             pass
         for one in (source, target):
-            try:
+            with contextlib.suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
             one.close()
 
 
@@ -83,7 +82,19 @@ def test_the_url_names_database_and_collection(server: str) -> None:
 
 
 def test_ids_of_every_type_are_told_and_fetched(server: str) -> None:
-    ids = [1, Int64(2), "1", "a", OID, str(OID), {"k": 1}, True, None, 1.5, datetime.datetime.now()]
+    ids = [
+        1,
+        Int64(2),
+        "1",
+        "a",
+        OID,
+        str(OID),
+        {"k": 1},
+        True,
+        None,
+        1.5,
+        datetime(2026, 1, 1, tzinfo=UTC),
+    ]
     filled(server, [{"_id": i, "name": f"n{n}"} for n, i in enumerate(ids)], "ids", "c")
     source = open_source(f"{server}/ids.c", ["x"])
     told = list(source.sweep())
@@ -100,7 +111,7 @@ def test_ids_of_every_type_are_told_and_fetched(server: str) -> None:
 def test_values_of_bson_become_plain(server: str) -> None:
     document = {
         "_id": "a",
-        "_last_modified": datetime.datetime(2026, 1, 2, 3, 4, 5, 678000),
+        "_last_modified": datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC),
         "x": [
             OID,
             UUID,
@@ -111,7 +122,7 @@ def test_values_of_bson_become_plain(server: str) -> None:
             float("nan"),
             float("-inf"),
             Regex("a.b"),
-            {"y": datetime.datetime(1, 1, 1)},
+            {"y": datetime(1, 1, 1, tzinfo=UTC)},
         ],
     }
     filled(server, [document], "bson", "c")

@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument(
         "--source",
         metavar="URL",
-        help="the documents: a dump, mongodb://… or https://… (default: ZS_SOURCE, else the sample)",
+        help="a dump, mongodb://… or https://… (default: ZS_SOURCE, else the sample)",
     )
     build.add_argument(
         "--store",

@@ -1,4 +1,4 @@
-"""Reading: which store and version, the bytes at a fixed path, and what it means when none are there.
+"""Reading: which store and version, the bytes at a fixed path, and what their absence means.
 
 One request for a table. No table is named here (`zs_client.acorns`), and nothing is written.
 pyarrow, pandas and obstore are loaded when something is read.
@@ -41,7 +41,7 @@ _stores: dict[tuple[Any, ...], Store] = {}
 _lock = threading.Lock()
 
 
-class AcornNotFound(LookupError):  # noqa: N818 the design's word, which scripts catch
+class AcornNotFound(LookupError):
     """What was asked for is not in the store; the message says where, and what is there."""
 
 

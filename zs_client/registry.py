@@ -167,14 +167,16 @@ def _status(
         return _from_registry(name, listed)
     state: Literal["fresh", "stale", "missing"] = "stale" if facts["state"] == "stale" else "fresh"
     reason, checked, built = facts["reason"], _time(facts["checked_at"]), _time(facts["built_at"])
-    # The registry knows of other documents; it is heard when it was made from these facts.
-    same = listed is not None and listed.checked_at == checked
+    # The registry also knows the documents; it is heard unless the facts changed since.
+    if listed is not None and published and checked and published < checked:
+        listed = None
     if not facts["source_state"]:
         state = "missing"
-    elif same and listed and state == "fresh" and listed.state == "stale":
+    elif listed is not None and state == "fresh" and listed.state == "stale":
         state, reason = "stale", listed.reason
     # A night that finds nothing changed leaves the facts as they are and publishes anew.
-    current = [t for t in (checked, published if same and state == "fresh" else None) if t]
+    again = listed.checked_at if listed is not None and state == "fresh" else None
+    current = [moment for moment in (checked, again) if moment]
     return AcornStatus(
         name=name,
         rows=facts["rows"],

@@ -59,8 +59,13 @@ class Store:
     def get_tagged(self, key: str) -> tuple[bytes, str]:
         """The bytes under a key, and the tag that `replace` compares."""
         import obstore
+        from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
-        found = obstore.get(self._objects, key)
+        try:
+            found = obstore.get(self._objects, key)
+        # obstore's own is no PermissionError, though what is not there is a FileNotFoundError.
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            raise PermissionError(first_line(error)) from error
         body = bytes(found.bytes())
         return body, self._tag(found.meta, body)
 
@@ -174,6 +179,7 @@ class Store:
             StoreError: No such bucket, no permission, or no answer.
         """
         import obstore
+        from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
         try:
             obstore.list_with_delimiter(self._objects, ROOT)
@@ -182,11 +188,16 @@ class Store:
                 raise StoreError(
                     f"{self.url}: no such bucket; create it, or name another"
                 ) from error
-        except PermissionError as error:
+        except (PermissionError, PermissionDeniedError, UnauthenticatedError) as error:
             raise StoreError(
                 f"{self.url}: no permission to list; check the AWS credentials in use"
             ) from error
         except Exception as error:
+            # obstore knows no missing bucket: a listing's 404 is a generic error.
+            if "404 Not Found" in str(error):
+                raise StoreError(
+                    f"{self.url}: no such bucket; create it, or name another"
+                ) from error
             raise StoreError(f"{self.url}: cannot be reached: {first_line(error)}") from error
 
     def sweep_staging(self) -> None:
@@ -295,6 +306,7 @@ def s3_bucket(bucket: str, *, prefix: str = "", anonymous: bool = False) -> Any:
     Credentials come from boto3's chain where boto3 is installed (profiles, SSO, roles), else from
     the AWS variables; where there are none, requests go unsigned.
     """
+    from obstore.exceptions import BaseError
     from obstore.store import S3Store
 
     options: dict[str, Any] = {
@@ -309,20 +321,31 @@ def s3_bucket(bucket: str, *, prefix: str = "", anonymous: bool = False) -> Any:
         options["endpoint"] = endpoint
         options["client_options"]["allow_http"] = endpoint.startswith("http:")
     region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    options["region"] = region or "us-west-2"
+    # Where the public bucket lies does not depend on where its reader works.
+    public = f"s3://{bucket}" == PUBLIC and not endpoint
+    options["region"] = "us-west-2" if public or not region else region
     provider = None if anonymous else _credentials()
     if provider is not None:
         options["credential_provider"] = provider
     elif anonymous or not os.environ.get("AWS_ACCESS_KEY_ID"):
         options["skip_signature"] = True
-    return S3Store(bucket, prefix=prefix or None, **options)
+    try:
+        return S3Store(bucket, prefix=prefix or None, **options)
+    except BaseError as error:
+        raise StoreError(
+            f"s3://{bucket}: cannot be opened: {first_line(error)}; check the AWS variables"
+        ) from error
 
 
 def _credentials() -> Any:
     try:
         import boto3
+        from botocore.exceptions import BotoCoreError
         from obstore.auth.boto3 import Boto3CredentialProvider
     except ImportError:
         return None
-    session = boto3.Session()
-    return Boto3CredentialProvider(session) if session.get_credentials() else None
+    try:
+        session = boto3.Session()
+        return Boto3CredentialProvider(session) if session.get_credentials() else None
+    except BotoCoreError as error:
+        raise StoreError(f"no AWS credentials: {first_line(error)}; check AWS_PROFILE") from error

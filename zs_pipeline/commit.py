@@ -93,6 +93,7 @@ class _Staged:
     inputs: str
     body: bytes | None
     written: bool
+    kept: bool = False
 
 
 def read_facts(store: Store, version: str, table: str) -> dict[str, Any] | None:
@@ -176,57 +177,58 @@ def commit(
     before = dict(entries(facts))
     had = sum(entry["rows"] for entry in before.values())
     report = Report()
+    # Until a build of the whole table ended, nothing of it can shrink.
+    first = not (facts and facts["source_state"])
     waiting: list[_Staged] = []
-    kept = 0
+    keeping: list[Any] = []
+    held = 0
     with ThreadPoolExecutor(REQUESTS) as pool:
 
         def flush() -> None:
+            while keeping:
+                keeping.pop().result()
             for start in range(0, len(waiting), CHUNK):
                 chunk = waiting[start : start + CHUNK]
                 _publish(store, version, acorn, chunk, pool, built)
                 progress(f"{acorn.name}: {report.computed} partitions done")
             waiting.clear()
 
-        for staged in _stage(store, version, acorn, built.parts, before, pool):
+        for staged in _stage(acorn, built.parts, before):
             report.computed += 1
             if staged.written:
                 (report.changed if staged.entry else report.removed).append(staged.segment)
-            kept += len(staged.body or b"")
-            if kept > KEPT_BYTES and before:
-                staged.body = None
+            held += len(staged.body or b"")
             waiting.append(staged)
-            # Nothing can shrink in a first build, so what is done becomes visible at once; later
-            # the whole table is judged before any of it is.
-            if not before and len(waiting) >= CHUNK:
+            # In a first build what is done becomes visible at once. Later the whole table is judged
+            # before any of it is; only what is too much to hold is put ahead, where no reader looks.
+            if first or held > KEPT_BYTES:
+                if len(keeping) >= REQUESTS:
+                    keeping.pop(0).result()
+                keeping.append(pool.submit(_keep, store, version, acorn, staged, hold=first))
+            if first and len(waiting) >= CHUNK:
                 flush()
         if not accept_shrink:
             _guard(acorn, before, had, waiting)
+        expected = next((s.entry for s in waiting if s.entry), before.get("")) or {}
         flush()
-        report.facts = _finish(store, version, acorn, built, report, had)
+        report.facts = _finish(
+            store, version, acorn, built, report, had=had, sha256=expected.get("sha256", "")
+        )
     report.rows, report.bytes = report.facts["rows"], report.facts["bytes"]
     return report
 
 
 def _stage(
-    store: Store,
-    version: str,
-    acorn: Acorn,
-    parts: Iterable[Part],
-    before: dict[str, dict[str, Any]],
-    pool: ThreadPoolExecutor,
+    acorn: Acorn, parts: Iterable[Part], before: dict[str, dict[str, Any]]
 ) -> Iterator[_Staged]:
-    """Validate and encode each part, and put new contents under `_objects/`, several at a time."""
+    """Validate and encode each part."""
     now = _now()
-
-    def put(staged: _Staged) -> _Staged:
-        if staged.body is not None and staged.entry is not None:
-            key = object_key(version, acorn.table, staged.entry["sha256"])
-            if not store.exists(key):
-                store.put(key, staged.body, cache=IMMUTABLE)
-        return staged
-
-    running: list[Any] = []
+    seen: set[str] = set()
     for part in parts:
+        # Two contents for one path would be placed in any order.
+        if part.segment in seen:
+            raise arrow.InvalidTable(f"{acorn.name}: the partition {part.segment!r} came twice")
+        seen.add(part.segment)
         old = before.get(part.segment)
         content = part.content
         if content is None or (not content.num_rows and acorn.partition and not acorn.partitions):
@@ -244,11 +246,19 @@ def _stage(
                 "built_at": old["built_at"] if same and old else now,
             }
             staged = _Staged(part.segment, entry, part.inputs, None if same else body, not same)
-        running.append(pool.submit(put, staged))
-        if len(running) >= REQUESTS:
-            yield running.pop(0).result()
-    for future in running:
-        yield future.result()
+        yield staged
+
+
+def _keep(store: Store, version: str, acorn: Acorn, staged: _Staged, *, hold: bool) -> None:
+    """Put a new content under `_objects/`; held on to as well, or not."""
+    if staged.body is None or staged.entry is None or staged.kept:
+        return
+    key = object_key(version, acorn.table, staged.entry["sha256"])
+    if not store.exists(key):
+        store.put(key, staged.body, cache=IMMUTABLE)
+    staged.kept = True
+    if not hold:
+        staged.body = None
 
 
 def _guard(
@@ -276,27 +286,41 @@ def _publish(
     """Write a chunk's fixed paths and facts, so that the two agree whoever else writes."""
     written = [s for s in chunk if s.written]
     writer = uuid.uuid4().hex
-    if written:
-        _update(
-            store, version, acorn, built, lambda f: _pend(f, writer, [s.segment for s in written])
-        )
+    done = False
 
     def place(staged: _Staged) -> None:
         target = path(version, acorn, staged.segment)
         if staged.entry is None:
             store.delete([target])
             return
+        _keep(store, version, acorn, staged, hold=True)
         source = object_key(version, acorn.table, staged.entry["sha256"])
         store.copy(source, target, staged.body or store.get(source))
 
     def apply(facts: dict[str, Any]) -> None:
+        nonlocal done
+        # Announced first, and again where another writer took this one for dead and mended.
+        done = not written or writer in facts["pending"]
+        if not done:
+            facts["pending"][writer] = [s.segment for s in written]
+            return
         # Before every attempt: a writer that was faster may have placed its own content since.
         list(pool.map(place, written))
+        now = entries(facts)
         for staged in chunk:
-            _enter(facts, staged)
+            # What was found unchanged and was changed by another writer since is that one's.
+            if staged.written or _sha256(staged.entry) == _sha256(now.get(staged.segment)):
+                _enter(facts, staged)
+                if not acorn.partition:
+                    _vouch(facts, built)
         facts["pending"].pop(writer, None)
 
-    _update(store, version, acorn, built, apply)
+    while not done:
+        _update(store, version, acorn, built, apply)
+
+
+def _sha256(entry: dict[str, Any] | None) -> str:
+    return entry["sha256"] if entry else ""
 
 
 def _enter(facts: dict[str, Any], staged: _Staged) -> None:
@@ -312,22 +336,31 @@ def _enter(facts: dict[str, Any], staged: _Staged) -> None:
         facts["partitions"][staged.segment] = staged.entry
 
 
-def _pend(facts: dict[str, Any], writer: str, segments: list[str]) -> None:
-    facts["pending"][writer] = segments
+def _vouch(facts: dict[str, Any], built: Built) -> None:
+    """Say what the whole table was made from, where it was looked at as a whole."""
+    if built.source_state is not None:
+        facts["source_state"] = built.source_state
+        facts["code_version"] = built.code_version
+        facts["state"], facts["reason"] = "fresh", None
 
 
 def _finish(
-    store: Store, version: str, acorn: Acorn, built: Built, report: Report, had: int
+    store: Store,
+    version: str,
+    acorn: Acorn,
+    built: Built,
+    report: Report,
+    *,
+    had: int,
+    sha256: str,
 ) -> dict[str, Any]:
-    """State that the table is whole, where it was looked at as a whole."""
+    """State that the table is whole; of one file, only while it is the one of this build."""
 
     def apply(facts: dict[str, Any]) -> None:
         if report.changed or report.removed:
             facts["rows_before"] = had
-        if built.source_state is not None:
-            facts["source_state"] = built.source_state
-            facts["code_version"] = built.code_version
-            facts["state"], facts["reason"] = "fresh", None
+        if acorn.partition or facts["sha256"] == sha256:
+            _vouch(facts, built)
 
     return _update(store, version, acorn, built, apply, checked=bool(report.computed))
 
@@ -350,8 +383,16 @@ def _mend(store: Store, version: str, acorn: Acorn) -> dict[str, Any] | None:
     if not facts or not facts["pending"]:
         return facts
 
+    writer = uuid.uuid4().hex
+    restored: set[str] = set()
+
     def apply(facts: dict[str, Any]) -> None:
-        for segment in {s for segments in facts["pending"].values() for s in segments}:
+        if restored and not facts["pending"]:
+            # The other writer lived and was faster, and this one has just undone its path.
+            facts["pending"][writer] = sorted(restored)
+            return
+        restored.update(s for segments in facts["pending"].values() for s in segments)
+        for segment in restored:
             entry = entries(facts).get(segment)
             target = path(version, acorn, segment)
             if entry is None:
@@ -361,7 +402,9 @@ def _mend(store: Store, version: str, acorn: Acorn) -> dict[str, Any] | None:
                 store.copy(source, target, store.get(source))
         facts["pending"] = {}
 
-    return _update(store, version, acorn, None, apply)
+    while facts["pending"]:
+        facts = _update(store, version, acorn, None, apply)
+    return facts
 
 
 def _update(
@@ -379,7 +422,9 @@ def _update(
         old = json.dumps(facts, sort_keys=True)
         facts = facts or _first(acorn, built)
         apply(facts)
-        _declare(acorn, facts)
+        # Without a build there are no files of a declaration that has changed since.
+        if built is not None:
+            _declare(acorn, facts)
         if checked or json.dumps(facts, sort_keys=True) != old:
             facts["checked_at"] = _now()
         if tag is not None and json.dumps(facts, sort_keys=True) == old:

@@ -207,7 +207,7 @@ def load_index(store: Store, name: str) -> pa.Table:
     Raises:
         FileNotFoundError: It is no longer kept.
     """
-    return arrow.decode(store.get(f"{DOCUMENTS}/index/{name}.pqt"))
+    return arrow.decode(store.get(f"{DOCUMENTS}/index/{name}.pqt")).cast(INDEX)
 
 
 def update(
@@ -384,7 +384,7 @@ class _Update:
             kept = [*self.manifest.get("indexes", []), self.manifest["index"]]
             self.manifest["indexes"] = list(dict.fromkeys(reversed(kept)))[:KEPT_STATES][::-1]
         manifest = {**self.manifest, "source": self.source.url}
-        aside = orjson.dumps(sorted(self.aside, key=lambda p: tuple(str(v) for v in p)))
+        aside = orjson.dumps(sorted((list(p) for p in self.aside), key=str))
         manifest["set_aside"] = _put(self.store, "set_aside", aside, ".json")
         manifest["documents"] = self.index.num_rows
         contents = pa.compute.binary_join_element_wise(

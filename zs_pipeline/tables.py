@@ -55,8 +55,7 @@ def by_document(
         pieces = [kept] if kept is not None else []
         for documents in snapshot.read(_cores(acorn), ids=ids):
             pieces.append(arrow.table(acorn, (row for d in documents for row in acorn.rows(d))))
-        content = pa.concat_tables(pieces) if pieces else arrow.schema(acorn).empty_table()
-        content = content.combine_chunks()
+        content = pa.concat_tables([arrow.schema(acorn).empty_table(), *pieces]).combine_chunks()
         if acorn.finish is not None:
             content = acorn.finish(content)
         yield Part("", arrow.arrange(acorn, content))
@@ -285,5 +284,8 @@ def _reusable(
         names = {known[key][0] for key in touched for known in (was, now) if key in known}
         stays = pa.array(sorted(n for n in names if n is not None), pa.string())
         ids = {key for key, (name, _) in now.items() if name in names}
+    # A list's element is called `element` in parquet and `item` here: without the cast the same rows
+    # would give other bytes.
+    content = content.cast(arrow.schema(acorn))
     kept = content.filter(pa.compute.invert(pa.compute.is_in(content[by], stays)))
     return kept, ids

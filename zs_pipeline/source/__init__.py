@@ -7,7 +7,7 @@ Here are the interface, the errors and the choice. How each source reads is in `
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from zs_pipeline.problems import Problem
 
@@ -65,7 +65,7 @@ class Source(Protocol):
             SourceError: The source could not be read to its end.
         """
 
-    def fetch(self, ids: Sequence[str]) -> Iterator[dict]:
+    def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         """The documents of these ids as plain JSON, trimmed to the source's fields.
 
         In any order, each id at most once; those that vanished since the sweep are left out.
@@ -93,15 +93,16 @@ def open_source(url: str, fields: Sequence[str]) -> Source:
     Raises:
         SourceError: The URL is none of `KINDS`, or is malformed.
     """
+    # A driver is imported when its source is chosen, and each of these modules imports this one.
     if url.startswith(("mongodb://", "mongodb+srv://")):
-        from zs_pipeline.source.mongo import MongoSource
+        from zs_pipeline.source.mongo import MongoSource  # noqa: PLC0415
 
         return MongoSource(url, fields)
     if url.startswith(("https://", "http://")):
-        from zs_pipeline.source.gateway import GatewaySource
+        from zs_pipeline.source.gateway import GatewaySource  # noqa: PLC0415
 
         return GatewaySource(url, fields)
-    from zs_pipeline.source.dump import SUFFIXES, DumpSource
+    from zs_pipeline.source.dump import SUFFIXES, DumpSource  # noqa: PLC0415
 
     local = url.removeprefix("file://")
     if "://" not in local and (local.endswith(SUFFIXES) or (local and Path(local).is_dir())):

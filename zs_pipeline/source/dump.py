@@ -116,7 +116,7 @@ class DumpSource:
         except OSError as error:
             raise self._unreadable(error) from error
 
-    def fetch(self, ids: Sequence[str]) -> Iterator[dict]:
+    def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         """See `Source`; in the order of the dump."""
         if self._places is None:
             for _ in self.sweep():

@@ -127,9 +127,9 @@ class GatewaySource:
                 yield document
             skip += len(page)
 
-    def fetch(self, ids: Sequence[str]) -> Iterator[dict]:
+    def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         """See `Source`; up to `IN_FLIGHT` requests at a time, answers in the order asked."""
-        pending: deque[Future[list[dict]]] = deque()
+        pending: deque[Future[list[dict[str, Any]]]] = deque()
         pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="gateway")
         try:
             for batch in self._batches(dict.fromkeys(ids)):
@@ -163,7 +163,7 @@ class GatewaySource:
         # A fetch with no sweep before it does not know whether 17 is a number or a text.
         return [one, int(one)] if one.isascii() and one.isdecimal() and len(one) < 19 else [one]
 
-    def _batch(self, ids: list[Any]) -> list[dict]:
+    def _batch(self, ids: list[Any]) -> list[dict[str, Any]]:
         page = self._all(ids, self._projection)
         whole = [d["_id"] for d in page if mangled(d, self._cores)]
         for wanted in self._questions(absent(page, self._cores)):
@@ -171,7 +171,7 @@ class GatewaySource:
         if whole:
             page = [d for d in page if d["_id"] not in whole]
             page += self._all(whole, None)
-        found: dict[str, dict] = {}
+        found: dict[str, dict[str, Any]] = {}
         # Numbers first, as in a sweep: of the number 5 and the text "5" only one counts.
         for document in sorted(page, key=lambda d: isinstance(d["_id"], str)):
             one = identity(document["_id"])

@@ -8,13 +8,12 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bson import ObjectId
 from bson.binary import UuidRepresentation
 from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import MongoClient
-from pymongo.collection import Collection
 from pymongo.errors import (
     AutoReconnect,
     CursorNotFound,
@@ -38,6 +37,9 @@ from zs_pipeline.source.projection import (
     tree,
     trim,
 )
+
+if TYPE_CHECKING:
+    from pymongo.collection import Collection
 
 DATABASE = "metadata_index"
 COLLECTION = "data_assets"
@@ -118,19 +120,19 @@ class MongoSource:
                     found = told.tell(document)
                     if found is not None:
                         yield found
-                return
+                break
             except (AutoReconnect, CursorNotFound) as error:
                 self._pause(attempt, "sweep", error)
             except PyMongoError as error:
                 raise self._failed("sweep", error) from error
 
-    def fetch(self, ids: Sequence[str]) -> Iterator[dict]:
+    def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         """See `Source`; `BATCH` documents a query."""
         wanted = list(dict.fromkeys(ids))
         for start in range(0, len(wanted), BATCH):
             yield from self._batch(wanted[start : start + BATCH])
 
-    def _batch(self, ids: Sequence[str]) -> Iterator[dict]:
+    def _batch(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         wanted = {"_id": {"$in": list(chain.from_iterable(map(_candidates, ids)))}}
         page = self._find(wanted, self._projection)
         whole = [d["_id"] for d in page if mangled(d, self._cores)]

@@ -22,7 +22,7 @@ from zs_pipeline.problems import Problem
 from zs_pipeline.source import Swept
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - pymongo decodes times as naive UTC
-_DIGITS = bytes(48 if 48 <= code < 58 else 32 for code in range(256))
+_DIGITS = bytes(48 if 48 <= code < 58 else 46 if code == 46 else 32 for code in range(256))
 _LONG = b"0" * 19
 _INT64 = 1 << 63
 
@@ -37,11 +37,22 @@ def load(raw: bytes) -> tuple[Any, bool]:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:
         return _careless(raw), False
-    # orjson turns an integer beyond 64 bits into a float. Looking for 19 digits in a row runs at
-    # 1,400 MB/s this way and at 120 with a regular expression, against 190 for orjson itself.
-    if raw.translate(_DIGITS).find(_LONG) >= 0:
+    if _long_integer(raw):
         return _careless(raw), False
-    return value, b"$" not in raw
+    return value, b'"$' not in raw
+
+
+def _long_integer(raw: bytes) -> bool:
+    """Whether there may be an integer beyond 64 bits, which orjson turns into a float.
+
+    Looking for 19 digits in a row runs at 1,400 MB/s this way and at 120 with a regular
+    expression; orjson parses 190. One real document in five has as many digits after a point.
+    """
+    digits = raw.translate(_DIGITS)
+    at = digits.find(_LONG)
+    while at >= 0 and digits[at - 1 : at] == b".":
+        at = digits.find(_LONG, at + len(_LONG))
+    return at >= 0
 
 
 def parse(raw: bytes) -> Any:
@@ -100,7 +111,7 @@ def _text(value: str) -> str:
     return value
 
 
-def _scalar(value: Any) -> Any:
+def _scalar(value: Any) -> Any:  # noqa: PLR0911 - one type, one line
     kind = type(value)
     if isinstance(value, int):
         return int(value) if -_INT64 <= value < _INT64 else str(int(value))
@@ -137,7 +148,7 @@ def _milliseconds(value: int) -> str:
         return str(value)
 
 
-def _dict(value: dict) -> Any:
+def _dict(value: dict[Any, Any]) -> Any:
     if len(value) in (1, 2):
         convert = _EXTENDED.get(next(iter(value)))
         if convert and (len(value) == 1 or value.keys() == {"$binary", "$type"}):
@@ -150,11 +161,11 @@ def _dict(value: dict) -> Any:
     return {_text(key if isinstance(key, str) else str(key)): v for key, v in value.items()}
 
 
-def _oid(value: dict) -> str:
+def _oid(value: dict[Any, Any]) -> str:
     return str(ObjectId(value["$oid"]))
 
 
-def _date(value: dict) -> str:
+def _date(value: dict[Any, Any]) -> str:
     found = value["$date"]
     if isinstance(found, dict):
         found = int(found["$numberLong"])
@@ -166,7 +177,7 @@ def _date(value: dict) -> str:
     return _moment(moment)
 
 
-def _binary(value: dict) -> str:
+def _binary(value: dict[Any, Any]) -> str:
     found, kind = value["$binary"], value.get("$type")
     if isinstance(found, dict):
         found, kind = found["base64"], found["subType"]
@@ -179,8 +190,8 @@ def _binary(value: dict) -> str:
     return base64.b64encode(decoded).decode()
 
 
-def _as(key: str, kind: Callable[[str], Any]) -> Callable[[dict], Any]:
-    def convert(value: dict) -> Any:
+def _as(key: str, kind: Callable[[str], Any]) -> Callable[[dict[Any, Any]], Any]:
+    def convert(value: dict[Any, Any]) -> Any:
         found = value[key]
         if not isinstance(found, str):
             raise TypeError(found)
@@ -190,7 +201,7 @@ def _as(key: str, kind: Callable[[str], Any]) -> Callable[[dict], Any]:
 
 
 # https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/ ; what is not here stays.
-_EXTENDED: dict[Any, Callable[[dict], Any]] = {
+_EXTENDED: dict[Any, Callable[[dict[Any, Any]], Any]] = {
     "$oid": _oid,
     "$date": _date,
     "$binary": _binary,
