@@ -39,7 +39,7 @@ help: ## list the targets
 	if [ -z "$$python" ]; then \
 	  echo 'make: Python 3.11, 3.12 or 3.13 is needed; none of these is one: $(if $(PYTHON),$(PYTHON),$(CANDIDATES))' >&2; \
 	  for each in $(if $(PYTHON),"$(PYTHON)",$(CANDIDATES)); do \
-	    "$$each" -c 'import sys; print("make:  ", sys.executable, sys.version.split()[0])' 2>/dev/null >&2; \
+	    "$$each" -c 'import sys; print("make:  ", sys.executable, sys.version.split()[0])' >&2 2>/dev/null; \
 	  done; \
 	  echo 'make: install one, or name it: make PYTHON=path/to/python3.11' >&2; exit 1; \
 	fi; \
@@ -72,9 +72,9 @@ ui: .venv .dagster/dagster.yaml ## Dagster's UI on what `make run` built (PORT=3
 	ZS_STORE="$${ZS_STORE:-.}" DAGSTER_HOME="$(HOME_OF_DAGSTER)" $(BIN)/dg dev --port $(PORT)
 
 lint: .venv ## ruff and mypy
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	@failed=0; for each in 'ruff check .' 'ruff format --check .' 'mypy'; do \
+	  echo "$(BIN)/$$each"; $(BIN)/$$each || failed=1; \
+	done; exit $$failed
 
 # For every supported Python and platform at once. Keeps the pins that still fit: `make lock ARGS=--upgrade`
 # takes the newest, `ARGS="--upgrade-package NAME"` one of them.

@@ -64,7 +64,9 @@ def document(name: str, subject: str | None = "700001", **more: Any) -> dict[str
         "modality": {"abbreviation": "ecephys"},
         "value": {"value": 3, "options": ["a"]},
         "tags": {"probe": "A"},
-        "status_history": [{"evaluator": "Ada", "status": "Pass", "timestamp": "2025-01-02T00:00:00Z"}],
+        "status_history": [
+            {"evaluator": "Ada", "status": "Pass", "timestamp": "2025-01-02T00:00:00Z"}
+        ],
     }
     found = {
         "_id": f"id-{name}",

@@ -259,4 +259,8 @@ def contents(store: Store, prefix: str = "data-asset-cache") -> dict[str, bytes]
 
 def stamps(store: Store, prefix: str = "data-asset-cache") -> dict[str, Any]:
     """When every object was written."""
-    return {entry["path"]: entry["last_modified"] for entry in store.walk(prefix)}
+    return {
+        entry["path"]: entry["last_modified"]
+        for entry in store.walk(prefix)
+        if not entry["path"].endswith(".lock")
+    }

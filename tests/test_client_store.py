@@ -1,6 +1,7 @@
 """Which store and version the client reads: variables, read when a function is called."""
 
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import client_store
 import pytest
@@ -95,6 +96,24 @@ def test_aws_variables_that_do_not_fit_are_an_error_that_says_so(environment):
     environment.setenv("AWS_SECRET_ACCESS_KEY", "x")
     with pytest.raises(StoreError, match="AWS"):
         zs_client.asset_basics()
+
+
+def test_a_check_of_what_may_not_be_listed_says_so(environment):
+    class Forbid(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(403)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forbid) as server:
+        threading.Thread(target=server.serve_forever).start()
+        client_store.as_owner(environment, f"http://127.0.0.1:{server.server_port}")
+        try:
+            with pytest.raises(StoreError, match="no permission to list"):
+                open_store("s3://bucket").check()
+        finally:
+            server.shutdown()
 
 
 def test_the_public_bucket_lies_where_it_lies(environment):

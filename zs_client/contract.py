@@ -7,6 +7,7 @@ Standard library only, since both packages import it. Nothing here reads or writ
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import unquote
 
 __version__ = "1.0.0"
@@ -69,13 +70,13 @@ class Acorn:
     columns: tuple[Column, ...]
     key: tuple[str, ...]
     inputs: tuple[str, ...]
-    rows: Callable
+    rows: Callable[..., Any]
     folder: str = ""
     partition: str = ""
     partitions: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
-    finish: Callable | None = None
+    finish: Callable[..., Any] | None = None
 
     @property
     def table(self) -> str:
@@ -159,7 +160,7 @@ def object_key(version: str, table: str, sha256: str) -> str:
     return f"{version_folder(version)}/_objects/{table}/{sha256}.pqt"
 
 
-def location(url: str, version: str, entry: Mapping) -> str:
+def location(url: str, version: str, entry: Mapping[str, Any]) -> str:
     """Where a table lies, as readers have it: the file, or the folder with a slash at its end.
 
     Args:

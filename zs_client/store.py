@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from zs_client.contract import ROOT
 
@@ -88,7 +88,8 @@ class Store:
 
         if self._local:
             self._place(key, body)
-        else:
+            return
+        with self._permitted(f"write {key}"):
             obstore.put(self._objects, key, body, attributes=self._attributes(key, cache))
 
     def replace(self, key: str, body: bytes, tag: str | None) -> str:
@@ -106,14 +107,15 @@ class Store:
         if self._local:
             return self._replace_local(key, body, tag)
         try:
-            done = obstore.put(
-                self._objects,
-                key,
-                body,
-                attributes=self._attributes(key, SHORT),
-                mode="create" if tag is None else {"e_tag": tag},
-                use_multipart=False,
-            )
+            with self._permitted(f"write {key}"):
+                done = obstore.put(
+                    self._objects,
+                    key,
+                    body,
+                    attributes=self._attributes(key, SHORT),
+                    mode="create" if tag is None else {"e_tag": tag},
+                    use_multipart=False,
+                )
         except (AlreadyExistsError, PreconditionError, FileNotFoundError) as error:
             # A request that S3 answered but whose answer was lost is sent again by obstore, and
             # then fails on its own success: the content says whether it was ours.
@@ -123,6 +125,10 @@ class Store:
                 there, now = None, ""
             if there == body:
                 return now
+            if tag is None and there is None and isinstance(error, FileNotFoundError):
+                raise StoreError(
+                    f"{self.url}: no such bucket; create it, or name another"
+                ) from error
             raise Conflict(f"{self.at(key)} was changed by another writer") from error
         return str(done["e_tag"])
 
@@ -146,7 +152,8 @@ class Store:
 
         for start in range(0, len(keys), 1000):
             try:
-                obstore.delete(self._objects, keys[start : start + 1000])
+                with self._permitted("remove what lies there"):
+                    obstore.delete(self._objects, keys[start : start + 1000])
             except FileNotFoundError:
                 for key in keys[start : start + 1000]:
                     try:
@@ -193,7 +200,11 @@ class Store:
                 f"{self.url}: no permission to list; check the AWS credentials in use"
             ) from error
         except Exception as error:
-            # obstore knows no missing bucket: a listing's 404 is a generic error.
+            # obstore knows no missing bucket and no forbidden list: both are generic errors.
+            if "403 Forbidden" in str(error) or "401 Unauthorized" in str(error):
+                raise StoreError(
+                    f"{self.url}: no permission to list; check the AWS credentials in use"
+                ) from error
             if "404 Not Found" in str(error):
                 raise StoreError(
                     f"{self.url}: no such bucket; create it, or name another"
@@ -211,6 +222,19 @@ class Store:
                     path.unlink()
             except FileNotFoundError:
                 continue
+
+    @contextmanager
+    def _permitted(self, what: str) -> Iterator[None]:
+        """Refusals as PermissionError, which those of obstore are not."""
+        from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
+
+        try:
+            yield
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            raise PermissionError(
+                f"{self.url}: no permission to {what}; check the AWS credentials in use: "
+                f"{first_line(error)}"
+            ) from error
 
     @staticmethod
     def _attributes(key: str, cache: str) -> dict[str, str]:
@@ -293,9 +317,12 @@ def open_store(url: str | Path, *, anonymous: bool = False) -> Store:
             f"s3://{parts.netloc}/{prefix}".rstrip("/"),
         )
     if parts.scheme == "file" or "://" not in text:
-        folder = Path(parts.path if parts.scheme == "file" else text).expanduser().resolve()
+        path = unquote(parts.path) if parts.scheme == "file" else text
+        folder = Path(path).expanduser().resolve()
+        if folder.exists() and not folder.is_dir():
+            raise StoreError(f"{folder}: is a file; a store is a folder")
         if not folder.is_dir():
-            raise StoreError(f"{folder}: no such folder")
+            raise StoreError(f"{folder}: no such folder; create it, or name another")
         return Store(LocalStore(str(folder)), str(folder), local=folder)
     raise StoreError(f"{text}: a store is s3://bucket, a local folder, or memory://name")
 

@@ -21,6 +21,8 @@ TYPES = {
     "[string]": pa.list_(pa.string()),
     "{string: string}": pa.map_(pa.string(), pa.string()),
 }
+# What pyarrow takes without a word: 1.5 becomes 1, a text the list of its letters, True 1.0.
+_REFUSED = {"int32": float, "int64": float, "time": float, "float64": bool, "[string]": str}
 # Rows of a table are sorted by what is looked up; a group of this many keeps the statistics sharp
 # and a request for one of them small.
 ROW_GROUP = 16_384
@@ -54,8 +56,13 @@ def table(acorn: Acorn, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
             unknown = sorted(row.keys() - known)
             raise InvalidTable(f"{acorn.name}: no such column: {', '.join(unknown)}")
     arrays = []
-    for field in wanted:
+    for field, column in zip(wanted, acorn.columns, strict=True):
         values = [row.get(field.name) for row in rows]
+        refused = _REFUSED.get(column.type)
+        if refused and refused in set(map(type, values)):
+            raise InvalidTable(
+                f"{acorn.name}.{field.name}: a {refused.__name__} where {column.type} is declared"
+            )
         try:
             arrays.append(pa.array(values, field.type))
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError) as error:
@@ -115,7 +122,8 @@ def encode(content: pa.Table) -> bytes:
     """The table as parquet; the same content gives the same bytes."""
     sink = pa.BufferOutputStream()
     pq.write_table(content, sink, compression="zstd", row_group_size=ROW_GROUP)
-    return sink.getvalue().to_pybytes()
+    body: bytes = sink.getvalue().to_pybytes()
+    return body
 
 
 def decode(body: bytes) -> pa.Table:

@@ -19,7 +19,7 @@ from zs_client.store import Store, StoreError
 from zs_pipeline import graph, settings
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.commit import read_content
-from zs_pipeline.source import SourceError
+from zs_pipeline.source import SourceError, open_source
 
 _FAILED, _REFUSED = 1, 2
 SHOWN = 10
@@ -56,7 +56,7 @@ def main(
         settings.files_url(files or "", source_url)
         opened = settings.writable_store(store_url)
         opened.check()
-        graph.open_source(source_url, graph.document_paths()).check()
+        open_source(source_url, graph.document_paths()).check()
         chosen = _chosen(select)
     except (StoreError, SourceError, ValueError, OSError) as error:
         errors.print(f"zs build: {error}", style="red", markup=False)
@@ -135,7 +135,8 @@ def _console_logger(console: Console) -> dg.LoggerDefinition:
 
     @dg.logger
     def to_console(_: dg.InitLoggerContext) -> logging.Logger:
-        logger = logging.Logger("zs")
+        # Not in the tree of loggers: what the process logs elsewhere stays apart.
+        logger = logging.Logger("zs")  # noqa: LOG001
         handler = _ConsoleHandler(console)
         logger.addHandler(handler)
         return logger

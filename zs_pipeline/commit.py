@@ -122,7 +122,7 @@ def entries(facts: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
     if facts is None:
         return {}
     if facts["partition_key"]:
-        return facts["partitions"]
+        return dict(facts["partitions"])
     if not facts["sha256"]:
         return {}
     return {"": {k: facts[k] for k in ("rows", "bytes", "sha256", "inputs", "built_at")}}
@@ -200,7 +200,7 @@ def commit(
             held += len(staged.body or b"")
             waiting.append(staged)
             # In a first build what is done becomes visible at once. Later the whole table is judged
-            # before any of it is; only what is too much to hold is put ahead, where no reader looks.
+            # before any of it is; what is too much to hold is put ahead, where no reader looks.
             if first or held > KEPT_BYTES:
                 if len(keeping) >= REQUESTS:
                     keeping.pop(0).result()

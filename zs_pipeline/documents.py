@@ -24,6 +24,7 @@ from zs_pipeline import arrow, fields
 from zs_pipeline.commit import ShrinkRefused
 from zs_pipeline.problems import CORE, Problem, check
 from zs_pipeline.source import Source, Swept
+from zs_pipeline.source.projection import ENVELOPE
 
 SHARDS = 256
 # Documents fetched and merged at a time: what a build holds in memory.
@@ -39,16 +40,6 @@ AHEAD = 4
 KEPT_STATES = 14
 
 MANIFEST = f"{DOCUMENTS}/documents.json"
-_ENVELOPE = (
-    "_id",
-    "name",
-    "location",
-    "_created",
-    "created",
-    "_last_modified",
-    "last_modified",
-    "other_identifiers",
-)
 INDEX = pa.schema(
     [
         pa.field("_id", pa.string(), nullable=False),
@@ -107,7 +98,7 @@ class Snapshot:
     @property
     def state(self) -> str:
         """The name of this state of the documents; the same for the same content."""
-        return self.manifest["state"]
+        return str(self.manifest["state"])
 
     def read(
         self, cores: Iterable[str] = CORE, *, ids: set[str] | None = None
@@ -234,7 +225,7 @@ def update(
     projection = hashlib.sha256("\n".join(sorted(paths)).encode()).hexdigest()[:16]
     for _ in range(ATTEMPTS):
         try:
-            return _Update(store, source, projection, progress).run(accept_shrink)
+            return _Update(store, source, projection, progress).run(accept_shrink=accept_shrink)
         except Conflict:
             progress("documents: another build was faster; looking again")
     raise Conflict(f"{store.at(MANIFEST)}: {ATTEMPTS} times another build was faster")
@@ -255,8 +246,8 @@ class _Update:
         self.manifest: dict[str, Any] = old.manifest if old else {"shards": {}}
         self.index = old.index if old else INDEX.empty_table()
         self.old_rows: dict[str, tuple[str | None, str | None, int, str]] = {
-            row_id: rest
-            for row_id, *rest in zip(
+            row_id: (modified, fingerprint, shard, content)
+            for row_id, modified, fingerprint, shard, content in zip(
                 *(
                     self.index[name].to_pylist()
                     for name in ("_id", "modified", "fingerprint", "shard", "content")
@@ -268,16 +259,11 @@ class _Update:
         self.aside: list[Problem] = []
         self.indexes: dict[int, pa.Table] = {}
 
-    def run(self, accept_shrink: bool) -> tuple[Snapshot, Changes]:
+    def run(self, *, accept_shrink: bool) -> tuple[Snapshot, Changes]:
         swept = self._sweep()
         gone = self.old_rows.keys() - swept.keys()
-        lost = len(gone)
-        if not accept_shrink and lost >= LOST_DOCUMENTS and lost > LOST_SHARE * len(self.old_rows):
-            raise ShrinkRefused(
-                f"documents: {lost:,} of {len(self.old_rows):,} are gone from {self.source.url}, "
-                f"more than {LOST_SHARE:.0%}; nothing was changed. If the source is the right one "
-                "and this is meant, build again with --accept-shrink"
-            )
+        self.changes.removed = len(gone)
+        self._guard(accept_shrink=accept_shrink)
         wanted = sorted(
             (s for s in swept.values() if not self._same(s)),
             key=lambda s: (shard_of(s.subject_id), s.id),
@@ -285,14 +271,17 @@ class _Update:
         drops: dict[int, set[str]] = defaultdict(set)
         for document_id in gone:
             drops[self.old_rows[document_id][2]].add(document_id)
-        self.changes.removed = lost
         since_kept = 0
         for batch in _batches(wanted):
             adds: dict[int, list[dict[str, Any]]] = defaultdict(list)
             missing = {one.id for one in batch}
             for document in self.source.fetch([one.id for one in batch]):
-                row = _row(document, swept[document["_id"]])
-                missing.discard(row["_id"])
+                missing.discard(document["_id"])
+                try:
+                    row = _row(document, swept[document["_id"]])
+                except _NotKept as error:
+                    self._set_aside(document, str(error))
+                    continue
                 adds[row["shard"]].append(row)
                 self._count(row)
             for document_id in {one.id for one in batch}:
@@ -301,8 +290,9 @@ class _Update:
                     drops[old[2]].add(document_id)
             # What vanished between the sweep and now is gone; the next sweep will not have it.
             self.changes.removed += sum(document_id in self.old_rows for document_id in missing)
-            for shard in adds:
-                self._merge(shard, drops.pop(shard, set()), adds[shard])
+            self._guard(accept_shrink=accept_shrink)
+            for shard, rows in adds.items():
+                self._merge(shard, drops.pop(shard, set()), rows)
             self.progress(f"documents: {self.changes.fetched:,} of {len(wanted):,} fetched")
             since_kept += len(batch)
             if since_kept >= KEEP_EVERY:
@@ -315,6 +305,21 @@ class _Update:
             self._merge(shard, drops[shard], [])
         snapshot = self._keep(whole=True)
         return snapshot, self.changes
+
+    def _guard(self, *, accept_shrink: bool) -> None:
+        """Refuse what lost too much, in the sweep or between it and the fetch."""
+        lost, had = self.changes.removed, len(self.old_rows)
+        if not accept_shrink and lost >= LOST_DOCUMENTS and lost > LOST_SHARE * had:
+            raise ShrinkRefused(
+                f"documents: {lost:,} of {had:,} are gone from {self.source.url}, "
+                f"more than {LOST_SHARE:.0%}; they stay. If the source is the right one "
+                "and this is meant, build again with --accept-shrink"
+            )
+
+    def _set_aside(self, document: dict[str, Any], reason: str) -> None:
+        name = fields.text(document.get("name"))
+        self.aside.append(Problem(document["_id"], name, "", reason, "error"))
+        self.changes.set_aside += 1
 
     def _sweep(self) -> dict[str, Swept]:
         swept = {}
@@ -392,8 +397,8 @@ class _Update:
         ).to_pylist()
         state = hashlib.sha256("\n".join([*contents, manifest["set_aside"]]).encode())
         manifest["state"] = state.hexdigest()[:32]
-        if whole or self.same_projection or not self.old_rows:
-            manifest["projection"] = self.projection
+        named = whole or self.same_projection or not self.old_rows
+        manifest["projection"] = self.projection if named else ""
         self.changes.values_unread = int(
             pa.compute.sum(pa.compute.list_value_length(self.index["problems"])).as_py() or 0
         )
@@ -429,7 +434,7 @@ def _batches(wanted: list[Swept]) -> Iterator[list[Swept]]:
 def _row(document: dict[str, Any], swept: Swept) -> dict[str, Any]:
     """One row of a shard: the document's index, and its parts as JSON."""
     found = check(document)
-    envelope = {key: document[key] for key in _ENVELOPE if key in document}
+    envelope = {key: document[key] for key in ENVELOPE if key in document}
     subject = fields.text(fields.part(document, "subject.subject_id"))
     row: dict[str, Any] = {
         "_id": document["_id"],
@@ -440,15 +445,27 @@ def _row(document: dict[str, Any], swept: Swept) -> dict[str, Any]:
         "shard": shard_of(subject),
         "has_qc": document.get("quality_control") is not None,
         "problems": [{"field": p.field, "reason": p.reason} for p in found] or None,
-        "envelope": orjson.dumps(envelope),
+        "envelope": _dumps(envelope),
     }
     content = hashlib.blake2b(row["envelope"], digest_size=16)
     for core in CORE:
         value = document.get(core)
-        row[core] = None if value is None else orjson.dumps(value)
+        row[core] = None if value is None else _dumps(value)
         content.update(b"\0" + (row[core] or b""))
     row["content"] = content.hexdigest()
     return row
+
+
+class _NotKept(Exception):
+    """A document that cannot be written as JSON."""
+
+
+def _dumps(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError as error:
+        # It reads 1,024 levels and writes 254.
+        raise _NotKept(f"cannot be kept as JSON: {error}; set aside") from error
 
 
 def _read_shard(store: Store, name: str) -> pa.Table:
@@ -471,9 +488,26 @@ def _forget(store: Store, manifest: dict[str, Any]) -> None:
     used |= {_state_key(state) for state in manifest["states"]}
     used |= {f"{DOCUMENTS}/set_aside/{manifest['set_aside']}.json", MANIFEST}
     before = datetime.now(UTC) - UNUSED_FOR
+    used |= _lately_used(store, manifest, before)
     old = [
         entry["path"]
         for entry in store.walk(DOCUMENTS)
         if entry["path"] not in used and entry["last_modified"] < before
     ]
     store.delete(old)
+
+
+def _lately_used(store: Store, manifest: dict[str, Any], since: datetime) -> set[str]:
+    """What the states name that were the latest one at some time since; a build may read them."""
+    used: set[str] = set()
+    following = manifest
+    for state in reversed(manifest["states"][:-1]):
+        if datetime.fromisoformat(following["updated_at"]) < since:
+            break
+        try:
+            following = json.loads(store.get(_state_key(state)))
+        except FileNotFoundError:
+            break
+        used |= {f"{DOCUMENTS}/{name}.pqt" for name in following["shards"].values()}
+        used.add(f"{DOCUMENTS}/set_aside/{following['set_aside']}.json")
+    return used

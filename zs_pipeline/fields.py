@@ -12,9 +12,9 @@ from typing import Any
 import orjson
 
 _TIME = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)? ?(Z|z|[+-]\d\d(:?\d\d)?)?", re.ASCII
+    r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)? ?([Zz]|[+-]\d\d(:?\d\d)?)?", re.ASCII
 )
-_DATE = re.compile(r"(\d{4}-\d\d-\d\d)([T ].*)?", re.ASCII)
+_DATE = re.compile(r"(\d{4}-\d\d-\d\d)([Tt ].*)?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -28,7 +28,7 @@ def part(document: Any, path: str) -> Any:
     return document
 
 
-def parts(document: Any, path: str) -> Iterator[dict]:
+def parts(document: Any, path: str) -> Iterator[dict[str, Any]]:
     """The dicts in the list at a dotted path; nothing where there is no list."""
     found = part(document, path)
     if isinstance(found, list):
@@ -70,7 +70,7 @@ def moment(value: Any) -> datetime | None:
     if not isinstance(value, str) or not _TIME.fullmatch(value):
         return None
     try:
-        found = datetime.fromisoformat(value.replace(" ", "T", 1).replace(" ", ""))
+        found = datetime.fromisoformat(value.replace(" ", "T", 1).replace(" ", "").upper())
         found = found if found.tzinfo else found.replace(tzinfo=UTC)
         found.astimezone(UTC)
     except (ValueError, OverflowError):

@@ -11,9 +11,10 @@ from typing import Any
 
 import dagster as dg
 import pyarrow as pa
+from pydantic import Field
 
 from zs_client.contract import Acorn, encode_partition, location
-from zs_client.store import Store, open_store
+from zs_client.store import Store
 from zs_pipeline import checks, documents, settings, squirrel, tables
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.commit import Built, commit, mark_stale, read_content, read_facts
@@ -29,7 +30,7 @@ NIGHTLY = "0 9 * * *"
 BY_NAME = {acorn.name: acorn for acorn in ACORNS}
 
 
-class Cache(dg.ConfigurableResource):
+class Cache(dg.ConfigurableResource[None]):
     """The store and the version folder that tables are written to."""
 
     url: str = ""
@@ -45,7 +46,7 @@ class Cache(dg.ConfigurableResource):
         return settings.version(self.version)
 
 
-class Documents(dg.ConfigurableResource):
+class Documents(dg.ConfigurableResource[None]):
     """The source of the documents."""
 
     url: str = ""
@@ -76,8 +77,12 @@ class Acorns(dg.ConfigurableIOManager):
             )
         said = obj.skipped or f"{report.computed} computed"
         context.log.info(
-            f"{acorn.name}: {report.rows:,} rows; {len(report.changed)} files written, "
-            f"{len(report.removed)} removed ({said})"
+            "%s: %s rows; %d files written, %d removed (%s)",
+            acorn.name,
+            f"{report.rows:,}",
+            len(report.changed),
+            len(report.removed),
+            said,
         )
         facts = report.facts
         context.add_output_metadata(
@@ -116,7 +121,7 @@ class Acorns(dg.ConfigurableIOManager):
 class Scope(dg.Config):
     """What of a partitioned acorn to build when the run has no partition key."""
 
-    only: list[str] = []
+    only: list[str] = Field(default=[])
 
 
 def document_paths() -> list[str]:
@@ -146,7 +151,7 @@ def upstream(names: Sequence[str]) -> set[str]:
 )
 def documents_asset(
     context: dg.AssetExecutionContext, cache: Cache, source: Documents
-) -> dg.MaterializeResult:
+) -> dg.MaterializeResult[None]:
     """Bring the snapshot of the documents up to date, and the subjects that Dagster knows."""
     store, opened = cache.open(), source.open()
     opened.check()
@@ -272,12 +277,12 @@ def acorn_checks(acorn: Acorn) -> dg.AssetChecksDefinition:
         "a snapshot, and lists the version once every acorn exists."
     ),
 )
-def squirrel_asset(context: dg.AssetExecutionContext, cache: Cache) -> dg.MaterializeResult:
+def squirrel_asset(context: dg.AssetExecutionContext, cache: Cache) -> dg.MaterializeResult[None]:
     """Publish the registry."""
     store, version = cache.open(), cache.folder()
     done = squirrel.publish(store, version, ACORNS)
     if done.missing:
-        context.log.warning(f"not listed: never built are {', '.join(done.missing)}")
+        context.log.warning("not listed: never built are %s", ", ".join(done.missing))
     return dg.MaterializeResult(
         metadata={
             "snapshot": done.snapshot,
@@ -389,8 +394,8 @@ def _partitions(acorn: Acorn) -> dg.PartitionsDefinition | None:
 
 def _has_key(context: dg.OutputContext | dg.AssetExecutionContext) -> bool:
     if isinstance(context, dg.OutputContext):
-        return context.has_asset_partitions
-    return context.has_partition_key or context.has_partition_key_range
+        return bool(context.has_asset_partitions)
+    return bool(context.has_partition_key or context.has_partition_key_range)
 
 
 def _only(context: dg.AssetExecutionContext, config: Scope) -> list[str] | None:

@@ -113,7 +113,7 @@ def _entry(
 
 def _documents_state(store: Store) -> str:
     try:
-        return json.loads(store.get(documents.MANIFEST))["state"]
+        return str(json.loads(store.get(documents.MANIFEST))["state"])
     except FileNotFoundError:
         return ""
 

@@ -53,8 +53,10 @@ def by_document(
     def parts() -> Iterator[Part]:
         kept, ids = _reusable(store, version, acorn, snapshot, facts, version_of_code)
         pieces = [kept] if kept is not None else []
-        for documents in snapshot.read(_cores(acorn), ids=ids):
-            pieces.append(arrow.table(acorn, (row for d in documents for row in acorn.rows(d))))
+        pieces += [
+            arrow.table(acorn, (row for document in documents for row in acorn.rows(document)))
+            for documents in snapshot.read(_cores(acorn), ids=ids)
+        ]
         content = pa.concat_tables([arrow.schema(acorn).empty_table(), *pieces]).combine_chunks()
         if acorn.finish is not None:
             content = acorn.finish(content)
@@ -228,7 +230,7 @@ class _Basics:
 
 
 def _cores(acorn: Acorn) -> set[str]:
-    """The core files that an acorn looks into; `<core>.object_type` only asks whether it is there."""
+    """The core files that an acorn looks into; `<core>.object_type` asks whether it is there."""
     found = {tuple(path.split(".", 1)) for path in acorn.fields}
     return {first for first, *rest in found if first in CORE and rest != ["object_type"]}
 
@@ -270,10 +272,14 @@ def _reusable(
     except FileNotFoundError:
         return None, None
     new = snapshot.index
-    columns = ["_id", "name", "content"]
     was, now = (
-        dict(zip(t["_id"].to_pylist(), zip(*(t[c].to_pylist() for c in columns[1:]), strict=True)))
-        for t in (old, new)
+        {
+            document: (name, content)
+            for document, name, content in zip(
+                *(index[column].to_pylist() for column in ("_id", "name", "content")), strict=True
+            )
+        }
+        for index in (old, new)
     )
     touched = {key for key in was.keys() | now.keys() if was.get(key) != now.get(key)}
     by = next(c.name for c in acorn.columns if c.name in ("_id", "name", "asset_name"))
@@ -284,8 +290,8 @@ def _reusable(
         names = {known[key][0] for key in touched for known in (was, now) if key in known}
         stays = pa.array(sorted(n for n in names if n is not None), pa.string())
         ids = {key for key, (name, _) in now.items() if name in names}
-    # A list's element is called `element` in parquet and `item` here: without the cast the same rows
-    # would give other bytes.
+    # A list's element is called `element` in parquet and `item` here: without the cast the same
+    # rows would give other bytes.
     content = content.cast(arrow.schema(acorn))
     kept = content.filter(pa.compute.invert(pa.compute.is_in(content[by], stays)))
     return kept, ids

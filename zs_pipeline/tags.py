@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zs_pipeline.fields import text, texts
+from zs_pipeline.fields import json_text, text, texts
 
 
 def spellings(tags: Any) -> list[str] | None:
@@ -12,8 +12,7 @@ def spellings(tags: Any) -> list[str] | None:
         tags: `{"probe": "A"}` gives `probe:A`, `["Drift"]` gives `Drift`.
     """
     if isinstance(tags, dict):
-        pairs = ((text(key), text(value)) for key, value in tags.items())
-        return [f"{key or ''}:{value or ''}" for key, value in pairs]
+        return [f"{key}:{text(value) or json_text(value) or ''}" for key, value in tags.items()]
     return texts(tags)
 
 

@@ -84,8 +84,11 @@ def _process_date(document: dict[str, Any]) -> str | None:
 
 
 def _age(started: Any, details: Any) -> int | None:
-    """Days between two calendar dates: a mouse's birth is recorded as a date where it lives, so it
-    is the acquisition's own date that counts, not that of UTC."""
+    """Days between two calendar dates.
+
+    A mouse's birth is recorded as a date where it lives, so it is the acquisition's own date that
+    counts, not that of UTC.
+    """
     begun = moment(started)
     born = day(part(details, "date_of_birth"))
     born_in = year(part(details, "year_of_birth"))

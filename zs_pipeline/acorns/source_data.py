@@ -9,7 +9,7 @@ import pyarrow as pa
 from zs_client.contract import Acorn, Column
 from zs_pipeline.fields import part, text, texts
 
-_PROCESSED_AT = re.compile(r"_(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)$", re.ASCII)
+_PROCESSED_AT = re.compile(r"(?<!\d)(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)\s*$", re.ASCII)
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:

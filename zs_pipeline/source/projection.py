@@ -6,15 +6,8 @@ Pure functions over paths and documents; nothing here asks a source for anything
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-CORE_FILES = (
-    "subject",
-    "data_description",
-    "procedures",
-    "instrument",
-    "acquisition",
-    "processing",
-    "quality_control",
-)
+from zs_pipeline.problems import CORE
+
 ENVELOPE = (
     "_id",
     "name",
@@ -60,7 +53,7 @@ def server(fields: Iterable[str]) -> dict[str, int]:
     """
     projection: dict[str, int] = {}
     for key, below in tree(fields).items():
-        if key in CORE_FILES and below is not None:
+        if key in CORE and below is not None:
             projection |= {f"{key}.{child}": 1 for child in below}
         else:
             projection[key] = 1
@@ -70,7 +63,7 @@ def server(fields: Iterable[str]) -> dict[str, int]:
 def dotted(fields: Iterable[str]) -> tuple[str, ...]:
     """The core files that `server` asks for in part."""
     wanted = tree(fields)
-    return tuple(core for core in CORE_FILES if wanted.get(core) is not None)
+    return tuple(core for core in CORE if wanted.get(core) is not None)
 
 
 def trim(document: Mapping[str, Any], wanted: Tree) -> dict[str, Any]:
@@ -83,8 +76,7 @@ def trim(document: Mapping[str, Any], wanted: Tree) -> dict[str, Any]:
     return {
         key: document[key] if below is None else _trimmed(document[key], below)
         for key, below in wanted.items()
-        if key in document
-        and not (below is not None and document[key] is None and key in CORE_FILES)
+        if key in document and not (below is not None and document[key] is None and key in CORE)
     }
 
 

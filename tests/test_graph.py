@@ -1,0 +1,209 @@
+"""Dagster's side: what a person sees in the graph, what a run tells it, what checks find."""
+
+import json
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from building import FOLDER, document, dump, facts, tables, zs_build
+
+from zs_client.contract import encode_partition
+from zs_client.store import open_store
+from zs_pipeline import arrow, checks, commit, definitions, graph
+from zs_pipeline.acorns import ACORNS
+from zs_pipeline.acorns.platform_qc import PLATFORMS
+
+QC = dg.AssetKey("quality_control")
+
+
+@pytest.fixture
+def instance(tmp_path: Path):
+    (tmp_path / "dagster").mkdir()
+    with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as found:
+        yield found
+
+
+def run(instance, source, store, job="tables", **more):
+    defs = graph.definitions(source=str(source), store=str(store))
+    return defs.resolve_job_def(job).execute_in_process(
+        instance=instance, raise_on_error=False, **more
+    )
+
+
+def events(result, key: dg.AssetKey = QC) -> list[str | None]:
+    """The partitions of which a run said that they were materialized; None for the whole asset."""
+    return [
+        event.partition
+        for event in result.all_events
+        if event.is_step_materialization and event.asset_key == key
+    ]
+
+
+def test_every_acorn_is_an_asset_with_all_that_people_look_for():
+    assets = definitions.defs().resolve_asset_graph()
+    for acorn in ACORNS:
+        node = assets.get(dg.AssetKey(acorn.name))
+        assert node.description == acorn.description
+        assert node.group_name == acorn.type
+        assert node.owners
+        assert node.kinds == {"parquet"}
+        assert node.code_version
+        columns = node.metadata["dagster/column_schema"].columns
+        assert [c.name for c in columns] == [c.name for c in acorn.columns]
+        assert all(c.description for c in columns)
+
+
+def test_the_graph_shows_what_feeds_what():
+    assets = definitions.defs().resolve_asset_graph()
+    parents = {
+        key.to_user_string(): {parent.to_user_string() for parent in assets.get(key).parent_keys}
+        for key in assets.get_all_asset_keys()
+    }
+    assert parents["asset_basics"] == {"documents"}
+    assert parents["quality_control"] == parents["platform_qc"] == {"asset_basics", "documents"}
+    assert parents["unique_genotypes"] == {"asset_basics"}
+    assert parents["squirrel"] == {acorn.name for acorn in ACORNS}
+
+
+def test_subjects_are_dynamic_partitions_and_platforms_static():
+    assets = definitions.defs().resolve_asset_graph()
+    assert assets.get(QC).partitions_def == graph.SUBJECTS
+    platforms = assets.get(dg.AssetKey("platform_qc")).partitions_def
+    assert platforms.get_partition_keys() == list(PLATFORMS)
+
+
+def test_every_acorn_has_its_checks():
+    found = {
+        (key.asset_key.to_user_string(), key.name)
+        for key in definitions.defs().resolve_asset_graph().asset_check_keys
+    }
+    for acorn in ACORNS:
+        assert {(acorn.name, name) for name in ("not_null", "row_count", "fresh")} <= found
+        assert ((acorn.name, "key_unique") in found) == bool(acorn.key)
+    assert {("asset_basics", "names_once"), ("source_data", "sources_known")} <= found
+
+
+def test_there_is_one_nightly_schedule_and_each_run_starts_the_next():
+    defs = definitions.defs()
+    (schedule,) = defs.schedules
+    assert (schedule.cron_schedule, schedule.job.name) == ("0 9 * * *", "tables")
+    assert {(s.name.split("_after_")[0], s.default_status.value) for s in defs.sensors} == {
+        ("platforms", "RUNNING"),
+        ("publish", "RUNNING"),
+    }
+
+
+def test_a_run_tells_just_the_partitions_that_changed(tmp_path, instance):
+    documents = [document("a", "1"), document("b", "2"), document("c", "x/y")]
+    source = dump(tmp_path / "d.ndjson", documents)
+    first = run(instance, source, tmp_path / "out")
+    assert first.success
+    segments = {encode_partition(s) for s in ("1", "2", "x/y")}
+    assert set(events(first)) == {None, *segments}
+    assert set(instance.get_dynamic_partitions("subject_id")) == segments
+    assert instance.get_materialized_partitions(QC) == segments
+
+    assert events(run(instance, source, tmp_path / "out")) == [None]
+
+    documents[1]["quality_control"]["metrics"][0]["name"] = "changed"
+    dump(source, documents[:2])
+    assert set(events(run(instance, source, tmp_path / "out"))) == {None, "2"}
+    assert set(instance.get_dynamic_partitions("subject_id")) == {"1", "2"}
+
+
+def test_one_subject_can_be_refreshed_by_its_key(tmp_path, instance):
+    source = dump(tmp_path / "d.ndjson", [document("a", "1"), document("b", "2")])
+    assert run(instance, source, tmp_path / "out").success
+    store = open_store(tmp_path / "out")
+    before = tables(store)
+    known = facts(tmp_path / "out", "qc")
+    for segment in ("1", "2"):
+        known["partitions"].pop(segment)
+        store.delete([f"{FOLDER}/qc/subject_id={segment}/data.pqt"])
+    store.put(f"{FOLDER}/qc.json", json.dumps(known).encode())
+    refreshed = run(instance, source, tmp_path / "out", asset_selection=[QC], partition_key="2")
+    assert refreshed.success
+    assert before.keys() - tables(store).keys() == {"qc/subject_id=1/data.pqt"}
+    assert run(instance, source, tmp_path / "out").success
+    assert tables(store) == before
+
+
+def test_a_static_partition_can_be_refreshed_by_its_key(tmp_path, instance):
+    source = dump(tmp_path / "d.ndjson", [document("a", "1")])
+    assert run(instance, source, tmp_path / "out").success
+    one = run(instance, source, tmp_path / "out", "platforms", partition_key="ecephys")
+    assert one.success
+    assert set(facts(tmp_path / "out", "platform_qc")["partitions"]) == {"ecephys"}
+
+
+def test_an_acorn_that_fails_is_stale_and_the_others_are_built(tmp_path, instance):
+    source = dump(tmp_path / "d.ndjson", [document("a", "1")])
+    out = tmp_path / "out"
+    assert zs_build(source, out) == 0
+    store = open_store(out)
+    store.put(f"{FOLDER}/source_data.json", b"{not json")
+    dump(source, [document("a", "1"), document("b", "2")])
+    result = run(instance, source, out)
+    assert not result.success
+    failed = {event.step_key for event in result.all_events if event.is_step_failure}
+    assert "source_data" in failed
+    assert facts(out, "asset_basics")["rows"] == 2
+    assert store.get(f"{FOLDER}/source_data.json") == b"{not json"
+
+
+def test_a_materialization_tells_rows_place_and_a_preview(tmp_path, instance):
+    source = dump(tmp_path / "d.ndjson", [document("a|b", "1")])
+    result = run(instance, source, tmp_path / "out")
+    (basics,) = result.asset_materializations_for_node("asset_basics")
+    assert basics.metadata["dagster/row_count"].value == 1
+    assert basics.metadata["dagster/uri"].value.endswith("zs-v1.0.0/asset_basics.pqt")
+    assert "a\\|b" in basics.metadata["preview"].value
+    (snapshot,) = result.asset_materializations_for_node("documents")
+    assert snapshot.metadata["fetched"].value == 1
+
+
+@pytest.fixture
+def built(tmp_path):
+    documents = [document("a", "1"), document("a", "2", _id="other"), document("c", "3")]
+    documents[2]["data_description"]["source_data"] = ["a", "nobody knows"]
+    assert zs_build(dump(tmp_path / "d.ndjson", documents), tmp_path / "out") == 0
+    return open_store(tmp_path / "out")
+
+
+def looked(store, name: str, check) -> checks.Finding:
+    return check(checks.look(store, "1.0.0", graph.BY_NAME[name]))
+
+
+def test_checks_pass_on_what_was_built(built):
+    for acorn in ACORNS:
+        seen = checks.look(built, "1.0.0", acorn)
+        for name, check in checks.checks_of(acorn).items():
+            assert check(seen).passed or name in ("names_once", "sources_known"), acorn.name
+
+
+def test_checks_find_names_of_several_documents_and_unknown_sources(built):
+    twice = looked(built, "asset_basics", checks.names_once)
+    unknown = looked(built, "source_data", checks.sources_known)
+    assert (twice.passed, unknown.passed) == (False, False)
+    assert "'a'" in twice.metadata["examples"]
+    assert "nobody knows" in unknown.metadata["examples"]
+
+
+def test_checks_see_a_file_that_was_changed_behind_our_back(built):
+    acorn = graph.BY_NAME["asset_basics"]
+    content = commit.read_content(built, "1.0.0", acorn)
+    doubled = arrow.encode(arrow.pa.concat_tables([content, content]))
+    built.put(f"{FOLDER}/asset_basics.pqt", doubled)
+    assert not looked(built, "asset_basics", checks.key_unique).passed
+    assert not looked(built, "asset_basics", checks.row_count).passed
+    other = arrow.encode(content.drop_columns(["age"]))
+    built.put(f"{FOLDER}/asset_basics.pqt", other)
+    assert not looked(built, "asset_basics", checks.not_null).passed
+
+
+def test_checks_see_a_table_that_was_left_behind(built, tmp_path):
+    documents = [document(name, "1") for name in ("a", "c", "d", "e")]
+    source = dump(tmp_path / "d.ndjson", documents)
+    assert zs_build(source, tmp_path / "out", select=["qc"], accept_shrink=True) == 0
+    assert not looked(built, "source_data", checks.fresh).passed
+    assert looked(built, "quality_control", checks.fresh).passed
