@@ -9,13 +9,15 @@ from typing import Any
 from zs_client.contract import __version__, version_folder
 from zs_client.store import Store, open_store
 from zs_pipeline import build
+from zs_pipeline.settings import sample
 
 FOLDER = version_folder(__version__)
 
 
 def zs_build(source: str | Path, store: str | Path, **more: Any) -> int:
-    """`zs build`, in this process; returns its exit code."""
-    return build.main(source=str(source), store=str(store), **more)
+    """`zs build`, in this process, with the sample's side files; returns its exit code."""
+    files = str(more.pop("files", sample() / "files"))
+    return build.main(source=str(source), store=str(store), files=files, **more)
 
 
 def dump(path: Path, documents: Iterable[Any]) -> Path:

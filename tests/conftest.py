@@ -7,6 +7,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from zs_pipeline.settings import sample
+
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 
 
@@ -15,6 +17,8 @@ def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test depends on the variables of whoever runs it."""
     for name in ("ZS_SOURCE", "ZS_STORE", "ZS_FILES", "ZS_VERSION", "FOREST_TYPE", "DAGSTER_HOME"):
         monkeypatch.delenv(name, raising=False)
+    # Other documents than the sample's would have their side files sought on S3.
+    monkeypatch.setenv("ZS_FILES", str(sample() / "files"))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """Stores that fail as real ones do: a proxy before S3, a process killed between two requests.
 
-Nothing here is a test. What a document or a table means is not known here.
+Nothing here is a test. What a document or a table means is not known here. Modules that want the
+fixtures import it and then name it as a plugin: PYTEST_DONT_REWRITE, or pytest warns of that order.
 """
 
 import http.client
@@ -72,7 +73,7 @@ class FaultyProxy:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = answer
+            do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = answer  # noqa: N815 - looked for
 
             def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - its name there
                 """Say nothing."""

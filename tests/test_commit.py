@@ -10,18 +10,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from stores import (  # noqa: F401
-    Crash,
-    Watched,
-    _proxy,
-    contents,
-    folder,
-    memory,
-    proxy,
-    s3,
-    stamps,
-    store,
-)
+from stores import Crash, Watched, contents, memory, stamps
 
 from zs_client.contract import Acorn, Column, facts_key, object_key, version_folder
 from zs_client.store import Conflict, Store
@@ -39,6 +28,8 @@ from zs_pipeline.commit import (
     read_content,
     read_facts,
 )
+
+pytest_plugins = ("stores",)
 
 VERSION = "1.0.0"
 COLUMNS = (
@@ -679,7 +670,7 @@ partition_sets = st.dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(partition_sets, st.integers(0, 25), st.booleans()), max_size=6))
 def test_any_series_of_commits_and_crashes_ends_as_the_last_words_about_each_partition(
     series: list[tuple[dict[str, list[int] | None], int, bool]],

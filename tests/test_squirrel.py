@@ -4,16 +4,16 @@ import json
 import threading
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from stores import Watched, contents, memory, stamps
-from stores import _proxy, folder, proxy, s3, store  # noqa: F401
 
 from zs_client.contract import INDEX, Acorn, Column, facts_key, registry_key, snapshot_key
 from zs_client.store import Conflict, Store
 from zs_pipeline import arrow, documents
 from zs_pipeline.commit import Built, Part, commit, mark_stale
 from zs_pipeline.squirrel import publish
+
+pytest_plugins = ("stores",)
 
 VERSION = "1.2.0"
 COLUMNS = (
@@ -44,7 +44,7 @@ ACORNS = (BASICS, QC, FIB)
 def build(
     store: Store, acorn: Acorn, count: int = 2, state: str = "", version: str = VERSION
 ) -> None:
-    content: pa.Table = arrow.table(acorn, [{"name": f"n{n}", "value": n} for n in range(count)])
+    content = arrow.table(acorn, [{"name": f"n{n}", "value": n} for n in range(count)])
     segment = {"": "", "subject_id": "a%2Fb", "platform": "fib"}[acorn.partition]
     parts = [Part(segment, content, "i")]
     commit(store, version, acorn, Built(parts, {"documents": state}, "c1"), accept_shrink=True)
@@ -254,9 +254,7 @@ def test_another_content_is_another_snapshot_and_the_first_stays_readable(store:
     for snapshot in (one, two):
         named = json.loads(store.get(snapshot_key(VERSION, snapshot.snapshot)))["partitions"]
         digest = named["quality"]["a%2Fb"]
-        found = arrow.decode(
-            store.get(f"data-asset-cache/zs-v1.2.0/_objects/qc/{digest}.pqt")
-        )
+        found = arrow.decode(store.get(f"data-asset-cache/zs-v1.2.0/_objects/qc/{digest}.pqt"))
         sizes.append(found.num_rows)
     assert sizes == [2, 5]
 

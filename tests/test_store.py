@@ -11,9 +11,11 @@ from pathlib import Path
 
 import boto3
 import pytest
-from stores import FaultyProxy, _proxy, contents, every, first, folder, memory, proxy, s3, store  # noqa: F401
+from stores import FaultyProxy, contents, every, first, memory
 
 from zs_client.store import IMMUTABLE, SHORT, Conflict, Store, StoreError, open_store
+
+pytest_plugins = ("stores",)
 
 ODD_KEYS = (
     "data-asset-cache/qc/subject_id=a%2Fb/data.pqt",

@@ -23,6 +23,11 @@ TABLES: tuple[tuple[str, str, str], ...] = (
     ("qc_tag_status", "qc_tag_status", "subject_id"),
     ("platform_qc", "platform_qc", "platform"),
     ("metadata_core", "metadata_core", ""),
+    ("assets_smartspim", "assets_smartspim", ""),
+    ("platform_exaspim", "platform_exaspim", ""),
+    ("platform_fib", "platform_fib", ""),
+    ("foraging_sessions", "foraging_sessions", ""),
+    ("behavior_curriculum", "behavior_curriculum", ""),
     ("document_problems", "document_problems", ""),
 )
 
@@ -98,12 +103,86 @@ def metadata_core() -> "pd.DataFrame":
     return read.table("metadata_core")
 
 
+def assets_smartspim() -> "pd.DataFrame":
+    """SmartSPIM data assets and where to look at them, one row per data asset and channel.
+
+    Returns:
+        `raw_name`, and `name`: the latest stitched data asset made from it, the raw one itself
+        while `processed` is false. Links open in Neuroglancer; what is about the stitched one is
+        null without one, what is about a channel without channels. `processing_end_time` is UTC.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return read.table("assets_smartspim")
+
+
+def platform_exaspim() -> "pd.DataFrame":
+    """ExaSPIM data assets and where to look at them, one row per raw data asset.
+
+    Returns:
+        `raw_name`, and `name`: the latest fused data asset made from it, the raw one itself while
+        `processed` is false. `raw_link` and `fused_link` open in Neuroglancer, null without one.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return read.table("platform_exaspim")
+
+
+def platform_fib() -> "pd.DataFrame":
+    """Fibers of fiber photometry data assets, one row per data asset, fiber and channel.
+
+    Returns:
+        `asset_name`, `fiber`, `patch_cord`, `channel`, `intended_measurement` and
+        `targeted_structure`; the text `missing`, never null, stands for what is not given.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return read.table("platform_fib")
+
+
+def foraging_sessions() -> "pd.DataFrame":
+    """Dynamic foraging sessions, one row per session, as the foraging team's table has them.
+
+    Returns:
+        `subject_id`, `session_date` (`YYYY-MM-DD`), `session` (null for further recordings of a
+        day), who and where, the stage of the curriculum, and how it went: counts of trials,
+        `finished_rate` from 0 to 1, `bias_naive` from -1 (left) to 1. What is not known is null.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return read.table("foraging_sessions")
+
+
+def behavior_curriculum() -> "pd.DataFrame":
+    """Curriculum and stage of training, one row per data asset with a behavior modality.
+
+    Returns:
+        `asset_name`, `curriculum_name`, `stage_name` and `stage_node_id`, each null where the
+        trainer state does not have it or there is none. Node ids count the order in which stages
+        were added to the curriculum, not the order of training.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return read.table("behavior_curriculum")
+
+
 def document_problems() -> "pd.DataFrame":
-    """What did not fit in the documents, one row per finding.
+    """What did not fit in the documents and their side files, one row per finding.
 
     Returns:
         `severity` is `error` for a document that was set aside and so is in no other table, and
-        `warning` for one value that became null. `_id` and `name` are null where there are none.
+        `warning` for one value or side file that became null. `_id` and `name` are null where
+        there are none.
 
     Raises:
         AcornNotFound: The table is not in this store and version.

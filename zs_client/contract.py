@@ -15,6 +15,7 @@ __version__ = "1.0.0"
 ROOT = "data-asset-cache"
 INDEX = f"{ROOT}/zombie-squirrels.json"
 DOCUMENTS = f"{ROOT}/_documents"
+FILES = f"{ROOT}/_files"
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 VERSION_FORM = re.compile(r"\d+(\.\d+)*")
@@ -54,7 +55,8 @@ class Acorn:
         type: `metadata` (may be loaded whole), `asset` or `platform`.
         columns: In the order of the file.
         key: The columns that together occur once; a null counts as a value.
-        inputs: What it is made from: `documents` or names of other acorns.
+        inputs: What it is made from: `documents`, `files` (side files), `problems` (what did not
+            fit in either), or names of other acorns.
         rows: The pure function; `zs_pipeline.graph` says how each kind is called.
         folder: The table's name in the store, where it is not the acorn's.
         partition: The column, or the name, by which the table is split into files.
@@ -62,6 +64,11 @@ class Acorn:
         fields: The paths of a document that `rows` reads.
         order: The columns by which rows are sorted; the key when empty.
         finish: A step over the whole table, for values that depend on other rows.
+        questions: What it asks about data assets, of an acorn from their side files; pure.
+        ask: Asks one of its questions; what it returns is kept, and given to `rows`.
+        form: To be raised when `ask` returns something else, so that everything is asked again.
+        file: The address of the one side file that it is made from, where it is one for all.
+        problems: What of that file did not fit, as sentences.
     """
 
     name: str
@@ -77,6 +84,11 @@ class Acorn:
     fields: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
     finish: Callable[..., Any] | None = None
+    questions: Callable[..., Any] | None = None
+    ask: Callable[..., Any] | None = None
+    form: int = 1
+    file: str = ""
+    problems: Callable[..., Any] | None = None
 
     @property
     def table(self) -> str:

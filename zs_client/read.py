@@ -357,7 +357,11 @@ def _decode(body: bytes, where: str, wanted: Sequence[str] | None = None) -> "pa
     import pyarrow.parquet as pq
 
     try:
-        return pq.ParquetFile(pa.BufferReader(body)).read(columns=wanted)
+        # Arrow's own copy of the bytes: a thread of its pool may drop the last hold on them after
+        # the interpreter has ended, and with a Python object that is SIGABRT (pyarrow 26).
+        sink = pa.BufferOutputStream()
+        sink.write(body)
+        return pq.ParquetFile(pa.BufferReader(sink.getvalue())).read(columns=wanted)
     except (pa.ArrowException, OSError) as error:
         raise ReadError(
             f"{where}: is no readable parquet file: {first_line(error)}; build the table again, "

@@ -87,7 +87,7 @@ class Store:
         import obstore
 
         if self._local:
-            self._place(key, body)
+            self._place(self._local, key, body)
             return
         with self._permitted(f"write {key}"):
             obstore.put(self._objects, key, body, attributes=self._attributes(key, cache))
@@ -105,7 +105,7 @@ class Store:
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         if self._local:
-            return self._replace_local(key, body, tag)
+            return self._replace_local(self._local, key, body, tag)
         try:
             with self._permitted(f"write {key}"):
                 done = obstore.put(
@@ -141,10 +141,11 @@ class Store:
         import obstore
 
         if not self._local:
-            return self.put(to, body, cache=cache)
+            self.put(to, body, cache=cache)
+            return
         staged = f"{_STAGING}/{uuid.uuid4().hex}"
         obstore.copy(self._objects, key, staged)
-        self._settle(staged, to)
+        self._settle(self._local, staged, to)
 
     def delete(self, keys: list[str]) -> None:
         """Remove keys; one that is not there is no error."""
@@ -238,49 +239,48 @@ class Store:
 
     @staticmethod
     def _attributes(key: str, cache: str) -> dict[str, str]:
-        kind = _TYPES.get(os.path.splitext(key)[1], "application/octet-stream")
+        kind = _TYPES.get(Path(key).suffix, "application/octet-stream")
         return {"Content-Type": kind, "Cache-Control": cache}
 
     # obstore's own local put leaves `data.pqt#1` beside the target when it is killed, and a reader
     # of `qc/**` would see those rows twice: writes are staged outside every table's folder.
-    def _place(self, key: str, body: bytes) -> None:
+    def _place(self, folder: Path, key: str, body: bytes) -> None:
         import obstore
 
         staged = f"{_STAGING}/{uuid.uuid4().hex}"
         obstore.put(self._objects, staged, body, use_multipart=False)
-        self._settle(staged, key)
+        self._settle(folder, staged, key)
 
-    def _settle(self, staged: str, key: str) -> None:
-        assert self._local is not None
-        target = self._local / key
+    def _settle(self, folder: Path, staged: str, key: str) -> None:
+        target = folder / key
         target.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(self._local / staged, target)
+        (folder / staged).replace(target)
         # POSIX: replacing a file by a hard link to itself does nothing and leaves the link.
-        (self._local / staged).unlink(missing_ok=True)
+        (folder / staged).unlink(missing_ok=True)
 
-    def _replace_local(self, key: str, body: bytes, tag: str | None) -> str:
-        with self._locked(key):
+    def _replace_local(self, folder: Path, key: str, body: bytes, tag: str | None) -> str:
+        with self._locked(folder, key):
             try:
                 now = hashlib.sha256(self.get(key)).hexdigest()
             except FileNotFoundError:
                 now = None
             if now != tag:
                 raise Conflict(f"{self.at(key)} was changed by another writer")
-            self._place(key, body)
+            self._place(folder, key, body)
         return hashlib.sha256(body).hexdigest()
 
     @contextmanager
-    def _locked(self, key: str) -> Iterator[None]:
+    def _locked(self, folder: Path, key: str) -> Iterator[None]:
         try:
             import fcntl
         except ImportError as error:
             raise StoreError(
                 f"{self.url}: writing to a local folder needs a POSIX file lock; use S3"
             ) from error
-        assert self._local is not None
-        folder = self._local / _STAGING
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.lock", "w") as lock:
+        locks = folder / _STAGING
+        locks.mkdir(parents=True, exist_ok=True)
+        name = hashlib.sha256(key.encode()).hexdigest()[:16]
+        with (locks / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 

@@ -19,6 +19,7 @@ from zs_client.store import Store, StoreError
 from zs_pipeline import graph, settings
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.commit import read_content
+from zs_pipeline.files import Files
 from zs_pipeline.source import SourceError, open_source
 
 _FAILED, _REFUSED = 1, 2
@@ -53,7 +54,8 @@ def main(
         source_url = settings.source_url(source or "")
         store_url = settings.store_url(store or "")
         version = settings.version()
-        settings.files_url(files or "", source_url)
+        files_url = settings.files_url(files or "", source_url)
+        Files(files_url)
         opened = settings.writable_store(store_url)
         opened.check()
         open_source(source_url, graph.document_paths()).check()
@@ -64,6 +66,7 @@ def main(
     defs = graph.definitions(
         source=source_url,
         store=store_url,
+        files=files_url,
         version=version,
         accept_shrink=accept_shrink,
         loggers={"console": _console_logger(console)},
@@ -186,7 +189,9 @@ def _show_aside(console: Console, store: Store, version: str) -> None:
             console.print(f"  {row['name'] or row['_id'] or ''} {row['reason']}", markup=False)
     if found.num_rows > aside.num_rows:
         count = found.num_rows - aside.num_rows
-        console.print(f"{count} values could not be read and are null", style="yellow")
+        console.print(
+            f"{count} values and side files could not be read and are null", style="yellow"
+        )
     if found.num_rows:
         console.print("All of them: zs_client.document_problems()")
 

@@ -7,6 +7,7 @@ holds in place of the expected value is reported by `zs_pipeline.problems`, with
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -67,7 +68,13 @@ def texts(values: Any, key: str = "") -> list[str] | None:
 
 def moment(value: Any) -> datetime | None:
     """A time in either of the spellings that documents have, in its own zone; UTC where none is."""
-    if not isinstance(value, str) or not _TIME.fullmatch(value):
+    return _moment(value) if isinstance(value, str) else None
+
+
+# One run writes the same time into all of its metrics.
+@lru_cache(maxsize=1024)
+def _moment(value: str) -> datetime | None:
+    if not _TIME.fullmatch(value):
         return None
     try:
         found = datetime.fromisoformat(value.replace(" ", "T", 1).replace(" ", "").upper())

@@ -45,6 +45,11 @@ _ALLOWED = {
     ),
     "DatetimeIndex": ("pandas:DatetimeIndex", "pandas.core.indexes.datetimes:DatetimeIndex"),
     "TimedeltaIndex": ("pandas:TimedeltaIndex", "pandas.core.indexes.timedeltas:TimedeltaIndex"),
+    # A time index may have one; it is dropped.
+    "frequency": tuple(
+        f"pandas._libs.tslibs.offsets:{unit}"
+        for unit in ("Day", "Hour", "Minute", "Second", "Milli", "Micro", "Nano")
+    ),
     "ndarray": ("numpy:ndarray",),
     "dtype": ("numpy:dtype",),
     # numpy 2 renamed numpy.core; each reads what the other wrote.
@@ -165,7 +170,7 @@ def read_frame(body: bytes) -> "pd.DataFrame":
 
     Columns may be numbers, bools, texts, times, categories, pandas' nullable and Arrow types, and
     objects of those; the row index may have any levels of them. What hangs on the frame besides
-    (`attrs`, flags) is dropped.
+    (`attrs`, flags, an index's frequency) is dropped.
 
     Args:
         body: The pickle, not compressed.

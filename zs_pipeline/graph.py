@@ -15,9 +15,10 @@ from pydantic import Field
 
 from zs_client.contract import Acorn, encode_partition, location
 from zs_client.store import Store
-from zs_pipeline import checks, documents, settings, squirrel, tables
+from zs_pipeline import answers, checks, documents, settings, squirrel, tables
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.commit import Built, commit, mark_stale, read_content, read_facts
+from zs_pipeline.files import Files
 from zs_pipeline.source import open_source
 
 OWNERS = ["team:data-infrastructure"]
@@ -28,6 +29,8 @@ BY_COMMAND = "zs/by_command"
 NIGHTLY = "0 9 * * *"
 
 BY_NAME = {acorn.name: acorn for acorn in ACORNS}
+# Acorns whose side files' findings are problems of data assets.
+ASKING = [acorn.name for acorn in ACORNS if acorn.ask]
 
 
 class Cache(dg.ConfigurableResource[None]):
@@ -54,6 +57,17 @@ class Documents(dg.ConfigurableResource[None]):
     def open(self) -> Any:
         """The source; `ZS_SOURCE`, else the packaged sample, when no URL is set."""
         return open_source(settings.source_url(self.url), document_paths())
+
+
+class SideFiles(dg.ConfigurableResource[None]):
+    """The buckets of side files."""
+
+    url: str = ""
+    source: str = ""
+
+    def open(self) -> Files:
+        """The buckets; where `ZS_FILES` says, else the sample's own or S3, when no URL is set."""
+        return Files(settings.files_url(self.url, self.source))
 
 
 class Acorns(dg.ConfigurableIOManager):
@@ -134,8 +148,15 @@ def upstream(names: Sequence[str]) -> set[str]:
     found: set[str] = set()
     for name in names:
         if name in BY_NAME and name not in found:
-            found |= {name, *upstream(BY_NAME[name].inputs)}
+            found |= {name, *upstream(_parents(BY_NAME[name]))}
     return found
+
+
+def _parents(acorn: Acorn) -> list[str]:
+    """The names of the assets that an acorn is made from."""
+    if "problems" in acorn.inputs:
+        return ["documents", *ASKING, *(name for name in acorn.inputs if name in BY_NAME)]
+    return list(acorn.inputs)
 
 
 @dg.asset(
@@ -176,10 +197,23 @@ def documents_asset(
     )
 
 
+FILES = dg.AssetSpec(
+    "files",
+    group_name="source",
+    owners=OWNERS,
+    kinds={"s3"},
+    description=(
+        "The side files beside the data, in whatever bucket a data asset lies. Acorns ask them; "
+        "what they said is kept outside the version folders and asked again when a data asset "
+        "changed, or had nothing to say."
+    ),
+)
+
+
 def acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
     """The asset that makes one acorn."""
     from_acorns = [name for name in acorn.inputs if name in BY_NAME]
-    from_documents = len(from_acorns) < len(acorn.inputs)
+    others = [name for name in _parents(acorn) if name not in from_acorns]
 
     @dg.asset(
         name=acorn.name,
@@ -188,7 +222,7 @@ def acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
         owners=OWNERS,
         kinds={"parquet"},
         code_version=tables.code_version(acorn),
-        deps=["documents"] if from_documents else [],
+        deps=others,
         ins={name: dg.AssetIn() for name in from_acorns},
         partitions_def=_partitions(acorn),
         io_manager_key="acorns",
@@ -199,14 +233,64 @@ def acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
         },
     )
     def build(
-        context: dg.AssetExecutionContext, config: Scope, cache: Cache, **inputs: pa.Table
+        context: dg.AssetExecutionContext,
+        config: Scope,
+        cache: Cache,
+        side_files: SideFiles,
+        **inputs: pa.Table,
     ) -> Built:
         store, version = cache.open(), cache.folder()
         only = _only(context, config)
         with _stale_on_failure(store, version, acorn):
+            if "files" in acorn.inputs:
+                return _build_from_files(context, store, version, acorn, inputs, side_files.open())
             return _build(store, version, acorn, inputs, only)
 
     return build
+
+
+def _build_from_files(
+    context: dg.AssetExecutionContext,
+    store: Store,
+    version: str,
+    acorn: Acorn,
+    inputs: dict[str, pa.Table],
+    files: Files,
+) -> Built:
+    facts = read_facts(store, version, acorn.table)
+    said: list[str] = []
+    if acorn.questions is None:
+        built, counts, said = tables.by_file(acorn, files, facts)
+    else:
+        sources = {name: read_facts(store, version, BY_NAME[name].table) for name in inputs}
+        state = {name: found["sha256"] for name, found in sources.items() if found}
+        snapshot = None
+        if "documents" in acorn.inputs:
+            # The very state that asset_basics was built from, whatever another build did since.
+            basics_facts = sources["asset_basics"] or {}
+            snapshot = documents.load(store, basics_facts["source_state"]["documents"])
+            state["documents"] = snapshot.state
+        asked = acorn.questions(**inputs)
+        told = answers.update(store, acorn, asked, files, context.log.info)
+        built, counts = tables.by_files(acorn, inputs, snapshot, told, state, facts), told.counts
+    context.add_output_metadata({**counts, "files_from": files.url, "problems": "; ".join(said)})
+    context.log.info("%s", _counted(acorn, counts))
+    for problem in said:
+        context.log.warning("%s: %s", acorn.name, problem)
+    return built
+
+
+def _counted(acorn: Acorn, counts: dict[str, int]) -> str:
+    """What was asked of side files, for a person."""
+    outcomes = ", ".join(
+        f"{counts[outcome]:,} {outcome.replace('_', ' ')}"
+        for outcome in answers.OUTCOMES
+        if counts[outcome]
+    )
+    return (
+        f"{acorn.name}: {counts['asked']:,} side files asked for, {counts['reused']:,} reused, "
+        f"{counts['requests']:,} requests; {outcomes or 'nothing to ask'}"
+    )
 
 
 def _build(
@@ -232,8 +316,14 @@ def _build(
     state = {name: found["sha256"] for name, found in sources.items() if found}
     if "problems" in acorn.inputs:
         snapshot = documents.load(store)
-        inputs["problems"] = tables.problems(snapshot)
         state["documents"] = snapshot.state
+        of_files = []
+        for name in ASKING:
+            built = read_facts(store, version, BY_NAME[name].table)
+            if built and "answers" in built["source_state"]:
+                state[name] = built["source_state"]["answers"]
+                of_files += answers.problems(store, BY_NAME[name], state[name])
+        inputs["problems"] = tables.problems(snapshot, of_files)
     return tables.by_acorn(acorn, inputs, state, facts)
 
 
@@ -341,6 +431,7 @@ def definitions(
     *,
     source: str = "",
     store: str = "",
+    files: str = "",
     version: str = "",
     accept_shrink: bool = False,
     loggers: dict[str, dg.LoggerDefinition] | None = None,
@@ -350,18 +441,29 @@ def definitions(
     Args:
         source: The documents' URL; `ZS_SOURCE` or the sample, looked up in the run, when empty.
         store: The store's URL; `ZS_STORE` or the current folder when empty.
+        files: Where the buckets of side files are; `ZS_FILES`, else the sample's or S3, when empty.
         version: The version folder; `ZS_VERSION` or the package's when empty.
         accept_shrink: Accept tables and sweeps that lost more than they may.
         loggers: What shows a run's messages.
     """
     cache = Cache(url=store, version=version, accept_shrink=accept_shrink)
     return dg.Definitions(
-        assets=[documents_asset, *(acorn_asset(acorn) for acorn in ACORNS), squirrel_asset],
+        assets=[
+            FILES,
+            documents_asset,
+            *(acorn_asset(acorn) for acorn in ACORNS),
+            squirrel_asset,
+        ],
         asset_checks=[acorn_checks(acorn) for acorn in ACORNS],
         jobs=[TABLES, PLATFORMS, PUBLISH],
         schedules=[SCHEDULE],
         sensors=[*chain(TABLES, PLATFORMS), *chain(PLATFORMS, PUBLISH)],
-        resources={"cache": cache, "source": Documents(url=source), "acorns": Acorns(cache=cache)},
+        resources={
+            "cache": cache,
+            "source": Documents(url=source),
+            "side_files": SideFiles(url=files, source=source),
+            "acorns": Acorns(cache=cache),
+        },
         # A step in a process of its own costs 2 to 3 s of imports; the work itself is in threads.
         executor=dg.in_process_executor,
         loggers=loggers,

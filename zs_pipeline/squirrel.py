@@ -48,7 +48,8 @@ def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
     """Write the registry and its snapshot, and list the version once all acorns exist.
 
     Raises:
-        ValueError: The index of versions, or a table's facts, cannot be read; nothing was changed.
+        ValueError: A table's facts cannot be read, and nothing was changed; or the index of
+            versions cannot be, and it was not changed.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     state = _documents_state(store)

@@ -14,12 +14,16 @@ import pyarrow as pa
 
 from zs_client.contract import Acorn, decode_partition, encode_partition
 from zs_client.store import Store
-from zs_pipeline import arrow, fields, instruments, people, tags
+from zs_pipeline import answers, arrow, fields, frames, instruments, lineage, people, tags
 from zs_pipeline.commit import Built, Part, entries, read_content
 from zs_pipeline.documents import Snapshot, load_index
+from zs_pipeline.files import Files, NoBucket, NotThere
 from zs_pipeline.problems import CORE
 
 _SHARED = (fields, people, instruments, tags, arrow)
+_FROM_FILES = (frames, lineage)
+# What stands for the state of a file that is not there.
+_NO_FILE = "not there"
 PROBLEMS = pa.schema(
     [
         ("_id", pa.string()),
@@ -34,7 +38,8 @@ PROBLEMS = pa.schema(
 def code_version(acorn: Acorn) -> str:
     """A name for the code that makes a table: its own file, and what its values go through."""
     digest = hashlib.sha256()
-    for module in (inspect.getmodule(acorn.rows), *_SHARED):
+    more = _FROM_FILES if "files" in acorn.inputs else ()
+    for module in (inspect.getmodule(acorn.rows), *_SHARED, *more):
         if module is None:
             raise ValueError(f"{acorn.name}: its rows function stands in no module")
         digest.update(inspect.getsource(module).encode())
@@ -175,8 +180,86 @@ def by_platform(
     return Built(parts(), None if only is not None else state, version_of_code)
 
 
-def problems(snapshot: Snapshot) -> pa.Table:
-    """The findings about the documents, as `document_problems` has them."""
+def by_files(
+    acorn: Acorn,
+    inputs: dict[str, pa.Table],
+    snapshot: Snapshot | None,
+    told: answers.Told,
+    state: dict[str, str],
+    facts: dict[str, Any] | None,
+) -> Built:
+    """A table made from what the side files of data assets say, and from other tables.
+
+    Args:
+        acorn: The declaration.
+        inputs: Other tables by name.
+        snapshot: The documents, where the acorn reads those that it asked about.
+        told: What the side files say.
+        state: What identifies the inputs' content.
+        facts: The table's facts so far.
+    """
+    state = {**state, "answers": told.content}
+    version_of_code = code_version(acorn)
+    if _current(facts, state, version_of_code, tuple(state)):
+        reason = f"neither side files nor {', '.join(inputs)} changed"
+        return Built((), state, version_of_code, reason)
+
+    def parts() -> Iterator[Part]:
+        more = {}
+        if snapshot is not None:
+            read = snapshot.read(_cores(acorn), ids=set(told.values))
+            more["documents"] = {one["_id"]: one for shard in read for one in shard}
+        rows = acorn.rows(told.values, **inputs, **more)
+        yield Part("", arrow.arrange(acorn, arrow.table(acorn, rows)))
+
+    return Built(parts(), state, version_of_code)
+
+
+def by_file(
+    acorn: Acorn, files: Files, facts: dict[str, Any] | None
+) -> tuple[Built, dict[str, int], list[str]]:
+    """A table made from one pickled frame, which is not fetched again while it is the same.
+
+    Returns:
+        The table, the counts as in `by_files`, and what of the frame did not fit.
+
+    Raises:
+        NotReadable: The frame may not be read.
+        NotThere: It is gone, and the table has rows of it.
+        frames.RefusedPickle: It is no frame.
+    """
+    version_of_code = code_version(acorn)
+    location, _, key = acorn.file.rpartition("/")
+    tag = facts["source_state"].get("file") if facts else None
+    if not _current(facts, {"file": tag or ""}, version_of_code, ("file",)) or tag == _NO_FILE:
+        tag = None
+    begun = files.count["requests"]
+    try:
+        found = files.changed(location, key, tag, largest=frames.LARGEST)
+    except (NotThere, NoBucket) as error:
+        if facts and facts["rows"]:
+            raise NotThere(f"{error}, and was before; the table keeps its rows") from error
+        counts = _counts(NotThere.outcome, files.count["requests"] - begun)
+        nothing = Part("", arrow.schema(acorn).empty_table())
+        return Built((nothing,), {"file": _NO_FILE}, version_of_code, str(error)), counts, []
+    counts = _counts(answers.FOUND, files.count["requests"] - begun)
+    if found is None:
+        reason = f"{key} did not change"
+        return Built((), {"file": str(tag)}, version_of_code, reason), counts, []
+    frame = frames.read_frame(found[0])
+    content = arrow.table(acorn, acorn.rows(frame))
+    said = acorn.problems(frame) if acorn.problems else []
+    part = Part("", arrow.arrange(acorn, content))
+    return Built((part,), {"file": found[1]}, version_of_code), counts, said
+
+
+def _counts(outcome: str, requests: int) -> dict[str, int]:
+    counts = {"questions": 1, "asked": 1, "reused": 0, "requests": requests}
+    return {**counts, **dict.fromkeys(answers.OUTCOMES, 0), outcome: 1}
+
+
+def problems(snapshot: Snapshot, of_files: Iterable[dict[str, Any]] = ()) -> pa.Table:
+    """The findings about documents and their side files, as `document_problems` has them."""
     rows = [
         {"_id": row["_id"], "name": row["name"], "severity": "warning", **problem}
         for row in snapshot.index.filter(snapshot.index["problems"].is_valid())
@@ -188,6 +271,7 @@ def problems(snapshot: Snapshot) -> pa.Table:
         {"_id": p.id, "name": p.name, "field": p.field, "reason": p.reason, "severity": p.severity}
         for p in snapshot.set_aside
     ]
+    rows += of_files
     return pa.Table.from_pylist(rows, schema=PROBLEMS)
 
 

@@ -3,8 +3,13 @@
 from zs_client.contract import Acorn
 from zs_pipeline.acorns import (
     asset_basics,
+    assets_smartspim,
+    behavior_curriculum,
     document_problems,
+    foraging_sessions,
     metadata_core,
+    platform_exaspim,
+    platform_fib,
     platform_qc,
     qc_tag_status,
     quality_control,
@@ -24,5 +29,10 @@ ACORNS: tuple[Acorn, ...] = (
     qc_tag_status.ACORN,
     platform_qc.ACORN,
     metadata_core.ACORN,
+    assets_smartspim.ACORN,
+    platform_exaspim.ACORN,
+    platform_fib.ACORN,
+    foraging_sessions.ACORN,
+    behavior_curriculum.ACORN,
     document_problems.ACORN,
 )

@@ -1,4 +1,4 @@
-"""document_problems: documents that were set aside, and values that could not be read."""
+"""document_problems: documents that were set aside, values and side files that were not read."""
 
 import pyarrow as pa
 
@@ -6,7 +6,7 @@ from zs_client.contract import Acorn, Column
 
 
 def rows(problems: pa.Table) -> pa.Table:
-    """The findings as the snapshot of the documents has them."""
+    """The findings as the snapshot of the documents and the answers of side files have them."""
     return problems
 
 
@@ -14,7 +14,8 @@ ACORN = Acorn(
     name="document_problems",
     description=(
         "What did not fit in the documents, one row per finding: documents that were set aside, "
-        "and values that could not be read and are null in the tables. Join asset_basics on _id."
+        "values that could not be read and are null in the tables, and side files that may not be "
+        "read or are not as they should be. Join asset_basics on _id."
     ),
     type="metadata",
     key=(),
@@ -24,12 +25,18 @@ ACORN = Acorn(
     columns=(
         Column("_id", "string", "The document's id; null when it has none."),
         Column("name", "string", "The data asset's name, where it could be read."),
-        Column("field", "string", "Where the value stands, dotted; empty for the whole document."),
+        Column(
+            "field",
+            "string",
+            "Where the value stands, dotted; empty for the whole document; file: and the acorn "
+            "that wants it for a side file.",
+        ),
         Column("reason", "string", "What is wrong, and what was done.", nullable=False),
         Column(
             "severity",
             "string",
-            "error when the document was set aside, warning when one value became null.",
+            "error when the document was set aside, warning when one value became null or one side "
+            "file gave nothing.",
             nullable=False,
         ),
     ),

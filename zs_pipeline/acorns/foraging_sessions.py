@@ -69,7 +69,7 @@ def problems(frame: Any) -> list[str]:
         if name not in columns
     ]
     for name, values in columns.items():
-        lost = [v for v in values if _is_given(v) and v != "" and _READ[name](v) is None]
+        lost = [v for v in values if _is_given(v) and _READ[name](v) is None]
         if lost:
             shown = f"{type(lost[0]).__name__} {str(lost[0])[:60]!r}"
             found.append(f"{len(lost)} values of {name} do not fit, such as {shown}; taken as null")
@@ -102,9 +102,11 @@ def _columns(frame: Any) -> dict[str, list[Any]]:
 
 
 def _is_given(value: Any) -> bool:
-    """False for None, NaN, NaT and NA: none of them equals itself."""
+    """False for None, a blank text, NaN, NaT and NA: the last three do not equal themselves."""
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return False
     try:
-        return value is not None and bool(value == value)  # noqa: PLR0124
+        return bool(value == value)  # noqa: PLR0124
     except (TypeError, ValueError):
         # NA refuses to say; an array says it once for each of its values, and is no value here.
         return isinstance(value, list | tuple | dict) or hasattr(value, "shape")
@@ -170,6 +172,8 @@ ACORN = Acorn(
     # A second recording of a day has no session number, and the source promises no unique rows.
     key=(),
     inputs=("files",),
+    file="s3://aind-behavior-data/foraging_nwb_bonsai_processed/df_sessions.pkl",
+    problems=problems,
     order=("subject_id", "session_date", "session", "nwb_suffix"),
     rows=rows,
     columns=(

@@ -39,15 +39,23 @@ def processing_time(name: str) -> str | None:
 
 
 def finish(table: pa.Table) -> pa.Table:
-    """One row for a name that several documents share: one that knows its pipeline comes first."""
+    """One row for a name and source that several documents share: one with a pipeline comes first.
+
+    A document that names no source says nothing where another one of that name does.
+    """
     ordered = table.sort_by(
         [(name, "ascending") for name in ("name", "source_data", "pipeline_name")]
     )
     seen: set[tuple[str, str | None]] = set()
+    named: set[str] = set()
     keep = []
-    for pair in zip(ordered["name"].to_pylist(), ordered["source_data"].to_pylist(), strict=True):
-        keep.append(pair not in seen)
-        seen.add(pair)
+    # Nulls are sorted last, so the sources of a name are known when its null comes.
+    for name, source in zip(
+        ordered["name"].to_pylist(), ordered["source_data"].to_pylist(), strict=True
+    ):
+        keep.append((name, source) not in seen and (source is not None or name not in named))
+        seen.add((name, source))
+        named.add(name)
     return ordered.filter(pa.array(keep, pa.bool_()))
 
 

@@ -1,0 +1,558 @@
+"""Tables of one's own: `custom` keeps a frame under a name, outside the versions, and reads it.
+
+They hold other programs' state: no build touches them, and of two writers none loses its work
+unheard. The acorns have their functions in `zs_client.acorns`; keys are bytes in `zs_client.store`.
+"""
+
+import difflib
+import hashlib
+import json
+import re
+import uuid
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from zs_client import read
+from zs_client.acorns import TABLES
+from zs_client.contract import ROOT, VERSION_FORM, table_key, version_folder, version_order
+from zs_client.read import AcornNotFound, ReadError
+from zs_client.store import IMMUTABLE, PUBLIC, Conflict, Store, StoreError, first_line, open_store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+HOME = f"{ROOT}/custom"
+# Beside the home, not in it: who reads `custom/**` sees no row twice.
+OBJECTS = f"{ROOT}/_custom"
+STATE = "custom_state"
+ABSENT = "absent"
+LONGEST = 100
+# States that the history lists; what is older stays as an object.
+LISTED = 1000
+ATTEMPTS = 20
+
+_NAME = re.compile(r"[\w-]([\w .-]*[\w-])?")
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+# Acorns of other versions, and names that the folders use: in a version folder one of these would
+# hide the other.
+_RESERVED = (
+    *("assets_smartspim", "platform_exaspim", "platform_fib", "behavior_curriculum"),
+    *("foraging_sessions", "metadata_upgrade", "metadata_core", "data_asset_problems"),
+    *("raw_to_derived", "documents", "custom", "squirrel", "zombie-squirrel", "zombie-squirrels"),
+)
+
+
+# Programs that use `custom` catch a ValueError where there is no table yet, as it was until 0.28.6.
+class CustomNotFound(AcornNotFound, ValueError):
+    """There is no custom table of that name, or it never had that state."""
+
+
+class CustomConflict(Conflict):
+    """Another writer stored something since the state that was expected; nothing was stored."""
+
+
+@dataclass(frozen=True)
+class CustomTable:
+    """A custom table in one of its states.
+
+    Attributes:
+        name: Its name.
+        state: Names the content; None when that is not told.
+        rows: How many rows; None when that is not told.
+        bytes: How many bytes of parquet.
+        written_at: When it was stored; None when that is not told.
+    """
+
+    name: str
+    state: str | None
+    rows: int | None
+    bytes: int
+    written_at: datetime | None
+
+
+def custom(
+    name: str,
+    df: "pd.DataFrame | pa.Table | None" = None,
+    *,
+    expect: "pd.DataFrame | str | None" = None,
+    state: str | None = None,
+) -> "pd.DataFrame":
+    """Store a table of one's own, or read it.
+
+    It lies in `data-asset-cache/custom/<name>.pqt`, where a new version finds it and no build
+    touches it, and a second time in the version folder, where readers of old look. One that only an
+    older version folder has is read from the newest such folder.
+
+    When several programs write the same table, read it, change it, and store it with
+    `expect=` what was read: the later one gets `CustomConflict` instead of undoing the other's
+    work. Without `expect` the last one wins, and what was there stays in `custom_history`.
+
+    Args:
+        name: Letters, digits, `_` and `-`, dots and blanks inside; no acorn's name, no path.
+        df: What to store: a pandas DataFrame, or a pyarrow Table. Columns need names of text. The
+            row index is not stored: `reset_index()` makes columns of it.
+        expect: Store only if this is still there: the frame that was read (or its
+            `attrs["custom_state"]`), or `"absent"` for no table at all.
+        state: Read what the table was, one of `custom_history(name)`.
+
+    Returns:
+        The frame. `attrs["custom_state"]` names its state, for `expect`. Lists come back as arrays,
+        times in their zone, categories of text as such. An empty table has its columns.
+
+    Raises:
+        ValueError: The name is not allowed, or the frame cannot be stored; nothing was written.
+        CustomNotFound: There is no such table or state; an `AcornNotFound`, and a ValueError.
+        CustomConflict: What was expected is no longer there; nothing was written.
+        ReadError: It is there and cannot be read.
+        PermissionError: The store may not be written; the message says what is needed.
+        StoreError: The store could not be used.
+    """
+    _check(name)
+    if df is None:
+        if expect is not None:
+            raise ValueError("expect= is for storing: give the frame too, custom(name, df, …)")
+        store, version = read.place()
+        body, where = _content(store, version, name, state)
+        return _with_state(_frame(_decoded(body, where), where), _digest(body))
+    if state is not None:
+        raise ValueError(
+            "state= is for reading; to store a former state again: custom(name, custom(name, "
+            "state=…))"
+        )
+    expected = _expected(expect)
+    # Of two writers that store the same rows over the same state one has to be the second, as when
+    # both count up: their bytes must differ.
+    body, rows = _encoded(name, df, {b"zs_writer": uuid.uuid4().hex.encode()} if expected else {})
+    store, version = read.place()
+    # The public bucket is read without credentials.
+    store = open_store(store.url) if store.url == PUBLIC else store
+    with _told(store, version, name):
+        _store(store, version, name, body, rows, expected)
+    frame = df.copy(deep=False) if hasattr(df, "attrs") else _frame(df, name)
+    return _with_state(frame, _digest(body))
+
+
+def custom_history(name: str) -> list[CustomTable]:
+    """The states that a custom table had, the present one first, then the latest first.
+
+    `custom(name, state=history[1].state)` reads what was there before.
+
+    Raises:
+        ValueError: The name is not allowed.
+        CustomNotFound: There is no such table.
+        ReadError: It is there and cannot be read.
+    """
+    _check(name)
+    store, version = read.place()
+    body, _ = _content(store, version, name, None)
+    listed = [_table(name, entry) for entry in reversed(_history(store, name)[0])]
+    present = [table for table in listed if table.state == _digest(body)]
+    present = present or [_table(name, _entry(body, _rows(body), None))]
+    return present + [table for table in listed if table.state != _digest(body)]
+
+
+def custom_tables(store_url: str | None = None) -> list[CustomTable]:
+    """The custom tables of a store, by name; not those that only an older version folder has.
+
+    Args:
+        store_url: The store; else as the functions take it from `ZS_STORE` and `FOREST_TYPE`.
+
+    Raises:
+        StoreError: The store cannot be opened.
+        ReadError: It cannot be listed, or a table's history cannot be read.
+    """
+    store, _ = read.place(store_url)
+    found = _listed(store)
+    if not found:
+        return []
+    with ThreadPoolExecutor(min(32, len(found))) as pool:
+        histories = list(pool.map(lambda name: _history(store, name)[0], found))
+    return [
+        _listed_table(name, entry, history[-1] if history else None)
+        for (name, entry), history in zip(found.items(), histories, strict=True)
+    ]
+
+
+def content(store: Store, version: str, name: str) -> "tuple[pa.Table, str]":
+    """A custom table as Arrow, and the name of its state; for the pipeline.
+
+    Raises:
+        CustomNotFound: There is no such table.
+        ReadError: It is there and cannot be read.
+    """
+    body, where = _content(store, version, name, None)
+    return _decoded(body, where), _digest(body)
+
+
+def _check(name: str) -> None:
+    if not isinstance(name, str):
+        raise TypeError(f"a custom table's name is a text, not {name!r}")
+    shown = f"{name[:LONGEST]!r}"
+    if not name:
+        raise ValueError("a custom table needs a name")
+    if any(c in name for c in "/\\") or name.startswith("."):
+        raise ValueError(f"{shown} is a path, and a custom table has a name, with no folder")
+    size = len(name.encode("utf-8", "replace"))
+    if size > LONGEST:
+        raise ValueError(
+            f"{shown}… has {size:,} bytes; a custom table's name has at most {LONGEST}"
+        )
+    if not _NAME.fullmatch(name):
+        raise ValueError(
+            f"{shown}: a custom table's name is of letters, digits, _ and -, with dots and blanks "
+            "inside it"
+        )
+    acorns = {word for line in TABLES for word in line[:2]}
+    # Some file systems do not tell capitals from small letters.
+    if name.startswith("_") or name.casefold() in {*_RESERVED, *acorns}:
+        kind = "the name of an acorn" if name.casefold() in acorns else "reserved"
+        raise ValueError(f"{shown} is {kind}; choose another name for a custom table")
+
+
+def _expected(expect: Any) -> str | None:
+    if expect is None:
+        return None
+    found = expect if isinstance(expect, str) else getattr(expect, "attrs", {}).get(STATE)
+    if not isinstance(found, str) or not (found == ABSENT or _DIGEST.fullmatch(found)):
+        raise ValueError(
+            f"expect= is the frame that custom() gave, its attrs[{STATE!r}], or {ABSENT!r} for no "
+            "table; what merge and concat make of such a frame has no state any more"
+        )
+    return found
+
+
+def _key(name: str) -> str:
+    return f"{HOME}/{name}.pqt"
+
+
+def _object_key(name: str, state: str) -> str:
+    return f"{OBJECTS}/{name}/{state}.pqt"
+
+
+def _history_key(name: str) -> str:
+    return f"{HOME}/{name}.json"
+
+
+def _content(store: Store, version: str, name: str, state: str | None) -> tuple[bytes, str]:
+    """The bytes of a table, and where they lie."""
+    if state is not None and _DIGEST.fullmatch(state):
+        try:
+            return read.get(store, _object_key(name, state)), store.at(_object_key(name, state))
+        except FileNotFoundError:
+            pass
+    found = _present(store, version, name)
+    if found is None:
+        raise CustomNotFound(_nowhere(store, name))
+    if state is not None and _digest(found[0]) != state:
+        raise CustomNotFound(
+            f"the custom table {name!r} of {store.url} has no state {state[:64]!r}; "
+            f"custom_history({name!r}) lists those that it has"
+        )
+    return found
+
+
+def _present(store: Store, version: str, name: str) -> tuple[bytes, str] | None:
+    for key in _homes(store, version, name):
+        try:
+            return read.get(store, key), store.at(key)
+        except FileNotFoundError:
+            continue
+    return None
+
+
+def _homes(store: Store, version: str, name: str) -> Iterator[str]:
+    """Where a table may lie; the folders are listed only when it lies in none of the first two."""
+    yield _key(name)
+    yield table_key(version, name)
+    with _read(store, f"{ROOT}/"):
+        folders = store.folders(ROOT)
+    for folder in sorted(folders, key=version_order, reverse=True):
+        number = folder.removeprefix("zs-v")
+        if folder != number != version and VERSION_FORM.fullmatch(number):
+            yield table_key(number, name)
+
+
+def _nowhere(store: Store, name: str) -> str:
+    names = list(_listed(store))
+    alike = difflib.get_close_matches(name, names, n=5)
+    there = f"alike are {', '.join(alike)}" if alike else f"there are {', '.join(names) or 'none'}"
+    return (
+        f"there is no custom table {name!r} in {store.url}: nothing lies at {store.at(_key(name))} "
+        f"or in a version folder; {there}. custom({name!r}, df) stores one"
+    )
+
+
+def _listed(store: Store) -> dict[str, dict[str, Any]]:
+    """What lies in the home, by name."""
+    with _read(store, f"{HOME}/"):
+        found = {entry["path"].removeprefix(f"{HOME}/"): entry for entry in store.walk(HOME)}
+    return {
+        path.removesuffix(".pqt"): found[path]
+        for path in sorted(found)
+        if path.endswith(".pqt") and "/" not in path
+    }
+
+
+def _listed_table(name: str, there: dict[str, Any], last: dict[str, Any] | None) -> CustomTable:
+    # What was put there by other means is not in the history.
+    if last is not None and last["bytes"] == there["size"]:
+        return _table(name, last)
+    return CustomTable(name, None, None, there["size"], there["last_modified"])
+
+
+def _store(
+    store: Store, version: str, name: str, body: bytes, rows: int, expected: str | None
+) -> None:
+    """Object, home, version folder, history: a reader finds the old or the new content, whole."""
+    states = _history(store, name)[0]
+    known = {entry["state"] for entry in states}
+    state = _digest(body)
+    told = [_entry(body, rows, None)]
+    if state not in known:
+        store.put(_object_key(name, state), body, cache=IMMUTABLE)
+    for _ in range(ATTEMPTS):
+        there, tag = _tagged(store, _key(name))
+        former = there
+        if former is None:
+            found = _present(store, version, name)
+            former = found[0] if found else None
+        was = ABSENT if former is None else _digest(former)
+        if expected not in (None, was):
+            raise CustomConflict(_overtaken(store, name, expected, was))
+        if former is not None and was not in known and was != state:
+            store.put(_object_key(name, was), former, cache=IMMUTABLE)
+            told.insert(0, _entry(former, _rows(former), None))
+            known.add(was)
+        if there == body:
+            break
+        try:
+            store.replace(_key(name), body, tag)
+        except Conflict:
+            continue
+        break
+    else:
+        raise Conflict(
+            f"custom table {name!r} of {store.url}: {ATTEMPTS} times another writer was faster; "
+            "try again later"
+        )
+    told[-1]["written_at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+    _settle(store, version, name, told)
+
+
+def _settle(store: Store, version: str, name: str, told: list[dict[str, Any]]) -> None:
+    """Bring the version folder and the history up to what lies in the home by now.
+
+    The copy is made between reading the history and replacing it: of two writers the later one to
+    replace it has copied what was in the home after both had written there.
+    """
+    for _ in range(ATTEMPTS):
+        states, tag = _history(store, name)
+        there = _tagged(store, _key(name))[0]
+        copy = table_key(version, name)
+        if there is not None and _tagged(store, copy)[0] != there:
+            store.put(copy, there)
+        new = {entry["state"] for entry in told}
+        states = [entry for entry in states if entry["state"] not in new] + told
+        states.sort(key=lambda entry: entry["written_at"] or "")
+        body = json.dumps({"name": name, "states": states[-LISTED:]}, indent=1).encode()
+        try:
+            store.replace(_history_key(name), body, tag)
+        except Conflict:
+            continue
+        return
+    raise Conflict(
+        f"{store.at(_history_key(name))}: {ATTEMPTS} times another writer was faster; the table is "
+        "stored, its history lacks this state"
+    )
+
+
+def _overtaken(store: Store, name: str, expected: str | None, was: str) -> str:
+    def said(state: str | None) -> str:
+        return "no table" if state == ABSENT else f"state {str(state)[:12]}"
+
+    return (
+        f"the custom table {name!r} of {store.url} was changed by another writer: expected was "
+        f"{said(expected)}, and there is {said(was)}. Nothing was stored: read it again, change "
+        "it, and store that with expect="
+    )
+
+
+def _history(store: Store, name: str) -> tuple[list[dict[str, Any]], str | None]:
+    """The states in the order they were stored, and the tag to replace the history with."""
+    body, tag = _tagged(store, _history_key(name))
+    if body is None:
+        return [], tag
+    try:
+        states: list[dict[str, Any]] = [
+            {key: entry[key] for key in ("state", "rows", "bytes", "written_at")}
+            for entry in json.loads(body)["states"]
+        ]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ReadError(
+            f"{store.at(_history_key(name))}: is no history of a custom table "
+            f"({type(error).__name__}: {error}); remove it to begin a new one"
+        ) from error
+    return states, tag
+
+
+def _table(name: str, entry: dict[str, Any]) -> CustomTable:
+    written = entry["written_at"]
+    return CustomTable(
+        name,
+        entry["state"],
+        entry["rows"],
+        entry["bytes"],
+        datetime.fromisoformat(written) if written else None,
+    )
+
+
+def _entry(body: bytes, rows: int | None, written_at: str | None) -> dict[str, Any]:
+    return {"state": _digest(body), "rows": rows, "bytes": len(body), "written_at": written_at}
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()
+
+
+def _rows(body: bytes) -> int | None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return int(pq.ParquetFile(pa.BufferReader(body)).metadata.num_rows)
+    except (pa.ArrowException, OSError):
+        return None
+
+
+def _encoded(name: str, df: Any, mark: dict[bytes, bytes]) -> tuple[bytes, int]:
+    """The frame as parquet, and its rows; without a mark the same frame is the same bytes."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    try:
+        table = df if isinstance(df, pa.Table) else _arrow(name, df)
+        names = table.schema.names
+        if not names or not all(names) or len(set(names)) < len(names):
+            raise ValueError("columns need names, each its own, and there must be one at least")  # noqa: TRY301
+        marked = table.replace_schema_metadata({**(table.schema.metadata or {}), **mark})
+        pq.write_table(marked, sink, compression="zstd")
+    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        raise ValueError(
+            f"custom table {name!r}: the frame cannot be stored as parquet: {first_line(error)}"
+        ) from error
+    body: bytes = sink.getvalue().to_pybytes()
+    return body, table.num_rows
+
+
+def _arrow(name: str, df: Any) -> "pa.Table":
+    import pandas as pd
+    import pyarrow as pa
+
+    if not isinstance(df, pd.DataFrame):
+        raise TypeError(f"it is a {type(df).__name__}, no pandas DataFrame and no pyarrow Table")
+    if not all(isinstance(column, str) for column in df.columns):
+        odd = next(column for column in df.columns if not isinstance(column, str))
+        raise ValueError(f"the column {odd!r} has a name that is no text; rename it")
+    kept = [level for level in df.index.names if level is not None]
+    if kept:
+        warnings.warn(
+            f"custom table {name!r}: the row index ({', '.join(map(str, kept))}) is not stored; "
+            "reset_index() makes columns of it",
+            UserWarning,
+            stacklevel=4,
+        )
+    plain = df.copy(deep=False)
+    # The same rows are the same bytes, whatever they were read from.
+    plain.attrs = {key: value for key, value in df.attrs.items() if key != STATE}
+    return pa.Table.from_pandas(plain, preserve_index=False)
+
+
+def _decoded(body: bytes, where: str) -> "pa.Table":
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        # Without threads, for the reason that `zs_client.read` gives.
+        return pq.ParquetFile(pa.BufferReader(body)).read(use_threads=False)
+    except (pa.ArrowException, OSError) as error:
+        raise ReadError(
+            f"{where}: is no readable parquet file: {first_line(error)}; store the table again, or "
+            "a former state of it"
+        ) from error
+
+
+def _frame(table: "pa.Table", where: str) -> "pd.DataFrame":
+    import pyarrow as pa
+
+    try:
+        return table.to_pandas(maps_as_pydicts="strict")
+    except (pa.ArrowException, UnicodeDecodeError) as error:
+        raise ReadError(f"{where}: cannot become a frame: {first_line(error)}") from error
+
+
+def _with_state(frame: "pd.DataFrame", state: str) -> "pd.DataFrame":
+    frame.attrs = {**frame.attrs, STATE: state}
+    return frame
+
+
+def _tagged(store: Store, key: str) -> tuple[bytes | None, str | None]:
+    """The bytes under a key and the tag for `replace`; None twice where nothing lies."""
+    try:
+        with _read(store, key):
+            return store.get_tagged(key)
+    except FileNotFoundError:
+        return None, None
+
+
+@contextmanager
+def _read(store: Store, key: str) -> Iterator[None]:
+    """What fails in reading as a ReadError, but for what is not there."""
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except (BaseError, OSError) as error:
+        if "NoSuchBucket" in str(error):
+            raise StoreError(f"{store.url}: no such bucket; create it, or name another") from error
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise ReadError(f"{store.at(key)}: could not be read: {first_line(error)}") from error
+
+
+@contextmanager
+def _told(store: Store, version: str, name: str) -> Iterator[None]:
+    """What fails in writing, with what it was for and what is needed."""
+    from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+
+    try:
+        yield
+    except (PermissionError, PermissionDeniedError, UnauthenticatedError) as error:
+        raise _forbidden(store, version, name, error) from error
+    except BaseError as error:
+        # obstore has no error of its own for a local folder that may not be written.
+        if "Permission denied" in str(error):
+            raise _forbidden(store, version, name, error) from error
+        raise StoreError(
+            f"custom table {name!r} could not be stored in {store.url}: {first_line(error)}; "
+            "storing it again is safe"
+        ) from error
+
+
+def _forbidden(store: Store, version: str, name: str, error: Exception) -> PermissionError:
+    folders = f"{OBJECTS}/, {HOME}/ and {version_folder(version)}/"
+    right = (
+        f"s3:GetObject and s3:PutObject under {folders}"
+        if store.url.startswith("s3:")
+        else f"the permission to write to {folders}"
+    )
+    return PermissionError(
+        f"custom table {name!r}: {first_line(error)}. Reading it needs no permission to write; "
+        f"storing it needs {right}"
+    )

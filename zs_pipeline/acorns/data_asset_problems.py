@@ -1,0 +1,205 @@
+"""data_asset_problems: what contradicts itself in a data asset's metadata, or between data assets.
+
+What could not be read in a document is in document_problems; nothing is corrected in either.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from zs_client.contract import Acorn, Column
+from zs_pipeline.fields import part, text, time
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+
+_SUBJECT = "data_description.subject_id"
+_SOURCE = "data_description.source_data"
+_TIME = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(?!\d)", re.ASCII)
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_HOUR = 3_600_000_000
+# Names hold the time in Seattle, 7 or 8 hours behind UTC, and those of some instruments UTC.
+_BEHIND = 8 * _HOUR
+_DAY = 24 * _HOUR
+_SHOWN = 5
+_BEGAN, _ENDED = "acquisition_start_time", "acquisition_end_time"
+
+Finding = tuple[str, str, str]
+
+
+def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What is wrong in one document and no other table has the values for."""
+    described = text(part(document, _SUBJECT))
+    subject = text(part(document, "subject.subject_id"))
+    if described is None or described == subject:
+        return
+    reason, severity = (
+        (f"is {described!r}, and subject.subject_id is {subject!r}, which the tables use", ERROR)
+        if subject is not None
+        else (
+            f"is {described!r}, and there is no subject.subject_id, so the tables have none",
+            WARNING,
+        )
+    )
+    yield {
+        "_id": document["_id"],
+        "name": text(document.get("name")),
+        "field": _SUBJECT,
+        "reason": reason,
+        "severity": severity,
+    }
+
+
+def finish(table: pa.Table, asset_basics: pa.Table, source_data: pa.Table) -> pa.Table:
+    """The findings of `rows`, and those that need the tables.
+
+    Args:
+        table: The findings of `rows`; others, of an earlier build, are made anew.
+        asset_basics: The documents.
+        source_data: Which of them names which source.
+    """
+    sources: dict[str, list[str | None]] = defaultdict(list)
+    for name, source in zip(*_lists(source_data, "name", "source_data"), strict=True):
+        sources[name].append(source)
+    ids: dict[str | None, list[str]] = defaultdict(list)
+    names = ("_id", "name", "location", "data_level", _BEGAN, _ENDED)
+    columns = _lists(asset_basics, *names)
+    for one, name in zip(columns[0], columns[1], strict=True):
+        ids[name].append(one)
+    found = []
+    for values in zip(*columns, strict=True):
+        row = dict(zip(names, values, strict=True))
+        for field, reason, severity in _findings(row, sources, ids):
+            found.append((row["_id"], row["name"], field, reason, severity))
+    own = table.filter(pa.compute.equal(table["field"], _SUBJECT))
+    arrays = [pa.array(values, pa.string()) for values in zip(*found, strict=True)]
+    return pa.concat_tables(
+        [own, pa.Table.from_arrays(arrays, schema=table.schema)] if found else [own]
+    )
+
+
+def _lists(table: pa.Table, *names: str) -> list[list[Any]]:
+    """The columns' values; times as microseconds since 1970."""
+    columns = (table[name] for name in names)
+    return [
+        (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist()
+        for column in columns
+    ]
+
+
+def _findings(
+    row: dict[str, Any], sources: dict[str, list[str | None]], ids: dict[str | None, list[str]]
+) -> Iterator[Finding]:
+    name = row["name"]
+    if name is None:
+        return
+    others = len(ids[name]) - 1
+    if others:
+        some = [one for one in ids[name][: _SHOWN + 1] if one != row["_id"]][:_SHOWN]
+        shown = ", ".join(some) + (" and more" if others > _SHOWN else "")
+        count = "another document" if others == 1 else f"{others:,} other documents"
+        yield "name", f"is also the name of {count}: {shown}", ERROR
+    yield from _of_sources(row, sources.get(name), ids)
+    yield from _of_location(name, row["location"])
+    yield from _of_times(row, derived=name in sources)
+
+
+def _of_sources(
+    row: dict[str, Any], named: list[str | None] | None, ids: dict[str | None, list[str]]
+) -> Iterator[Finding]:
+    for source in named or ():
+        if source is None:
+            yield _SOURCE, "names no source, though the data asset is derived", WARNING
+        elif source == row["name"]:
+            yield _SOURCE, "names the data asset itself as its source", ERROR
+        elif source not in ids:
+            yield _SOURCE, f"names {source!r}, which no document has as its name", WARNING
+    given = [source for source in named or () if source is not None]
+    if given and row["data_level"] == "raw":
+        yield (
+            "data_description.data_level",
+            f"is raw, though the data asset names a source: {given[0]!r}",
+            WARNING,
+        )
+
+
+def _of_location(name: str, location: str | None) -> Iterator[Finding]:
+    last = location.rstrip("/").rsplit("/", 1)[-1] if location else name
+    if last == name:
+        return
+    # Code Ocean keeps what it captured under an id of its own.
+    own = _UUID.fullmatch(last) is not None
+    yield (
+        "location",
+        f"ends in {'an id of Code Ocean' if own else 'another name'}, {last!r}",
+        NOTE if own else WARNING,
+    )
+
+
+def _of_times(row: dict[str, Any], *, derived: bool) -> Iterator[Finding]:
+    began, ended = row[_BEGAN], row[_ENDED]
+    if began is None:
+        return
+    if ended is not None and ended < began:
+        reason = f"is {_shown(ended)}, before the acquisition began at {_shown(began)}"
+        yield f"acquisition.{_ENDED}", reason, ERROR
+        ended = None
+    written = _written_time(row["name"], derived=derived)
+    if written is None:
+        return
+    named = time(f"{written[:10]}T{written[11:].replace('-', ':')}Z")
+    if named is None:
+        return
+    if began > named + _BEHIND + _DAY or (ended or began) < named - _DAY:
+        reason = (
+            f"is {_shown(began)}, and the acquisition lies over a day from the time in the name, "
+            f"{written}, be that UTC or Seattle's"
+        )
+        yield f"acquisition.{_BEGAN}", reason, WARNING
+
+
+def _written_time(name: str, *, derived: bool) -> str | None:
+    """The acquisition's time in a name; the last time in a derived one is the processing's."""
+    times: list[str] = _TIME.findall(name)
+    if derived and times and name.endswith(times[-1]):
+        times.pop()
+    return times[0] if times else None
+
+
+def _shown(at: int) -> str:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+ACORN = Acorn(
+    name="data_asset_problems",
+    description=(
+        "What in the metadata of data assets contradicts itself or other data assets, one row per "
+        "finding, for those who look after them. Join asset_basics on _id."
+    ),
+    type="metadata",
+    key=(),
+    inputs=("documents", "asset_basics", "source_data"),
+    order=("severity", "name", "_id", "field", "reason"),
+    rows=rows,
+    finish=finish,
+    fields=("data_description.subject_id", "subject.subject_id"),
+    columns=(
+        Column("_id", "string", "The document's id."),
+        Column("name", "string", "The data asset's name; null when it has none."),
+        Column("field", "string", "Where the value in question stands in the document, dotted."),
+        Column(
+            "reason", "string", "What is wrong with it, after the field's name.", nullable=False
+        ),
+        Column(
+            "severity",
+            "string",
+            "error when the tables or joins are wrong by it, warning when it is likely wrong, note "
+            "when some programs leave it so.",
+            nullable=False,
+        ),
+    ),
+)

@@ -1,0 +1,257 @@
+"""What side files said about each data asset: kept, so that what cannot change is asked once.
+
+Lies outside the version folders, so that a new release asks nothing. One object for each acorn,
+whose content never changes; a manifest beside it names the current one. What is asked, and what
+an answer means, is in the acorns; how a side file is read is in `zs_pipeline.files`.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from zs_client.contract import FILES, Acorn
+from zs_client.store import IMMUTABLE, Conflict, Store
+from zs_pipeline import arrow
+from zs_pipeline.files import Files, NotParsed, NotReadable, NotUsable, OtherShape, Question
+
+FOUND = "found"
+OUTCOMES = (FOUND, "not_there", "not_readable", "unparsable", "other_shape")
+# What lies there stays as it is while the data asset does; what is not there may come.
+_FINAL = frozenset((FOUND, NotParsed.outcome, OtherShape.outcome))
+PROBLEMS = frozenset((NotReadable.outcome, NotParsed.outcome, OtherShape.outcome))
+IN_FLIGHT = 64
+# Answers after which what was asked is kept for good, so that a killed build goes on there.
+KEEP_EVERY = 2000
+KEPT_CONTENTS = 5
+ATTEMPTS = 20
+CONTENT = pa.schema(
+    [
+        pa.field("_id", pa.string(), nullable=False),
+        pa.field("name", pa.string(), nullable=False),
+        pa.field("about", pa.string(), nullable=False),
+        pa.field("state", pa.string()),
+        pa.field("outcome", pa.string(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("value", pa.binary()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a side file said.
+
+    Attributes:
+        question: What was asked, in the state of then.
+        outcome: One of `OUTCOMES`.
+        reason: Why it gave nothing; empty when it did.
+        value: What it gave, as JSON; of a file that may not be read now, what it gave before.
+    """
+
+    question: Question
+    outcome: str
+    reason: str = ""
+    value: bytes | None = None
+
+    def holds(self, question: Question) -> bool:
+        """Whether asking again could give nothing else."""
+        same = (self.question.state, self.question.about) == (question.state, question.about)
+        return same and question.state is not None and self.outcome in _FINAL
+
+
+@dataclass
+class Told:
+    """What came of an acorn's questions.
+
+    Attributes:
+        values: What each data asset's side file gave, by `_id`; None where it gave nothing.
+        content: The name of the kept answers; the same for the same answers.
+        counts: Questions, how many were asked and reused, requests, and answers by outcome.
+    """
+
+    values: dict[str, Any]
+    content: str
+    counts: dict[str, int]
+
+
+def update(
+    store: Store,
+    acorn: Acorn,
+    questions: Sequence[Question],
+    files: Files,
+    progress: Callable[[str], None] = lambda _: None,
+) -> Told:
+    """Ask what is not known, and keep the answers.
+
+    Args:
+        store: Where the answers are kept.
+        acorn: Whose questions these are.
+        questions: One for each data asset; what is kept of others is dropped.
+        files: The side files.
+        progress: Told how far it is.
+
+    Raises:
+        Exception: A request failed for good; the answers until then are kept.
+        Conflict: Other builds were faster every time.
+    """
+    if acorn.ask is None:
+        raise ValueError(f"{acorn.name} asks nothing of side files")
+    begun = files.count["requests"]
+    known = _load(store, acorn)[0]
+    answers = {q.id: known[q.id] for q in questions if q.id in known and known[q.id].holds(q)}
+    reused = len(answers)
+    wanted = [q for q in questions if q.id not in answers]
+    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+        for start in range(0, len(wanted), KEEP_EVERY):
+            asked = [
+                pool.submit(_ask, acorn.ask, files, question, known.get(question.id))
+                for question in wanted[start : start + KEEP_EVERY]
+            ]
+            try:
+                for done in as_completed(asked):
+                    answer = done.result()
+                    answers[answer.question.id] = answer
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                _keep(store, acorn, questions, answers)
+                raise
+            if start + KEEP_EVERY < len(wanted):
+                _keep(store, acorn, questions, answers)
+                progress(f"{acorn.name}: {start + KEEP_EVERY:,} of {len(wanted):,} asked")
+    content = _keep(store, acorn, questions, answers)
+    outcomes = Counter(answer.outcome for answer in answers.values())
+    return Told(
+        {
+            key: None if answer.value is None else orjson.loads(answer.value)
+            for key, answer in answers.items()
+        },
+        content,
+        {
+            "questions": len(questions),
+            "asked": len(wanted),
+            "reused": reused,
+            "requests": files.count["requests"] - begun,
+            **{outcome: outcomes[outcome] for outcome in OUTCOMES},
+        },
+    )
+
+
+def problems(store: Store, acorn: Acorn, content: str) -> list[dict[str, Any]]:
+    """What of the side files may not be read or is not as it should be, for `document_problems`.
+
+    Args:
+        store: Where the answers are kept.
+        acorn: Whose they are.
+        content: Which of the kept answers.
+    """
+    found = arrow.decode(store.get(_content_key(acorn, content)))
+    found = found.filter(pa.compute.is_in(found["outcome"], pa.array(sorted(PROBLEMS))))
+    return [
+        {
+            "_id": row["_id"],
+            "name": row["name"],
+            "field": f"file:{acorn.name}",
+            "reason": row["reason"],
+            "severity": "warning",
+        }
+        for row in found.to_pylist()
+    ]
+
+
+def _ask(
+    ask: Callable[..., Any], files: Files, question: Question, before: Answer | None
+) -> Answer:
+    try:
+        value = orjson.dumps(ask(files, question))
+    except NotReadable as error:
+        # A lost permission takes nothing away that was read before.
+        same = before is not None and before.question.about == question.about
+        return Answer(
+            question, error.outcome, str(error), before.value if before and same else None
+        )
+    except NotUsable as error:
+        return Answer(question, error.outcome, str(error))
+    return Answer(question, FOUND, "", value)
+
+
+def _manifest_key(acorn: Acorn) -> str:
+    return f"{FILES}/{acorn.name}.json"
+
+
+def _content_key(acorn: Acorn, content: str) -> str:
+    return f"{FILES}/{acorn.name}/{content}.pqt"
+
+
+def _load(store: Store, acorn: Acorn) -> tuple[dict[str, Answer], dict[str, Any], str | None]:
+    """The kept answers by `_id`, the manifest, and its tag."""
+    key = _manifest_key(acorn)
+    try:
+        body, tag = store.get_tagged(key)
+    except FileNotFoundError:
+        return {}, {}, None
+    try:
+        manifest: dict[str, Any] = json.loads(body)
+    except ValueError as error:
+        raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
+    if manifest["form"] != acorn.form:
+        return {}, manifest, tag
+    rows = arrow.decode(store.get(_content_key(acorn, manifest["content"]))).to_pylist()
+    return {row["_id"]: _answer(row) for row in rows}, manifest, tag
+
+
+def _answer(row: dict[str, Any]) -> Answer:
+    # The location is a part of the state.
+    question = Question(row["_id"], row["name"], None, row["state"], row["about"])
+    return Answer(question, row["outcome"], row["reason"], row["value"])
+
+
+def _keep(
+    store: Store, acorn: Acorn, questions: Sequence[Question], answers: dict[str, Answer]
+) -> str:
+    """Make these answers the kept ones; what is not answered yet keeps what is known of it."""
+    for _ in range(ATTEMPTS):
+        known, manifest, tag = _load(store, acorn)
+        merged = {**known, **answers}
+        found = [merged[q.id] for q in questions if q.id in merged]
+        body = arrow.encode(_table(found))
+        content = hashlib.sha256(body).hexdigest()[:32]
+        if manifest.get("content") == content and manifest["form"] == acorn.form:
+            return content
+        key = _content_key(acorn, content)
+        if not store.exists(key):
+            store.put(key, body, cache=IMMUTABLE)
+        kept = [*(c for c in manifest.get("kept", []) if c != content), content]
+        new = {"form": acorn.form, "content": content, "kept": kept[-KEPT_CONTENTS:]}
+        try:
+            store.replace(_manifest_key(acorn), json.dumps(new, indent=1).encode(), tag)
+        except Conflict:
+            continue
+        store.delete([_content_key(acorn, old) for old in kept[:-KEPT_CONTENTS]])
+        return content
+    raise Conflict(
+        f"{store.at(_manifest_key(acorn))}: {ATTEMPTS} times another writer was faster; "
+        "is another build running?"
+    )
+
+
+def _table(answers: list[Answer]) -> pa.Table:
+    rows = [
+        {
+            "_id": answer.question.id,
+            "name": answer.question.name,
+            "about": answer.question.about,
+            "state": answer.question.state,
+            "outcome": answer.outcome,
+            "reason": answer.reason,
+            "value": answer.value,
+        }
+        for answer in answers
+    ]
+    return pa.Table.from_pylist(rows, schema=CONTENT).sort_by("_id")

@@ -1,0 +1,434 @@
+"""Side files: the buckets that data assets lie in, by name, on S3 or in a local folder.
+
+Reads only. Tells apart what is not there, what may not be read and what is not as it should be;
+every other failure is an error, after the store's own retries. What a side file means is an
+acorn's matter; what is kept of it, and asked again when, is in `zs_pipeline.answers`.
+"""
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
+from urllib.parse import unquote, urlsplit
+
+import obstore
+import orjson
+import urllib3
+from obstore.exceptions import (
+    BaseError,
+    InvalidPathError,
+    NotModifiedError,
+    PermissionDeniedError,
+    UnauthenticatedError,
+)
+from obstore.store import S3Store
+
+from zs_client.store import StoreError, first_line, s3_bucket
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
+
+S3 = "s3://"
+# A trainer state has some 100 KB; nothing beyond this is one.
+LARGEST = 64 << 20
+_PAGE = 1000
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}", re.ASCII)
+_REGION_TIMEOUT = 10
+
+T = TypeVar("T")
+
+
+class NotUsable(Exception):
+    """A side file that gives nothing; the message says where it would be, and why."""
+
+    outcome: ClassVar[str]
+
+
+class NotThere(NotUsable):
+    """Nothing lies there."""
+
+    outcome = "not_there"
+
+
+class NotReadable(NotUsable):
+    """It may not be read, or the location is none: whether anything lies there is not known."""
+
+    outcome = "not_readable"
+
+
+class NoBucket(NotReadable):
+    """There is no such bucket."""
+
+
+class NotParsed(NotUsable):
+    """It lies there and is no JSON."""
+
+    outcome = "unparsable"
+
+
+class OtherShape(NotUsable):
+    """It is JSON, but not of the shape that it has elsewhere."""
+
+    outcome = "other_shape"
+
+
+@dataclass(frozen=True, order=True)
+class Entry:
+    """A file in a listing; the later modified one is the greater, then the greater key.
+
+    Attributes:
+        modified: When it was written, in seconds since 1970.
+        key: Its key below the location that was asked about.
+    """
+
+    modified: float
+    key: str
+
+
+@dataclass(frozen=True)
+class Folder:
+    """What lies directly in a folder, as sorted names."""
+
+    folders: tuple[str, ...]
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What an acorn asks about one data asset.
+
+    Attributes:
+        id: The document's `_id`; one question for each.
+        name: The data asset's name.
+        location: Where it lies, as the document has it.
+        state: What changes when the data asset does; None when that cannot be told.
+        about: Which of an acorn's questions it is, where it has several.
+    """
+
+    id: str
+    name: str
+    location: str | None
+    state: str | None
+    about: str = ""
+
+
+class _Bucket(Protocol):
+    def get(self, key: str, tag: str | None, largest: int) -> tuple[bytes, str] | None: ...
+    def listing(self, prefix: str) -> list[Entry]: ...
+    def folder(self, key: str) -> Folder: ...
+
+
+class Files:
+    """Every bucket of side files; may be asked from many threads at once.
+
+    Attributes:
+        url: `s3://`, or the local folder that has a folder for each bucket.
+        count: What was asked so far: `requests` (without retries) of any kind.
+    """
+
+    def __init__(self, url: str = S3) -> None:
+        self.url = url
+        self.count: Counter[str] = Counter()
+        self._local: Path | None = None
+        parts = urlsplit(url)
+        if parts.scheme == "file" or "://" not in url:
+            path = unquote(parts.path) if parts.scheme == "file" else url
+            self._local = Path(path).expanduser().resolve()
+            if not self._local.is_dir():
+                raise StoreError(
+                    f"{self._local}: no such folder; side files are read from s3://, or from a "
+                    "folder that has a folder for each bucket"
+                )
+        elif url.rstrip("/") != S3.rstrip("/"):
+            raise StoreError(
+                f"{url}: side files are read from s3://, or from a folder that has a folder for "
+                "each bucket"
+            )
+        self._buckets: dict[str, _Bucket] = {}
+        self._lock = threading.Lock()
+
+    def get(self, location: str | None, key: str) -> bytes:
+        """The bytes of a side file.
+
+        Args:
+            location: `s3://bucket/prefix`, as a document has it.
+            key: Where it lies below that.
+
+        Raises:
+            NotThere: Nothing lies there.
+            NotReadable: It may not be read, or the location is none.
+            NotParsed: It is larger than any side file.
+        """
+        found = self.changed(location, key, None, largest=LARGEST)
+        return found[0] if found else b""
+
+    def changed(
+        self, location: str | None, key: str, tag: str | None, *, largest: int
+    ) -> tuple[bytes, str] | None:
+        """A side file and its tag; None while it is the one of the given tag.
+
+        Raises:
+            NotThere: Nothing lies there.
+            NotReadable: It may not be read, or the location is none.
+            NotParsed: It is larger than `largest` bytes.
+        """
+        bucket, full = self._at(location, key)
+        return bucket.get(full, tag, largest)
+
+    def json(self, location: str | None, key: str) -> Any:
+        """A side file's value.
+
+        Raises:
+            NotThere: Nothing lies there.
+            NotReadable: It may not be read, or the location is none.
+            NotParsed: It is no JSON.
+        """
+        body = self.get(location, key)
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            at = f"{(location or '').rstrip('/')}/{key}"
+            raise NotParsed(f"{at}: is no JSON: {first_line(error)[:200]}") from error
+
+    def listing(self, location: str | None, prefix: str) -> list[Entry]:
+        """The files whose key below the location begins so, in folders below as well.
+
+        Raises:
+            NotReadable: They may not be listed, or the location is none.
+        """
+        bucket, full = self._at(location, prefix)
+        above = len(full) - len(prefix)
+        return [Entry(one.modified, one.key[above:]) for one in bucket.listing(full)]
+
+    def folder(self, location: str | None, key: str = "") -> Folder:
+        """What lies directly in a folder; nothing when it is not there.
+
+        Raises:
+            NotReadable: It may not be listed, or the location is none.
+        """
+        bucket, full = self._at(location, key)
+        return bucket.folder(full.rstrip("/"))
+
+    def _at(self, location: str | None, key: str) -> tuple[_Bucket, str]:
+        """The bucket of a location, and a full key in it."""
+        if not location:
+            raise NotReadable("the document names no location")
+        scheme, _, rest = location.partition("://")
+        name, _, prefix = rest.partition("/")
+        full = "/".join(part for part in (prefix.strip("/"), key) if part)
+        odd = [s for s in full.rstrip("/").split("/") if s in ("", ".", "..")] if full else []
+        if scheme != "s3" or not _BUCKET.fullmatch(name) or odd or "\0" in full:
+            raise NotReadable(f"{location!r} is no location such as s3://bucket/prefix")
+        with self._lock:
+            if name not in self._buckets:
+                self._buckets[name] = (
+                    _LocalBucket(self._local / name, self._asked)
+                    if self._local
+                    else _S3Bucket(name, self._asked)
+                )
+            return self._buckets[name], full
+
+    def _asked(self, requests: int = 1) -> None:
+        with self._lock:
+            self.count["requests"] += requests
+
+
+class _S3Bucket:
+    """A bucket on S3: with the credentials that there are, or without where those are refused."""
+
+    def __init__(self, name: str, asked: Callable[..., None]) -> None:
+        self._name = name
+        self._asked = asked
+        self._lock = threading.Lock()
+        self._views: list[Any] = []
+        # The view that had an answer; until there is one, both are tried.
+        self._works: Any = None
+
+    def get(self, key: str, tag: str | None, largest: int) -> tuple[bytes, str] | None:
+        def request(view: Any) -> tuple[bytes, str] | None:
+            self._asked()
+            try:
+                found = obstore.get(view, key, options={"if_none_match": tag} if tag else None)
+            except NotModifiedError:
+                return None
+            if found.meta["size"] > largest:
+                raise NotParsed(f"{at}: has {found.meta['size']:,} bytes, too many for a side file")
+            return bytes(found.bytes()), str(found.meta["e_tag"])
+
+        at = f"{S3}{self._name}/{key}"
+        return self._through(request, at)
+
+    def listing(self, prefix: str) -> list[Entry]:
+        parent = prefix.rpartition("/")[0]
+
+        def request(view: Any) -> list[Entry]:
+            self._asked()
+            found: list[Entry] = []
+            seen = 0
+            # A prefix is of whole folders in obstore; the offset skips what comes before, and what
+            # comes after need not be listed: keys come sorted.
+            for batch in obstore.list(view, parent or None, offset=prefix, chunk_size=_PAGE):
+                if seen:
+                    self._asked()
+                seen += len(batch)
+                for entry in batch:
+                    if not entry["path"].startswith(prefix):
+                        return found
+                    found.append(Entry(entry["last_modified"].timestamp(), entry["path"]))
+            return found
+
+        return self._through(request, f"{S3}{self._name}/{prefix}")
+
+    def folder(self, key: str) -> Folder:
+        def request(view: Any) -> Folder:
+            found = obstore.list_with_delimiter(view, key or None)
+            folders = [path.rstrip("/").rsplit("/", 1)[-1] for path in found["common_prefixes"]]
+            files = [entry["path"].rsplit("/", 1)[-1] for entry in found["objects"]]
+            self._asked(max(1, -(-(len(folders) + len(files)) // _PAGE)))
+            return Folder(tuple(sorted(folders)), tuple(sorted(files)))
+
+        return self._through(request, f"{S3}{self._name}/{key}/")
+
+    def _through(self, request: Callable[[Any], T], at: str) -> T:
+        """Ask, with and without credentials, and give each failure its kind."""
+        refused = NotReadable(f"{at}: may not be read")
+        for view in [self._works] if self._works is not None else self._opened():
+            try:
+                result = request(view)
+            except FileNotFoundError as error:
+                if "NoSuchBucket" in str(error):
+                    raise NoBucket(f"{at}: there is no bucket {self._name}") from error
+                self._works = view
+                raise NotThere(f"{at}: is not there") from error
+            except BaseError as error:
+                if _moved(error) and self._reopen():
+                    return self._through(request, at)
+                refused = _refusal(error, self._name, at)
+                if isinstance(refused, NoBucket):
+                    raise refused from error
+            else:
+                self._works = view
+                return result
+        raise refused
+
+    def _opened(self) -> list[Any]:
+        with self._lock:
+            if not self._views:
+                self._views = [s3_bucket(self._name)]
+                if self._views[0].config.get("skip_signature") != "true":
+                    self._views.append(s3_bucket(self._name, anonymous=True))
+            return self._views
+
+    def _reopen(self) -> bool:
+        """Open the bucket in the region that it lies in; False when that is not known."""
+        views = self._opened()
+        region = region_of(self._name) if "endpoint" not in views[0].config else None
+        if region is None or region == views[0].config.get("region"):
+            return False
+        with self._lock:
+            self._works = None
+            self._views = [
+                S3Store(
+                    config=cast("S3Config", {**view.config, "region": region}),
+                    client_options=view.client_options,
+                    retry_config=view.retry_config,
+                    credential_provider=view.credential_provider,
+                )
+                for view in views
+            ]
+        return True
+
+
+def region_of(bucket: str) -> str | None:
+    """The region of a bucket, which S3 tells everybody; None when it does not."""
+    answer = urllib3.request(
+        "HEAD", f"https://s3.amazonaws.com/{bucket}", redirect=False, timeout=_REGION_TIMEOUT
+    )
+    return answer.headers.get("x-amz-bucket-region")
+
+
+def _moved(error: Exception) -> bool:
+    """Whether S3 sent the request to another region."""
+    return "incorrectly configured region" in str(error)
+
+
+def _refusal(error: Exception, bucket: str, at: str) -> NotReadable:
+    """A request that will always fail, as one that may not be read.
+
+    Raises:
+        StoreError: It may go well another time.
+    """
+    said = str(error)
+    # obstore knows no forbidden list and no missing bucket of one: both are generic errors.
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or (
+        "403 Forbidden" in said or "401 Unauthorized" in said
+    ):
+        return NotReadable(f"{at}: may not be read")
+    if "404 Not Found" in said and "NoSuchBucket" in said:
+        return NoBucket(f"{at}: there is no bucket {bucket}")
+    if isinstance(error, InvalidPathError):
+        return NotReadable(f"{at}: a key there cannot be asked for: {first_line(error)}")
+    raise StoreError(f"{at}: not answered: {first_line(error)}; build again later") from error
+
+
+class _LocalBucket:
+    """A folder that stands for a bucket."""
+
+    def __init__(self, root: Path, asked: Callable[..., None]) -> None:
+        self._root = root
+        self._asked = asked
+
+    def get(self, key: str, tag: str | None, largest: int) -> tuple[bytes, str] | None:
+        self._there()
+        path = self._root / key
+        try:
+            found = path.stat()
+            now = f"{found.st_mtime_ns}-{found.st_size}"
+            if now == tag:
+                return None
+            if found.st_size > largest:
+                raise NotParsed(f"{path}: has {found.st_size:,} bytes, too many for a side file")
+            return path.read_bytes(), now
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+            raise NotThere(f"{path}: is not there") from error
+        except PermissionError as error:
+            raise NotReadable(f"{path}: may not be read") from error
+
+    def listing(self, prefix: str) -> list[Entry]:
+        self._there()
+        parent, _, start = prefix.rpartition("/")
+        found = []
+        for path in self._in(self._root / parent):
+            if path.name.startswith(start):
+                inside = path.rglob("*") if path.is_dir() else iter([path])
+                found += [
+                    Entry(one.stat().st_mtime, one.relative_to(self._root).as_posix())
+                    for one in inside
+                    if one.is_file()
+                ]
+        return sorted(found, key=lambda entry: entry.key)
+
+    def folder(self, key: str) -> Folder:
+        self._there()
+        found = sorted(self._in(self._root / key))
+        return Folder(
+            # On S3 there is no folder without a file.
+            tuple(p.name for p in found if p.is_dir() and any(p.rglob("*"))),
+            tuple(p.name for p in found if p.is_file()),
+        )
+
+    def _in(self, folder: Path) -> Iterator[Path]:
+        try:
+            yield from sorted(folder.iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        except PermissionError as error:
+            raise NotReadable(f"{folder}: may not be read") from error
+
+    def _there(self) -> None:
+        self._asked()
+        if not self._root.is_dir():
+            raise NoBucket(f"{self._root}: there is no such folder for a bucket")
