@@ -191,4 +191,6 @@ def test_an_old_link_of_a_real_configuration(tmp_path, corpus):
     table = basics(one={"name": RAW})
     (question,) = questions(table, NO_SOURCES)
     (row,) = built({"one": ask(files, question)}, table, NO_SOURCES)
-    assert row["raw_link"].endswith("_2025-04-16_21-39-58/SPIM/derivatives/neuroglancer_config.json")
+    assert row["raw_link"].endswith(
+        "_2025-04-16_21-39-58/SPIM/derivatives/neuroglancer_config.json"
+    )

@@ -70,7 +70,10 @@ def test_curriculum_stage_and_node_are_those_of_the_trainer_state(tmp_path):
 
 
 def test_the_newest_counts_then_the_last_by_key(tmp_path):
-    files = {"behavior/trainer_state_b.json": state("old"), "behavior/trainer_state_a.json": state()}
+    files = {
+        "behavior/trainer_state_b.json": state("old"),
+        "behavior/trainer_state_a.json": state(),
+    }
     assert row(tmp_path, files)[0] == "C"
     for path in (tmp_path / "bucket-1/one/behavior").iterdir():
         os.utime(path, (9, 9))

@@ -73,12 +73,10 @@ def test_no_value_is_the_segment_that_hive_has_for_it() -> None:
     assert decode_partition(NULL_PARTITION) is None
 
 
-@pytest.mark.xfail(reason="the text and null share a segment, so one is lost or read as the other")
 def test_a_text_that_reads_like_hives_null_is_not_null() -> None:
     assert decode_partition(encode_partition(NULL_PARTITION)) == NULL_PARTITION
 
 
-@pytest.mark.xfail(reason="`\\d` takes every script's digits; the website compares 0-9")
 def test_a_version_in_other_digits_has_no_folder() -> None:
     with pytest.raises(ValueError, match="is not dotted numbers"):
         version_folder("١.٢")  # noqa: RUF001 - what the test is about

@@ -17,10 +17,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from stores import Crash, FaultyProxy, Watched, contents, every, memory
 
-from zs_client import custom as module
+from zs_client import customs as module
 from zs_client.acorns import TABLES
 from zs_client.contract import __version__, table_key
-from zs_client.custom import (
+from zs_client.customs import (
     CustomConflict,
     CustomNotFound,
     content,

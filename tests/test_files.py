@@ -192,6 +192,17 @@ def test_what_comes_after_the_prefix_is_not_listed(proxy):
     assert len(proxy.seen) == 1
 
 
+@pytest.mark.parametrize(("between", "requests"), [(10, 1), (1500, 2)])
+def test_two_prefixes_are_listed_without_what_lies_between_them(proxy, between, requests):
+    keys = [f"one/behavior/Logs/{n:04}.csv" for n in range(between)]
+    wanted = ["behavior/A_1.json", "behavior/A_2.json", "behavior/t_1.json", "behavior/t_2/x.json"]
+    bucket = new_bucket(dict.fromkeys([*keys, *(f"one/{key}" for key in wanted)], b""))
+    proxy.seen.clear()
+    found = Files("s3://").listing(f"s3://{bucket}/one", "behavior/t_", "behavior/A_")
+    assert [entry.key for entry in found] == wanted
+    assert len(proxy.seen) == requests
+
+
 @pytest.mark.parametrize("fault", ["503", "429", "drop", "lost"])
 def test_one_failure_in_five_changes_nothing(proxy, fault):
     bucket = f"s3://{new_bucket(CONTENT)}"

@@ -689,3 +689,10 @@ def test_a_name_with_a_source_has_no_row_without_one():
     ]
     made = source_data.ACORN.finish(arrow.table(source_data.ACORN, rows)).to_pylist()
     assert [(row["name"], row["source_data"]) for row in made] == [("a", "raw"), ("b", None)]
+
+
+def test_a_subject_that_cannot_be_a_folder_is_null_and_told():
+    one = document(subject={"subject_id": "x" * 300, "subject_details": None})
+    (row,) = asset_basics.ACORN.rows(one)
+    assert row["subject_id"] is None
+    assert [p.field for p in check(one)] == ["subject.subject_id"]

@@ -18,7 +18,7 @@ DOCUMENTS = f"{ROOT}/_documents"
 FILES = f"{ROOT}/_files"
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
-VERSION_FORM = re.compile(r"\d+(\.\d+)*")
+VERSION_FORM = re.compile(r"\d+(\.\d+)*", re.ASCII)
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
 
 TYPES = ("string", "bool", "int32", "int64", "float64", "time", "[string]", "{string: string}")
@@ -132,6 +132,8 @@ def encode_partition(value: str | None) -> str:
         c if c in _PLAIN else "".join(f"%{b:02X}" for b in c.encode("utf-8", "surrogatepass"))
         for c in value
     )
+    if encoded == NULL_PARTITION:
+        return f"%5F{encoded[1:]}"
     return re.sub(r"^\.|\.{2,}|\.$", lambda m: "%2E" * len(m[0]), encoded)
 
 

@@ -167,7 +167,8 @@ def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
         if not event.is_step_failure:
             continue
         error = event.step_failure_data.error
-        while error is not None and error.cause is not None:
+        # Dagster's own error wraps ours, which says more than what it came from.
+        while error is not None and error.cause and str(error.cls_name).startswith("Dagster"):
             error = error.cause
         said = error.message.strip() if error is not None else "no reason given"
         lines.append(f"{event.step_key} failed: {said}")

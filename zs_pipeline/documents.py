@@ -435,7 +435,7 @@ def _row(document: dict[str, Any], swept: Swept) -> dict[str, Any]:
     """One row of a shard: the document's index, and its parts as JSON."""
     found = check(document)
     envelope = {key: document[key] for key in ENVELOPE if key in document}
-    subject = fields.text(fields.part(document, "subject.subject_id"))
+    subject = fields.subject(fields.part(document, "subject.subject_id"))
     row: dict[str, Any] = {
         "_id": document["_id"],
         "modified": swept.modified,

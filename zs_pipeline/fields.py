@@ -12,10 +12,14 @@ from typing import Any
 
 import orjson
 
+from zs_client.contract import encode_partition
+
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)? ?([Zz]|[+-]\d\d(:?\d\d)?)?", re.ASCII
 )
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)([Tt ].*)?", re.ASCII)
+# A file name has 255 bytes on most disks, and `subject_id=` stands before it.
+LONGEST_SUBJECT = 240
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -45,6 +49,12 @@ def text(value: Any) -> str | None:
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else str(value)
     return str(value) if isinstance(value, int) else None
+
+
+def subject(value: Any) -> str | None:
+    """A subject's id as text; None when it is too long to be a folder's name as well."""
+    found = text(value)
+    return found if found is None or len(encode_partition(found)) <= LONGEST_SUBJECT else None
 
 
 def trimmed(value: Any) -> str | None:

@@ -5,14 +5,18 @@ every other failure is an error, after the store's own retries. What a side file
 acorn's matter; what is kept of it, and asked again when, is in `zs_pipeline.answers`.
 """
 
+import posixpath
 import re
+import socket
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 from urllib.parse import unquote, urlsplit
+from urllib.request import getproxies
 
 import obstore
 import orjson
@@ -37,6 +41,8 @@ LARGEST = 64 << 20
 _PAGE = 1000
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}", re.ASCII)
 _REGION_TIMEOUT = 10
+_CONNECT_TIMEOUT = 10
+_CONNECT_ATTEMPTS = 3
 
 T = TypeVar("T")
 
@@ -61,6 +67,10 @@ class NotReadable(NotUsable):
 
 class NoBucket(NotReadable):
     """There is no such bucket."""
+
+
+class NotReached(NotReadable):
+    """No server answers there at all, as without a network: known before anything is asked."""
 
 
 class NotParsed(NotUsable):
@@ -117,7 +127,7 @@ class Question:
 
 class _Bucket(Protocol):
     def get(self, key: str, tag: str | None, largest: int) -> tuple[bytes, str] | None: ...
-    def listing(self, prefix: str) -> list[Entry]: ...
+    def listing(self, prefixes: list[str]) -> list[Entry]: ...
     def folder(self, key: str) -> Folder: ...
 
 
@@ -193,15 +203,18 @@ class Files:
             at = f"{(location or '').rstrip('/')}/{key}"
             raise NotParsed(f"{at}: is no JSON: {first_line(error)[:200]}") from error
 
-    def listing(self, location: str | None, prefix: str) -> list[Entry]:
+    def listing(self, location: str | None, *prefixes: str) -> list[Entry]:
         """The files whose key below the location begins so, in folders below as well.
+
+        Several prefixes with less than a page of keys between them cost one request.
 
         Raises:
             NotReadable: They may not be listed, or the location is none.
         """
-        bucket, full = self._at(location, prefix)
-        above = len(full) - len(prefix)
-        return [Entry(one.modified, one.key[above:]) for one in bucket.listing(full)]
+        bucket, full = self._at(location, prefixes[0])
+        above = full.removesuffix(prefixes[0])
+        found = bucket.listing([above + prefix for prefix in prefixes])
+        return [Entry(one.modified, one.key.removeprefix(above)) for one in found]
 
     def folder(self, location: str | None, key: str = "") -> Folder:
         """What lies directly in a folder; nothing when it is not there.
@@ -246,6 +259,7 @@ class _S3Bucket:
         self._views: list[Any] = []
         # The view that had an answer; until there is one, both are tried.
         self._works: Any = None
+        self._unreached = ""
 
     def get(self, key: str, tag: str | None, largest: int) -> tuple[bytes, str] | None:
         def request(view: Any) -> tuple[bytes, str] | None:
@@ -261,26 +275,37 @@ class _S3Bucket:
         at = f"{S3}{self._name}/{key}"
         return self._through(request, at)
 
-    def listing(self, prefix: str) -> list[Entry]:
-        parent = prefix.rpartition("/")[0]
-
+    def listing(self, prefixes: list[str]) -> list[Entry]:
         def request(view: Any) -> list[Entry]:
-            self._asked()
             found: list[Entry] = []
-            seen = 0
-            # A prefix is of whole folders in obstore; the offset skips what comes before, and what
-            # comes after need not be listed: keys come sorted.
-            for batch in obstore.list(view, parent or None, offset=prefix, chunk_size=_PAGE):
-                if seen:
-                    self._asked()
-                seen += len(batch)
-                for entry in batch:
-                    if not entry["path"].startswith(prefix):
-                        return found
-                    found.append(Entry(entry["last_modified"].timestamp(), entry["path"]))
+            waiting = sorted(prefixes)
+            while waiting:
+                waiting = self._list(view, waiting, found)
             return found
 
-        return self._through(request, f"{S3}{self._name}/{prefix}")
+        return self._through(request, f"{S3}{self._name}/{prefixes[0]}")
+
+    def _list(self, view: Any, waiting: list[str], found: list[Entry]) -> list[str]:
+        """Add what begins so; what is returned begins too far away and is to be listed anew."""
+        self._asked()
+        above = posixpath.commonpath([prefix.rpartition("/")[0] for prefix in waiting])
+        # A prefix is of whole folders in obstore, so the offset skips what comes before.
+        pages = obstore.list(view, above or None, offset=waiting[0], chunk_size=_PAGE)
+        for number, page in enumerate(pages):
+            if number:
+                self._asked()
+            for entry in page:
+                path = entry["path"]
+                # Keys come sorted.
+                while waiting and path > waiting[0] and not path.startswith(waiting[0]):
+                    waiting = waiting[1:]
+                if not waiting:
+                    return []
+                if path.startswith(waiting[0]):
+                    found.append(Entry(entry["last_modified"].timestamp(), path))
+            if len(page) >= _PAGE and not page[-1]["path"].startswith(waiting[0]):
+                return waiting
+        return []
 
     def folder(self, key: str) -> Folder:
         def request(view: Any) -> Folder:
@@ -316,8 +341,14 @@ class _S3Bucket:
 
     def _opened(self) -> list[Any]:
         with self._lock:
+            if self._unreached:
+                raise NotReached(self._unreached)
             if not self._views:
-                self._views = [s3_bucket(self._name)]
+                first = s3_bucket(self._name)
+                self._unreached = _unreached(first, self._name)
+                if self._unreached:
+                    raise NotReached(self._unreached)
+                self._views = [first]
                 if self._views[0].config.get("skip_signature") != "true":
                     self._views.append(s3_bucket(self._name, anonymous=True))
             return self._views
@@ -340,6 +371,27 @@ class _S3Bucket:
                 for view in views
             ]
         return True
+
+
+def _unreached(view: S3Store, bucket: str) -> str:
+    """Why nothing can be asked of a bucket's server; empty when it can be connected to.
+
+    Without a network each request would be tried for two minutes, and there are thousands.
+    """
+    if getproxies():
+        return ""
+    endpoint = view.config.get("endpoint") or f"https://s3.{view.config['region']}.amazonaws.com"
+    at = urlsplit(str(endpoint))
+    for attempt in range(_CONNECT_ATTEMPTS):
+        time.sleep(attempt / 4)
+        try:
+            port = at.port or (443 if at.scheme == "https" else 80)
+            socket.create_connection((at.hostname or "", port), _CONNECT_TIMEOUT).close()
+        except OSError as error:
+            said = f"{S3}{bucket}: {at.hostname} cannot be reached: {error}"
+        else:
+            return ""
+    return said
 
 
 def region_of(bucket: str) -> str | None:
@@ -397,18 +449,19 @@ class _LocalBucket:
         except PermissionError as error:
             raise NotReadable(f"{path}: may not be read") from error
 
-    def listing(self, prefix: str) -> list[Entry]:
+    def listing(self, prefixes: list[str]) -> list[Entry]:
         self._there()
-        parent, _, start = prefix.rpartition("/")
         found = []
-        for path in self._in(self._root / parent):
-            if path.name.startswith(start):
-                inside = path.rglob("*") if path.is_dir() else iter([path])
-                found += [
-                    Entry(one.stat().st_mtime, one.relative_to(self._root).as_posix())
-                    for one in inside
-                    if one.is_file()
-                ]
+        for prefix in prefixes:
+            parent, _, start = prefix.rpartition("/")
+            for path in self._in(self._root / parent):
+                if path.name.startswith(start):
+                    inside = path.rglob("*") if path.is_dir() else iter([path])
+                    found += [
+                        Entry(one.stat().st_mtime, one.relative_to(self._root).as_posix())
+                        for one in inside
+                        if one.is_file()
+                    ]
         return sorted(found, key=lambda entry: entry.key)
 
     def folder(self, key: str) -> Folder:

@@ -54,6 +54,10 @@ def _is_text(value: Any) -> bool:
     return fields.text(value) is not None
 
 
+def _is_subject(value: Any) -> bool:
+    return fields.subject(value) is not None
+
+
 def _is_time(value: Any) -> bool:
     return fields.moment(value) is not None
 
@@ -86,6 +90,7 @@ KINDS = {
     "an object": _is_dict,
     "a list": _is_list,
     "a text": _is_text,
+    "a subject's id": _is_subject,
     "a time": _is_time,
     "a date": _is_day,
     "a year": _is_year,
@@ -95,7 +100,8 @@ KINDS = {
     "a text or a person": _is_name,
 }
 
-# `[]` goes through a list, `{}` through the values of an object. A null is never a problem: it means "not there".
+# `[]` goes through a list, `{}` through the values of an object. A null is never a problem: it
+# means "not there".
 EXPECTED = {
     "name": "a text",
     "location": "a text",
@@ -107,7 +113,7 @@ EXPECTED = {
     "other_identifiers.Code Ocean": "a list or a text",
     "other_identifiers.Code Ocean[]": "a text",
     **dict.fromkeys(CORE, "an object"),
-    "subject.subject_id": "a text",
+    "subject.subject_id": "a subject's id",
     "subject.subject_details": "an object",
     "subject.subject_details.genotype": "a text",
     "subject.subject_details.date_of_birth": "a date",

@@ -69,7 +69,7 @@ def filled(text: str) -> str:
     """
     made = {"acorns": table(ACORNS), "graph": picture(ACORNS, edges())}
     for name, part in made.items():
-        begin, end = f"<!-- {name}: made by make readme -->\n", f"<!-- {name}: end -->"
+        begin, end = f"<!-- {name}: made by zs_pipeline.readme -->\n", f"<!-- {name}: end -->"
         found = re.compile(f"(?<={re.escape(begin)}).*?(?={re.escape(end)})", re.DOTALL)
         if not found.search(text):
             raise ValueError(f"the page has no {begin.strip()} with {end} after it")

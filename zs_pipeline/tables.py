@@ -17,7 +17,7 @@ from zs_client.store import Store
 from zs_pipeline import answers, arrow, fields, frames, instruments, lineage, people, tags
 from zs_pipeline.commit import Built, Part, entries, read_content
 from zs_pipeline.documents import Snapshot, load_index
-from zs_pipeline.files import Files, NoBucket, NotThere
+from zs_pipeline.files import Files, NoBucket, NotReached, NotThere
 from zs_pipeline.problems import CORE
 
 _SHARED = (fields, people, instruments, tags, arrow)
@@ -236,10 +236,10 @@ def by_file(
     begun = files.count["requests"]
     try:
         found = files.changed(location, key, tag, largest=frames.LARGEST)
-    except (NotThere, NoBucket) as error:
+    except (NotThere, NoBucket, NotReached) as error:
         if facts and facts["rows"]:
-            raise NotThere(f"{error}, and was before; the table keeps its rows") from error
-        counts = _counts(NotThere.outcome, files.count["requests"] - begun)
+            raise type(error)(f"{error}, and was before; the table keeps its rows") from error
+        counts = _counts(error.outcome, files.count["requests"] - begun)
         nothing = Part("", arrow.schema(acorn).empty_table())
         return Built((nothing,), {"file": _NO_FILE}, version_of_code, str(error)), counts, []
     counts = _counts(answers.FOUND, files.count["requests"] - begun)

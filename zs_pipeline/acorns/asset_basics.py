@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from zs_client.contract import Acorn, Column
 from zs_pipeline import people
-from zs_pipeline.fields import day, moment, part, parts, text, texts, time, trimmed, year
+from zs_pipeline.fields import day, moment, part, parts, subject, text, texts, time, trimmed, year
 from zs_pipeline.instruments import short_name
 
 
@@ -30,7 +30,7 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         "modalities": None if modalities is None else list(dict.fromkeys(modalities)),
         "project_name": trimmed(part(description, "project_name")),
         "data_level": text(part(description, "data_level")),
-        "subject_id": text(part(document, "subject.subject_id")),
+        "subject_id": subject(part(document, "subject.subject_id")),
         "acquisition_start_time": time(started),
         "acquisition_end_time": time(part(acquisition, "acquisition_end_time")),
         "code_ocean": _code_ocean(part(document, "other_identifiers.Code Ocean")),

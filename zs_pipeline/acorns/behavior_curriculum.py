@@ -31,8 +31,9 @@ def questions(asset_basics: pa.Table) -> list[Question]:
 
 def ask(files: Files, question: Question) -> dict[str, Any]:
     """The names of the curriculum and the stage in the newest trainer state, and of all stages."""
+    there = [e for e in files.listing(question.location, *_PLACES) if e.key.endswith(".json")]
     for place in _PLACES:
-        found = [e for e in files.listing(question.location, place) if e.key.endswith(".json")]
+        found = [entry for entry in there if entry.key.startswith(place)]
         if found:
             key = max(found).key
             return _trainer_state(files.json(question.location, key), f"{question.location}/{key}")

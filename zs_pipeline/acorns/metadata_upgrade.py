@@ -4,6 +4,7 @@ The custom table is written by the upgrader, one row for each document and run o
 alone; only earlier rows of this table remember the other runs.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -14,7 +15,6 @@ from zs_pipeline import arrow
 from zs_pipeline.fields import part, text, time, trimmed
 
 CUSTOM = "metadata_upgrade_status_prod"
-OLD_FIELDS = ("name", "data_description.project_name", "data_description.data_level")
 
 _NEEDED = ("v1_id", "upgrader_version", "status")
 _TIMES = ("last_modified", "upgrade_datetime")
@@ -22,6 +22,7 @@ _COLUMNS = (*_NEEDED, "v2_id", *_TIMES)
 # pandas writes what is missing as None or NaN, and `str` made words of them.
 _NOTHING = ("None", "nan", "NaN", "NaT", "<NA>")
 _NAMES = ("name", "project_name", "data_level")
+_VERSION = re.compile(r"\d+(\.\d+)+\w*")
 
 
 def rows(
@@ -35,15 +36,15 @@ def rows(
     Args:
         custom: The upgrader's table; None when there is none, which makes no rows.
         asset_basics: The documents of the new database.
-        before: The rows that this function made last; None the first time.
-        old: Gives documents of the old database by `_id`, with `OLD_FIELDS`. It is asked once, for
-            those alone whose names neither `asset_basics` nor `before` tells.
+        before: The rows of the last build, also of an earlier version; None the first time.
+        old: Gives documents of the old database by `_id`. It is asked once, for those alone whose
+            names neither `asset_basics` nor `before` tells.
 
     Raises:
         arrow.InvalidTable: The upgrader's table lacks a column that every row needs.
     """
     runs = _runs(custom)
-    former = {row["_id"]: row for row in _former(before)}
+    former = _former(before)
     told = _told(asset_basics, {run["v2_id"] for found in runs.values() for run in found[-1:]})
     names: dict[str, dict[str, Any]] = {}
     for one, found in runs.items():
@@ -70,7 +71,7 @@ def _row(
     names: dict[str, Any],
     former: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    statuses = dict(former["status_by_version"] or ()) if former else {}
+    statuses = dict(former["statuses"]) if former else {}
     statuses |= {run["upgrader_version"]: run["status"] for run in found if run["upgrader_version"]}
     return {
         "_id": one,
@@ -107,33 +108,42 @@ def _runs(custom: pa.Table | None) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-def _values(custom: pa.Table, name: str) -> list[Any]:
-    if name not in custom.schema.names:
-        return [None] * custom.num_rows
-    column = custom[name]
+def _values(table: pa.Table, name: str) -> list[Any]:
+    if name not in table.schema.names:
+        return [None] * table.num_rows
+    column = table[name]
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
     if name not in _TIMES:
-        found = (text(value) for value in column.to_pylist())
-        return [None if value in _NOTHING else value for value in found]
+        texts = (text(value) for value in column.to_pylist())
+        return [None if value in _NOTHING else value for value in texts]
     if pa.types.is_timestamp(column.type):
         # A time without a zone is UTC, as everywhere; nanoseconds are more than is kept.
-        return _microseconds(column)
+        exact = column.cast(pa.timestamp("us", tz="UTC"), safe=False)
+        found: list[int | None] = exact.cast(pa.int64()).to_pylist()
+        return found
     return [time(value) for value in column.to_pylist()]
 
 
-def _microseconds(column: pa.ChunkedArray) -> list[int | None]:
-    exact = column.cast(pa.timestamp("us", tz="UTC"), safe=False)
-    found: list[int | None] = exact.cast(pa.int64()).to_pylist()
+def _former(before: pa.Table | None) -> dict[str, dict[str, Any]]:
+    """The rows of an earlier build, by `_id`; those of 0.28.6 have a column for each version."""
+    if before is None or "_id" not in before.schema.names:
+        return {}
+    versions = [name for name in before.schema.names if _VERSION.fullmatch(name)]
+    wanted = ("_id", *_NAMES, "last_modified", *versions)
+    columns = [_values(before, name) for name in wanted]
+    maps = (
+        before["status_by_version"].to_pylist()
+        if "status_by_version" in before.schema.names
+        else [None] * before.num_rows
+    )
+    found = {}
+    for values, known in zip(zip(*columns, strict=True), maps, strict=True):
+        row = dict(zip(wanted, values, strict=True))
+        statuses = {version: row.pop(version) for version in versions}
+        row["statuses"] = {v: s for v, s in statuses.items() if s is not None} | dict(known or ())
+        found[row["_id"]] = row
     return found
-
-
-def _former(before: pa.Table | None) -> list[dict[str, Any]]:
-    if before is None:
-        return []
-    plain = before.select(["_id", *_NAMES, "status_by_version"]).to_pylist()
-    times = _microseconds(before["last_modified"])
-    return [{**row, "last_modified": at} for row, at in zip(plain, times, strict=True)]
 
 
 def _told(asset_basics: pa.Table, wanted: set[str | None]) -> dict[str, dict[str, Any]]:
@@ -162,6 +172,8 @@ ACORN = Acorn(
     inputs=(f"custom:{CUSTOM}", "asset_basics", "old_documents"),
     order=("name", "_id"),
     rows=rows,
+    # Of documents of the old database, which has them where the present one does.
+    fields=("data_description.project_name", "data_description.data_level"),
     columns=(
         Column("_id", "string", "The document's id in the old database.", nullable=False),
         Column(

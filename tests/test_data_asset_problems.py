@@ -1,0 +1,240 @@
+"""data_asset_problems: each kind of finding, when it is one and when not, alone and in a build."""
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from building import real
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zs_client.contract import Acorn
+from zs_pipeline import arrow
+from zs_pipeline.acorns import asset_basics, data_asset_problems, source_data
+from zs_pipeline.problems import CORE
+
+NAME = "ecephys_1_2025-01-02_10-00-00"
+
+
+def document(name: str | None = NAME, **more: Any) -> dict[str, Any]:
+    """A document without findings; `more` sets `location`, `_id`, or values of the core files."""
+    found: dict[str, Any] = {
+        **dict.fromkeys(CORE),
+        "_id": more.pop("_id", f"id-{name}"),
+        "name": name,
+        "location": more.pop("location", f"s3://bucket/{name}"),
+    }
+    found["subject"] = {"subject_id": more.pop("subject", "1")}
+    found["acquisition"] = {
+        "acquisition_start_time": more.pop("began", "2025-01-02T10:00:00-08:00"),
+        "acquisition_end_time": more.pop("ended", "2025-01-02T11:00:00-08:00"),
+    }
+    found["data_description"] = {"data_level": "raw", "subject_id": "1", **more}
+    return found
+
+
+def derived(name: str, *sources: str, **more: Any) -> dict[str, Any]:
+    return document(name, **{"data_level": "derived", "source_data": list(sources), **more})
+
+
+def of(acorn: Acorn, documents: list[dict[str, Any]]) -> pa.Table:
+    table = arrow.table(acorn, (row for one in documents for row in acorn.rows(one)))
+    return acorn.finish(table) if acorn.finish and acorn is not data_asset_problems.ACORN else table
+
+
+def table(*documents: dict[str, Any], kept: pa.Table | None = None) -> pa.Table:
+    acorn = data_asset_problems.ACORN
+    own = of(acorn, list(documents)) if kept is None else kept
+    basics = of(asset_basics.ACORN, list(documents))
+    sources = of(source_data.ACORN, list(documents))
+    found = arrow.arrange(acorn, acorn.finish(own, basics, sources))
+    arrow.check(acorn, found)
+    return found
+
+
+def findings(*documents: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Field, severity and reason of each."""
+    rows = table(*documents).to_pylist()
+    return [(row["field"], row["severity"], row["reason"]) for row in rows]
+
+
+def test_what_is_as_it_should_be_has_no_findings() -> None:
+    assert findings() == []
+    assert findings(document(), derived(f"{NAME}_sorted_2025-03-01_00-00-00", NAME)) == []
+
+
+def test_each_document_of_a_shared_name_is_told_of_the_others() -> None:
+    twice = [document(_id="a"), document(_id="b")]
+    assert [(r["_id"], r["name"], r["reason"]) for r in table(*twice).to_pylist()] == [
+        ("a", NAME, "is also the name of another document: b"),
+        ("b", NAME, "is also the name of another document: a"),
+    ]
+    many = findings(*(document(_id=str(number)) for number in range(8)))
+    assert len(many) == 8
+    assert many[0] == (
+        "name",
+        "error",
+        "is also the name of 7 other documents: 1, 2, 3, 4, 5 and more",
+    )
+
+
+def test_documents_without_a_name_do_not_share_one() -> None:
+    assert findings(document(None, _id="a"), document(None, _id="b")) == []
+
+
+def test_a_derived_one_whose_source_is_unknown_is_told() -> None:
+    here = derived(f"{NAME}_sorted_2025-03-01_00-00-00", NAME, "gone", "lost")
+    field = "data_description.source_data"
+    assert findings(document(), here) == [
+        (field, "warning", "names 'gone', which no document has as its name"),
+        (field, "warning", "names 'lost', which no document has as its name"),
+    ]
+    assert findings(derived("x")) == [
+        (field, "warning", "names no source, though the data asset is derived")
+    ]
+    assert findings(derived("x", "x")) == [
+        (field, "error", "names the data asset itself as its source")
+    ]
+
+
+def test_a_raw_one_that_names_a_source_is_told() -> None:
+    both = [document(), document(f"{NAME}_nwb_2025-03-01_00-00-00", source_data=[NAME])]
+    assert findings(*both) == [
+        (
+            "data_description.data_level",
+            "warning",
+            f"is raw, though the data asset names a source: '{NAME}'",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("location", "expected"),
+    [
+        (f"s3://bucket/{NAME}", []),
+        (f"s3://bucket/{NAME}/", []),
+        (f"s3://bucket/deep/er/{NAME}", []),
+        (None, []),
+        ("s3://bucket/other", [("warning", "ends in another name, 'other'")]),
+        (f"s3://bucket/x{NAME}", [("warning", f"ends in another name, 'x{NAME}'")]),
+        (f"s3://bucket/{NAME}/ecephys", [("warning", "ends in another name, 'ecephys'")]),
+        (
+            "s3://bucket/8806dc51-993d-4ddb-9e03-059fb0e4509c",
+            [("note", "ends in an id of Code Ocean, '8806dc51-993d-4ddb-9e03-059fb0e4509c'")],
+        ),
+    ],
+)
+def test_a_location_that_does_not_end_in_the_name_is_told(
+    location: str | None, expected: list[tuple[str, str]]
+) -> None:
+    found = findings(document(location=location))
+    assert found == [("location", *one) for one in expected]
+
+
+def test_an_acquisition_that_ends_before_it_begins_is_told() -> None:
+    assert findings(document(ended="2025-01-02T09:59:59-08:00")) == [
+        (
+            "acquisition.acquisition_end_time",
+            "error",
+            "is 2025-01-02 17:59:59 UTC, before the acquisition began at 2025-01-02 18:00:00 UTC",
+        )
+    ]
+    assert findings(document(ended="2025-01-02T10:00:00-08:00")) == []
+
+
+DAY = "2025-01-02_10-00-00"
+
+
+@pytest.mark.parametrize(
+    ("name", "began", "ended", "told"),
+    [
+        # The name's time in Seattle, in UTC, and a day from either.
+        (f"x_{DAY}", "2025-01-02T10:00:00-08:00", None, False),
+        (f"x_{DAY}", "2025-01-02T10:00:00Z", None, False),
+        (f"x_{DAY}", "2025-01-03T10:00:00-08:00", None, False),
+        (f"x_{DAY}", "2025-01-03T10:00:01-08:00", None, True),
+        (f"x_{DAY}", "2025-01-01T10:00:00Z", None, False),
+        (f"x_{DAY}", "2025-01-01T09:59:59Z", None, True),
+        # An acquisition of many days whose name is of its end.
+        (f"x_{DAY}", "2024-12-25T10:00:00Z", "2025-01-02T10:00:00Z", False),
+        (f"x_{DAY}", "2024-12-25T10:00:00Z", "2024-12-31T10:00:00Z", True),
+        # Where there is no time, or none that is one.
+        (f"x_{DAY}", None, "2020-01-01T00:00:00Z", False),
+        ("x", "2020-01-01T00:00:00Z", None, False),
+        ("x_2025-13-45_99-00-00", "2020-01-01T00:00:00Z", None, False),
+        ("x_0000-00-00_00-00-00", "2020-01-01T00:00:00Z", None, False),
+        ("x_9999-12-31_23-59-59", "2020-01-01T00:00:00Z", None, True),
+        ("x_0001-01-01_00-00-00", "9998-12-31T23:59:59Z", None, True),
+        ("x_12025-01-02_10-00-001", "2020-01-01T00:00:00Z", None, False),
+    ],
+)
+def test_an_acquisition_over_a_day_from_the_time_in_the_name_is_told(
+    name: str, began: str | None, ended: str | None, told: bool
+) -> None:
+    found = findings(document(name, began=began, ended=ended))
+    assert [field for field, _, _ in found] == (
+        ["acquisition.acquisition_start_time"] if told else []
+    )
+
+
+def test_of_a_derived_one_the_processing_time_is_not_the_acquisitions() -> None:
+    source = document("x", began=None)
+    later = {"began": "2025-01-02T10:00:00Z", "ended": None}
+    assert findings(source, derived("x_sorted_2026-01-01_00-00-00", "x", **later)) == []
+    assert findings(source, derived(f"x_{DAY}_sorted_2026-01-01_00-00-00", "x", **later)) == []
+    assert findings(
+        source, derived("x_2024-01-01_00-00-00_sorted_2026-01-01_00-00-00", "x", **later)
+    )
+    assert findings(source, derived("x_2024-01-01_00-00-00_sorted", "x", **later))
+
+
+def test_two_subjects_in_one_document_are_told() -> None:
+    field = "data_description.subject_id"
+    assert findings(document(subject_id="2")) == [
+        (field, "error", "is '2', and subject.subject_id is '1', which the tables use")
+    ]
+    assert findings(document(subject=None)) == [
+        (field, "warning", "is '1', and there is no subject.subject_id, so the tables have none")
+    ]
+    # A number is the same subject as its text, and a data description need not name one.
+    assert findings(document(subject_id=1)) == findings(document(subject_id=None)) == []
+
+
+def test_findings_of_an_earlier_build_are_not_told_twice_nor_kept_when_they_are_gone() -> None:
+    bad = document(subject_id="2", location="s3://bucket/other")
+    first = table(bad)
+    assert table(bad, kept=first).equals(first)
+    mended = {**bad, "location": f"s3://bucket/{NAME}"}
+    assert table(mended, kept=first).column("field").to_pylist() == ["data_description.subject_id"]
+
+
+anything = (
+    st.none() | st.text(max_size=5) | st.integers() | st.lists(st.text(max_size=3), max_size=2)
+)
+
+
+@given(st.fixed_dictionaries(dict.fromkeys(("subject_id", "source_data", "data_level"), anything)))
+def test_whatever_stands_there_gives_a_table(values: dict[str, Any]) -> None:
+    table(document(), document("other", **values))
+
+
+@pytest.mark.real
+def test_the_findings_about_the_real_documents(corpus: Any) -> None:
+    found = table(*real(corpus)).to_pylist()
+    by_field: dict[str, list[dict[str, Any]]] = {}
+    for row in found:
+        by_field.setdefault(row["field"], []).append(row)
+    assert [r["name"] for r in by_field["acquisition.acquisition_end_time"]] == [
+        "SmartSPIM_658209_2023-02-08_16-32-24"
+    ]
+    assert [r["name"] for r in by_field["acquisition.acquisition_start_time"]] == [
+        "exaSPIM_675375_2024-02-27_18-50-24"
+    ]
+    assert [r["name"] for r in by_field["data_description.subject_id"]] == [
+        "ecephys_676909_2023-12-13_13-43-40"
+    ]
+    assert [r["name"] for r in by_field["location"] if r["severity"] == "warning"] == [
+        "exaSPIM_750318_2025-02-03_12-13-09"
+    ]
+    assert {r["severity"] for r in by_field["data_description.source_data"]} == {"warning"}
+    assert "name" not in by_field
