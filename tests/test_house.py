@@ -24,7 +24,8 @@ def spy(self, name):
         frame and frame.f_code.co_filename.startswith("<frozen")
     ):
         frame = frame.f_back
-    if frame and ("zs_client" in frame.f_code.co_filename or "zs_pipeline" in frame.f_code.co_filename):
+    file = frame.f_code.co_filename if frame else ""
+    if "zs_client" in file or "zs_pipeline" in file:
         asked.append(name)
     return real(self, name)
 os.environ.__class__.__getitem__ = spy

@@ -1,4 +1,4 @@
-"""Builds that are killed, and builds at the same time: nothing is lost, every path stays readable."""
+"""Builds that are killed, and builds at the same time: nothing is lost, every path is readable."""
 
 import hashlib
 import json

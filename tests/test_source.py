@@ -12,7 +12,7 @@ from secantus import SecantusDBServer
 from source_servers import serve
 
 from zs_pipeline.source import SourceError, open_source, shown
-from zs_pipeline.source.projection import CORE_FILES
+from zs_pipeline.source.projection import CORE
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus" / "documents.ndjson"
 FIELDS = (
@@ -64,10 +64,10 @@ GARBAGE = {
 def garbage() -> list[dict]:
     documents = []
     for kind, value in GARBAGE.items():
-        for core in CORE_FILES:
+        for core in CORE:
             document = copy.deepcopy(WHOLE) | {"_id": f"{core}-{kind}", core: value}
             documents.append(document)
-        documents.append({"_id": f"every-{kind}"} | dict.fromkeys(CORE_FILES, value))
+        documents.append({"_id": f"every-{kind}"} | dict.fromkeys(CORE, value))
     return [WHOLE, {"_id": "bare"}, *documents]
 
 

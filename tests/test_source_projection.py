@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from source_servers import _project
 
 from zs_pipeline.source.projection import (
-    CORE_FILES,
+    CORE,
     ENVELOPE,
     absent,
     dotted,
@@ -90,4 +90,4 @@ def test_the_question_about_absent_core_files_pairs_them_with_their_documents() 
 
 
 def test_core_files_are_those_of_a_document() -> None:
-    assert len(CORE_FILES) == 7
+    assert len(CORE) == 7
