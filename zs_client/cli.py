@@ -123,7 +123,7 @@ def _build(given: argparse.Namespace) -> int:
     except ImportError as error:
         print(
             f"zs build: the pipeline cannot be imported ({error}); install it with "
-            "pip install 'data-asset-cache[pipeline]'",
+            "pip install '.[pipeline]' in a checkout",
             file=sys.stderr,
         )
         return _ERROR

@@ -41,7 +41,11 @@ def raw_to_derived(
         AcornNotFound: `source_data`, or `asset_basics` for a modality, is not in this store and
             version.
         ReadError: One of them is there and cannot be read.
+        TypeError: The modality is no text.
     """
+    # The earlier program had `latest` in second place.
+    if isinstance(modality, bool):
+        raise TypeError("modality is a text such as 'ecephys'; write latest=True by name")
     if isinstance(asset_name, str):
         return _derived([asset_name], modality, latest=latest)[asset_name]
     return _derived(list(asset_name), modality, latest=latest)

@@ -61,7 +61,7 @@ def main(
         open_source(source_url, graph.document_paths()).check()
         chosen = _chosen(select)
     except (StoreError, SourceError, ValueError, OSError) as error:
-        errors.print(f"zs build: {error}", style="red", markup=False)
+        errors.print(f"zs build: {error}", style="red", markup=False, soft_wrap=True)
         return _REFUSED
     defs = graph.definitions(
         source=source_url,
@@ -79,7 +79,7 @@ def main(
     failures = [line for result in results if result for line in _failures(result)]
     _show_aside(console, opened, version)
     for line in failures:
-        errors.print(line, style="red", markup=False)
+        errors.print(line, style="red", markup=False, soft_wrap=True)
     return _FAILED if failures else 0
 
 
@@ -154,10 +154,12 @@ class _ConsoleHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         meta = getattr(record, "dagster_meta", {})
-        if not meta.get("dagster_event"):
-            said = meta.get("orig_message", record.getMessage())
-            style = "yellow" if record.levelno >= logging.WARNING else "dim"
-            self._console.print(said, style=style, markup=False)
+        said = meta.get("orig_message", record.getMessage())
+        # What was skipped is told once, by the reason of what failed.
+        if meta.get("dagster_event") or said.startswith("Dependencies for step"):
+            return
+        style = "yellow" if record.levelno >= logging.WARNING else "dim"
+        self._console.print(said, style=style, markup=False, soft_wrap=True)
 
 
 def _failures(result: dg.ExecuteInProcessResult) -> list[str]:

@@ -18,6 +18,8 @@ from zs_pipeline.commit import entries, path, read_facts
 # Fewer rows than this share of the last time is worth a look.
 FEWER = 0.9
 SHOWN = 10
+# Partitions that are read again; a first build wrote all of them, and each is a request.
+LOOKED_AT = 20
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,9 @@ class Looked:
         version: The version's folder.
         acorn: The declaration.
         facts: The table's facts.
-        content: The partitions that the last build wrote, or the whole table, from their fixed
-            paths, by segment.
-        snapshot: The name of the current state of the documents.
+        content: The first of the partitions that the last build wrote, or the whole table, from
+            their fixed paths, by segment.
+        state: The name of the current state of the documents.
     """
 
     store: Store
@@ -62,10 +64,10 @@ def look(store: Store, version: str, acorn: Acorn) -> Looked:
         raise FileNotFoundError(f"{acorn.name} was never built in {store.url}")
     found = entries(facts)
     newest = max((e["built_at"] for e in found.values()), default="")
+    written = [segment for segment, entry in found.items() if entry["built_at"] == newest]
     content = {
         segment: arrow.decode(store.get(path(version, acorn, segment)))
-        for segment, entry in found.items()
-        if entry["built_at"] == newest
+        for segment in written[:LOOKED_AT]
     }
     return Looked(store, version, acorn, facts, content, documents.load(store).state)
 

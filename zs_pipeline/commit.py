@@ -75,6 +75,7 @@ class Report:
         computed: Partitions that were computed.
         changed: Segments that were written.
         removed: Segments that were removed.
+        empty: Segments that were looked at and have no rows.
         facts: The facts as they lie in the store.
     """
 
@@ -83,6 +84,7 @@ class Report:
     computed: int = 0
     changed: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -190,13 +192,15 @@ def commit(
             for start in range(0, len(waiting), CHUNK):
                 chunk = waiting[start : start + CHUNK]
                 _publish(store, version, acorn, chunk, pool, built)
-                progress(f"{acorn.name}: {report.computed} partitions done")
+                progress(f"{acorn.name}: {report.computed} of its files done")
             waiting.clear()
 
         for staged in _stage(acorn, built.parts, before):
             report.computed += 1
             if staged.written:
                 (report.changed if staged.entry else report.removed).append(staged.segment)
+            elif staged.entry is None:
+                report.empty.append(staged.segment)
             held += len(staged.body or b"")
             waiting.append(staged)
             # In a first build what is done becomes visible at once. Later the whole table is judged

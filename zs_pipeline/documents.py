@@ -40,6 +40,7 @@ AHEAD = 4
 KEPT_STATES = 14
 
 MANIFEST = f"{DOCUMENTS}/documents.json"
+FAILED = f"{DOCUMENTS}/failed.json"
 INDEX = pa.schema(
     [
         pa.field("_id", pa.string(), nullable=False),
@@ -229,6 +230,26 @@ def update(
         except Conflict:
             progress("documents: another build was faster; looking again")
     raise Conflict(f"{store.at(MANIFEST)}: {ATTEMPTS} times another build was faster")
+
+
+def mark_failed(store: Store, reason: str) -> None:
+    """Say that the documents could not be brought up to date; until they are, all is stale."""
+    said = {"reason": reason, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    store.put(FAILED, json.dumps(said).encode())
+
+
+def clear_failed(store: Store) -> None:
+    """Say that the documents are up to date again."""
+    if store.exists(FAILED):
+        store.delete([FAILED])
+
+
+def failed(store: Store) -> str:
+    """Why the documents could not be brought up to date; empty when they were."""
+    try:
+        return str(json.loads(store.get(FAILED))["reason"])
+    except FileNotFoundError:
+        return ""
 
 
 class _Update:

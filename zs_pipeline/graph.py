@@ -14,7 +14,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from zs_client.contract import Acorn, encode_partition, location
-from zs_client.store import Store
+from zs_client.store import Store, first_line
 from zs_pipeline import answers, checks, documents, settings, squirrel, tables
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.commit import Built, commit, mark_stale, read_content, read_facts
@@ -117,12 +117,11 @@ class Acorns(dg.ConfigurableIOManager):
         # A run without a key works out the changed subjects itself; the graph shows just those.
         # Measured on 1.13.27 with SQLite: 9 ms for each such event.
         if acorn.partition and not _has_key(context):
-            for segment in report.changed:
+            for segment in (*report.changed, *report.empty):
+                rows = facts["partitions"].get(segment, {"rows": 0})["rows"]
                 context.log_event(
                     dg.AssetMaterialization(
-                        context.asset_key,
-                        partition=segment,
-                        metadata={"dagster/row_count": facts["partitions"][segment]["rows"]},
+                        context.asset_key, partition=segment, metadata={"dagster/row_count": rows}
                     )
                 )
 
@@ -175,15 +174,20 @@ def documents_asset(
 ) -> dg.MaterializeResult[None]:
     """Bring the snapshot of the documents up to date, and the subjects that Dagster knows."""
     store, opened = cache.open(), source.open()
-    opened.check()
     store.sweep_staging()
-    snapshot, changes = documents.update(
-        store,
-        opened,
-        document_paths(),
-        accept_shrink=cache.accept_shrink,
-        progress=context.log.info,
-    )
+    try:
+        opened.check()
+        snapshot, changes = documents.update(
+            store,
+            opened,
+            document_paths(),
+            accept_shrink=cache.accept_shrink,
+            progress=context.log.info,
+        )
+    except Exception as error:
+        documents.mark_failed(store, _reason(error))
+        raise
+    documents.clear_failed(store)
     _sync_subjects(context.instance, set(tables.subject_inputs(snapshot, "")))
     return dg.MaterializeResult(
         metadata={
@@ -475,9 +479,12 @@ def _stale_on_failure(store: Store, version: str, acorn: Acorn) -> Iterator[None
     try:
         yield
     except Exception as error:
-        said = (str(error).strip().splitlines() or [""])[0][:300]
-        mark_stale(store, version, acorn, f"{type(error).__name__}: {said}")
+        mark_stale(store, version, acorn, _reason(error))
         raise
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {first_line(error)[:300]}"
 
 
 def _sync_subjects(instance: dg.DagsterInstance, wanted: set[str]) -> None:

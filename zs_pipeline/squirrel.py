@@ -53,6 +53,7 @@ def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
     """
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     state = _documents_state(store)
+    failed = documents.failed(store)
     gathered: list[dict[str, Any]] = []
     partitions: dict[str, Any] = {}
     missing = []
@@ -62,7 +63,7 @@ def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
         if facts is None or not facts["source_state"]:
             missing.append(acorn.name)
             continue
-        gathered.append(_entry(store, version, facts, state, now))
+        gathered.append(_entry(store, version, facts, state, failed, now))
         partitions[acorn.name] = {s: e["sha256"] for s, e in facts["partitions"].items()}
     digest = hashlib.sha256("".join(f"{e['name']}={e['sha256']}\n" for e in gathered).encode())
     snapshot = digest.hexdigest()[:16]
@@ -86,10 +87,12 @@ def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
 
 
 def _entry(
-    store: Store, version: str, facts: dict[str, Any], state: str, now: str
+    store: Store, version: str, facts: dict[str, Any], state: str, failed: str, now: str
 ) -> dict[str, Any]:
     stale, reason = facts["state"] == "stale", facts["reason"]
     built_from = facts["source_state"].get("documents", state)
+    if not stale and failed:
+        stale, reason = True, f"the documents could not be brought up to date: {failed}"
     if not stale and built_from != state:
         stale, reason = True, "built from an earlier state of the documents"
     told = {name: facts[name] for name in _TOLD}
