@@ -122,6 +122,12 @@ def test_one_subject_can_be_built_alone_and_the_others_are_not_forgotten(tmp_pat
     assert tables(out) == tables(tmp_path / "full")
 
 
+def test_a_subject_that_nobody_knows_is_an_error(tmp_path, capsys):
+    source = dump(tmp_path / "d.ndjson", [document("a", "1")])
+    assert zs_build(source, tmp_path / "out", subjects=["1", "nobody"]) == 1
+    assert "no such subject: nobody" in capsys.readouterr().err
+
+
 def test_a_lost_source_is_refused_unless_told(corpus_built, capsys):
     documents, source, out = corpus_built
     before = files(out)
@@ -131,8 +137,13 @@ def test_a_lost_source_is_refused_unless_told(corpus_built, capsys):
     assert "79 of 89" in said
     assert "--accept-shrink" in said
     assert files(out) == before
+    for entry in registry(out)["acorns"]:
+        if entry["name"] != "foraging_sessions":
+            assert entry["state"] == "stale"
+            assert "the documents could not be brought up to date" in entry["reason"]
     assert zs_build(source, out, accept_shrink=True) == 0
     assert facts(out, "asset_basics")["rows"] == 10
+    assert {entry["state"] for entry in registry(out)["acorns"]} == {"fresh"}
 
 
 def test_a_table_that_lost_its_rows_is_refused_and_the_others_are_published(corpus_built, capsys):

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from zs_client.contract import encode_partition
 from zs_client.store import Store, StoreError
-from zs_pipeline import graph, settings
+from zs_pipeline import documents, graph, settings
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.commit import read_content
 from zs_pipeline.files import Files
@@ -77,10 +77,19 @@ def main(
             for job in ("tables", "platforms", "publish")
         ]
     failures = [line for result in results if result for line in _failures(result)]
+    if not failures and subjects:
+        failures = _unknown(opened, subjects)
     _show_aside(console, opened, version)
     for line in failures:
         errors.print(line, style="red", markup=False, soft_wrap=True)
     return _FAILED if failures else 0
+
+
+def _unknown(store: Store, subjects: Sequence[str]) -> list[str]:
+    """A line for the subjects that no document has."""
+    known = set(documents.load(store).index["subject_id"].to_pylist())
+    unknown = [subject for subject in subjects if subject not in known]
+    return [f"no such subject: {', '.join(unknown)}"] if unknown else []
 
 
 def _chosen(select: Sequence[str]) -> set[str] | None:
