@@ -17,7 +17,7 @@ from zs_client.contract import INDEX, Acorn, encode_partition, table_key, versio
 from zs_client.store import Store, open_store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.commit import Built, Part, commit
+from zs_pipeline.commit import Built, Part, commit, read_facts
 from zs_pipeline.squirrel import publish
 
 VERSION = "1.0.0"
@@ -122,6 +122,9 @@ def fill(store: Store) -> None:
     fib = [{"asset_name": "raw", "tag": "a", "status": "Pass", "experimenters_normalized": ["A B"]}]
     platforms = {name: [] for name in BY_NAME["platform_qc"].partitions}
     split(store, "platform_qc", platforms | {"fib": fib})
+    for acorn in ACORNS:
+        if read_facts(store, VERSION, acorn.table) is None:
+            whole(store, acorn.name, [])
     publish(store, VERSION, ACORNS)
 
 
