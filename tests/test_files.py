@@ -1,6 +1,7 @@
 """Buckets of side files: a local folder and S3 say the same, and each failure has its kind."""
 
 import os
+import socket
 import threading
 import time
 import uuid
@@ -338,6 +339,8 @@ def test_a_bucket_in_another_region_is_opened_there(gate, monkeypatch):
         Files("s3://").get("s3://far-bucket", "x")
     assert module._moved(told.value)
     monkeypatch.delenv("AWS_ENDPOINT_URL")
+    # Behind a proxy nobody can tell without a request whether S3 can be reached.
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     bucket = module._S3Bucket("far-bucket", lambda: None)
     assert [view.config["region"] for view in bucket._opened()] == ["us-east-1"] * 2
     assert bucket._reopen()
@@ -352,3 +355,15 @@ def test_a_bucket_in_another_region_is_opened_there(gate, monkeypatch):
 def test_a_wrong_address_of_side_files_is_refused(url):
     with pytest.raises(StoreError, match="side files are read from s3://"):
         Files(url)
+
+
+def test_without_a_network_a_bucket_is_not_readable_and_asked_once(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    files = Files("s3://")
+    for _ in range(3):
+        with pytest.raises(module.NotReached, match="cannot be reached") as told:
+            files.get("s3://some-bucket/prefix", "x")
+    assert isinstance(told.value, NotReadable)
+    assert files.count["requests"] == 0
