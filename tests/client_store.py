@@ -109,7 +109,8 @@ def fill(store: Store) -> None:
     names = ("name", "source_data", "pipeline_name", "processing_time")
     whole(store, "source_data", [dict(zip(names, row, strict=True)) for row in sources])
     whole(store, "metadata_core", [{"_id": "id raw", **dict.fromkeys(_cores(), True)}])
-    whole(store, "document_problems", [])
+    for name in ("metadata_upgrade", "document_problems", "data_asset_problems"):
+        whole(store, name, [])
     split(store, "quality_control", {subject: metrics(subject) for subject in SUBJECTS})
     tags = {
         subject: [

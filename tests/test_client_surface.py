@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import zs_client
-from zs_client import acorns, cli, lineage, read, registry
+from zs_client import acorns, cli, customs, lineage, read, registry
 from zs_client.acorns import TABLES
 from zs_pipeline.acorns import ACORNS
 
@@ -19,6 +19,9 @@ PUBLIC = [
     "AcornNotFound",
     "AcornStatus",
     "ColumnInfo",
+    "CustomConflict",
+    "CustomNotFound",
+    "CustomTable",
     "ReadError",
     "SquirrelInfo",
     "StoreError",
@@ -27,10 +30,15 @@ PUBLIC = [
     "asset_basics",
     "assets_smartspim",
     "behavior_curriculum",
+    "custom",
+    "custom_history",
+    "custom_tables",
+    "data_asset_problems",
     "document_problems",
     "foraging_sessions",
     "get_squirrel_info",
     "metadata_core",
+    "metadata_upgrade",
     "platform_exaspim",
     "platform_fib",
     "platform_qc",
@@ -57,7 +65,12 @@ SIGNATURES = {
     "platform_fib": "",
     "foraging_sessions": "",
     "behavior_curriculum": "",
+    "metadata_upgrade": "",
     "document_problems": "",
+    "data_asset_problems": "",
+    "custom": "name df=None expect=None state=None",
+    "custom_history": "name",
+    "custom_tables": "store_url=None",
     "qc": "subject_id asset_names=None lazy=False",
     "quality_control": "subject_id asset_names=None lazy=False",
     "qc_tag_status": "subject_id asset_names=None",
@@ -107,7 +120,7 @@ def test_every_public_thing_is_documented():
         assert name == "__version__" or thing.__doc__, name
         if name in SIGNATURES:
             assert "Raises:" in thing.__doc__, name
-    for module in (zs_client, acorns, cli, lineage, read, registry):
+    for module in (zs_client, acorns, cli, customs, lineage, read, registry):
         assert module.__doc__
         for name, thing in vars(module).items():
             if inspect.isroutine(thing) and thing.__module__ == module.__name__ and name[0] != "_":
@@ -115,7 +128,7 @@ def test_every_public_thing_is_documented():
 
 
 def test_a_dataclass_tells_each_of_its_fields():
-    for name in ("AcornInfo", "AcornStatus", "ColumnInfo", "SquirrelInfo"):
+    for name in ("AcornInfo", "AcornStatus", "ColumnInfo", "CustomTable", "SquirrelInfo"):
         kind = getattr(zs_client, name)
         for told in kind.__dataclass_fields__:
             assert f"\n        {told}: " in kind.__doc__ or f"\n    {told}: " in kind.__doc__, told
@@ -128,6 +141,11 @@ def test_there_is_a_function_for_each_table_of_at_most_five_lines():
         source = inspect.getsource(function)
         body = source[source.rindex('"""') + 3 :].strip().splitlines()
         assert len(body) <= 5, name
+
+
+def test_custom_is_the_function_whatever_was_imported_first():
+    code = "import json, zs_client.customs\nfrom zs_client import custom\n"
+    assert child(f"{code}print(json.dumps(callable(custom)))")
 
 
 def test_an_import_loads_nothing_heavy():

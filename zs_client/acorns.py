@@ -28,7 +28,9 @@ TABLES: tuple[tuple[str, str, str], ...] = (
     ("platform_fib", "platform_fib", ""),
     ("foraging_sessions", "foraging_sessions", ""),
     ("behavior_curriculum", "behavior_curriculum", ""),
+    ("metadata_upgrade", "metadata_upgrade", ""),
     ("document_problems", "document_problems", ""),
+    ("data_asset_problems", "data_asset_problems", ""),
 )
 
 
@@ -176,6 +178,21 @@ def behavior_curriculum() -> "pd.DataFrame":
     return read.table("behavior_curriculum")
 
 
+def metadata_upgrade() -> "pd.DataFrame":
+    """How the upgrade of metadata from the old database went, one row per document of that one.
+
+    Returns:
+        `_id` (the old one), `v2_id` (that of `asset_basics`, null when the upgrade failed), what
+        the data asset is, how the latest run ended, and `status_by_version`, a dict of upgrader
+        version to status. Times are UTC. No rows where the upgrader's own table is not there.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return read.table("metadata_upgrade")
+
+
 def document_problems() -> "pd.DataFrame":
     """What did not fit in the documents and their side files, one row per finding.
 
@@ -189,6 +206,20 @@ def document_problems() -> "pd.DataFrame":
         ReadError: It is there and cannot be read.
     """
     return read.table("document_problems")
+
+
+def data_asset_problems() -> "pd.DataFrame":
+    """What in the metadata contradicts itself or other data assets, one row per finding.
+
+    Returns:
+        `_id`, `name`, `field` and `reason`; `severity` is `error` when tables or joins are wrong by
+        it, `warning` when it is likely wrong, `note` when some programs leave it so.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: It is there and cannot be read.
+    """
+    return read.table("data_asset_problems")
 
 
 @overload

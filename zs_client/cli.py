@@ -8,13 +8,14 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zs_client.contract import ROOT, __version__
 
 if TYPE_CHECKING:
+    from zs_client.customs import CustomTable
     from zs_client.registry import AcornStatus
 
 _NOT_ALL, _ERROR, _INTERRUPTED = 1, 2, 130
@@ -99,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _status(given: argparse.Namespace) -> int:
+    from zs_client.customs import custom_tables
     from zs_client.read import AcornNotFound, ReadError
     from zs_client.registry import status
     from zs_client.store import StoreError
@@ -106,11 +108,16 @@ def _status(given: argparse.Namespace) -> int:
     url = given.store or os.environ.get("ZS_STORE") or ("." if Path(ROOT).is_dir() else None)
     try:
         acorns = status(url, given.version)
+        customs = custom_tables(url)
     except (StoreError, ValueError, AcornNotFound, ReadError) as error:
         print(f"zs status: {error}", file=sys.stderr)
         return _ERROR
     for line in _lines([("acorn", "rows", "size", "partitions", "age", "state")], acorns):
         print(line)
+    if customs:
+        print()
+        for line in _custom_lines(customs):
+            print(line)
     bad = [a for a in acorns if a.state != "fresh"]
     if bad:
         print(f"zs status: {len(bad)} of {len(acorns)} acorns are not fresh", file=sys.stderr)
@@ -149,8 +156,26 @@ def _lines(head: list[tuple[str, ...]], acorns: "list[AcornStatus]") -> list[str
         )
         for acorn in acorns
     ]
+    return _aligned(rows, range(1, 5))
+
+
+def _custom_lines(customs: "list[CustomTable]") -> list[str]:
+    now = datetime.now(UTC)
+    rows: list[tuple[str, ...]] = [("custom table", "rows", "size", "age")]
+    rows += [
+        (
+            table.name,
+            "-" if table.rows is None else f"{table.rows:,}",
+            size(table.bytes),
+            "-" if table.written_at is None else age(max(now - table.written_at, timedelta())),
+        )
+        for table in customs
+    ]
+    return _aligned(rows, range(1, 4))
+
+
+def _aligned(rows: list[tuple[str, ...]], numbers: range) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    numbers = range(1, 5)
     return [
         "  ".join(
             cell.rjust(width) if place in numbers else cell.ljust(width)

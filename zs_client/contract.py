@@ -56,7 +56,8 @@ class Acorn:
         columns: In the order of the file.
         key: The columns that together occur once; a null counts as a value.
         inputs: What it is made from: `documents`, `files` (side files), `problems` (what did not
-            fit in either), or names of other acorns.
+            fit in either), `custom:<name>` (a custom table), `old_documents` (those of the old
+            database), or names of other acorns.
         rows: The pure function; `zs_pipeline.graph` says how each kind is called.
         folder: The table's name in the store, where it is not the acorn's.
         partition: The column, or the name, by which the table is split into files.

@@ -155,7 +155,7 @@ def _parents(acorn: Acorn) -> list[str]:
     """The names of the assets that an acorn is made from."""
     if "problems" in acorn.inputs:
         return ["documents", *ASKING, *(name for name in acorn.inputs if name in BY_NAME)]
-    return list(acorn.inputs)
+    return [name.partition(":")[0] for name in acorn.inputs]
 
 
 @dg.asset(
@@ -214,6 +214,28 @@ FILES = dg.AssetSpec(
 )
 
 
+CUSTOM = dg.AssetSpec(
+    "custom",
+    group_name="source",
+    owners=OWNERS,
+    kinds={"parquet"},
+    description=(
+        "Tables that people and their programs store with zs_client.custom. They lie outside the "
+        "version folders; no build writes them."
+    ),
+)
+OLD_DOCUMENTS = dg.AssetSpec(
+    "old_documents",
+    group_name="source",
+    owners=OWNERS,
+    kinds={"mongodb"},
+    description=(
+        "The database that the documents were upgraded from. Only names are asked for, and only "
+        "of documents whose upgrade failed."
+    ),
+)
+
+
 def acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
     """The asset that makes one acorn."""
     from_acorns = [name for name in acorn.inputs if name in BY_NAME]
@@ -241,6 +263,7 @@ def acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
         config: Scope,
         cache: Cache,
         side_files: SideFiles,
+        source: Documents,
         **inputs: pa.Table,
     ) -> Built:
         store, version = cache.open(), cache.folder()
@@ -248,9 +271,40 @@ def acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
         with _stale_on_failure(store, version, acorn):
             if "files" in acorn.inputs:
                 return _build_from_files(context, store, version, acorn, inputs, side_files.open())
+            if "old_documents" in acorn.inputs:
+                return _build_from_custom(context, store, version, acorn, inputs, source.url)
             return _build(store, version, acorn, inputs, only)
 
     return build
+
+
+def _build_from_custom(
+    context: dg.AssetExecutionContext,
+    store: Store,
+    version: str,
+    acorn: Acorn,
+    inputs: dict[str, pa.Table],
+    source_url: str,
+) -> Built:
+    state = _state(store, version, inputs)
+    url = settings.old_source_url(source_url)
+    old = open_source(url, acorn.fields) if url else None
+    sample = settings.custom_folder(source_url)
+    built = tables.by_custom(store, version, acorn, inputs, state, old=old, sample=sample)
+    if old is None:
+        context.log.warning(
+            "%s: names of documents that were not upgraded are not known without the old "
+            "database; ZS_OLD_SOURCE names it",
+            acorn.name,
+        )
+    context.add_output_metadata({"old_documents": old.url if old else "none"})
+    return built
+
+
+def _state(store: Store, version: str, inputs: dict[str, pa.Table]) -> dict[str, str]:
+    """What identifies the content of an acorn's inputs."""
+    sources = {name: read_facts(store, version, BY_NAME[name].table) for name in inputs}
+    return {name: found["sha256"] for name, found in sources.items() if found}
 
 
 def _build_from_files(
@@ -316,8 +370,14 @@ def _build(
             return tables.by_platform(acorn, snapshot, basics, digest, facts, only=only)
         return tables.by_subject(acorn, snapshot, basics, facts, only=only)
     if "documents" in acorn.inputs:
-        return tables.by_document(store, version, acorn, documents.load(store), facts)
-    state = {name: found["sha256"] for name, found in sources.items() if found}
+        basics_facts = sources.get("asset_basics") or {}
+        kept = basics_facts.get("source_state", {}).get("documents", "")
+        snapshot = documents.load(store, kept)
+        state = _state(store, version, inputs)
+        return tables.by_document(
+            store, version, acorn, snapshot, facts, tables=inputs, made_from=state
+        )
+    state = _state(store, version, inputs)
     if "problems" in acorn.inputs:
         snapshot = documents.load(store)
         state["documents"] = snapshot.state
@@ -454,6 +514,8 @@ def definitions(
     return dg.Definitions(
         assets=[
             FILES,
+            CUSTOM,
+            OLD_DOCUMENTS,
             documents_asset,
             *(acorn_asset(acorn) for acorn in ACORNS),
             squirrel_asset,

@@ -123,6 +123,7 @@ EXPECTED = {
     "data_description.modalities[].abbreviation": "a text",
     "data_description.project_name": "a text",
     "data_description.data_level": "a text",
+    "data_description.subject_id": "a text",
     "data_description.source_data": "a list or a text",
     "data_description.source_data[]": "a text",
     "data_description.investigators": "a list",

@@ -38,6 +38,25 @@ def source_url_of_sample() -> str:
     return str(sample() / "documents.ndjson")
 
 
+def old_source_url(source: str = "") -> str:
+    """Where documents of the old database come from: `ZS_OLD_SOURCE`, the sample's own, or beside.
+
+    The gateway has both databases, told apart by the end of its URL. Empty when there is none.
+    """
+    url = source_url(source)
+    if given := os.environ.get("ZS_OLD_SOURCE"):
+        return given
+    if url == source_url_of_sample():
+        return str(sample() / "old_documents.ndjson")
+    head, slash, last = url.rstrip("/").rpartition("/")
+    return f"{head}/v1" if slash and last == "v2" and url.startswith("http") else ""
+
+
+def custom_folder(source: str = "") -> Path | None:
+    """The folder of the sample's custom tables, where the sample is what is built."""
+    return sample() / "custom" if source_url(source) == source_url_of_sample() else None
+
+
 def version(given: str = "") -> str:
     """The version folder: as given, `ZS_VERSION`, or the package's own.
 

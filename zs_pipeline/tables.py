@@ -7,23 +7,36 @@ how a part is written (`zs_pipeline.commit`).
 import hashlib
 import inspect
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
-from zs_client.contract import Acorn, decode_partition, encode_partition
+from zs_client import customs
+from zs_client.contract import (
+    ROOT,
+    Acorn,
+    decode_partition,
+    encode_partition,
+    table_key,
+    version_order,
+)
 from zs_client.store import Store
 from zs_pipeline import answers, arrow, fields, frames, instruments, lineage, people, tags
-from zs_pipeline.commit import Built, Part, entries, read_content
+from zs_pipeline.commit import Built, Part, entries, read_content, read_facts
 from zs_pipeline.documents import Snapshot, load_index
 from zs_pipeline.files import Files, NoBucket, NotReached, NotThere
 from zs_pipeline.problems import CORE
+from zs_pipeline.source import Source
 
 _SHARED = (fields, people, instruments, tags, arrow)
 _FROM_FILES = (frames, lineage)
 # What stands for the state of a file that is not there.
 _NO_FILE = "not there"
+# Ahead of the name of a custom table among the inputs of an acorn.
+CUSTOM = "custom:"
 PROBLEMS = pa.schema(
     [
         ("_id", pa.string()),
@@ -47,13 +60,35 @@ def code_version(acorn: Acorn) -> str:
 
 
 def by_document(
-    store: Store, version: str, acorn: Acorn, snapshot: Snapshot, facts: dict[str, Any] | None
+    store: Store,
+    version: str,
+    acorn: Acorn,
+    snapshot: Snapshot,
+    facts: dict[str, Any] | None,
+    *,
+    tables: dict[str, pa.Table] | None = None,
+    made_from: dict[str, str] | None = None,
 ) -> Built:
-    """A table with rows for each document; rows of unchanged documents are taken over."""
-    state = {"documents": snapshot.state, "index": snapshot.manifest["index"]}
+    """A table with rows for each document; rows of unchanged documents are taken over.
+
+    Args:
+        store: Where the table's former content lies.
+        version: The version folder.
+        acorn: The declaration.
+        snapshot: The documents.
+        facts: The table's facts so far.
+        tables: Whole other tables by name, which its `finish` takes too.
+        made_from: What identifies the content of those.
+    """
+    state = {
+        "documents": snapshot.state,
+        "index": snapshot.manifest["index"],
+        **(made_from or {}),
+    }
     version_of_code = code_version(acorn)
-    if _current(facts, state, version_of_code, ("documents",)):
-        return Built((), state, version_of_code, "the documents did not change")
+    if _current(facts, state, version_of_code, state.keys() - {"index"}):
+        names = ", ".join(("the documents", *(tables or ())))
+        return Built((), state, version_of_code, f"{names} did not change")
 
     def parts() -> Iterator[Part]:
         kept, ids = _reusable(store, version, acorn, snapshot, facts, version_of_code)
@@ -64,7 +99,7 @@ def by_document(
         ]
         content = pa.concat_tables([arrow.schema(acorn).empty_table(), *pieces]).combine_chunks()
         if acorn.finish is not None:
-            content = acorn.finish(content)
+            content = acorn.finish(content, **(tables or {}))
         yield Part("", arrow.arrange(acorn, content))
 
     return Built(parts(), state, version_of_code)
@@ -256,6 +291,80 @@ def by_file(
 def _counts(outcome: str, requests: int) -> dict[str, int]:
     counts = {"questions": 1, "asked": 1, "reused": 0, "requests": requests}
     return {**counts, **dict.fromkeys(answers.OUTCOMES, 0), outcome: 1}
+
+
+def by_custom(
+    store: Store,
+    version: str,
+    acorn: Acorn,
+    inputs: dict[str, pa.Table],
+    state: dict[str, str],
+    *,
+    old: Source | None,
+    sample: Path | None,
+) -> Built:
+    """A table made from a custom table, and from documents of the old database.
+
+    Args:
+        store: Where the custom table lies, and the table as it was built before.
+        version: The version folder.
+        acorn: The declaration.
+        inputs: Other tables by name.
+        state: What identifies the inputs' content.
+        old: The old database; None when there is none.
+        sample: The folder of custom tables that stand in for one that is not there.
+
+    Raises:
+        customs.CustomNotFound: The custom table is gone, and the table has rows of it.
+        ReadError: It cannot be read.
+    """
+    facts = read_facts(store, version, acorn.table)
+    version_of_code = code_version(acorn)
+    name = next(i for i in acorn.inputs if i.startswith(CUSTOM)).removeprefix(CUSTOM)
+    try:
+        content, digest = customs.content(store, version, name)
+    except customs.CustomNotFound as error:
+        own = sample / f"{name}.ndjson" if sample else None
+        if own is None or not own.exists():
+            if facts and facts["rows"]:
+                said = f"the table keeps its rows, since what they were made from is gone: {error}"
+                raise customs.CustomNotFound(said) from error
+            nothing = Part("", arrow.schema(acorn).empty_table())
+            return Built((nothing,), {"custom": _NO_FILE}, version_of_code, str(error))
+        body = own.read_bytes()
+        content = pa.Table.from_pylist([orjson.loads(line) for line in body.splitlines()])
+        digest = hashlib.sha256(body).hexdigest()
+    state = {**state, "custom": digest, "old_documents": old.url if old else "none"}
+    if _current(facts, state, version_of_code, tuple(state)):
+        reason = f"neither {name} nor {', '.join(inputs)} changed"
+        return Built((), state, version_of_code, reason)
+
+    def parts() -> Iterator[Part]:
+        before = _before(store, version, acorn)
+        made = acorn.rows(content, **inputs, before=before, old=old.fetch if old else _none)
+        yield Part("", arrow.arrange(acorn, made))
+
+    return Built(parts(), state, version_of_code)
+
+
+def _none(_: Sequence[str]) -> Iterable[dict[str, Any]]:
+    return ()
+
+
+def _before(store: Store, version: str, acorn: Acorn) -> pa.Table | None:
+    """A table as this version or the newest before it has it."""
+    folders = sorted(store.folders(ROOT), key=version_order, reverse=True)
+    earlier = [
+        folder.removeprefix("zs-v")
+        for folder in folders
+        if () < version_order(folder) < version_order(version)
+    ]
+    for number in (version, *earlier):
+        try:
+            return arrow.decode(store.get(table_key(number, acorn.table)))
+        except FileNotFoundError:
+            continue
+    return None
 
 
 def problems(snapshot: Snapshot, of_files: Iterable[dict[str, Any]] = ()) -> pa.Table:

@@ -1,0 +1,180 @@
+"""What a build makes of custom tables and the old database, and that it leaves custom tables be."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from building import document, dump, facts, tables, zs_build
+from stores import contents
+
+from zs_client.cli import main
+from zs_client.customs import custom
+from zs_client.store import open_store
+from zs_pipeline import settings
+
+NAME = "metadata_upgrade_status_prod"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return dump(tmp_path / "d.ndjson", [document("a"), document("b")])
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("ZS_STORE", str(tmp_path / "store"))
+    (tmp_path / "store").mkdir()
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The old database, as a dump."""
+    documents = [{"_id": "x", "name": "old x", "data_description": {"data_level": "raw"}}]
+    path = dump(tmp_path / "old.ndjson", documents)
+    monkeypatch.setenv("ZS_OLD_SOURCE", str(path))
+    return path
+
+
+def runs(*versions: str) -> pd.DataFrame:
+    rows = [
+        {"v1_id": one, "v2_id": v2, "upgrader_version": version, "status": "ok"}
+        for version in versions
+        for one, v2 in (("a", "id-a"), ("x", None))
+    ]
+    return pd.DataFrame(rows)
+
+
+def upgrades(store: Path) -> list[dict]:
+    return pq.read_table(pa.BufferReader(tables(store)["metadata_upgrade.pqt"])).to_pylist()
+
+
+def build(source: Path, store: Path, select: str = "metadata_upgrade") -> int:
+    return zs_build(source, store, select=[select])
+
+
+def test_without_the_custom_table_it_is_empty_and_the_build_says_why(source, store, capfd) -> None:
+    assert build(source, store) == 0
+    assert upgrades(store) == []
+    assert f"there is no custom table '{NAME}'" in " ".join(capfd.readouterr().out.split())
+    assert facts(store, "metadata_upgrade")["state"] == "fresh"
+
+
+def test_what_a_script_stored_is_built_once_and_again_when_it_changes(
+    source, store, old, capfd
+) -> None:
+    custom(NAME, runs("0.1.0"))
+    assert build(source, store) == 0
+    assert [(r["_id"], r["name"]) for r in upgrades(store)] == [("a", "a"), ("x", "old x")]
+    first = facts(store, "metadata_upgrade")
+    capfd.readouterr()
+    assert build(source, store) == 0
+    assert "did not change" not in first["source_state"]
+    assert "neither" in capfd.readouterr().out
+    assert facts(store, "metadata_upgrade")["built_at"] == first["built_at"]
+    # The table remembers the version that the upgrader forgot.
+    custom(NAME, runs("0.2.0"))
+    assert build(source, store) == 0
+    assert upgrades(store)[0]["status_by_version"] == [("0.1.0", "ok"), ("0.2.0", "ok")]
+
+
+def test_a_new_version_of_the_cache_remembers_too(source, store, old, monkeypatch) -> None:
+    custom(NAME, runs("0.1.0"))
+    monkeypatch.setenv("ZS_VERSION", "0.9.0")
+    assert build(source, store) == 0
+    monkeypatch.delenv("ZS_VERSION")
+    custom(NAME, runs("0.2.0"))
+    assert build(source, store) == 0
+    assert upgrades(store)[0]["status_by_version"] == [("0.1.0", "ok"), ("0.2.0", "ok")]
+
+
+def test_a_custom_table_that_is_gone_or_broken_leaves_the_rows_and_makes_the_run_red(
+    source, store, old
+) -> None:
+    custom(NAME, runs("0.1.0"))
+    assert build(source, store) == 0
+    opened = open_store(store)
+    key = f"data-asset-cache/custom/{NAME}.pqt"
+    opened.put(key, b"no parquet")
+    assert build(source, store) == 1
+    assert "no readable parquet" in facts(store, "metadata_upgrade")["reason"]
+    opened.delete([key, *(k for k in contents(opened) if k.endswith(f"{NAME}.pqt"))])
+    assert build(source, store) == 1
+    assert "keeps its rows" in facts(store, "metadata_upgrade")["reason"]
+    assert len(upgrades(store)) == 2
+
+
+def test_no_build_touches_a_custom_table(source, store, old) -> None:
+    custom(NAME, runs("0.1.0"))
+    custom("mine", runs("1"))
+    before = contents(open_store(store))
+    assert zs_build(source, store) == 0
+    after = contents(open_store(store))
+    assert {k: after.get(k) for k in before} == before
+
+
+def test_status_lists_custom_tables_after_the_acorns(source, store, capsys) -> None:
+    custom("mine", runs("1"))
+    main(["status", "--store", str(store)])
+    lines = capsys.readouterr().out.splitlines()
+    head = next(i for i, line in enumerate(lines) if line.startswith("custom"))
+    assert lines[head + 1].split()[:2] == ["mine", "2"]
+
+
+def test_findings_between_data_assets_follow_what_changed_elsewhere(
+    source, store, tmp_path
+) -> None:
+    def found(where: Path) -> list[tuple[str, str]]:
+        body = tables(where)["data_asset_problems.pqt"]
+        return [(r["_id"], r["field"]) for r in pq.read_table(pa.BufferReader(body)).to_pylist()]
+
+    documents = [document("a"), document("b")]
+    documents[1]["data_description"] |= {"data_level": "derived", "source_data": ["a"]}
+    documents[0]["data_description"]["subject_id"] = "other"
+    assert build(dump(source, documents), store, "data_asset_problems") == 0
+    assert found(store) == [("id-a", "data_description.subject_id")]
+    # Only the source's name changes, and the finding is about the one made from it.
+    documents[0] |= {"name": "c", "location": "s3://bucket/c", "_last_modified": "2025-02-01"}
+    assert build(dump(source, documents), store, "data_asset_problems") == 0
+    assert found(store) == [
+        ("id-a", "data_description.subject_id"),
+        ("id-b", "data_description.source_data"),
+    ]
+    anew = tmp_path / "anew"
+    assert build(source, anew, "data_asset_problems") == 0
+    assert tables(anew)["data_asset_problems.pqt"] == tables(store)["data_asset_problems.pqt"]
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://api.allenneuraldynamics.org/v2", "https://api.allenneuraldynamics.org/v1"),
+        ("http://127.0.0.1:8801/v2/", "http://127.0.0.1:8801/v1"),
+        ("https://host/other", ""),
+        ("mongodb://host/db.v2", ""),
+        ("dump/v2", ""),
+        ("documents.ndjson", ""),
+    ],
+)
+def test_the_old_database_is_beside_the_gateways_and_else_named(
+    url: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert settings.old_source_url(url) == expected
+    monkeypatch.setenv("ZS_OLD_SOURCE", "mongodb://host/old.data_assets")
+    assert settings.old_source_url(url) == "mongodb://host/old.data_assets"
+
+
+def test_the_sample_has_a_custom_table_and_an_old_database_of_its_own(tmp_path) -> None:
+    assert build(settings.source_url_of_sample(), tmp_path) == 0
+    found = upgrades(tmp_path)
+    assert len(found) == 6
+    assert all(row["name"] and row["project_name"] for row in found)
+    assert sum(row["status"] == "failed" for row in found) == 2
+    assert max(len(row["status_by_version"]) for row in found) == 2
+    lines = (settings.sample() / "old_documents.ndjson").read_text().splitlines()
+    assert {json.loads(line)["_id"] for line in lines} <= {row["_id"] for row in found}
+    # It is read where it is, not put into the store.
+    assert not (tmp_path / "data-asset-cache/custom").exists()
