@@ -119,7 +119,7 @@ def custom(
             raise ValueError("expect= is for storing: give the frame too, custom(name, df, …)")
         store, version = read.place()
         body, where = _content(store, version, name, state)
-        return _with_state(_frame(_decoded(body, where), where), _digest(body))
+        return _with_state(read.frame(_decoded(body, where), where), _digest(body))
     if state is not None:
         raise ValueError(
             "state= is for reading; to store a former state again: custom(name, custom(name, "
@@ -134,7 +134,7 @@ def custom(
     store = open_store(store.url) if store.url == PUBLIC else store
     with _told(store, version, name):
         _store(store, version, name, body, rows, expected)
-    frame = df.copy(deep=False) if hasattr(df, "attrs") else _frame(df, name)
+    frame = df.copy(deep=False) if hasattr(df, "attrs") else read.frame(df, name)
     return _with_state(frame, _digest(body))
 
 
@@ -475,26 +475,7 @@ def _arrow(name: str, df: Any) -> "pa.Table":
 
 
 def _decoded(body: bytes, where: str) -> "pa.Table":
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        # Without threads, for the reason that `zs_client.read` gives.
-        return pq.ParquetFile(pa.BufferReader(body)).read(use_threads=False)
-    except (pa.ArrowException, OSError) as error:
-        raise ReadError(
-            f"{where}: is no readable parquet file: {first_line(error)}; store the table again, or "
-            "a former state of it"
-        ) from error
-
-
-def _frame(table: "pa.Table", where: str) -> "pd.DataFrame":
-    import pyarrow as pa
-
-    try:
-        return table.to_pandas(maps_as_pydicts="strict")
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise ReadError(f"{where}: cannot become a frame: {first_line(error)}") from error
+    return read.decode(body, where, advice="store the table again, or a former state of it")
 
 
 def _with_state(frame: "pd.DataFrame", state: str) -> "pd.DataFrame":

@@ -97,7 +97,7 @@ def table(name: str) -> "pd.DataFrame":
         AcornNotFound: It is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return _frame(columns(name), name)
+    return frame(columns(name), name)
 
 
 def columns(name: str, only: Sequence[str] | None = None) -> "pa.Table":
@@ -108,7 +108,7 @@ def columns(name: str, only: Sequence[str] | None = None) -> "pa.Table":
         body = get(store, key)
     except FileNotFoundError:
         _refuse(store, version, name, key)
-    return _decode(body, store.at(key), only)
+    return decode(body, store.at(key), only)
 
 
 def values(name: str, column: str) -> list[Any]:
@@ -142,9 +142,9 @@ def partition(name: str, column: str, value: str | int | None) -> "pd.DataFrame"
     except FileNotFoundError:
         facts = _known(store, version, name, column, segment)
         if segment not in facts["partitions"]:
-            return _frame(_empty(facts), name)
+            return frame(_empty(facts), name)
         body, key = _object(store, version, facts, segment)
-    return _frame(_decode(body, store.at(key)), name)
+    return frame(decode(body, store.at(key)), name)
 
 
 def partition_path(name: str, column: str, value: str | int | None) -> str:
@@ -306,7 +306,7 @@ def _subjects(version: str, store: Store, otherwise: list[str]) -> list[str]:
         body = get(store, key)
     except FileNotFoundError:
         return otherwise
-    found: list[str] = _decode(body, store.at(key))["subject_id"].to_pylist()
+    found: list[str] = decode(body, store.at(key))["subject_id"].to_pylist()
     return found
 
 
@@ -352,7 +352,24 @@ def _unreadable(store: Store, key: str, error: Exception) -> ReadError:
     return ReadError(f"{store.at(key)}: could not be read: {said}; {advice}")
 
 
-def _decode(body: bytes, where: str, wanted: Sequence[str] | None = None) -> "pa.Table":
+def decode(
+    body: bytes,
+    where: str,
+    wanted: Sequence[str] | None = None,
+    *,
+    advice: str = "build the table again, or tell who keeps the store",
+) -> "pa.Table":
+    """The table in a parquet file.
+
+    Args:
+        body: The file.
+        where: Where it lies, for the error.
+        wanted: Only these columns.
+        advice: What to do when it cannot be read.
+
+    Raises:
+        ReadError: It is no parquet file.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -364,12 +381,16 @@ def _decode(body: bytes, where: str, wanted: Sequence[str] | None = None) -> "pa
         return pq.ParquetFile(pa.BufferReader(sink.getvalue())).read(columns=wanted)
     except (pa.ArrowException, OSError) as error:
         raise ReadError(
-            f"{where}: is no readable parquet file: {first_line(error)}; build the table again, "
-            "or tell who keeps the store"
+            f"{where}: is no readable parquet file: {first_line(error)}; {advice}"
         ) from error
 
 
-def _frame(content: "pa.Table", name: str) -> "pd.DataFrame":
+def frame(content: "pa.Table", name: str) -> "pd.DataFrame":
+    """A table as a pandas frame: maps as dicts, lists as arrays.
+
+    Raises:
+        ReadError: A value has no place in a frame.
+    """
     import pyarrow as pa
 
     try:
