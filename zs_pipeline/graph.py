@@ -286,7 +286,7 @@ def _build_from_custom(
     inputs: dict[str, pa.Table],
     source_url: str,
 ) -> Built:
-    state = _state(store, version, inputs)
+    state = _state(_sources(store, version, inputs))
     url = settings.old_source_url(source_url)
     old = open_source(url, acorn.fields) if url else None
     sample = settings.custom_folder(source_url)
@@ -301,10 +301,24 @@ def _build_from_custom(
     return built
 
 
-def _state(store: Store, version: str, inputs: dict[str, pa.Table]) -> dict[str, str]:
+def _sources(
+    store: Store, version: str, inputs: dict[str, pa.Table]
+) -> dict[str, dict[str, Any] | None]:
+    """The facts of an acorn's inputs, read once, so that all that is taken from them agrees."""
+    return {name: read_facts(store, version, BY_NAME[name].table) for name in inputs}
+
+
+def _state(sources: dict[str, dict[str, Any] | None]) -> dict[str, str]:
     """What identifies the content of an acorn's inputs."""
-    sources = {name: read_facts(store, version, BY_NAME[name].table) for name in inputs}
     return {name: found["sha256"] for name, found in sources.items() if found}
+
+
+def _snapshot(store: Store, sources: dict[str, dict[str, Any] | None]) -> documents.Snapshot:
+    """The documents: the very state that asset_basics was built from, where it is an input."""
+    if "asset_basics" not in sources:
+        return documents.load(store)
+    basics = sources["asset_basics"] or {}
+    return documents.load(store, basics["source_state"]["documents"])
 
 
 def _build_from_files(
@@ -320,13 +334,11 @@ def _build_from_files(
     if acorn.questions is None:
         built, counts, said = tables.by_file(acorn, files, facts)
     else:
-        sources = {name: read_facts(store, version, BY_NAME[name].table) for name in inputs}
-        state = {name: found["sha256"] for name, found in sources.items() if found}
+        sources = _sources(store, version, inputs)
+        state = _state(sources)
         snapshot = None
         if "documents" in acorn.inputs:
-            # The very state that asset_basics was built from, whatever another build did since.
-            basics_facts = sources["asset_basics"] or {}
-            snapshot = documents.load(store, basics_facts["source_state"]["documents"])
+            snapshot = _snapshot(store, sources)
             state["documents"] = snapshot.state
         asked = acorn.questions(**inputs)
         told = answers.update(store, acorn, asked, files, context.log.info)
@@ -359,25 +371,19 @@ def _build(
     only: list[str] | None,
 ) -> Built:
     facts = read_facts(store, version, acorn.table)
-    sources = {name: read_facts(store, version, BY_NAME[name].table) for name in inputs}
+    sources = _sources(store, version, inputs)
+    state = _state(sources)
     if acorn.partition:
-        # The very state that asset_basics was built from, whatever another build did since.
-        basics_facts = sources["asset_basics"] or {}
-        snapshot = documents.load(store, basics_facts["source_state"]["documents"])
-        basics = inputs["asset_basics"]
+        snapshot, basics = _snapshot(store, sources), inputs["asset_basics"]
         if acorn.partitions:
-            digest = basics_facts["sha256"]
+            digest = state["asset_basics"]
             return tables.by_platform(acorn, snapshot, basics, digest, facts, only=only)
         return tables.by_subject(acorn, snapshot, basics, facts, only=only)
     if "documents" in acorn.inputs:
-        basics_facts = sources.get("asset_basics") or {}
-        kept = basics_facts.get("source_state", {}).get("documents", "")
-        snapshot = documents.load(store, kept)
-        state = _state(store, version, inputs)
+        snapshot = _snapshot(store, sources)
         return tables.by_document(
             store, version, acorn, snapshot, facts, tables=inputs, made_from=state
         )
-    state = _state(store, version, inputs)
     if "problems" in acorn.inputs:
         snapshot = documents.load(store)
         state["documents"] = snapshot.state
