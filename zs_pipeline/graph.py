@@ -4,6 +4,7 @@ What a table is made from is computed in `zs_pipeline.tables`, how it is written
 `zs_pipeline.commit`; here they are bound to Dagster, and told to the people who look at it.
 """
 
+import gc
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from pydantic import Field
 
 from zs_client.contract import Acorn, encode_partition, location
 from zs_client.store import Store, first_line
-from zs_pipeline import answers, checks, documents, settings, squirrel, tables
+from zs_pipeline import answers, checks, documents, events, settings, squirrel, tables
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.commit import Built, commit, mark_stale, read_content, read_facts
 from zs_pipeline.files import Files
@@ -24,6 +25,8 @@ from zs_pipeline.source import open_source
 OWNERS = ["team:data-infrastructure"]
 SUBJECTS = dg.DynamicPartitionsDefinition(name="subject_id")
 PREVIEW = 5
+# Objects; a shard of parsed documents has fewer.
+COLLECT_AFTER = 1_000_000
 # Set on the runs of `zs build`, which starts the later ones itself.
 BY_COMMAND = "zs/by_command"
 NIGHTLY = "0 9 * * *"
@@ -75,12 +78,15 @@ class Acorns(dg.ConfigurableIOManager):
 
     cache: dg.ResourceDependency[Cache]
 
-    def handle_output(self, context: dg.OutputContext, obj: Built) -> None:
+    # As a generator, so that what was reported in a batch is among the run's events as well.
+    def handle_output(  # type: ignore[override]
+        self, context: dg.OutputContext, obj: Built
+    ) -> Iterator[dg.DagsterEvent]:
         """Write what changed, and tell Dagster which partitions did."""
         acorn = BY_NAME[context.asset_key.path[-1]]
         store, version = self.cache.open(), self.cache.folder()
         begun = time.monotonic()
-        with _stale_on_failure(store, version, acorn):
+        with _stale_on_failure(store, version, acorn), _rarely_collected():
             report = commit(
                 store,
                 version,
@@ -115,15 +121,12 @@ class Acorns(dg.ConfigurableIOManager):
             }
         )
         # A run without a key works out the changed subjects itself; the graph shows just those.
-        # Measured on 1.13.27 with SQLite: 9 ms for each such event.
         if acorn.partition and not _has_key(context):
-            for segment in (*report.changed, *report.empty):
-                rows = facts["partitions"].get(segment, {"rows": 0})["rows"]
-                context.log_event(
-                    dg.AssetMaterialization(
-                        context.asset_key, partition=segment, metadata={"dagster/row_count": rows}
-                    )
-                )
+            found = facts["partitions"]
+            yield from events.report(
+                context,
+                {s: found.get(s, {"rows": 0})["rows"] for s in (*report.changed, *report.empty)},
+            )
 
     def load_input(self, context: dg.InputContext) -> pa.Table:
         """The whole table that an asset asks for."""
@@ -177,13 +180,14 @@ def documents_asset(
     store.sweep_staging()
     try:
         opened.check()
-        snapshot, changes = documents.update(
-            store,
-            opened,
-            document_paths(),
-            accept_shrink=cache.accept_shrink,
-            progress=context.log.info,
-        )
+        with _rarely_collected():
+            snapshot, changes = documents.update(
+                store,
+                opened,
+                document_paths(),
+                accept_shrink=cache.accept_shrink,
+                progress=context.log.info,
+            )
     except Exception as error:
         documents.mark_failed(store, _reason(error))
         raise
@@ -251,6 +255,8 @@ def acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
         deps=others,
         ins={name: dg.AssetIn() for name in from_acorns},
         partitions_def=_partitions(acorn),
+        # Not one run for each key where a person asks for all of them.
+        backfill_policy=dg.BackfillPolicy.single_run() if acorn.partition else None,
         io_manager_key="acorns",
         metadata={
             "dagster/column_schema": _column_schema(acorn),
@@ -268,7 +274,7 @@ def acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
     ) -> Built:
         store, version = cache.open(), cache.folder()
         only = _only(context, config)
-        with _stale_on_failure(store, version, acorn):
+        with _stale_on_failure(store, version, acorn), _rarely_collected():
             if "files" in acorn.inputs:
                 return _build_from_files(context, store, version, acorn, inputs, side_files.open())
             if "old_documents" in acorn.inputs:
@@ -540,6 +546,21 @@ def definitions(
         executor=dg.in_process_executor,
         loggers=loggers,
     )
+
+
+@contextmanager
+def _rarely_collected() -> Iterator[None]:
+    """Look for cycles of garbage rarely: documents are trees, and have none.
+
+    Measured on 20,000 documents: parsing their QC took 7.9 s with Python's own thresholds, 3.7 s without
+    a collection.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 @contextmanager
