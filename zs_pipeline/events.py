@@ -10,10 +10,10 @@ brackets over 10,000); partition status was right in all:
 | `report_runless_asset_event`            | 11        | not measured | 1.5    |
 | a batch, as here                        | 0.4 (0.7) | 0.6 (0.4)    | 0.4    |
 
-Postgres' own storage writes a batch at once. SQLite's and the one in memory write event by event, so
-that their batch is written here. A subclass of the storage would do the same for a range of keys, and
-would have to be named with its folder in every `dagster.yaml`. 35,000 dynamic keys are added in 0.4 s
-and reported in 18 s. A run that is started with keys is reported by Dagster itself.
+Postgres' own storage writes a batch at once. SQLite's and the one in memory write event by event,
+so that their batch is written here. A subclass of the storage would do the same for a range of
+keys, and would have to be named with its folder in every `dagster.yaml`. 35,000 dynamic keys are
+added in 0.4 s and reported in 18 s. A run that is started with keys is reported by Dagster itself.
 
 The only module that imports what is private to Dagster; `tests/test_events.py` holds it in place.
 """

@@ -552,8 +552,8 @@ def definitions(
 def _rarely_collected() -> Iterator[None]:
     """Look for cycles of garbage rarely: documents are trees, and have none.
 
-    Measured on 20,000 documents: parsing their QC took 7.9 s with Python's own thresholds, 3.7 s without
-    a collection.
+    Measured on 20,000 documents: parsing their QC took 7.9 s with Python's own thresholds, 3.7 s
+    without a collection.
     """
     before = gc.get_threshold()
     gc.set_threshold(COLLECT_AFTER, *before[1:])
