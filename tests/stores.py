@@ -226,6 +226,10 @@ class Watched(Store):
         with self._operation("put", key):
             super().put(key, body, **options)
 
+    def put_object(self, key: str, body: bytes) -> None:
+        with self._operation("look" if super().exists(key) else "put", key):
+            super().put_object(key, body)
+
     def replace(self, key: str, body: bytes, tag: str | None) -> str:
         with self._operation("replace", key):
             return super().replace(key, body, tag)

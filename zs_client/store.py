@@ -9,7 +9,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,13 @@ class Store:
         url: The store's URL without a slash at its end, or a local folder's absolute path.
     """
 
-    def __init__(self, objects: Any, url: str, *, local: Path | None = None) -> None:
+    def __init__(
+        self, objects: Any, url: str, *, local: Path | None = None, near: Path | None = None
+    ) -> None:
         self._objects = objects
         self.url = url
         self._local = local
+        self._near = near
 
     def get(self, key: str) -> bytes:
         """The bytes under a key.
@@ -91,6 +94,53 @@ class Store:
             return
         with self._permitted(f"write {key}"):
             obstore.put(self._objects, key, body, attributes=self._attributes(key, cache))
+
+    def put_object(self, key: str, body: bytes) -> None:
+        """Write bytes under a key whose content never changes; what lies there is left alone."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError
+
+        self._bring_near(key, body)
+        if self._local:
+            if not self.exists(key):
+                self._place(self._local, key, body)
+            return
+        with self._permitted(f"write {key}"), suppress(AlreadyExistsError):
+            obstore.put(
+                self._objects,
+                key,
+                body,
+                attributes=self._attributes(key, IMMUTABLE),
+                mode="create",
+                use_multipart=False,
+            )
+
+    def get_object(self, key: str) -> bytes:
+        """The bytes under a key whose content never changes; from near by where they were before.
+
+        Raises:
+            FileNotFoundError: Nothing lies there.
+            PermissionError: It may not be read.
+        """
+        if self._near:
+            with suppress(OSError):
+                return self._near_path(self._near, key).read_bytes()
+        body = self.get(key)
+        self._bring_near(key, body)
+        return body
+
+    def _bring_near(self, key: str, body: bytes) -> None:
+        if not self._near:
+            return
+        # A full disk costs a request, nothing more.
+        with suppress(OSError):
+            staged = self._near / uuid.uuid4().hex
+            staged.write_bytes(body)
+            staged.replace(self._near_path(self._near, key))
+
+    @staticmethod
+    def _near_path(near: Path, key: str) -> Path:
+        return near / hashlib.sha256(key.encode()).hexdigest()
 
     def replace(self, key: str, body: bytes, tag: str | None) -> str:
         """Write bytes under a key if nobody wrote there since `tag` was read; None: nothing there.
@@ -291,12 +341,14 @@ def first_line(error: BaseException) -> str:
     return text.splitlines()[0] if text else type(error).__name__
 
 
-def open_store(url: str | Path, *, anonymous: bool = False) -> Store:
+def open_store(url: str | Path, *, anonymous: bool = False, near: Path | None = None) -> Store:
     """Open a store.
 
     Args:
         url: `s3://bucket[/prefix]`, a local folder (`file://` or a path) or `memory://[name]`.
         anonymous: Send S3 no credentials, as for the public bucket.
+        near: A local folder where objects of S3 that never change are kept, so that each is fetched
+            once.
 
     Raises:
         StoreError: The URL is of no known kind.
@@ -315,6 +367,7 @@ def open_store(url: str | Path, *, anonymous: bool = False) -> Store:
         return Store(
             s3_bucket(parts.netloc, prefix=prefix, anonymous=anonymous),
             f"s3://{parts.netloc}/{prefix}".rstrip("/"),
+            near=near,
         )
     if parts.scheme == "file" or "://" not in text:
         path = unquote(parts.path) if parts.scheme == "file" else text

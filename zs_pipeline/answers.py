@@ -17,7 +17,7 @@ import orjson
 import pyarrow as pa
 
 from zs_client.contract import FILES, Acorn
-from zs_client.store import IMMUTABLE, Conflict, Store
+from zs_client.store import Conflict, Store
 from zs_pipeline import arrow
 from zs_pipeline.files import Files, NotParsed, NotReadable, NotUsable, OtherShape, Question
 
@@ -151,7 +151,7 @@ def problems(store: Store, acorn: Acorn, content: str) -> list[dict[str, Any]]:
         acorn: Whose they are.
         content: Which of the kept answers.
     """
-    found = arrow.decode(store.get(_content_key(acorn, content)))
+    found = arrow.decode(store.get_object(_content_key(acorn, content)))
     found = found.filter(pa.compute.is_in(found["outcome"], pa.array(sorted(PROBLEMS))))
     return [
         {
@@ -202,7 +202,7 @@ def _load(store: Store, acorn: Acorn) -> tuple[dict[str, Answer], dict[str, Any]
         raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
     if manifest["form"] != acorn.form:
         return {}, manifest, tag
-    rows = arrow.decode(store.get(_content_key(acorn, manifest["content"]))).to_pylist()
+    rows = arrow.decode(store.get_object(_content_key(acorn, manifest["content"]))).to_pylist()
     return {row["_id"]: _answer(row) for row in rows}, manifest, tag
 
 
@@ -224,9 +224,7 @@ def _keep(
         content = hashlib.sha256(body).hexdigest()[:32]
         if manifest.get("content") == content and manifest["form"] == acorn.form:
             return content
-        key = _content_key(acorn, content)
-        if not store.exists(key):
-            store.put(key, body, cache=IMMUTABLE)
+        store.put_object(_content_key(acorn, content), body)
         kept = [*(c for c in manifest.get("kept", []) if c != content), content]
         new = {"form": acorn.form, "content": content, "kept": kept[-KEPT_CONTENTS:]}
         try:

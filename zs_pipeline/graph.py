@@ -5,14 +5,19 @@ What a table is made from is computed in `zs_pipeline.tables`, how it is written
 """
 
 import gc
+import shutil
+import tempfile
 import time
+import warnings
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import pyarrow as pa
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 from zs_client.contract import Acorn, encode_partition, location
 from zs_client.store import Store, first_line
@@ -42,14 +47,32 @@ class Cache(dg.ConfigurableResource[None]):
     url: str = ""
     version: str = ""
     accept_shrink: bool = False
+    _opened: Store | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Open the store for a run, with a folder near by for what never changes."""
+        # Dagster does this once for the assets and once for the IO manager of a run.
+        near = _near(context)
+        near.mkdir(mode=0o700, exist_ok=True)
+        self._opened = settings.writable_store(settings.store_url(self.url), near=near)
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Remove that folder."""
+        self._opened = None
+        shutil.rmtree(_near(context), ignore_errors=True)
 
     def open(self) -> Store:
         """The store; `ZS_STORE`, else the current folder, when no URL is set."""
-        return settings.writable_store(settings.store_url(self.url))
+        return self._opened or settings.writable_store(settings.store_url(self.url))
 
     def folder(self) -> str:
         """The version; `ZS_VERSION`, else the package's, when none is set."""
         return settings.version(self.version)
+
+
+def _near(context: dg.InitResourceContext) -> Path:
+    run = context.run.run_id if context.run else "none"
+    return Path(tempfile.gettempdir()) / f"zs-{run}"
 
 
 class Documents(dg.ConfigurableResource[None]):
@@ -242,6 +265,13 @@ OLD_DOCUMENTS = dg.AssetSpec(
 
 def acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
     """The asset that makes one acorn."""
+    with warnings.catch_warnings():
+        # A backfill policy, which Dagster may still change.
+        warnings.simplefilter("ignore", dg.BetaWarning)
+        return _acorn_asset(acorn)
+
+
+def _acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
     from_acorns = [name for name in acorn.inputs if name in BY_NAME]
     others = [name for name in _parents(acorn) if name not in from_acorns]
 
@@ -311,7 +341,9 @@ def _sources(
     store: Store, version: str, inputs: dict[str, pa.Table]
 ) -> dict[str, dict[str, Any] | None]:
     """The facts of an acorn's inputs, read once, so that all that is taken from them agrees."""
-    return {name: read_facts(store, version, BY_NAME[name].table) for name in inputs}
+    with ThreadPoolExecutor(max(1, len(inputs))) as pool:
+        found = pool.map(lambda name: read_facts(store, version, BY_NAME[name].table), inputs)
+        return dict(zip(inputs, found, strict=True))
 
 
 def _state(sources: dict[str, dict[str, Any] | None]) -> dict[str, str]:
@@ -623,7 +655,7 @@ def _preview(store: Store, version: str, acorn: Acorn, facts: dict[str, Any]) ->
     segment = next(iter(facts["partitions"]), "")
     if acorn.partition and not segment:
         return "no rows"
-    rows = read_content(store, version, acorn, segment).slice(0, PREVIEW).to_pylist()
+    rows = read_content(store, version, acorn, segment, facts=facts).slice(0, PREVIEW).to_pylist()
     names = [c.name for c in acorn.columns]
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     for row in rows:
