@@ -88,3 +88,19 @@ def test_more_than_30000_keys():
         assert result.success
         assert instance.get_materialized_partitions(ASSET) == set(keys[:3])
         assert len(instance.get_dynamic_partitions("subject_id")) == 30_500
+
+
+def test_an_event_log_that_is_held_open_keeps_what_it_is_told_and_is_let_go(tmp_path):
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        with events.held_open(instance), events.held_open(instance):
+            first = run(instance, {"1": 1})
+            # Another process reads beside it, and writes.
+            with dg.DagsterInstance.local_temp(str(tmp_path)) as other:
+                assert other.get_materialized_partitions(ASSET) == {"1"}
+                run(other, {"2": 2})
+            assert instance.get_materialized_partitions(ASSET) == {"1", "2"}
+
+        assert first.success
+        assert "_connect" not in vars(instance.event_log_storage)
+        run(instance, {"3": 3})
+        assert instance.get_materialized_partitions(ASSET) == {"1", "2", "3"}

@@ -1,4 +1,4 @@
-"""Tells Dagster which partitions a run wrote, many events in one transaction.
+"""What a run tells Dagster's event log: partitions in batches, all of it over one connection.
 
 Measured on 1.13.27 with two cores, in milliseconds for each partition of a run over 500 of them (in
 brackets over 10,000); partition status was right in all:
@@ -15,20 +15,29 @@ so that their batch is written here. A subclass of the storage would do the same
 keys, and would have to be named with its folder in every `dagster.yaml`. 35,000 dynamic keys are
 added in 0.4 s and reported in 18 s. A run that is started with keys is reported by Dagster itself.
 
+SQLite's storage also opens an engine and a connection for each event. With those held open a run of
+17 assets with 4 checks each, 262 events, takes 0.9 s instead of 3.7 s: what a night without a
+change costs. The daemon and the UI read beside it, as SQLite's write-ahead log lets them.
+
 The only module that imports what is private to Dagster; `tests/test_events.py` holds it in place.
 """
 
 import logging
 import os
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import dagster as dg
+import sqlalchemy
 from dagster._core.events import StepMaterializationData
 from dagster._core.storage.event_log import InMemoryEventLogStorage, SqliteEventLogStorage
+from sqlalchemy.pool import StaticPool
 
 BATCH = 500
+_TIMEOUT = 60
 
 
 def report(context: dg.OutputContext, rows: Mapping[str, int]) -> list[dg.DagsterEvent]:
@@ -50,6 +59,49 @@ def report(context: dg.OutputContext, rows: Mapping[str, int]) -> list[dg.Dagste
         else:
             storage.store_event_batch(batch)
     return [entry.get_dagster_event() for entry in entries]
+
+
+@contextmanager
+def held_open(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Hold the connections of an event log in SQLite open, which else are made for each event."""
+    storage: Any = instance.event_log_storage
+    if not isinstance(storage, SqliteEventLogStorage) or "_connect" in vars(storage):
+        yield
+        return
+    opening = storage._connect
+    engines: dict[str, sqlalchemy.Engine] = {}
+
+    @contextmanager
+    def connect(shard: str) -> Iterator[sqlalchemy.Connection]:
+        with hold:
+            if shard not in engines:
+                # Makes the database where there is none.
+                with opening(shard):
+                    pass
+                engines[shard] = _engine(storage.conn_string_for_shard(shard))
+            with engines[shard].begin() as connection:
+                yield connection
+
+    hold = threading.Lock()
+    storage._connect = connect  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del storage._connect
+        for engine in engines.values():
+            engine.dispose()
+
+
+def _engine(address: str) -> sqlalchemy.Engine:
+    engine = sqlalchemy.create_engine(
+        address,
+        poolclass=StaticPool,
+        connect_args={"timeout": _TIMEOUT, "check_same_thread": False},
+    )
+    with engine.connect() as connection:
+        # A power cut may take the last events with it; what is written stands in the store.
+        connection.execute(sqlalchemy.text("PRAGMA synchronous=NORMAL"))
+    return engine
 
 
 def _entry(context: dg.OutputContext, key: str, rows: int) -> dg.EventLogEntry:
@@ -92,4 +144,4 @@ def _store(storage: Any, entries: list[dg.EventLogEntry]) -> None:
             connection.execute(storage.prepare_insert_event_batch(before))
         done = connection.execute(storage.prepare_insert_event(last))
         # The asset's own row names the last event of the batch.
-        storage._store_asset_event(connection, last, done.inserted_primary_key[0])  # noqa: SLF001
+        storage._store_asset_event(connection, last, done.inserted_primary_key[0])

@@ -11,7 +11,7 @@ import time
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -48,18 +48,22 @@ class Cache(dg.ConfigurableResource[None]):
     version: str = ""
     accept_shrink: bool = False
     _opened: Store | None = PrivateAttr(default=None)
+    _while_running: ExitStack = PrivateAttr(default_factory=ExitStack)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Open the store for a run, with a folder near by for what never changes."""
         # Dagster does this once for the assets and once for the IO manager of a run.
         near = _near(context)
         near.mkdir(mode=0o700, exist_ok=True)
+        self._while_running.callback(shutil.rmtree, near, ignore_errors=True)
         self._opened = settings.writable_store(settings.store_url(self.url), near=near)
+        if context.instance:
+            self._while_running.enter_context(events.held_open(context.instance))
 
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
         """Remove that folder."""
         self._opened = None
-        shutil.rmtree(_near(context), ignore_errors=True)
+        self._while_running.close()
 
     def open(self) -> Store:
         """The store; `ZS_STORE`, else the current folder, when no URL is set."""
