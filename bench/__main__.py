@@ -6,6 +6,7 @@ What is measured is in `bench.scenarios`, how it is shown in `bench.report`.
 import argparse
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -17,13 +18,16 @@ SIZES = [2_000, 20_000]
 RESULTS = Path("bench-results")
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Measure what `zs build` costs on made-up documents.
+
+    Args:
+        argv: The words after `python -m bench`; those of the process when None.
 
     Returns:
         0, or 1 when a build failed.
     """
-    given = _parser().parse_args()
+    given = _parser().parse_args(argv)
     path = given.results / f"{__version__}.json"
     latency = scenarios.Latency(given.gateway_ms / 1000, given.s3_ms / 1000)
     given.results.mkdir(parents=True, exist_ok=True)
@@ -39,7 +43,13 @@ def main() -> int:
                 work.mkdir()
                 try:
                     measured = scenarios.run(
-                        mode, made, work, seed=given.seed, latency=latency, progress=_say
+                        mode,
+                        made,
+                        work,
+                        seed=given.seed,
+                        latency=latency,
+                        builds=given.builds,
+                        progress=_say,
                     )
                 except BuildFailed as error:
                     print(f"bench: {mode}, {size:,} documents: {error}", file=sys.stderr)
@@ -63,12 +73,17 @@ def main() -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=main.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description=(main.__doc__ or "").splitlines()[0]
+    )
     parser.add_argument(
         "--size", type=int, nargs="+", metavar="N", help="documents (default: 2,000 and 20,000)"
     )
     parser.add_argument(
         "--mode", choices=scenarios.MODES, nargs="+", help="default: both, one after the other"
+    )
+    parser.add_argument(
+        "--builds", type=int, metavar="N", help="only the first N of the builds (default: all)"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the documents (default: 0)")
     parser.add_argument(

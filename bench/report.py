@@ -229,7 +229,11 @@ def _by_share(axes: "Axes", mode: str, runs: list[dict[str, Any]]) -> None:
     for run in runs:
         seconds = {one["scenario"]: one["seconds"] for one in run["scenarios"]}
         shares = {one["scenario"]: 100 * one["share"] for one in run["scenarios"]}
-        points = [(shares[name], 100 * seconds[name] / seconds[FIRST]) for name in wanted]
+        points = [
+            (shares[name], 100 * seconds[name] / seconds[FIRST])
+            for name in wanted
+            if name in seconds
+        ]
         axes.plot(*zip(*points, strict=True), marker="o", label=f"{run['size']:,} documents")
     axes.set(
         title=f"{mode}: by share changed",
