@@ -193,24 +193,27 @@ def replaced(page: str, results: Results) -> str:
 
 
 def plot(results: Results, path: Path) -> None:
-    """Draw cost against the number of documents, and against the share that changed."""
+    """Draw cost against the number of documents, and against the share that changed, by mode."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(11, 4.5 * len(MODES)), layout="constrained")
+    by_mode: dict[str, list[dict[str, Any]]] = {}
+    for run in results["runs"]:
+        by_mode.setdefault(run["mode"], []).append(run)
+    figure = Figure(figsize=(11, 4.5 * len(by_mode)), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(len(MODES), 2, squeeze=False)
     figure.suptitle(f"zs build, version {results['version']}")
-    for (by_size, by_share), mode in zip(axes, MODES, strict=True):
-        runs = [run for run in results["runs"] if run["mode"] == mode]
+    axes = figure.subplots(len(by_mode), 2, squeeze=False)
+    for (by_size, by_share), (mode, runs) in zip(axes, by_mode.items(), strict=True):
         _by_size(by_size, mode, runs)
         _by_share(by_share, mode, runs)
     figure.savefig(path, dpi=120)
 
 
 def _by_size(axes: "Axes", mode: str, runs: list[dict[str, Any]]) -> None:
-    names = dict.fromkeys(one["scenario"] for run in runs for one in run["scenarios"])
-    for name in names:
+    from matplotlib.ticker import LogLocator
+
+    for name in dict.fromkeys(one["scenario"] for run in runs for one in run["scenarios"]):
         points = [
             (run["size"], one["seconds"])
             for run in runs
@@ -219,9 +222,14 @@ def _by_size(axes: "Axes", mode: str, runs: list[dict[str, Any]]) -> None:
         ]
         axes.plot(*zip(*points, strict=True), marker="o", label=name)
     axes.set(title=f"{mode}: by size", xlabel="documents", ylabel="seconds")
-    if names:
-        axes.set(xscale="log", yscale="log")
-        axes.legend()
+    axes.set(xscale="log", yscale="log")
+    sizes = [run["size"] for run in runs]
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.xaxis.set_minor_formatter("")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.yaxis.set_minor_formatter("")
+    axes.legend()
 
 
 def _by_share(axes: "Axes", mode: str, runs: list[dict[str, Any]]) -> None:
@@ -242,9 +250,8 @@ def _by_share(axes: "Axes", mode: str, runs: list[dict[str, Any]]) -> None:
         xscale="symlog",
         ylim=(0, None),
     )
-    if runs:
-        axes.set_xticks([0, 1, 10, 100], ["0", "1", "10", "100"])
-        axes.legend()
+    axes.set_xticks([0, 1, 10, 100], ["0", "1", "10", "100"])
+    axes.legend()
 
 
 def main() -> None:
