@@ -68,6 +68,7 @@ class Measured:
         cpu_seconds: Of the process and those that it started.
         peak_mb: The most memory at a time, in millions of bytes.
         documents_fetched: How many documents were read whole.
+        documents_set_aside: How many were no usable documents.
         source_requests: To the gateway; 0 for a dump.
         source_bytes: Received from the gateway, or read from the dump.
         s3_requests: By method, listings apart; side files included. Empty for a local store.
@@ -89,6 +90,7 @@ class Measured:
     cpu_seconds: float
     peak_mb: float
     documents_fetched: int = 0
+    documents_set_aside: int = 0
     source_requests: int = 0
     source_bytes: int = 0
     s3_requests: dict[str, int] = field(default_factory=dict)
@@ -153,6 +155,7 @@ def run(
         told = history.documents(home, variables)
     for one, documents in zip(found, told, strict=True):
         one.documents_fetched = documents["fetched"]
+        one.documents_set_aside = documents["set_aside"]
         if mode == DUMP:
             one.source_bytes = documents["bytes_received"]
     found[0].changed = found[0].documents_fetched

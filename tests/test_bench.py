@@ -10,7 +10,6 @@ from xml.etree import ElementTree as ET
 import boto3
 import obstore
 import pytest
-from building import registry, zs_build
 from hypothesis import given
 from hypothesis import strategies as st
 from obstore.exceptions import BaseError
@@ -22,10 +21,9 @@ from bench.gateway import CHANGE
 from bench.s3 import Bucket
 from zs_client import cli
 from zs_client.contract import __version__
-from zs_client.store import open_store
 from zs_pipeline import settings
-from zs_pipeline.commit import read_content
-from zs_pipeline.graph import BY_NAME, document_paths
+from zs_pipeline.acorns import ACORNS
+from zs_pipeline.graph import document_paths
 from zs_pipeline.source import Problem, open_source
 
 SIZE = 60
@@ -83,19 +81,21 @@ def test_a_change_is_of_the_share_that_is_told_and_the_same_for_a_seed(made, tmp
     assert [line for line in after if line not in before] == found[0][corpus.CHANGED].splitlines()
 
 
-def test_nothing_is_set_aside_but_what_is_meant_to_be(made, tmp_path):
-    folder, told = made
-    store = tmp_path / "store"
-    assert zs_build(folder / corpus.DUMP, store, files=folder / corpus.FILES) == 0
-    found = read_content(open_store(store), __version__, BY_NAME["document_problems"]).to_pylist()
-    aside = [one for one in found if one["severity"] == "error"]
-    assert len(aside) == told["set_aside"] == len(corpus.ASIDE)
-    rows = {acorn["name"]: acorn.get("rows") for acorn in registry(store)["acorns"]}
-    assert rows["asset_basics"] == SIZE - len(corpus.ASIDE)
-    state = measure.state(store)
-    assert measure.written(state, state) == (0, 0, 0)
-    assert measure.written({}, state).objects == len(state)
-    assert measure.written({}, state).parquet >= len(BY_NAME)
+def test_what_is_written_into_a_folder_is_what_is_new_there(tmp_path, made):
+    folder, _ = made
+    cache = tmp_path / "store" / "data-asset-cache"
+    (cache / "_staging").mkdir(parents=True)
+    (cache / "stays.pqt").write_bytes(b"123")
+    (cache / "changes.json").write_bytes(b"123")
+    with scenarios._local(folder, tmp_path, scenarios.Latency()) as place:
+        assert place.variables["ZS_STORE"] == str(tmp_path / "store")
+        before = place.look()
+        for name in ("new.pqt", "changes.json", "_staging/half"):
+            (cache / f"{name}.new").write_bytes(b"1234")
+            (cache / f"{name}.new").replace(cache / name)
+        found = scenarios.Measured("", 0, 0, 0, 0, 0)
+        place.tell(before, place.look(), found)
+    assert (found.objects_written, found.parquet_written, found.bytes_written) == (2, 1, 8)
 
 
 def test_the_gateway_tells_what_the_dump_tells_and_what_changed(made, tmp_path, monkeypatch):
@@ -278,7 +278,7 @@ def test_the_pages_of_a_listing_are_the_whole(keys, prefix, delimiter, most):
     assert set(found) == wanted
 
 
-def test_a_bench_tells_all_that_it_measured(tmp_path, capsys):
+def test_a_bench_tells_all_that_it_measured_and_sets_aside_what_is_meant_to_be(tmp_path, capsys):
     page = tmp_path / "page.md"
     page.write_text(f"# Benchmarks\n\n{report.NEWEST}\n\nThe end.\n")
     words = f"--size {SIZE} --mode servers --builds 1 --gateway-ms 0 --s3-ms 0"
@@ -290,7 +290,8 @@ def test_a_bench_tells_all_that_it_measured(tmp_path, capsys):
     assert set(first) == set(scenarios.Measured.__dataclass_fields__)
     sound = SIZE - len(corpus.ASIDE)
     assert (first["documents_fetched"], first["changed"]) == (sound, sound)
-    assert first["objects_written"] > first["parquet_written"] > len(BY_NAME)
+    assert first["documents_set_aside"] == run["corpus"]["set_aside"] == len(corpus.ASIDE)
+    assert first["objects_written"] > first["parquet_written"] > len(ACORNS)
     assert first["s3_requests"]["PUT"] >= first["objects_written"]
     assert all(value for name, value in first.items()), first
     assert 0.1 < first["cpu_seconds"] / first["seconds"] < 8
