@@ -91,6 +91,17 @@ def build(words: Sequence[str], variables: Mapping[str, str], folder: Path) -> U
     return Usage(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * unit / 1e6)
 
 
+def machine_seconds() -> float | None:
+    """CPU seconds that this machine has spent on anything; None where the kernel does not tell."""
+    try:
+        first = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
+    except OSError:
+        return None
+    user, nice, system, _, _, interrupts, soft, steal = map(int, first.split()[1:9])
+    ticks = user + nice + system + interrupts + soft + steal
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
 def state(store: Path) -> dict[str, tuple[int, int, int]]:
     """The files of a local store, and what tells a file from one that was written later."""
     return {

@@ -26,7 +26,7 @@ Results = dict[str, Any]
 PACKAGES = ("dagster", "obstore", "orjson", "msgspec", "pyarrow", "pandas", "urllib3")
 NEWEST = "<!-- bench: newest first -->"
 _HEAD = (
-    ("documents", "scenario", "s", "of first", "CPU s", "peak MB", "fetched"),
+    ("documents", "scenario", "s", "of first", "CPU s", "others' CPU s", "peak MB", "fetched"),
     ("source requests", "source MB"),
     ("objects", "parquet", "written MB", "event rows", "event MB", "ms/partition"),
 )
@@ -129,7 +129,7 @@ def _rows(run: dict[str, Any], mode: str) -> list[list[str]]:
             *(f"{asked.get(method, 0):,}" for method in _METHODS),
             f"{one['gateway_cpu_seconds'] + one['s3_cpu_seconds']:.1f}",
         ]
-        each = one["event_ms_per_partition"]
+        others, each = one["others_cpu_seconds"], one["event_ms_per_partition"]
         rows.append(
             [
                 f"{run['size']:,}",
@@ -137,6 +137,7 @@ def _rows(run: dict[str, Any], mode: str) -> list[list[str]]:
                 f"{one['seconds']:.1f}",
                 f"{one['seconds'] / first['seconds']:.0%}",
                 f"{one['cpu_seconds']:.1f}",
+                "" if others is None else f"{others:.1f}",
                 f"{one['peak_mb']:.0f}",
                 f"{one['documents_fetched']:,}",
                 f"{one['source_requests']:,}",

@@ -81,6 +81,8 @@ class Measured:
         event_ms_per_partition: What telling Dagster of one partition took; only of a first build.
         gateway_cpu_seconds: Of the gateway's stand-in.
         s3_cpu_seconds: Of the stand-in for S3.
+        others_cpu_seconds: Of all else on the machine: with much of it the times are not the
+            build's own. None where the kernel does not tell.
     """
 
     scenario: str
@@ -103,6 +105,7 @@ class Measured:
     event_ms_per_partition: float | None = None
     gateway_cpu_seconds: float = 0.0
     s3_cpu_seconds: float = 0.0
+    others_cpu_seconds: float | None = None
 
 
 class _Place(NamedTuple):
@@ -168,9 +171,14 @@ def _measured(
     home = work / "home"
     version = {"ZS_VERSION": scenario.version} if scenario.version else {}
     rows, size, before = history.rows(home), history.size(home), place.look()
+    busy = measure.machine_seconds()
     used = measure.build(scenario.words, {**variables, **version}, work)
+    busy_after = measure.machine_seconds()
     found = Measured(scenario.name, scenario.share, changed, *used)
     place.tell(before, place.look(), found)
+    if busy is not None and busy_after is not None:
+        known = found.cpu_seconds + found.gateway_cpu_seconds + found.s3_cpu_seconds
+        found.others_cpu_seconds = max(0.0, busy_after - busy - known)
     found.event_rows = history.rows(home) - rows
     found.event_bytes = history.size(home) - size
     if scenario.name == FIRST:

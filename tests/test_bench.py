@@ -293,7 +293,7 @@ def test_a_bench_tells_all_that_it_measured_and_sets_aside_what_is_meant_to_be(t
     assert first["documents_set_aside"] == run["corpus"]["set_aside"] == len(corpus.ASIDE)
     assert first["objects_written"] > first["parquet_written"] > len(ACORNS)
     assert first["s3_requests"]["PUT"] >= first["objects_written"]
-    assert all(value for name, value in first.items()), first
+    assert all(value for name, value in first.items() if name != "others_cpu_seconds"), first
     assert 0.1 < first["cpu_seconds"] / first["seconds"] < 8
     assert results["machine"]["cores"] >= 1
     assert path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
