@@ -71,7 +71,7 @@ test: .venv ## run all tests (ARGS="-k qc" for some)
 ui: .venv .dagster/dagster.yaml ## Dagster's UI on what `make run` built (PORT=3000)
 	ZS_STORE="$${ZS_STORE:-.}" DAGSTER_HOME="$(HOME_OF_DAGSTER)" $(BIN)/dg dev --port $(PORT)
 
-# Two cores take about half an hour for the default sizes. `make bench SIZE=2000 MODE=dump` for a quick look,
+# 2,000 and 20,000 documents, from a dump and from servers. `make bench SIZE=2000 MODE=dump` for a quick look,
 # `make bench SIZE=100000` for as many documents as there are; ARGS="--markdown BENCHMARKS.md" keeps them.
 bench: .venv ## what a build costs, on made-up documents (SIZE=2000, MODE=dump)
 	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(if $(MODE),--mode $(MODE)) $(ARGS)
