@@ -200,7 +200,7 @@ def _usual() -> Path:
 
 
 class CachedStore(Store):
-    """A store on S3 that sends only what this machine does not have.
+    """A store on S3 of which only that is sent which is not on this machine.
 
     A table that is one file is read through its facts: they are asked for, and name the object,
     which never changes and is compared with its name. So a table costs one conditional request
@@ -255,7 +255,12 @@ class CachedStore(Store):
         named = _OBJECT.fullmatch(key)
         if named:
             return self._content(self._cache, key, named[1])
-        whole = self._named_by_facts(self._cache, key)
+        try:
+            whole = self._named_by_facts(self._cache, key)
+        except Unreadable:
+            if not self.offline:
+                raise
+            whole = None
         if whole:
             with suppress(FileNotFoundError):
                 return self._content(self._cache, *whole)

@@ -514,8 +514,8 @@ def _compared(before: "pa.Table", after: "pa.Table", key: Sequence[str]) -> _Com
         return _Compared(_beyond(after, before), _beyond(before, after), [])
     was, now = ({k: place for place, k in enumerate(_values(one, key))} for one in (before, after))
     both = [k for k in now if k in was]
-    left = before.take([was[k] for k in both])
-    right = after.take([now[k] for k in both])
+    left = _taken(before, [was[k] for k in both])
+    right = _taken(after, [now[k] for k in both])
     changed = []
     for column in dict.fromkeys([*after.schema.names, *before.schema.names]):
         changed += [
@@ -523,10 +523,16 @@ def _compared(before: "pa.Table", after: "pa.Table", key: Sequence[str]) -> _Com
             for place, old, new in _differing(left, right, column)
         ]
     return _Compared(
-        after.take([place for k, place in now.items() if k not in was]),
-        before.take([place for k, place in was.items() if k not in now]),
+        _taken(after, [place for k, place in now.items() if k not in was]),
+        _taken(before, [place for k, place in was.items() if k not in now]),
         [row for _, row in sorted(changed, key=lambda one: one[0])],
     )
+
+
+def _taken(content: "pa.Table", places: list[int]) -> "pa.Table":
+    import pyarrow as pa
+
+    return content.take(pa.array(places, pa.int64()))
 
 
 def _differing(left: "pa.Table", right: "pa.Table", column: str) -> Iterator[tuple[int, Any, Any]]:
@@ -568,7 +574,7 @@ def _beyond(content: "pa.Table", other: "pa.Table") -> "pa.Table":
         left[row] -= 1
         if left[row] < 0:
             found.append(place)
-    return content.take(found)
+    return _taken(content, found)
 
 
 def _joined(tables: "list[pa.Table]", entry: Mapping[str, Any], name: str) -> "pd.DataFrame":

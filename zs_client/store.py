@@ -35,20 +35,22 @@ class Patience:
 
     Attributes:
         connect: For a connection.
+        silence: For the next bytes of an answer.
         answer: For a whole answer.
         retries: How often what failed is asked again.
         together: After which nothing is asked again.
     """
 
     connect: int
+    silence: int
     answer: int
     retries: int
     together: int
 
 
-PATIENT = Patience(connect=10, answer=60, retries=8, together=120)
+PATIENT = Patience(connect=10, silence=60, answer=60, retries=8, together=120)
 # A person waits for what is read, perhaps without a network. A table may come over a slow line.
-HASTY = Patience(connect=4, answer=300, retries=4, together=8)
+HASTY = Patience(connect=4, silence=10, answer=900, retries=4, together=8)
 
 
 class StoreError(Exception):
@@ -407,6 +409,7 @@ def s3_bucket(
         "client_options": {
             "timeout": timedelta(seconds=patience.answer),
             "connect_timeout": timedelta(seconds=patience.connect),
+            "read_timeout": timedelta(seconds=patience.silence),
         },
         "retry_config": {
             "max_retries": patience.retries,
