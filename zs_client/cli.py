@@ -7,7 +7,7 @@ What they do is in `zs_client.registry`, `zs_client.published`, `zs_client.cache
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from zs_client.published import TableDiff
     from zs_client.registry import AcornStatus
 
-_BRIEF = 60
+_BRIEF, _NULL = 60, "null"
 _NOT_ALL, _ERROR, _INTERRUPTED = 1, 2, 130
 
 
@@ -251,14 +251,15 @@ def _diff_lines(found: "TableDiff") -> list[str]:
     key = list(found.key)
     changed: dict[tuple[Any, ...], list[str]] = {}
     for line in found.changed.to_dict("records"):
-        told = f"{line['column']} {_brief(line['before'])} → {_brief(line['after'])}"
-        changed.setdefault(tuple(line[name] for name in key), []).append(told)
+        change = f"{line['column']} {_brief(line['before'])} → {_brief(line['after'])}"
+        changed.setdefault(tuple(line[name] for name in key), []).append(change)
     counts = (len(found.added), len(found.removed), len(changed))
     lines = ["{}: {:,} added, {:,} removed, {:,} changed".format(found.table, *counts)]
     for sign, frame in (("+", found.added), ("-", found.removed)):
         shown = frame[key] if key else frame
         for line in shown.to_dict("records"):
-            values = [_brief(v) if key else f"{k}={_brief(v)}" for k, v in line.items()]
+            told = {name: _brief(value) for name, value in line.items()}
+            values = [v if key else f"{k}={v}" for k, v in told.items() if key or v != _NULL]
             lines.append(f"{sign} {', '.join(values)}")
     lines += [
         f"~ {', '.join(map(_brief, row))}: {', '.join(told)}" for row, told in changed.items()
@@ -267,6 +268,9 @@ def _diff_lines(found: "TableDiff") -> list[str]:
 
 
 def _brief(value: Any) -> str:
+    """A value in few letters; a frame has NaN and NaT, which are not themselves, for null."""
+    if value is None or (not isinstance(value, Sized) and value != value):  # noqa: PLR0124
+        return _NULL
     text = str(value)
     return text if len(text) <= _BRIEF else f"{text[:_BRIEF]}…"
 
