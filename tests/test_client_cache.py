@@ -576,3 +576,9 @@ def test_publishing_again_leaves_what_is_the_same_on_this_machine(own):
     assert keys(own) == ["asset_basics.json"]
     store.delete([partition_key(VERSION, "qc", "subject_id", "828418")])
     assert len(zs_client.qc("828418")) == 2
+
+
+def test_a_folder_of_a_user_that_there_is_not_is_an_error(monkeypatch):
+    monkeypatch.setenv("ZS_CACHE", "~nobody-of-that-name/cache")
+    with pytest.raises(ValueError, match="ZS_CACHE=~nobody"):
+        from_environment()

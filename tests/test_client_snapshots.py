@@ -173,6 +173,7 @@ def test_every_read_is_of_that_state(states, monkeypatch):
     monkeypatch.setenv("ZS_SNAPSHOT", old)
     assert then() == OLD
     assert zs_client.asset_basics(snapshot=new)["_id"].tolist() == ["1", "2", "4"]
+    assert zs_client.asset_basics(snapshot="now")["_id"].tolist() == ["1", "2", "4"]
     monkeypatch.delenv("ZS_SNAPSHOT")
     assert zs_client.asset_basics()["_id"].tolist() == ["1", "2", "4"]
     assert len(zs_client.qc("2")) == 3
@@ -342,6 +343,9 @@ def test_without_a_table_all_tables_are_told_and_none_is_read(remote):
     assert found.loc["quality_control", counts].tolist() == [6, 6, 1, 1, 1]
     assert found.loc["source_data", counts].tolist() == [1, 1, 0, 0, 0]
     assert pd.isna(found.loc["metadata_core", "rows_before"])
+    empty = zs_client.diff(old, new, "metadata_core")
+    assert "_id" in list(empty.added)
+    assert "_id" in list(empty.removed)
     back = zs_client.diff(new, old).set_index("table")
     assert back["change"]["metadata_core"] == "removed"
 

@@ -176,13 +176,19 @@ def from_environment() -> Cache | None:
     """The cache that `ZS_CACHE` and `ZS_CACHE_SIZE` name; None when it is turned off.
 
     Raises:
-        ValueError: The size is no size.
+        ValueError: The size is no size, or the folder is that of a user that there is not.
     """
     place = os.environ.get("ZS_CACHE") or ""
     size = _size(os.environ.get("ZS_CACHE_SIZE") or str(SIZE))
     if place.casefold() == "off" or not size:
         return None
-    return Cache(Path(place).expanduser().absolute() if place else _usual(), size)
+    try:
+        return Cache(Path(place).expanduser().absolute() if place else _usual(), size)
+    except RuntimeError as error:
+        if place:
+            raise ValueError(f"ZS_CACHE={place}: {error}") from error
+        # Some containers have no home folder for who runs in them.
+        return None
 
 
 def _size(text: str) -> int:

@@ -25,14 +25,13 @@ from zs_client.contract import (
     version_folder,
     version_order,
 )
-from zs_client.read import AcornNotFound, ReadError
+from zs_client.read import NOW, AcornNotFound, ReadError
 from zs_client.store import Store, Unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-NOW = "now"
 REQUESTS = 32
 _ID = re.compile(r"[0-9a-f]{16}")
 _SHOWN = 20
@@ -119,6 +118,12 @@ class Pinned(Store):
             rf"{re.escape(version_folder(state.version))}/"
             r"(?:(?P<facts>[^/]+)\.json|(?P<whole>[^/]+)\.pqt|(?P<folder>[^/]+)/[^/=]+=(?P<segment>[^/]+)/data\.pqt)"
         )
+
+    def __getattr__(self, name: str) -> Any:
+        # What is not said here, such as how to write, is as the store does it.
+        if name.startswith("__") or name == "_store":
+            raise AttributeError(name)
+        return getattr(self._store, name)
 
     def get(self, key: str) -> bytes:
         """The bytes under a key.
@@ -580,7 +585,7 @@ def _beyond(content: "pa.Table", other: "pa.Table") -> "pa.Table":
 def _joined(tables: "list[pa.Table]", entry: Mapping[str, Any], name: str) -> "pd.DataFrame":
     import pyarrow as pa
 
-    some = [table for table in tables if table.num_rows] or tables[:1] or [read.empty(entry)]
+    some = [table for table in tables if table.num_rows] or [read.empty(entry)]
     whole = pa.concat_tables(some, promote_options="permissive")
     return read.frame(whole, name)
 

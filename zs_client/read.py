@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 # S3 has no longer key; a folder's name on the usual file systems is shorter still.
 _KEY_BYTES, _NAME_BYTES = 1024, 255
 _SHOWN = 80
+NOW = "now"
 
 _YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
@@ -75,8 +76,8 @@ def reading(*, snapshot: str | None = None, offline: bool | None = None) -> Iter
     The functions for tables take the same two as arguments.
 
     Args:
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`, else
-            what there is now. Custom tables and `status` are always those of now.
+        snapshot: Read what was published then, an id of `snapshots()`, or `"now"`; else
+            `ZS_SNAPSHOT`, else now. Custom tables and `status` are always those of now.
         offline: True sends nothing and reads what is in the local cache, as it was when it was last
             read; else `ZS_OFFLINE`. A local folder, or a store in memory, is read as ever.
 
@@ -105,7 +106,7 @@ def place() -> tuple[Store, str]:
     """
     store, version = present()
     snapshot = _asked.get()[0] or os.environ.get("ZS_SNAPSHOT")
-    if not snapshot:
+    if not snapshot or snapshot == NOW:
         return store, version
     from zs_client.published import pinned
 
