@@ -360,13 +360,19 @@ def test_a_copy_that_is_not_what_was_kept_is_fetched_again(server, how, name):
     same(right, ASK[name](offline=True))
 
 
-@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"sha256": 1}', b"\xff"])
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"{", b"[]", b'{"sha256": 1}', b"\xff", b'{"sha256": "../precious", "tag": ""}'],
+)
 def test_a_link_that_is_none_is_asked_again(server, text):
     right = zs_client.source_data()
+    precious = Path(os.environ["ZS_CACHE"]).parent / "precious.json"
+    precious.write_text("mine")
     for path, _ in from_environment().files():
         if path.parent.parent.name == "links":
             path.write_bytes(text)
     same(right, zs_client.source_data())
+    assert precious.read_text() == "mine"
 
 
 def test_what_others_wrote_without_a_digest_is_kept_when_it_looks_whole(own, monkeypatch):

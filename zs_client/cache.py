@@ -31,6 +31,7 @@ _SHOWN_FROM = 8_000_000
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _OBJECT = re.compile(r".*/_objects/[^/]+/([0-9a-f]{64})\.pqt")
 _TABLE = re.compile(rf"{ROOT}/zs-v([\d.]+)/([^/]+)\.pqt")
+_DIGEST = re.compile(r"([0-9a-f]{64})?")
 _FILE = re.compile(r"[0-9a-f]{64}\.\w+|\.[0-9a-f]{32}\.part")
 
 _room: dict[Path, int] = {}
@@ -73,9 +74,11 @@ class Cache:
         """What is known of a name: `sha256` (empty: nothing lies there) and `tag`."""
         try:
             found = json.loads(_read(self._link(name)) or b"")
-            return {key: str(found[key]) for key in ("sha256", "tag")}
+            told = {key: str(found[key]) for key in ("sha256", "tag")}
         except (ValueError, KeyError, TypeError):
             return None
+        # It becomes a part of a path, of a file that is removed when it is not as it should be.
+        return told if _DIGEST.fullmatch(told["sha256"]) else None
 
     def tie(self, name: str, sha256: str, tag: str) -> None:
         """Say which content a name has."""
@@ -315,7 +318,7 @@ class CachedStore(Store):
     def recall(self, name: str) -> bytes | None:
         """What `remember` was given on this machine; None when there is nothing."""
         link = self._cache.link(self._name(name)) if self._cache else None
-        if self._cache is None or link is None:
+        if self._cache is None or link is None or not link["sha256"]:
             return None
         return self._cache.content(link["sha256"], Path(name).suffix)
 

@@ -107,10 +107,18 @@ class _State:
 
 
 class Pinned(Store):
-    """A store as one snapshot has it: its fixed paths have the contents of then."""
+    """A store as one snapshot has it: its fixed paths have the contents of then.
+
+    It is for reading by key. Nothing of what a store does else is passed on, since it would be
+    about now.
+
+    Attributes:
+        snapshot: The snapshot's id.
+    """
 
     def __init__(self, store: Store, state: _State) -> None:
         self.url = store.url
+        self.snapshot = state.id
         self._store = store
         self._state = state
         self._names = {entry["table"]: name for name, entry in state.tables.items()}
@@ -118,12 +126,6 @@ class Pinned(Store):
             rf"{re.escape(version_folder(state.version))}/"
             r"(?:(?P<facts>[^/]+)\.json|(?P<whole>[^/]+)\.pqt|(?P<folder>[^/]+)/[^/=]+=(?P<segment>[^/]+)/data\.pqt)"
         )
-
-    def __getattr__(self, name: str) -> Any:
-        # What is not said here, such as how to write, is as the store does it.
-        if name.startswith("__") or name == "_store":
-            raise AttributeError(name)
-        return getattr(self._store, name)
 
     def get(self, key: str) -> bytes:
         """The bytes under a key.
