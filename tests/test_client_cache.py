@@ -292,6 +292,17 @@ def test_offline_a_custom_table_is_not_the_one_before_the_last_write(own):
         assert zs_client.custom("mine")["a"].tolist() == [2]
 
 
+def test_offline_what_this_machine_wrote_since_is_not_the_one_before(own):
+    few()
+    key = table_key(VERSION, "mine")
+    store = read.place()[0]
+    store.put(key, b"PAR1 one PAR1")
+    assert store.get(key) == b"PAR1 one PAR1"
+    store.put(key, b"PAR1 two PAR1")
+    with zs_client.reading(offline=True), pytest.raises(OSError, match="not in the local cache"):
+        read.place()[0].get(key)
+
+
 # What is not believed
 
 

@@ -1,11 +1,13 @@
 """Published states: which there are, reading at one of them, and what differs between two."""
 
 import json
+import math
 from collections import Counter
 from pathlib import Path
 
 import client_store
 import pandas as pd
+import pyarrow as pa
 import pytest
 import stores
 from client_store import VERSION
@@ -13,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zs_client
-from zs_client import AcornNotFound, ReadError, SnapshotNotFound, SubjectNotFound, cli
+from zs_client import AcornNotFound, ReadError, SnapshotNotFound, SubjectNotFound, cli, published
 from zs_client.contract import facts_key, snapshot_key, version_folder
 from zs_client.store import open_store
 from zs_pipeline.acorns import ACORNS
@@ -282,10 +284,8 @@ def test_where_none_was_published_that_is_said(tmp_path, monkeypatch):
 )
 def test_any_other_text_is_no_snapshot_and_no_key(text):
     store = stores.Watched(open_store("memory://texts"))
-    from zs_client.published import pinned
-
     with pytest.raises(SnapshotNotFound):
-        pinned(store, VERSION, text)
+        published.pinned(store, VERSION, text)
     assert store.asked("get") == []
 
 
@@ -461,6 +461,15 @@ def test_rows_that_occur_several_times_are_counted(old, new):
     found = zs_client.diff(*ids, "qc", store_url="memory://counts")
     assert Counter(found.added["name"]) == Counter(new) - Counter(old)
     assert Counter(found.removed["name"]) == Counter(old) - Counter(new)
+
+
+def test_a_number_that_is_none_is_the_same_as_itself():
+    old, new = (
+        pa.table({"k": ["a", "b", "c"], "x": pa.array(numbers, pa.float64())})
+        for numbers in ([math.nan, math.nan, None], [math.nan, 1.0, math.nan])
+    )
+    found = published._compared(old, new, ["k"])
+    assert [(line[0], line[1]) for line in found.changed] == [("b", "x"), ("c", "x")]
 
 
 # The command line
