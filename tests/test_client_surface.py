@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import zs_client
-from zs_client import acorns, cli, customs, lineage, read, registry
+from zs_client import acorns, cache, cli, customs, lineage, published, read, registry
 from zs_client.acorns import TABLES
 from zs_pipeline.acorns import ACORNS
 
@@ -23,9 +23,12 @@ PUBLIC = [
     "CustomNotFound",
     "CustomTable",
     "ReadError",
+    "Snapshot",
+    "SnapshotNotFound",
     "SquirrelInfo",
     "StoreError",
     "SubjectNotFound",
+    "TableDiff",
     "__version__",
     "asset_basics",
     "assets_smartspim",
@@ -34,6 +37,7 @@ PUBLIC = [
     "custom_history",
     "custom_tables",
     "data_asset_problems",
+    "diff",
     "document_problems",
     "foraging_sessions",
     "get_squirrel_info",
@@ -46,6 +50,8 @@ PUBLIC = [
     "qc_tag_status",
     "quality_control",
     "raw_to_derived",
+    "reading",
+    "snapshots",
     "source_data",
     "status",
     "unique_genotypes",
@@ -54,29 +60,32 @@ PUBLIC = [
 ]
 
 SIGNATURES = {
-    "unique_project_names": "",
-    "unique_subject_ids": "",
-    "unique_genotypes": "",
-    "asset_basics": "",
-    "source_data": "",
-    "metadata_core": "",
-    "assets_smartspim": "",
-    "platform_exaspim": "",
-    "platform_fib": "",
-    "foraging_sessions": "",
-    "behavior_curriculum": "",
-    "metadata_upgrade": "",
-    "document_problems": "",
-    "data_asset_problems": "",
+    "unique_project_names": "snapshot=None offline=None",
+    "unique_subject_ids": "snapshot=None offline=None",
+    "unique_genotypes": "snapshot=None offline=None",
+    "asset_basics": "snapshot=None offline=None",
+    "source_data": "snapshot=None offline=None",
+    "metadata_core": "snapshot=None offline=None",
+    "assets_smartspim": "snapshot=None offline=None",
+    "platform_exaspim": "snapshot=None offline=None",
+    "platform_fib": "snapshot=None offline=None",
+    "foraging_sessions": "snapshot=None offline=None",
+    "behavior_curriculum": "snapshot=None offline=None",
+    "metadata_upgrade": "snapshot=None offline=None",
+    "document_problems": "snapshot=None offline=None",
+    "data_asset_problems": "snapshot=None offline=None",
     "custom": "name df=None expect=None state=None",
     "custom_history": "name",
     "custom_tables": "store_url=None",
-    "qc": "subject_id asset_names=None lazy=False",
-    "quality_control": "subject_id asset_names=None lazy=False",
-    "qc_tag_status": "subject_id asset_names=None",
-    "platform_qc": "platform",
-    "raw_to_derived": "asset_name modality=None latest=False",
-    "get_squirrel_info": "",
+    "qc": "subject_id asset_names=None lazy=False snapshot=None offline=None",
+    "quality_control": "subject_id asset_names=None lazy=False snapshot=None offline=None",
+    "qc_tag_status": "subject_id asset_names=None snapshot=None offline=None",
+    "platform_qc": "platform snapshot=None offline=None",
+    "raw_to_derived": "asset_name modality=None latest=False snapshot=None offline=None",
+    "get_squirrel_info": "snapshot=None offline=None",
+    "reading": "snapshot=None offline=None",
+    "snapshots": "store_url=None",
+    "diff": "before after='now' table=None store_url=None",
     "status": "store_url=None version=None",
 }
 
@@ -120,7 +129,7 @@ def test_every_public_thing_is_documented():
         assert name == "__version__" or thing.__doc__, name
         if name in SIGNATURES:
             assert "Raises:" in thing.__doc__, name
-    for module in (zs_client, acorns, cli, customs, lineage, read, registry):
+    for module in (zs_client, acorns, cache, cli, customs, lineage, published, read, registry):
         assert module.__doc__
         for name, thing in vars(module).items():
             if inspect.isroutine(thing) and thing.__module__ == module.__name__ and name[0] != "_":
@@ -128,7 +137,15 @@ def test_every_public_thing_is_documented():
 
 
 def test_a_dataclass_tells_each_of_its_fields():
-    for name in ("AcornInfo", "AcornStatus", "ColumnInfo", "CustomTable", "SquirrelInfo"):
+    for name in (
+        "AcornInfo",
+        "AcornStatus",
+        "ColumnInfo",
+        "CustomTable",
+        "SquirrelInfo",
+        "Snapshot",
+        "TableDiff",
+    ):
         kind = getattr(zs_client, name)
         for told in kind.__dataclass_fields__:
             assert f"\n        {told}: " in kind.__doc__ or f"\n    {told}: " in kind.__doc__, told

@@ -38,7 +38,8 @@ if TYPE_CHECKING:
         custom_tables,
     )
     from zs_client.lineage import raw_to_derived
-    from zs_client.read import AcornNotFound, ReadError, SubjectNotFound
+    from zs_client.published import Snapshot, SnapshotNotFound, TableDiff, diff, snapshots
+    from zs_client.read import AcornNotFound, ReadError, SubjectNotFound, reading
     from zs_client.registry import (
         AcornInfo,
         AcornStatus,
@@ -58,9 +59,12 @@ __all__ = [
     "CustomNotFound",
     "CustomTable",
     "ReadError",
+    "Snapshot",
+    "SnapshotNotFound",
     "SquirrelInfo",
     "StoreError",
     "SubjectNotFound",
+    "TableDiff",
     "__version__",
     "asset_basics",
     "assets_smartspim",
@@ -69,6 +73,7 @@ __all__ = [
     "custom_history",
     "custom_tables",
     "data_asset_problems",
+    "diff",
     "document_problems",
     "foraging_sessions",
     "get_squirrel_info",
@@ -81,6 +86,8 @@ __all__ = [
     "qc_tag_status",
     "quality_control",
     "raw_to_derived",
+    "reading",
+    "snapshots",
     "source_data",
     "status",
     "unique_genotypes",
@@ -93,7 +100,13 @@ _ELSEWHERE = {
     "ReadError": "read",
     "SubjectNotFound": "read",
     "StoreError": "store",
+    "reading": "read",
     "raw_to_derived": "lineage",
+    "Snapshot": "published",
+    "SnapshotNotFound": "published",
+    "TableDiff": "published",
+    "diff": "published",
+    "snapshots": "published",
     "CustomConflict": "customs",
     "CustomNotFound": "customs",
     "CustomTable": "customs",

@@ -34,38 +34,57 @@ TABLES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def unique_project_names() -> list[str]:
+def unique_project_names(*, snapshot: str | None = None, offline: bool | None = None) -> list[str]:
     """Every project name in `asset_basics`, sorted, each once, without null.
 
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+
     Raises:
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return read.values("unique_project_names", "project_name")
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.values("unique_project_names", "project_name")
 
 
-def unique_subject_ids() -> list[str]:
+def unique_subject_ids(*, snapshot: str | None = None, offline: bool | None = None) -> list[str]:
     """Every subject in `asset_basics`, sorted as text, each once, without null.
 
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+
     Raises:
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return read.values("unique_subject_ids", "subject_id")
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.values("unique_subject_ids", "subject_id")
 
 
-def unique_genotypes() -> list[str]:
+def unique_genotypes(*, snapshot: str | None = None, offline: bool | None = None) -> list[str]:
     """Every genotype in `asset_basics`, sorted, each once, without null.
 
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+
     Raises:
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return read.values("unique_genotypes", "genotype")
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.values("unique_genotypes", "genotype")
 
 
-def asset_basics() -> "pd.DataFrame":
+def asset_basics(*, snapshot: str | None = None, offline: bool | None = None) -> "pd.DataFrame":
     """Commonly used metadata, one row per document, that is per data asset.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         A row for each `_id`; other tables join on `name`. Times are UTC, `age` is in days;
@@ -75,11 +94,16 @@ def asset_basics() -> "pd.DataFrame":
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return read.table("asset_basics")
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.table("asset_basics")
 
 
-def source_data() -> "pd.DataFrame":
+def source_data(*, snapshot: str | None = None, offline: bool | None = None) -> "pd.DataFrame":
     """Which data asset was made from which, one row per derived data asset and source.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         `name` (the derived one), `source_data` (null when it names no source), `pipeline_name`, and
@@ -89,11 +113,16 @@ def source_data() -> "pd.DataFrame":
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return read.table("source_data")
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.table("source_data")
 
 
-def metadata_core() -> "pd.DataFrame":
+def metadata_core(*, snapshot: str | None = None, offline: bool | None = None) -> "pd.DataFrame":
     """Which core metadata files each document has, one row per document.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         `_id`, `_last_modified` (UTC), and a bool, never null, for each core file.
@@ -102,11 +131,16 @@ def metadata_core() -> "pd.DataFrame":
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return read.table("metadata_core")
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.table("metadata_core")
 
 
-def assets_smartspim() -> "pd.DataFrame":
+def assets_smartspim(*, snapshot: str | None = None, offline: bool | None = None) -> "pd.DataFrame":
     """SmartSPIM data assets and where to look at them, one row per data asset and channel.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         `raw_name`, and `name`: the latest stitched data asset made from it, the raw one itself
@@ -117,11 +151,16 @@ def assets_smartspim() -> "pd.DataFrame":
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return read.table("assets_smartspim")
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.table("assets_smartspim")
 
 
-def platform_exaspim() -> "pd.DataFrame":
+def platform_exaspim(*, snapshot: str | None = None, offline: bool | None = None) -> "pd.DataFrame":
     """ExaSPIM data assets and where to look at them, one row per raw data asset.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         `raw_name`, and `name`: the latest fused data asset made from it, the raw one itself while
@@ -131,11 +170,16 @@ def platform_exaspim() -> "pd.DataFrame":
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return read.table("platform_exaspim")
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.table("platform_exaspim")
 
 
-def platform_fib() -> "pd.DataFrame":
+def platform_fib(*, snapshot: str | None = None, offline: bool | None = None) -> "pd.DataFrame":
     """Fibers of fiber photometry data assets, one row per data asset, fiber and channel.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         `asset_name`, `fiber`, `patch_cord`, `channel`, `intended_measurement` and
@@ -145,11 +189,18 @@ def platform_fib() -> "pd.DataFrame":
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return read.table("platform_fib")
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.table("platform_fib")
 
 
-def foraging_sessions() -> "pd.DataFrame":
+def foraging_sessions(
+    *, snapshot: str | None = None, offline: bool | None = None
+) -> "pd.DataFrame":
     """Dynamic foraging sessions, one row per session, as the foraging team's table has them.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         `subject_id`, `session_date` (`YYYY-MM-DD`), `session` (null for further recordings of a
@@ -160,11 +211,18 @@ def foraging_sessions() -> "pd.DataFrame":
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return read.table("foraging_sessions")
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.table("foraging_sessions")
 
 
-def behavior_curriculum() -> "pd.DataFrame":
+def behavior_curriculum(
+    *, snapshot: str | None = None, offline: bool | None = None
+) -> "pd.DataFrame":
     """Curriculum and stage of training, one row per data asset with a behavior modality.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         `asset_name`, `curriculum_name`, `stage_name` and `stage_node_id`, each null where the
@@ -175,11 +233,16 @@ def behavior_curriculum() -> "pd.DataFrame":
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return read.table("behavior_curriculum")
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.table("behavior_curriculum")
 
 
-def metadata_upgrade() -> "pd.DataFrame":
+def metadata_upgrade(*, snapshot: str | None = None, offline: bool | None = None) -> "pd.DataFrame":
     """How the upgrade of metadata from the old database went, one row per document of that one.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         `_id` (the old one), `v2_id` (that of `asset_basics`, null when the upgrade failed), what
@@ -190,11 +253,18 @@ def metadata_upgrade() -> "pd.DataFrame":
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return read.table("metadata_upgrade")
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.table("metadata_upgrade")
 
 
-def document_problems() -> "pd.DataFrame":
+def document_problems(
+    *, snapshot: str | None = None, offline: bool | None = None
+) -> "pd.DataFrame":
     """What did not fit in the documents and their side files, one row per finding.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         `severity` is `error` for a document that was set aside and so is in no other table, and
@@ -205,11 +275,18 @@ def document_problems() -> "pd.DataFrame":
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return read.table("document_problems")
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.table("document_problems")
 
 
-def data_asset_problems() -> "pd.DataFrame":
+def data_asset_problems(
+    *, snapshot: str | None = None, offline: bool | None = None
+) -> "pd.DataFrame":
     """What in the metadata contradicts itself or other data assets, one row per finding.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         `_id`, `name`, `field` and `reason`; `severity` is `error` when tables or joins are wrong by
@@ -219,7 +296,8 @@ def data_asset_problems() -> "pd.DataFrame":
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return read.table("data_asset_problems")
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.table("data_asset_problems")
 
 
 @overload
@@ -227,6 +305,9 @@ def qc(
     subject_id: str | int | None,
     asset_names: str | Iterable[str] | None = None,
     lazy: Literal[False] = False,  # noqa: FBT002 as scripts call it
+    *,
+    snapshot: str | None = None,
+    offline: bool | None = None,
 ) -> "pd.DataFrame": ...
 @overload
 def qc(
@@ -234,17 +315,25 @@ def qc(
     asset_names: str | Iterable[str] | None = None,
     *,
     lazy: Literal[True],
+    snapshot: str | None = None,
+    offline: bool | None = None,
 ) -> str: ...
 @overload
 def qc(
     subject_id: str | int | None,
     asset_names: str | Iterable[str] | None,
     lazy: Literal[True],
+    *,
+    snapshot: str | None = None,
+    offline: bool | None = None,
 ) -> str: ...
 def qc(
     subject_id: str | int | None,
     asset_names: str | Iterable[str] | None = None,
     lazy: bool = False,  # noqa: FBT001, FBT002 as scripts call it
+    *,
+    snapshot: str | None = None,
+    offline: bool | None = None,
 ) -> "pd.DataFrame | str":
     """Quality control metrics of one subject, one row per metric of a data asset.
 
@@ -253,6 +342,8 @@ def qc(
         asset_names: Only rows of these data assets; a `UserWarning` names those that have none.
         lazy: Return where the subject's parquet file lies instead of its rows; `asset_names` is
             for the query that reads it.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         The rows: `value` and `status_history` are JSON text, times are UTC, `tags` is a list. For
@@ -265,22 +356,29 @@ def qc(
         ValueError: `lazy`, and the store is in memory.
         ReadError: It is there and cannot be read.
     """
-    if lazy:
-        return read.partition_path("qc", "subject_id", subject_id)
-    return read.only(read.partition("qc", "subject_id", subject_id), "asset_name", asset_names)
+    with read.reading(snapshot=snapshot, offline=offline):
+        if lazy:
+            return read.partition_path("qc", "subject_id", subject_id)
+        return read.only(read.partition("qc", "subject_id", subject_id), "asset_name", asset_names)
 
 
 quality_control = qc
 
 
 def qc_tag_status(
-    subject_id: str | int | None, asset_names: str | Iterable[str] | None = None
+    subject_id: str | int | None,
+    asset_names: str | Iterable[str] | None = None,
+    *,
+    snapshot: str | None = None,
+    offline: bool | None = None,
 ) -> "pd.DataFrame":
     """Quality control status by tag of one subject, one row per data asset and status key.
 
     Args:
         subject_id: The animal; None for the data assets that have no subject.
         asset_names: Only rows of these data assets; a `UserWarning` names those that have none.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         `tag` (a tag, a modality's abbreviation or a stage), `status`, `asset_name`, `subject_id`
@@ -291,15 +389,20 @@ def qc_tag_status(
         SubjectNotFound: No data asset has that subject.
         ReadError: It is there and cannot be read.
     """
-    frame = read.partition("qc_tag_status", "subject_id", subject_id)
-    return read.only(frame, "asset_name", asset_names)
+    with read.reading(snapshot=snapshot, offline=offline):
+        frame = read.partition("qc_tag_status", "subject_id", subject_id)
+        return read.only(frame, "asset_name", asset_names)
 
 
-def platform_qc(platform: str) -> "pd.DataFrame":
+def platform_qc(
+    platform: str, *, snapshot: str | None = None, offline: bool | None = None
+) -> "pd.DataFrame":
     """Quality control status by tag of one platform, one row per data asset and tag.
 
     Args:
         platform: Such as `fib` or `ecephys`; the error for another one lists them.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         `asset_name`, `tag`, `status`, `timestamp` (UTC), `instrument_id_normalized` and the list
@@ -310,4 +413,5 @@ def platform_qc(platform: str) -> "pd.DataFrame":
         ValueError: There is no such platform.
         ReadError: It is there and cannot be read.
     """
-    return read.partition("platform_qc", "platform", platform)
+    with read.reading(snapshot=snapshot, offline=offline):
+        return read.partition("platform_qc", "platform", platform)

@@ -1,7 +1,7 @@
 """Reading: which store and version, the bytes at a fixed path, and what their absence means.
 
-One request for a table. No table is named here (`zs_client.acorns`), and nothing is written.
-pyarrow, pandas and obstore are loaded when something is read.
+What is kept on this machine is known to `zs_client.cache`, what was published when to
+`zs_client.published`. No table is named here (`zs_client.acorns`), and the store is not written.
 """
 
 import difflib
@@ -10,10 +10,13 @@ import operator
 import os
 import threading
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from zs_client.cache import CachedStore, from_environment
 from zs_client.contract import (
     INDEX,
     ROOT,
@@ -27,7 +30,16 @@ from zs_client.contract import (
     version_folder,
     version_order,
 )
-from zs_client.store import PUBLIC, Store, first_line, open_store
+from zs_client.store import (
+    HASTY,
+    PUBLIC,
+    Store,
+    Unreadable,
+    first_line,
+    open_store,
+    s3_bucket,
+    s3_place,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,9 +48,13 @@ if TYPE_CHECKING:
 # S3 has no longer key; a folder's name on the usual file systems is shorter still.
 _KEY_BYTES, _NAME_BYTES = 1024, 255
 _SHOWN = 80
+NOW = "now"
 
-_stores: dict[tuple[Any, ...], Store] = {}
+_YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+
+_stores: dict[tuple[Any, ...], Any] = {}
 _lock = threading.Lock()
+_asked: ContextVar[tuple[str | None, bool | None]] = ContextVar("_asked", default=(None, None))
 
 
 class AcornNotFound(LookupError):
@@ -53,8 +69,52 @@ class ReadError(Exception):
     """Something lies there and could not be read; `__cause__` is the error itself."""
 
 
-def place(url: str | None = None, version: str | None = None) -> tuple[Store, str]:
-    """The store to read and the version in it.
+@contextmanager
+def reading(*, snapshot: str | None = None, offline: bool | None = None) -> Iterator[None]:
+    """Read in one way for the time of a `with` block, in its thread or task.
+
+    The functions for tables take the same two as arguments.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`, or `"now"`; else
+            `ZS_SNAPSHOT`, else now. Custom tables and `status` are always those of now.
+        offline: True sends nothing and reads what is in the local cache, as it was when it was last
+            read; else `ZS_OFFLINE`. A local folder, or a store in memory, is read as ever.
+
+    Raises:
+        SnapshotNotFound: When something is read: the store has no such snapshot.
+        ReadError: When something is read: it is not in the local cache, or cannot be read.
+    """
+    before = _asked.get()
+    token = _asked.set(
+        (before[0] if snapshot is None else snapshot, before[1] if offline is None else offline)
+    )
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
+def place() -> tuple[Store, str]:
+    """The store to read and the version in it, at the snapshot that was asked for.
+
+    Raises:
+        SnapshotNotFound: The store has no such snapshot.
+        ReadError: The snapshot cannot be read.
+        ValueError: As `present`; or `ZS_OFFLINE` or `ZS_CACHE_SIZE` cannot be understood.
+        StoreError: As `present`.
+    """
+    store, version = present()
+    snapshot = _asked.get()[0] or os.environ.get("ZS_SNAPSHOT")
+    if not snapshot or snapshot == NOW:
+        return store, version
+    from zs_client.published import pinned
+
+    return pinned(store, version, snapshot)
+
+
+def present(url: str | None = None, version: str | None = None) -> tuple[Store, str]:
+    """The store and the version in it, as they are now, whatever snapshot was asked for.
 
     Args:
         url: The store's URL, the parent of `data-asset-cache`; else `ZS_STORE`, else what
@@ -67,7 +127,18 @@ def place(url: str | None = None, version: str | None = None) -> tuple[Store, st
     """
     version = version or os.environ.get("ZS_VERSION") or __version__
     version_folder(version)
-    return _opened(url or os.environ.get("ZS_STORE") or _forest()), version
+    url = url or os.environ.get("ZS_STORE") or _forest()
+    return (_remote(url) if url.startswith("s3://") else _opened(url)), version
+
+
+def _offline() -> bool:
+    asked = _asked.get()[1]
+    if asked is not None:
+        return asked
+    told = os.environ.get("ZS_OFFLINE") or ""
+    if told.casefold() not in (*_YES, *_NO):
+        raise ValueError(f"ZS_OFFLINE={told[:_SHOWN]}: it is 1 or 0")
+    return told.casefold() in _YES
 
 
 def _forest() -> str:
@@ -78,14 +149,32 @@ def _forest() -> str:
 
 
 def _opened(url: str) -> Store:
-    anonymous = url.rstrip("/") == PUBLIC
     where = url if "://" in url else str(Path(url).expanduser().resolve())
-    # The AWS variables say where a bucket is and who asks.
-    aws = tuple(sorted(v for v in os.environ.items() if v[0].startswith("AWS_")))
     with _lock:
-        if (where, anonymous, aws) not in _stores:
-            _stores[where, anonymous, aws] = open_store(where, anonymous=anonymous)
-        return _stores[where, anonymous, aws]
+        if (where,) not in _stores:
+            _stores[where,] = open_store(where)
+        found: Store = _stores[where,]
+        return found
+
+
+def _remote(url: str) -> Store:
+    bucket, prefix = s3_place(url)
+    where = f"s3://{bucket}/{prefix}".rstrip("/")
+    # The AWS variables say where a bucket is and who asks.
+    aws = {name: told for name, told in os.environ.items() if name.startswith("AWS_")}
+    server = aws.get("AWS_ENDPOINT_URL_S3") or aws.get("AWS_ENDPOINT_URL") or ""
+
+    def connect() -> Any:
+        with _lock:
+            name = (where, *sorted(aws.items()))
+            if name not in _stores:
+                anonymous = where == PUBLIC
+                _stores[name] = s3_bucket(
+                    bucket, prefix=prefix, anonymous=anonymous, patience=HASTY
+                )
+            return _stores[name]
+
+    return CachedStore(where, server, connect, offline=_offline(), cache=from_environment())
 
 
 def table(name: str) -> "pd.DataFrame":
@@ -142,7 +231,7 @@ def partition(name: str, column: str, value: str | int | None) -> "pd.DataFrame"
     except FileNotFoundError:
         facts = _known(store, version, name, column, segment)
         if segment not in facts["partitions"]:
-            return frame(_empty(facts), name)
+            return frame(empty(facts), name)
         body, key = _object(store, version, facts, segment)
     return frame(decode(body, store.at(key)), name)
 
@@ -163,14 +252,14 @@ def partition_path(name: str, column: str, value: str | int | None) -> str:
     segment = encode_partition(text)
     key = partition_key(version, name, column, segment)
     if _exists(store, key):
-        return store.at(key)
+        return store.file(key)
     facts = _known(store, version, name, column, segment)
     if segment not in facts["partitions"]:
         raise AcornNotFound(
             f"{name}: {column} {_short(text)} is known and has no rows, so there is no file at "
             f"{store.at(key)}; without lazy=True it is an empty frame"
         )
-    return store.at(_object(store, version, facts, segment)[1])
+    return store.file(_object(store, version, facts, segment)[1])
 
 
 def only(frame: "pd.DataFrame", column: str, names: str | Iterable[str] | None) -> "pd.DataFrame":
@@ -205,10 +294,29 @@ def get(store: Store, key: str) -> bytes:
         raise FileNotFoundError(f"{_short(key)}: longer than a key can be")
     try:
         return store.get(key)
+    except Unreadable as error:
+        raise ReadError(str(error)) from error
     except FileNotFoundError as error:
         if "NoSuchBucket" in str(error):
             raise _unreadable(store, key, error) from error
         raise
+    except (BaseError, OSError) as error:
+        raise _unreadable(store, key, error) from error
+
+
+@contextmanager
+def listing(store: Store, key: str) -> Iterator[None]:
+    """What a store does not tell of itself, such as a listing, as a ReadError.
+
+    Raises:
+        ReadError: The store could not answer, or does not let us read.
+    """
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except Unreadable as error:
+        raise ReadError(str(error)) from error
     except (BaseError, OSError) as error:
         raise _unreadable(store, key, error) from error
 
@@ -327,6 +435,8 @@ def _exists(store: Store, key: str) -> bool:
 
     try:
         return not _too_long(store, key) and store.exists(key)
+    except Unreadable as error:
+        raise ReadError(str(error)) from error
     except (BaseError, OSError) as error:
         raise _unreadable(store, key, error) from error
 
@@ -349,6 +459,8 @@ def _unreadable(store: Store, key: str, error: Exception) -> ReadError:
         )
     else:
         advice = "trying again may help; if it does not, check the network and the store's URL"
+        if store.kept(key):
+            advice += "; a copy lies in the local cache: offline=True, or ZS_OFFLINE=1, reads it"
     return ReadError(f"{store.at(key)}: could not be read: {said}; {advice}")
 
 
@@ -399,7 +511,8 @@ def frame(content: "pa.Table", name: str) -> "pd.DataFrame":
         raise ReadError(f"{name}: cannot become a frame: {first_line(error)}") from error
 
 
-def _empty(told: dict[str, Any]) -> "pa.Table":
+def empty(told: Mapping[str, Any]) -> "pa.Table":
+    """No rows, but all columns that a table's facts name."""
     import pyarrow as pa
 
     types = arrow_types()

@@ -120,18 +120,23 @@ class AcornStatus:
     built_at: datetime | None
 
 
-def get_squirrel_info() -> SquirrelInfo:
+def get_squirrel_info(*, snapshot: str | None = None, offline: bool | None = None) -> SquirrelInfo:
     """The registry of the version that the functions read.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Raises:
         AcornNotFound: This store has no such version.
         ReadError: The registry is there and cannot be read.
     """
-    store, version = read.place()
-    found = _registry(store, version)
-    if found is None:
-        raise read.not_found(store, version, "the registry", registry_key(version))
-    return found
+    with read.reading(snapshot=snapshot, offline=offline):
+        store, version = read.place()
+        found = _registry(store, version)
+        if found is None:
+            raise read.not_found(store, version, "the registry", registry_key(version))
+        return found
 
 
 def status(store_url: str | None = None, version: str | None = None) -> list[AcornStatus]:
@@ -146,7 +151,7 @@ def status(store_url: str | None = None, version: str | None = None) -> list[Aco
         ValueError: The version is not dotted numbers.
         ReadError: The registry or a table's facts cannot be read.
     """
-    store, version = read.place(store_url, version)
+    store, version = read.present(store_url, version)
     registry = _registry(store, version)
     listed = {acorn.name: acorn for acorn in registry.acorns} if registry else {}
     tables = {name: table for name, table, _ in TABLES}
