@@ -26,9 +26,8 @@ OUTCOMES = (FOUND, "not_there", "not_readable", "unparsable", "other_shape")
 # What lies there stays as it is while the data asset does; what is not there may come.
 _FINAL = frozenset((FOUND, NotParsed.outcome, OtherShape.outcome))
 PROBLEMS = frozenset((NotReadable.outcome, NotParsed.outcome, OtherShape.outcome))
-IN_FLIGHT = 64
 # Answers after which what was asked is kept for good, so that a killed build goes on there.
-KEEP_EVERY = 2000
+KEEP_EVERY = 5000
 KEPT_CONTENTS = 5
 ATTEMPTS = 20
 CONTENT = pa.schema(
@@ -108,7 +107,7 @@ def update(
     answers = {q.id: known[q.id] for q in questions if q.id in known and known[q.id].holds(q)}
     reused = len(answers)
     wanted = [q for q in questions if q.id not in answers]
-    with ThreadPoolExecutor(IN_FLIGHT) as pool:
+    with ThreadPoolExecutor(files.in_flight) as pool:
         for start in range(0, len(wanted), KEEP_EVERY):
             asked = [
                 pool.submit(_ask, acorn.ask, files, question, known.get(question.id))
@@ -216,14 +215,17 @@ def _load(store: Store, acorn: Acorn) -> tuple[dict[str, Answer], dict[str, Any]
         raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
     if manifest["form"] != acorn.form:
         return {}, manifest, tag
-    rows = arrow.decode(store.get_object(_content_key(acorn, manifest["content"]))).to_pylist()
-    return {row["_id"]: _answer(row) for row in rows}, manifest, tag
-
-
-def _answer(row: dict[str, Any]) -> Answer:
-    # The location is a part of the state.
-    question = Question(row["_id"], row["name"], None, row["state"], row["about"])
-    return Answer(question, row["outcome"], row["reason"], row["value"])
+    content = arrow.decode(store.get_object(_content_key(acorn, manifest["content"])))
+    columns = [content[name].to_pylist() for name in CONTENT.names]
+    return (
+        {
+            # The location is a part of the state.
+            key: Answer(Question(key, name, None, state, about), outcome, reason, value)
+            for key, name, about, state, outcome, reason, value in zip(*columns, strict=True)
+        },
+        manifest,
+        tag,
+    )
 
 
 def _keep(
@@ -254,16 +256,14 @@ def _keep(
 
 
 def _table(answers: list[Answer]) -> pa.Table:
-    rows = [
-        {
-            "_id": answer.question.id,
-            "name": answer.question.name,
-            "about": answer.question.about,
-            "state": answer.question.state,
-            "outcome": answer.outcome,
-            "reason": answer.reason,
-            "value": answer.value,
-        }
-        for answer in answers
+    columns = [
+        [answer.question.id for answer in answers],
+        [answer.question.name for answer in answers],
+        [answer.question.about for answer in answers],
+        [answer.question.state for answer in answers],
+        [answer.outcome for answer in answers],
+        [answer.reason for answer in answers],
+        [answer.value for answer in answers],
     ]
-    return pa.Table.from_pylist(rows, schema=CONTENT).sort_by("_id")
+    arrays = [pa.array(c, field.type) for c, field in zip(columns, CONTENT, strict=True)]
+    return pa.Table.from_arrays(arrays, schema=CONTENT).sort_by("_id")

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 S3 = "s3://"
 # A trainer state has some 100 KB; nothing beyond this is one.
 LARGEST = 64 << 20
+IN_FLIGHT = 64
+# A folder answers at once; more threads only wait for each other.
+LOCAL_IN_FLIGHT = 4
 _PAGE = 1000
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}", re.ASCII)
 _REGION_TIMEOUT = 10
@@ -137,16 +140,19 @@ class Files:
     Attributes:
         url: `s3://`, or the local folder that has a folder for each bucket.
         count: What was asked so far: `requests` (without retries) of any kind.
+        in_flight: How many requests are worth sending at a time.
     """
 
     def __init__(self, url: str = S3) -> None:
         self.url = url
         self.count: Counter[str] = Counter()
+        self.in_flight = IN_FLIGHT
         self._local: Path | None = None
         parts = urlsplit(url)
         if parts.scheme == "file" or "://" not in url:
             path = unquote(parts.path) if parts.scheme == "file" else url
             self._local = Path(path).expanduser().resolve()
+            self.in_flight = LOCAL_IN_FLIGHT
             if not self._local.is_dir():
                 raise StoreError(
                     f"{self._local}: no such folder; side files are read from s3://, or from a "

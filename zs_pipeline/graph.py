@@ -4,7 +4,6 @@ What a table is made from is computed in `zs_pipeline.tables`, how it is written
 `zs_pipeline.commit`; here they are bound to Dagster, and told to the people who look at it.
 """
 
-import gc
 import shutil
 import tempfile
 import time
@@ -21,7 +20,7 @@ from pydantic import Field, PrivateAttr
 
 from zs_client.contract import Acorn, encode_partition, location
 from zs_client.store import Store, first_line
-from zs_pipeline import answers, checks, documents, events, settings, squirrel, tables
+from zs_pipeline import answers, checks, documents, events, memory, settings, squirrel, tables
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.commit import Built, commit, mark_stale, read_content, read_facts
 from zs_pipeline.files import Files
@@ -30,8 +29,6 @@ from zs_pipeline.source import open_source
 OWNERS = ["team:data-infrastructure"]
 SUBJECTS = dg.DynamicPartitionsDefinition(name="subject_id")
 PREVIEW = 5
-# Objects; a shard of parsed documents has fewer.
-COLLECT_AFTER = 1_000_000
 # Set on the runs of `zs build`, which starts the later ones itself.
 BY_COMMAND = "zs/by_command"
 NIGHTLY = "0 9 * * *"
@@ -113,7 +110,7 @@ class Acorns(dg.ConfigurableIOManager):
         acorn = BY_NAME[context.asset_key.path[-1]]
         store, version = self.cache.open(), self.cache.folder()
         begun = time.monotonic()
-        with _stale_on_failure(store, version, acorn), _rarely_collected():
+        with _stale_on_failure(store, version, acorn), memory.lean():
             report = commit(
                 store,
                 version,
@@ -207,7 +204,7 @@ def documents_asset(
     store.sweep_staging()
     try:
         opened.check()
-        with _rarely_collected():
+        with memory.lean():
             snapshot, changes = documents.update(
                 store,
                 opened,
@@ -308,7 +305,7 @@ def _acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
     ) -> Built:
         store, version = cache.open(), cache.folder()
         only = _only(context, config)
-        with _stale_on_failure(store, version, acorn), _rarely_collected():
+        with _stale_on_failure(store, version, acorn), memory.lean():
             if "files" in acorn.inputs:
                 return _build_from_files(context, store, version, acorn, inputs, side_files.open())
             if "old_documents" in acorn.inputs:
@@ -582,21 +579,6 @@ def definitions(
         executor=dg.in_process_executor,
         loggers=loggers,
     )
-
-
-@contextmanager
-def _rarely_collected() -> Iterator[None]:
-    """Look for cycles of garbage rarely: documents are trees, and have none.
-
-    Measured on 20,000 documents: parsing their QC took 7.9 s with Python's own thresholds, 3.7 s
-    without a collection.
-    """
-    before = gc.get_threshold()
-    gc.set_threshold(COLLECT_AFTER, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
 
 
 @contextmanager

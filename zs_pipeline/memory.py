@@ -1,0 +1,53 @@
+"""Memory: garbage looked for rarely while documents are read, and what is free given back.
+
+Measured at 100,000 documents, while quality control is built: 645 MB at the peak with Arrow's own
+pool (mimalloc) and the C library as it is, 466 MB with what is set here, in the same time.
+"""
+
+import ctypes
+import gc
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+import pyarrow as pa
+
+# Objects; a shard of parsed documents has fewer.
+COLLECT_AFTER = 1_000_000
+# glibc's mallopt: what is free at the heap's end beyond this goes back to the system at once, which
+# also keeps it from raising its own threshold; and heaps that threads share.
+_TRIM_THRESHOLD, _ARENA_MAX = -1, -8
+_TRIM_BYTES = 1_000_000
+_ARENAS = 2
+
+
+@contextmanager
+def lean() -> Iterator[None]:
+    """Work on many documents, and give back afterwards what was taken.
+
+    Documents are trees and have no cycles of garbage: parsing the QC of 20,000 took 7.9 s with
+    Python's own thresholds, 3.7 s without a collection.
+    """
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECT_AFTER, *before[1:])
+    pa.set_memory_pool(pa.system_memory_pool())
+    library = _glibc()
+    if library:
+        library.mallopt(_TRIM_THRESHOLD, _TRIM_BYTES)
+        library.mallopt(_ARENA_MAX, _ARENAS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.collect()
+        if library:
+            library.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            library = ctypes.CDLL("libc.so.6")
+            library.mallopt, library.malloc_trim  # noqa: B018 - musl has neither
+            return library
+    return None
