@@ -39,7 +39,6 @@ def lean() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-        gc.collect()
         if library:
             library.malloc_trim(0)
 
