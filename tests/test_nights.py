@@ -1,0 +1,307 @@
+"""A night's build ends where a build from nothing does, and touches nothing that is not concerned.
+
+Counted and compared, never timed: requests, inodes, Dagster's own event log, bytes.
+"""
+
+import copy
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import dagster as dg
+import pytest
+from building import FOLDER, document, dump
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from source_servers import Gateway, serve
+from stores import Crash, Watched, memory
+
+from zs_client.contract import (
+    DOCUMENTS,
+    FILES,
+    INDEX,
+    __version__,
+    encode_partition,
+    facts_key,
+    object_key,
+    registry_key,
+    snapshot_key,
+)
+from zs_client.store import Store, open_store
+from zs_pipeline import commit, documents, graph, squirrel
+from zs_pipeline.acorns import ACORNS
+from zs_pipeline.files import Files
+from zs_pipeline.settings import sample, source_url_of_sample
+from zs_pipeline.source import open_source
+
+ROOT = Path(__file__).parents[1]
+SIDE_FILES = sample() / "files"
+IN_ORDER = sorted(ACORNS, key=lambda acorn: len(graph.upstream([acorn.name])))
+PARTITIONED = [acorn for acorn in ACORNS if acorn.partition]
+# Dagster's part in a build that it does not run.
+CONTEXT: Any = SimpleNamespace(
+    log=logging.getLogger("nights"), add_output_metadata=lambda metadata: None
+)
+
+
+def night(store: Store, source: Path, only: list[str] | None = None) -> None:
+    """The steps of Dagster's three runs in their order, on any store.
+
+    Args:
+        store: Where to.
+        source: A dump.
+        only: Of tables by subject only these, as with `zs build --subject`.
+    """
+    paths = graph.document_paths()
+    documents.update(store, open_source(str(source), paths), paths, accept_shrink=True)
+    for acorn in IN_ORDER:
+        inputs = {
+            name: commit.read_content(store, __version__, graph.BY_NAME[name])
+            for name in acorn.inputs
+            if name in graph.BY_NAME
+        }
+        at = (store, __version__, acorn, inputs)
+        if "files" in acorn.inputs:
+            built = graph._build_from_files(CONTEXT, *at, Files(str(SIDE_FILES)))
+        elif "old_documents" in acorn.inputs:
+            # The sample's upgrades, whatever the documents are.
+            built = graph._build_from_custom(CONTEXT, *at, source_url_of_sample())
+        else:
+            built = graph._build(*at, only if acorn.partition == "subject_id" else None)
+        commit.commit(store, __version__, acorn, built, accept_shrink=True)
+    squirrel.publish(store, __version__, ACORNS)
+
+
+# What differs between two builds of the same: times, and what tells of the way there.
+_OF_THE_WAY = ("built_at", "checked_at", "published_at", "updated_at", "rows_before")
+_OF_STATES = ("states", "indexes", "kept", "source")
+
+
+def _settled(value: Any, left_out: tuple[str, ...]) -> Any:
+    if isinstance(value, dict):
+        return {k: _settled(v, left_out) for k, v in value.items() if k not in left_out}
+    if isinstance(value, list):
+        return [_settled(one, left_out) for one in value]
+    return value
+
+
+def whole(store: Store) -> dict[str, Any]:
+    """All that a build leaves for readers and for the next build, without times."""
+
+    def told(key: str, *left_out: str) -> Any:
+        body = store.get(key).decode().replace(store.url, "")
+        return _settled(json.loads(body), (*_OF_THE_WAY, *left_out))
+
+    found: dict[str, Any] = {INDEX: told(INDEX)}
+    for entry in store.walk(FOLDER):
+        key = entry["path"]
+        if "/_objects/" not in key and "/_snapshots/" not in key:
+            found[key] = told(key) if key.endswith(".json") else store.get(key)
+    for acorn in ACORNS:
+        facts = json.loads(store.get(facts_key(__version__, acorn.table)))
+        assert facts["pending"] == {}
+        for entry in commit.entries(facts).values():
+            key = object_key(__version__, acorn.table, entry["sha256"])
+            found[key] = store.get(key)
+    snapshot = found[registry_key(__version__)]["snapshot"]
+    # Its other facts are those of when this content was first published.
+    found["snapshot"] = told(snapshot_key(__version__, snapshot))["partitions"]
+    manifest = found["documents"] = told(documents.MANIFEST, *_OF_STATES)
+    names = [f"index/{manifest['index']}", *manifest["shards"].values()]
+    found |= {name: store.get(f"{DOCUMENTS}/{name}.pqt") for name in names}
+    for acorn in ACORNS:
+        if acorn.ask:
+            answers = found[f"answers to {acorn.name}"] = told(f"{FILES}/{acorn.name}.json", "kept")
+            key = f"{FILES}/{acorn.name}/{answers['content']}.pqt"
+            found[key] = store.get(key)
+    return found
+
+
+def assert_as_from_nothing(store: Store, source: Path) -> None:
+    """The store holds what a full build of the same documents makes, byte for byte."""
+    full = memory()
+    night(full, source)
+    has, should = whole(store), whole(full)
+    assert has.keys() == should.keys()
+    differing = [key for key in should if has[key] != should[key]]
+    shown = {key: (has[key], should[key]) for key in differing if isinstance(has[key], dict)}
+    assert not differing, f"{differing}: {shown}"
+
+
+# Any history.
+
+SUBJECTS = st.sampled_from(["1", "2", "3", "a/b=%", " é🐭", 17, 4.0, "", None, "x" * 300, ["1"]])
+RAW = "SmartSPIM_7_2025-01-01_10-00-00"
+NAMES = [
+    "one",
+    "two",
+    "ecephys_8_2025-01-01_10-00-00",
+    RAW,
+    f"{RAW}_stitched_2025-01-02_11-00-00",
+    f"{RAW}_stitched_2025-02-02_11-00-00",
+]
+PEOPLE = st.lists(
+    st.sampled_from(["Ada", "ada.lovelace", "Ada Lovelace", "Grace Hopper", {"name": "Ada"}, 5]),
+    max_size=3,
+)
+TIMES = st.sampled_from(
+    ["2025-01-01T18:00:00-08:00", "2025-01-01T10:00:00Z", "2025-03-01 09:00", "soon", 5, None]
+)
+STATUSES = st.sampled_from(["Pass", "Fail", "Pending", None, 3])
+SAMPLE = [json.loads(line) for line in (sample() / "documents.ndjson").read_text().splitlines()]
+
+
+@st.composite
+def small(draw: st.DrawFn) -> dict[str, Any]:
+    """A small document, odd in places."""
+    found = document(draw(st.sampled_from(NAMES)), draw(SUBJECTS))
+    found["subject"]["subject_details"]["genotype"] = draw(
+        st.sampled_from(["wt/wt", " wt/wt ", "Pvalb-Cre", None, 1])
+    )
+    described = found["data_description"]
+    described["project_name"] = draw(st.sampled_from(["P", " P ", "Q", None, 5, ["P"]]))
+    described["modalities"] = [
+        {"abbreviation": one}
+        for one in draw(st.lists(st.sampled_from(["ecephys", "SPIM", "fib", "behavior", None])))
+    ]
+    described["data_level"] = draw(st.sampled_from(["raw", "derived", None]))
+    described["source_data"] = draw(st.sampled_from([None, [RAW], "one", ["one", "gone"], [], 5]))
+    described["investigators"] = draw(PEOPLE)
+    found["acquisition"]["experimenters"] = draw(PEOPLE)
+    found["acquisition"]["acquisition_start_time"] = draw(TIMES)
+    quality = found["quality_control"]
+    metric = quality["metrics"][0]
+    quality["metrics"] = [
+        {**copy.deepcopy(metric), "name": name, "tags": draw(st.sampled_from([["A"], {"p": "A"}]))}
+        for name in draw(st.lists(st.sampled_from(["drift", "noise", 7, None]), max_size=3))
+    ]
+    quality["status"] = draw(
+        st.dictionaries(st.sampled_from(["p:A", "A", "ecephys", "SPIM", "fib"]), STATUSES)
+    )
+    odd = {"quality_control": [None, {}, "odd", {"metrics": 5}], "acquisition": [None, {}, []]}
+    for core in ("subject", "data_description", "processing"):
+        odd[core] = [None, {}]
+    for core, values in odd.items():
+        if draw(st.integers(0, 5)) == 5:
+            found[core] = draw(st.sampled_from(values))
+    return found
+
+
+CONTENTS = small() | st.sampled_from(SAMPLE)
+IDS = st.sampled_from([f"d{n}" for n in range(7)])
+ANY = st.integers(0, 6)
+
+
+class Nights(RuleBasedStateMachine):
+    """Documents that come, change, move and go, and builds of which some are killed."""
+
+    folder: Path
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = memory()
+        self.documents: dict[str, Any] = {}
+        self.aside: list[dict[str, Any]] = []
+        self.clock = 0
+
+    def put(self, key: str, content: dict[str, Any]) -> None:
+        self.clock += 1
+        at = f"2025-03-01T{self.clock // 60:02}:{self.clock % 60:02}:00.000Z"
+        self.documents[key] = {**copy.deepcopy(content), "_id": key, "_last_modified": at}
+
+    def source(self) -> Path:
+        return dump(self.folder / "d.ndjson", [*self.documents.values(), *self.aside])
+
+    def one(self, number: int) -> str:
+        return sorted(self.documents)[number % len(self.documents)]
+
+    @initialize(contents=st.lists(CONTENTS, min_size=1, max_size=5), build=st.booleans())
+    def begin(self, contents: list[dict[str, Any]], build: bool) -> None:
+        for number, content in enumerate(contents):
+            self.put(f"d{number}", content)
+        if build:
+            night(self.store, self.source())
+
+    @rule(key=IDS, content=CONTENTS)
+    def add_or_change(self, key: str, content: dict[str, Any]) -> None:
+        self.put(key, content)
+
+    @precondition(lambda self: self.documents)
+    @rule(number=ANY, subject=SUBJECTS)
+    def move_to_another_subject(self, number: int, subject: Any) -> None:
+        found = self.documents[self.one(number)]
+        self.put(self.one(number), {**found, "subject": {"subject_id": subject}})
+
+    @precondition(lambda self: self.documents)
+    @rule(number=ANY)
+    def write_anew(self, number: int) -> None:
+        self.put(self.one(number), self.documents[self.one(number)])
+
+    @precondition(lambda self: self.documents)
+    @rule(number=ANY)
+    def delete(self, number: int) -> None:
+        del self.documents[self.one(number)]
+
+    @rule(name=st.sampled_from(["nameless", None]))
+    def add_what_is_no_document(self, name: str | None) -> None:
+        self.aside = [] if self.aside else [{"name": name}]
+
+    @rule()
+    def build(self) -> None:
+        night(self.store, self.source())
+        assert_as_from_nothing(self.store, self.source())
+
+    @rule(number=st.integers(1, 150), after=st.booleans())
+    def build_and_be_killed(self, number: int, after: bool) -> None:
+        with suppress(Crash):
+            night(Watched(self.store, number, after=after), self.source())
+
+    @rule(subject=st.sampled_from(["1", "2", "3"]))
+    def build_one_subject(self, subject: str) -> None:
+        night(self.store, self.source(), only=[subject])
+
+    def teardown(self) -> None:
+        night(self.store, self.source())
+        assert_as_from_nothing(self.store, self.source())
+
+
+@pytest.fixture
+def _small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few documents and partitions at a time that a kill falls between them."""
+    monkeypatch.setattr(documents, "BATCH", 2)
+    monkeypatch.setattr(documents, "KEEP_EVERY", 3)
+    monkeypatch.setattr(commit, "CHUNK", 2)
+
+
+def test_after_any_history_a_build_ends_where_a_full_one_does(
+    _small_steps: None, tmp_path: Path
+) -> None:
+    machine = type("Nights", (Nights,), {"folder": tmp_path})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            derandomize=True,
+            deadline=None,
+            database=None,
+            max_examples=int(os.environ.get("EX", "12")),
+            stateful_step_count=12,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
