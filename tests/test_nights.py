@@ -11,17 +11,20 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
+import hypothesis
 import pytest
-from building import FOLDER, document, dump, facts, tables, zs_build
-from hypothesis import HealthCheck, settings
+from building import FOLDER, document, dump, facts, zs_build
+from building import tables as fixed_paths
+from hypothesis import HealthCheck
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -38,6 +41,7 @@ from zs_client.contract import (
     FILES,
     INDEX,
     __version__,
+    decode_partition,
     encode_partition,
     facts_key,
     object_key,
@@ -45,7 +49,7 @@ from zs_client.contract import (
     snapshot_key,
 )
 from zs_client.store import Store
-from zs_pipeline import commit, documents, graph, squirrel
+from zs_pipeline import build, commit, documents, graph, settings, squirrel, tables
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.files import Files
 from zs_pipeline.settings import sample, source_url_of_sample
@@ -134,6 +138,19 @@ def whole(store: Store) -> dict[str, Any]:
     return found
 
 
+def killed_at(store: Store, number: int) -> Store:
+    """The store for a build that is killed before that write of its."""
+    found, writes = Watched(store), count(1)
+
+    def before(name: str, key: str) -> None:
+        # What other threads have begun is not written either.
+        if name in ("put", "replace", "copy", "delete") and next(writes) >= number:
+            raise Crash(f"{name} {key}")
+
+    found.before = before
+    return found
+
+
 def assert_as_from_nothing(store: Store, source: Path) -> None:
     """The store holds what a full build of the same documents makes, byte for byte."""
     full = memory()
@@ -207,6 +224,8 @@ def small(draw: st.DrawFn) -> dict[str, Any]:
 CONTENTS = small() | st.sampled_from(SAMPLE)
 IDS = st.sampled_from([f"d{n}" for n in range(7)])
 ANY = st.integers(0, 6)
+# Before which of its writes one build after another is killed.
+KILLS = st.lists(st.integers(1, 50), max_size=3)
 
 
 class Nights(RuleBasedStateMachine):
@@ -229,19 +248,23 @@ class Nights(RuleBasedStateMachine):
     def source(self) -> Path:
         return dump(self.folder / "d.ndjson", [*self.documents.values(), *self.aside])
 
+    def night(self, store: Store, only: list[str] | None = None) -> None:
+        night(store, self.source(), only)
+
     def one(self, number: int) -> str:
         return sorted(self.documents)[number % len(self.documents)]
 
-    @initialize(contents=st.lists(CONTENTS, min_size=1, max_size=5), build=st.booleans())
-    def begin(self, contents: list[dict[str, Any]], build: bool) -> None:
+    @initialize(contents=st.lists(CONTENTS, min_size=2, max_size=5), built=st.booleans())
+    def begin(self, contents: list[dict[str, Any]], built: bool) -> None:
         for number, content in enumerate(contents):
             self.put(f"d{number}", content)
-        if build:
-            night(self.store, self.source())
+        if built:
+            self.night(self.store)
 
-    @rule(key=IDS, content=CONTENTS)
-    def add_or_change(self, key: str, content: dict[str, Any]) -> None:
-        self.put(key, content)
+    @rule(contents=st.dictionaries(IDS, CONTENTS, min_size=1, max_size=3))
+    def add_or_change(self, contents: dict[str, dict[str, Any]]) -> None:
+        for key, content in contents.items():
+            self.put(key, content)
 
     @precondition(lambda self: self.documents)
     @rule(number=ANY, subject=SUBJECTS)
@@ -263,23 +286,24 @@ class Nights(RuleBasedStateMachine):
     def add_what_is_no_document(self, name: str | None) -> None:
         self.aside = [] if self.aside else [{"name": name}]
 
-    @rule()
-    def build(self) -> None:
-        night(self.store, self.source())
-        assert_as_from_nothing(self.store, self.source())
+    @rule(writes=KILLS)
+    def build_and_be_killed(self, writes: list[int]) -> None:
+        for number in writes:
+            with suppress(Crash):
+                self.night(killed_at(self.store, number))
 
-    @rule(number=st.integers(1, 150), after=st.booleans())
-    def build_and_be_killed(self, number: int, after: bool) -> None:
-        with suppress(Crash):
-            night(Watched(self.store, number, after=after), self.source())
+    @rule(writes=KILLS)
+    def build(self, writes: Sequence[int] = ()) -> None:
+        self.build_and_be_killed(writes)
+        self.night(self.store)
+        assert_as_from_nothing(self.store, self.source())
 
     @rule(subject=st.sampled_from(["1", "2", "3"]))
     def build_one_subject(self, subject: str) -> None:
-        night(self.store, self.source(), only=[subject])
+        self.night(self.store, [subject])
 
     def teardown(self) -> None:
-        night(self.store, self.source())
-        assert_as_from_nothing(self.store, self.source())
+        self.build()
 
 
 @pytest.fixture
@@ -290,20 +314,62 @@ def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(commit, "CHUNK", 2)
 
 
+class DagsterNights(Nights):
+    """The same with Dagster's own runs, which know of the subjects as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.instance = dg.DagsterInstance.ephemeral()
+
+    def night(self, store: Store, only: list[str] | None = None) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(settings, "writable_store", lambda url, near=None: store)
+            patch.setattr(settings, "custom_folder", lambda url: sample() / "custom")
+            patch.setenv("ZS_OLD_SOURCE", str(sample() / "old_documents.ndjson"))
+            patch.setattr(build, "_instance", lambda: nullcontext(self.instance))
+            subjects = map(decode_partition, only or ())
+            zs_build(self.source(), store.url, subjects=tuple(subjects), accept_shrink=True)
+
+    def build(self, writes: Sequence[int] = ()) -> None:
+        super().build(writes)
+        known = set(self.instance.get_dynamic_partitions("subject_id"))
+        assert known == set(tables.subject_inputs(documents.load(self.store), ""))
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.instance.dispose()
+
+
 @pytest.mark.usefixtures("small_steps")
 def test_after_any_history_a_build_ends_where_a_full_one_does(tmp_path: Path) -> None:
-    machine = type("Nights", (Nights,), {"folder": tmp_path})
     run_state_machine_as_test(
-        machine,
-        settings=settings(
+        type("Nights", (Nights,), {"folder": tmp_path}),
+        settings=hypothesis.settings(
             derandomize=True,
             deadline=None,
             database=None,
-            max_examples=int(os.environ.get("EX", "12")),
+            max_examples=10,
             stateful_step_count=12,
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_after_killed_nights_of_dagster_a_build_ends_where_a_full_one_does(tmp_path: Path) -> None:
+    nights = type("DagsterNights", (DagsterNights,), {"folder": tmp_path})()
+    nights.begin(SAMPLE[:8], built=False)
+    # The first build is killed between its documents, and between its subjects.
+    nights.build_and_be_killed([5, 40])
+    nights.add_or_change({"d1": SAMPLE[9], "d9": document("two", "1")})
+    nights.build()
+    nights.move_to_another_subject(2, "a/b")
+    nights.delete(0)
+    nights.add_or_change({"d3": document("one", "1", quality_control=None)})
+    nights.build_and_be_killed([30])
+    nights.write_anew(5)
+    nights.delete(1)
+    nights.teardown()
 
 
 # Nights as `zs build` runs them, with Dagster's event log on disk and a gateway over HTTP.
@@ -525,7 +591,7 @@ def test_a_change_of_code_makes_what_depends_on_it_anew_and_fetches_nothing(
         module.write_text(module.read_text().replace(line, other))
     kept, full = tmp_path / "kept", tmp_path / "full"
     shutil.copytree(place.store, kept)
-    before, were = tables(kept), {acorn: facts(kept, acorn.table) for acorn in ACORNS}
+    before, were = fixed_paths(kept), {acorn: facts(kept, acorn.table) for acorn in ACORNS}
     place.gateway.queries.clear()
     source = dump(tmp_path / "d.ndjson", place.gateway.documents)
     done = subprocess.run(
@@ -538,8 +604,8 @@ def test_a_change_of_code_makes_what_depends_on_it_anew_and_fetches_nothing(
     )
     assert done.returncode == 0, done.stderr
     assert fetched(place.gateway) == set()
-    after = tables(kept)
-    assert after == tables(full)
+    after = fixed_paths(kept)
+    assert after == fixed_paths(full)
     assert {key for key in after if after[key] != before[key]} == {
         "asset_basics.pqt",
         "platform_qc/platform=ecephys/data.pqt",
