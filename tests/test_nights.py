@@ -221,7 +221,8 @@ def small(draw: st.DrawFn) -> dict[str, Any]:
     return found
 
 
-CONTENTS = small() | st.sampled_from(SAMPLE)
+# By number: a strategy's own text would hold all of them.
+CONTENTS = small() | st.integers(0, len(SAMPLE) - 1).map(SAMPLE.__getitem__)
 IDS = st.sampled_from([f"d{n}" for n in range(7)])
 ANY = st.integers(0, 6)
 # Before which of its writes one build after another is killed.
@@ -348,7 +349,7 @@ def test_after_any_history_a_build_ends_where_a_full_one_does(tmp_path: Path) ->
             derandomize=True,
             deadline=None,
             database=None,
-            max_examples=8,
+            max_examples=6,
             stateful_step_count=12,
             suppress_health_check=list(HealthCheck),
             # To shrink a failing history takes minutes of builds; it is printed as it is.
@@ -361,8 +362,8 @@ def test_after_any_history_a_build_ends_where_a_full_one_does(tmp_path: Path) ->
 def test_after_killed_nights_of_dagster_a_build_ends_where_a_full_one_does(tmp_path: Path) -> None:
     nights = type("DagsterNights", (DagsterNights,), {"folder": tmp_path})()
     nights.begin(SAMPLE[:8], built=False)
-    # The first build is killed between its documents, and between its subjects.
-    nights.build_and_be_killed([5, 40])
+    # The first build is killed as well.
+    nights.build_and_be_killed([40])
     nights.add_or_change({"d1": SAMPLE[9], "d9": document("two", "1")})
     nights.build()
     nights.move_to_another_subject(2, "a/b")
@@ -370,7 +371,6 @@ def test_after_killed_nights_of_dagster_a_build_ends_where_a_full_one_does(tmp_p
     nights.add_or_change({"d3": document("one", "1", quality_control=None)})
     nights.build_and_be_killed([30])
     nights.write_anew(5)
-    nights.delete(1)
     nights.teardown()
 
 
