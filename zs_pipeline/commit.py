@@ -75,7 +75,7 @@ class Report:
         computed: Partitions that were computed.
         changed: Segments that were written.
         removed: Segments that were removed.
-        empty: Segments that were looked at and have no rows.
+        empty: Segments that were looked at and have no rows, be it since now.
         facts: The facts as they lie in the store.
     """
 
@@ -216,7 +216,8 @@ def commit(
             report.computed += 1
             if staged.written:
                 (report.changed if staged.entry else report.removed).append(staged.segment)
-            elif staged.entry is None:
+            # One that nothing belongs to any more is gone, not empty.
+            if staged.entry is None and staged.inputs:
                 report.empty.append(staged.segment)
             held += len(staged.body or b"")
             waiting.append(staged)

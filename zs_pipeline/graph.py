@@ -417,7 +417,8 @@ def _build(
         if acorn.partitions:
             digest = state["asset_basics"]
             return tables.by_platform(acorn, snapshot, basics, digest, facts, only=only)
-        return tables.by_subject(acorn, snapshot, basics, facts, only=only)
+        code = (sources["asset_basics"] or {})["code_version"]
+        return tables.by_subject(acorn, snapshot, basics, facts, basics_code=code, only=only)
     if "documents" in acorn.inputs:
         snapshot = _snapshot(store, sources)
         return tables.by_document(

@@ -133,6 +133,7 @@ def by_subject(
     basics: pa.Table,
     facts: dict[str, Any] | None,
     *,
+    basics_code: str,
     only: Iterable[str] | None = None,
 ) -> Built:
     """A table with a partition for each subject; only subjects with other documents are computed.
@@ -142,10 +143,11 @@ def by_subject(
         snapshot: The documents.
         basics: asset_basics.
         facts: The table's facts so far.
+        basics_code: The version of the code that made asset_basics, of which rows hold values.
         only: Encoded subjects to compute in any case; then no other one is looked at.
     """
     version_of_code = code_version(acorn)
-    wanted = subject_inputs(snapshot, version_of_code)
+    wanted = subject_inputs(snapshot, version_of_code + basics_code)
     had = {segment: entry["inputs"] for segment, entry in entries(facts).items()}
     had |= facts["empty"] if facts else {}
     if only is None:
