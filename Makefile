@@ -84,7 +84,7 @@ lint: .venv ## ruff and mypy
 # For every supported Python and platform at once. Keeps the pins that still fit: `make lock ARGS=--upgrade`
 # takes the newest, `ARGS="--upgrade-package NAME"` one of them.
 lock: ## make constraints.txt anew from pyproject.toml (needs uv)
-	$(UV) pip compile pyproject.toml --no-config --all-extras --group dev --group build --group bench \
+	$(UV) pip compile pyproject.toml --no-config --all-extras --group dev --group build --group bench --group docs \
 	  --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
 	  --custom-compile-command 'make lock' --quiet $(ARGS) --output-file constraints.txt
 

@@ -1,13 +1,14 @@
-"""The command line, `zs`: `status` asks the client, `build` hands over to the pipeline.
+"""The command line, `zs`: `status` and `plot` ask the client, `build` hands over to the pipeline.
 
-What they do is in `zs_client.registry` and `zs_pipeline.build`; here are words, columns and exit
-codes only.
+What they do is in `zs_client.registry`, `zs_client.plots` and `zs_pipeline.build`; here are words,
+columns and exit codes only.
 """
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -45,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="zs", description="Small, fast tables made from the metadata of data assets."
     )
     parser.add_argument("--version", action="version", version=f"zs {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="{status,build}")
+    commands = parser.add_subparsers(required=True, metavar="{status,plot,build}")
 
     status = commands.add_parser(
         "status",
@@ -60,6 +61,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     status.add_argument("--version", metavar="V", help="default: ZS_VERSION, else this package's")
     status.set_defaults(run=_status)
+
+    plot = commands.add_parser(
+        "plot",
+        help="draw a picture (needs the extra plot)",
+        description="Draw a picture of QC, of projects or of foraging. Needs the extra plot.",
+        epilog="zs plot qc 828418 -o qc.png",
+    )
+    plot.add_argument("picture", choices=("qc", "projects", "foraging"))
+    plot.add_argument("subject", nargs="?", metavar="SUBJECT", help="for qc and foraging")
+    plot.add_argument(
+        "-o", "--output", metavar="FILE", required=True, help="ends in .png, .svg or .pdf"
+    )
+    plot.add_argument("--store", metavar="URL", help="as for status")
+    plot.set_defaults(run=_plot)
 
     build = commands.add_parser(
         "build",
@@ -122,6 +137,42 @@ def _status(given: argparse.Namespace) -> int:
     if bad:
         print(f"zs status: {len(bad)} of {len(acorns)} acorns are not fresh", file=sys.stderr)
     return _NOT_ALL if bad else 0
+
+
+def _plot(given: argparse.Namespace) -> int:
+    from zs_client import plots
+    from zs_client.read import AcornNotFound, ReadError
+    from zs_client.store import StoreError
+
+    of_subject = {"qc": plots.plot_qc, "foraging": plots.plot_foraging}.get(given.picture)
+    try:
+        if Path(given.output).suffix.lower() not in (".png", ".svg", ".pdf"):
+            raise ValueError(f"-o {given.output}: its end is none of .png, .svg and .pdf")  # noqa: TRY301
+        if (of_subject is None) != (given.subject is None):
+            says = "takes no subject" if of_subject is None else "needs a subject"
+            raise ValueError(f"{given.picture} {says}")  # noqa: TRY301
+        with _reading_from(given.store):
+            figure = of_subject(given.subject) if of_subject else plots.plot_projects()
+        figure.savefig(given.output, dpi=150)
+    except (StoreError, AcornNotFound, ReadError, ValueError, ImportError, OSError) as error:
+        print(f"zs plot: {error}", file=sys.stderr)
+        return _ERROR
+    return 0
+
+
+@contextmanager
+def _reading_from(url: str | None) -> Iterator[None]:
+    """The functions read the store that the command was given, or the current folder's."""
+    former = os.environ.get("ZS_STORE")
+    url = url or former or ("." if Path(ROOT).is_dir() else None)
+    try:
+        if url:
+            os.environ["ZS_STORE"] = url
+        yield
+    finally:
+        os.environ.pop("ZS_STORE", None)
+        if former is not None:
+            os.environ["ZS_STORE"] = former
 
 
 def _build(given: argparse.Namespace) -> int:
