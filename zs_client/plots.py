@@ -5,6 +5,7 @@ pyplot, so servers and threads may call them. What they read is in `zs_client.ac
 """
 
 import difflib
+import io
 import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -187,8 +188,7 @@ def plot_projects() -> "Figure":
 def plot_foraging(subject_id: str | int) -> "Figure":
     """Dynamic foraging sessions of one subject over time: how they went, and the stage.
 
-    Four strips: trials (all and finished), efficiency (1 is that of an
-    optimal forager), bias from
+    Four strips: trials (all and finished), efficiency (1 is that of an optimal forager), bias from
     -1 (left) to 1 (right), and the stage of the curriculum. What is null has no mark. Several
     sessions of a day follow one another by the time of their recording.
 
@@ -276,7 +276,16 @@ def _figure() -> "Figure":
             f"pictures need matplotlib, which cannot be imported ({error}); install the extra "
             "plot: pip install '.[plot]' in a checkout"
         ) from error
-    figure = Figure(figsize=(_WIDTH, 2), layout="constrained")
+
+    class Picture(Figure):
+        """A Figure that a notebook shows; it would show one of pyplot's only."""
+
+        def _repr_png_(self) -> bytes:
+            body = io.BytesIO()
+            self.savefig(body, format="png", dpi=80)
+            return body.getvalue()
+
+    figure = Picture(figsize=(_WIDTH, 2), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
