@@ -5,6 +5,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from building import zs_build
 from moto.server import ThreadedMotoServer
 
 from zs_pipeline.settings import sample
@@ -49,3 +50,11 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     name = f"bucket-{abs(hash(request.node.nodeid)):x}"
     boto3.client("s3").create_bucket(Bucket=name)
     return f"s3://{name}"
+
+
+@pytest.fixture(scope="session")
+def sample_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything built from the sample, for tests that only read."""
+    store = tmp_path_factory.mktemp("sample")
+    assert zs_build(sample() / "documents.ndjson", store) == 0
+    return store

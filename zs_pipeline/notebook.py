@@ -65,7 +65,7 @@ def _outputs(value: Any, number: int) -> list[dict[str, Any]]:
     if hasattr(value, "_repr_png_"):
         # A figure's size on paper is no use to a reader, and an address differs each time.
         data = {
-            "image/png": base64.b64encode(value._repr_png_()).decode(),  # noqa: SLF001 as Jupyter does
+            "image/png": base64.b64encode(value._repr_png_()).decode(),
             "text/plain": ["a picture"],
         }
     return [

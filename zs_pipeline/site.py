@@ -43,6 +43,17 @@ INPUTS = {
 }
 
 
+_TABLES_BEGIN = [
+    "These pages are made from the declarations by which the tables are written.",
+    "A table that differs from its page is refused.",
+]
+_TABLES_END = [
+    "`time` is a timestamp in microseconds, UTC. `[string]` is a list of texts,",
+    "`{string: string}` a map. Null means that a value is not there; an empty text is never",
+    "used for it.",
+]
+
+
 def pages() -> dict[str, str | bytes]:
     """Every made file of the site by its path: Markdown, and the pictures of the notebook."""
     text, pictures = notebook.page(json.loads(NOTEBOOK.read_text(encoding="utf-8")))
@@ -81,16 +92,13 @@ def tables_page() -> str:
         [
             "# Tables",
             "",
-            "These pages are made from the declarations by which the tables are written: a table "
-            "that differs from its page is refused.",
+            *_TABLES_BEGIN,
             "",
             "| table | read with | holds |",
             "| --- | --- | --- |",
             *rows,
             "",
-            "`time` is a timestamp in microseconds, UTC. `[string]` is a list of texts, "
-            "`{string: string}` a map. Null means that a value is not there; an empty text is "
-            "never used for it.",
+            *_TABLES_END,
             "",
         ]
     )
@@ -120,7 +128,7 @@ def table_page(acorn: Acorn) -> str:
             "```",
             "",
             "```sql",
-            f"SELECT * FROM read_parquet('{path(acorn)}');",
+            f"SELECT * FROM read_parquet('{path(acorn)}');",  # noqa: S608 to be read
             "```",
             "",
             "| | |",
@@ -146,8 +154,7 @@ def functions_page() -> str:
     parts = [
         "# Functions",
         "",
-        "All of `zs_client`, from its docstrings. Nothing is loaded, connected or read when it is "
-        "imported.",
+        "All of `zs_client`, from its docstrings. Importing it loads, connects and reads nothing.",
     ]
     public = {name: getattr(zs_client, name) for name in zs_client.__all__ if name[0] != "_"}
     functions = {name: thing for name, thing in public.items() if inspect.isfunction(thing)}
@@ -200,7 +207,8 @@ def _cell(text: str) -> str:
 
 def _signature(function: Any) -> str:
     # Annotations of what is loaded lazily are quoted.
-    return re.sub(r"'([\w.]+(?: \| [\w.]+)*)'(?=[,)]|$)", r"\1", str(inspect.signature(function)))
+    told = re.sub(r"(?<=[:>] )'([^']+)'", r"\1", str(inspect.signature(function)))
+    return re.sub(r"\b(?:zs_client\.\w+|collections\.abc|datetime|typing)\.(?=[A-Za-z])", "", told)
 
 
 def _docstring(thing: Any) -> list[str]:
