@@ -1,18 +1,17 @@
 """Pictures: what is in them, that they can be read, and that they are files."""
 
 import itertools
+import os
 import subprocess
 import sys
-import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import client_store
-import pyarrow as pa
 import pytest
 
-from zs_client import SubjectNotFound, cli, qc_tag_status
+from zs_client import SubjectNotFound, asset_basics, cli, foraging_sessions, qc_tag_status
 from zs_client.plots import (
     LEVELS,
     OTHER_STATUS,
@@ -21,6 +20,7 @@ from zs_client.plots import (
     plot_projects,
     plot_qc,
 )
+from zs_client.store import open_store
 
 ROOT = Path(__file__).parents[1]
 OKABE_ITO = {
@@ -42,11 +42,10 @@ def texts(figure):
         found += [*axes.texts, axes.title, axes._left_title, axes.xaxis.label, axes.yaxis.label]
         legends += [axes.get_legend()] if axes.get_legend() else []
         for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-            low, high = min(low, high), max(low, high)
             found += [
                 part
                 for tick in axis.get_major_ticks()
-                if low <= tick.get_loc() <= high
+                if min(low, high) <= tick.get_loc() <= max(low, high)
                 for part in (tick.label1, tick.label2)
             ]
     for legend in legends:
@@ -89,14 +88,16 @@ def readable(figure):
     return [text for text, _ in texts(figure)]
 
 
-def statuses(store, rows):
-    """A store with the statuses of one subject, 1: of tag, status, name and time."""
-    schema = client_store.SCHEMAS["qc_tag_status"]
-    columns = ["tag", "status", "asset_name", "subject_id", "timestamp"]
-    table = pa.Table.from_pylist(
-        [dict(zip(columns, (*row[:3], "1", row[3]), strict=True)) for row in rows], schema=schema
-    )
-    client_store.filled(str(store), {"qc_tag_status": {"1": table}})
+@pytest.fixture
+def store(tmp_path, monkeypatch):
+    """An empty store that the functions read."""
+    monkeypatch.setenv("ZS_STORE", str(tmp_path))
+    monkeypatch.setenv("ZS_VERSION", client_store.VERSION)
+    return open_store(str(tmp_path))
+
+
+def microseconds(at):
+    return None if at is None else int(at.timestamp() * 1_000_000)
 
 
 def test_there_is_a_strip_for_each_tag_and_a_mark_for_each_status_of_an_acquisition(sampled):
@@ -115,16 +116,12 @@ def test_there_is_a_strip_for_each_tag_and_a_mark_for_each_status_of_an_acquisit
 
 
 def test_a_subject_without_qc_is_told_in_the_picture_and_one_that_nobody_knows_is_an_error(sampled):
-    assert readable(plot_qc("901007")) == [
-        "No QC: no data asset of subject 901007 has a status"
-    ]
+    assert readable(plot_qc("901007")) == ["No QC: no data asset of subject 901007 has a status"]
     with pytest.raises(SubjectNotFound):
         plot_qc("901099")
 
 
 def test_projects_have_their_counts_and_no_label_lies_on_another(sampled):
-    from zs_client import asset_basics
-
     figure = plot_projects()
     bars, times = figure.axes
     counts = asset_basics()["project_name"].value_counts()
@@ -139,8 +136,6 @@ def test_projects_have_their_counts_and_no_label_lies_on_another(sampled):
 
 @pytest.mark.parametrize("subject", ["901002", "901003", "901005", "S2402"])
 def test_the_sessions_of_a_subject_are_drawn_and_what_is_null_has_no_mark(sampled, subject):
-    from zs_client import foraging_sessions
-
     rows = foraging_sessions()
     rows = rows[rows["subject_id"] == subject]
     figure = plot_foraging(subject)
@@ -157,6 +152,19 @@ def test_the_sessions_of_a_subject_are_drawn_and_what_is_null_has_no_mark(sample
     assert ("no session has a stage" in told) == (staged == 0)
     assert sum(len(line.get_xdata()) for line in stage.lines) == staged
     assert f"{len(rows)} sessions" in " ".join(told)
+
+
+def test_a_strip_without_values_says_so_and_one_with_some_shows_them(store):
+    row = {"subject_id": "1", "session_date": "2025-03-01", "nwb_suffix": 90_000}
+    days = [{**row, "session_date": f"2025-03-0{day}", "session": day} for day in (1, 2)]
+    known = {"foraging_eff_random_seed": 0.7, "finished_trials": 1, "total_trials": 2}
+    client_store.whole(store, "foraging_sessions", [{**day, **known} for day in days])
+    told = readable(plot_foraging(1))
+    assert told.count("no session has a value") == 1
+    assert "foraging_eff_random_seed" in told
+    assert any(text.startswith("0.") for text in told)
+    client_store.whole(store, "foraging_sessions", days)
+    assert readable(plot_foraging("1")).count("no session has a value") == 3
 
 
 def test_foraging_tells_a_subject_without_sessions_from_one_that_nobody_knows(sampled):
@@ -192,15 +200,25 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_picture_of_qc_can_be_read_with(case, tmp_path, monkeypatch):
-    statuses(tmp_path, CASES[case])
-    monkeypatch.setenv("ZS_STORE", str(tmp_path))
-    monkeypatch.setenv("ZS_VERSION", client_store.VERSION)
+def test_a_picture_of_qc_can_be_read_with(case, store):
+    rows = [
+        {
+            "tag": tag,
+            "status": status,
+            "asset_name": name,
+            "subject_id": "1",
+            "timestamp": microseconds(at),
+        }
+        for tag, status, name, at in CASES[case]
+    ]
+    client_store.split(store, "qc_tag_status", {"1": rows})
     figure = plot_qc("1")
     told = readable(figure)
     tags = {tag for tag, *_ in CASES[case]}
     assert len(figure.axes[0].get_yticks()) == len(tags)
-    rows = {(tag, status if status in STATUSES else "other", at) for tag, status, _, at in CASES[case]}
+    rows = {
+        (tag, status if status in STATUSES else "other", at) for tag, status, _, at in CASES[case]
+    }
     points = [point for axes in figure.axes for point in marks(axes)]
     assert len(points) == len(rows)
     assert ("no date" in told) == any(at is None for *_, at in CASES[case])
@@ -212,24 +230,22 @@ def test_a_picture_of_qc_can_be_read_with(case, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("count", [1, 43])
-def test_a_picture_of_projects_can_be_read_with(count, tmp_path, monkeypatch):
-    schema = client_store.SCHEMAS["asset_basics"]
+def test_a_picture_of_projects_can_be_read_with(count, store):
     rows = [
         {
             "_id": f"{project}-{n}",
             "name": f"{project}-{n}",
             "project_name": f"Project {project} of the thalamus and of what is near to it",
             "data_level": ("raw", "derived", None)[n % 3],
-            "acquisition_start_time": NOON + timedelta(days=40 * project + n) if n else None,
+            "acquisition_start_time": microseconds(
+                NOON + timedelta(40 * project + n) if n else None
+            ),
         }
         for project in range(count)
-        for n in range(1 + project * 37)
+        for n in range(1 + project * 3)
     ]
     rows.append({"_id": "none", "name": "none", "project_name": None})
-    table = pa.Table.from_pylist(rows, schema=schema)
-    client_store.filled(str(tmp_path), {"asset_basics": table})
-    monkeypatch.setenv("ZS_STORE", str(tmp_path))
-    monkeypatch.setenv("ZS_VERSION", client_store.VERSION)
+    client_store.whole(store, "asset_basics", rows)
     told = readable(plot_projects())
     assert "(no project)" in told
     assert f"{len(rows):,} data assets, {count} project{'' if count == 1 else 's'}" in told
@@ -243,7 +259,7 @@ def test_the_command_draws_a_file_of_the_kind_that_its_name_says(sample_store, t
     assert cli.main(words) == 0
     body = path.read_bytes()
     if end == "svg":
-        assert ElementTree.fromstring(body).tag.endswith("svg")
+        assert ET.fromstring(body).tag.endswith("svg")
     else:
         assert body.startswith({"png": b"\x89PNG\r\n\x1a\n", "pdf": b"%PDF-"}[end])
     assert len(body) > 5_000
@@ -299,8 +315,6 @@ sys.exit(cli.main(["plot", "projects", "-o", "a.png"]))
 
 
 def child(code, store):
-    import os
-
     return subprocess.run(
         [sys.executable, "-c", code],
         cwd=ROOT,

@@ -205,10 +205,10 @@ def plot_foraging(subject_id: str | int) -> "Figure":
         ReadError: It is there and cannot be read.
     """
     figure = _figure()
-    rows = acorns.foraging_sessions()
-    rows = rows[rows["subject_id"] == str(subject_id)]
+    sessions = acorns.foraging_sessions()
+    rows = sessions[sessions["subject_id"] == str(subject_id)]
     if rows.empty:
-        _known(str(subject_id))
+        _known(str(subject_id), set(sessions["subject_id"].dropna()))
         return _without(figure, f"No foraging sessions of subject {subject_id}")
     rows = rows.assign(day=_session_days(rows)).sort_values(["day", "nwb_suffix"])
     rows = rows[rows["day"].notna()]
@@ -231,7 +231,6 @@ def plot_foraging(subject_id: str | int) -> "Figure":
         "foraging_eff_random_seed",
     )
     _line(bias, rows["day"], rows["bias_naive"], "D", _MARK, "")
-    bias.axhline(0, color="#999999", linewidth=0.8, zorder=0)
     bias.set_ylim(-1.1, 1.1)
     bias.set_yticks([-1, 0, 1], ["-1 left", "0", "1 right"])
     trials.set_ylim(bottom=0)
@@ -241,8 +240,11 @@ def plot_foraging(subject_id: str | int) -> "Figure":
         (bias, "bias"),
     ):
         axes.set_title(name, fontsize=_TEXT, loc="left")
+        if not axes.lines:
+            _say(axes, "no session has a value")
         if axes.get_legend_handles_labels()[0]:
             axes.legend(fontsize=_TEXT, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+    bias.axhline(0, color="#999999", linewidth=0.8, zorder=0)
     points = [(d, order.index(s)) for d, s in zip(rows["day"], stages, strict=True) if s]
     if points:
         stage.plot(*zip(*points, strict=True), marker="s", linestyle="none", color=_LINE)
@@ -300,7 +302,8 @@ def _say(axes: "Axes", what: str) -> None:
         0.5, 0.5, what, ha="center", va="center", transform=axes.transAxes, fontsize=_TEXT,
         color="#666666",
     )  # fmt: skip
-    axes.set_yticks([])
+    # Ticks may be shared with other axes.
+    axes.tick_params(axis="y", labelleft=False, length=0)
 
 
 def _days(times: "pd.Series") -> "pd.Series":
@@ -392,11 +395,7 @@ def _line(
 ) -> None:
     there = values.notna()
     if not there.any():
-        if not label or not axes.lines:
-            _say(axes, "no session has a value")
         return
-    for text in list(axes.texts):
-        text.remove()
     axes.plot(
         days[there], values[there].astype(float), marker=marker, color=colour, markersize=5,
         linewidth=1, label=label or None, markerfacecolor=colour if fill else "white",
@@ -411,10 +410,11 @@ def _stage_names(rows: "pd.DataFrame") -> list[str | None]:
     return [f"{whole}: {part}" if several and whole and part else part for whole, part in texts]
 
 
-def _known(subject: str) -> None:
+def _known(subject: str, others: set[str]) -> None:
     subjects = acorns.unique_subject_ids()
     if subject in subjects:
         return
+    subjects = sorted(others.union(subjects))
     alike = difflib.get_close_matches(subject[:80], subjects, n=5)
     raise read.SubjectNotFound(
         f"foraging_sessions: no session and no data asset has the subject {subject[:80]}. "
