@@ -208,6 +208,7 @@ def _cell(text: str) -> str:
 def _signature(function: Any) -> str:
     # Annotations of what is loaded lazily are quoted.
     told = re.sub(r"(?<=[:>] )'([^']+)'", r"\1", str(inspect.signature(function)))
+    told = told.replace("= Ellipsis", "= ...")
     return re.sub(r"\b(?:zs_client\.\w+|collections\.abc|datetime|typing)\.(?=[A-Za-z])", "", told)
 
 
