@@ -15,6 +15,7 @@ from zs_client.contract import (
     encode_partition,
     facts_key,
     partition_key,
+    registry_key,
     table_key,
     version_folder,
 )
@@ -81,16 +82,22 @@ def test_every_table_is_read(store):
     assert zs_client.platform_qc("fib")["asset_name"].tolist() == ["raw"]
 
 
-def test_a_table_is_one_request(folder, environment):
+def test_a_table_is_one_request_and_the_registry_one_a_minute(server, environment):
+    client_store.as_owner(environment, server)
+    store = client_store.filled(f"s3://{client_store.bucket(server, public=False)}")
+    environment.setenv("ZS_STORE", store.url)
     asked = []
-    real = Store.get
-    environment.setattr(Store, "get", lambda self, key: asked.append(key) or real(self, key))
+    real = Store.get_end, Store.get
+    environment.setattr(
+        Store, "get_end", lambda self, key, count: asked.append(key) or real[0](self, key, count)
+    )
+    environment.setattr(Store, "get", lambda self, key: asked.append(key) or real[1](self, key))
     zs_client.asset_basics()
     zs_client.qc("828418")
-    assert asked == [
-        table_key(VERSION, "asset_basics"),
-        partition_key(VERSION, "qc", "subject_id", "828418"),
-    ]
+    zs_client.asset_basics(name="raw", columns="name")
+    basics = table_key(VERSION, "asset_basics")
+    metrics = partition_key(VERSION, "qc", "subject_id", "828418")
+    assert sorted(asked) == sorted([registry_key(VERSION), basics, metrics, basics])
 
 
 def test_times_are_utc_and_lists_are_no_text(folder):

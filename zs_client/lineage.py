@@ -5,7 +5,7 @@ The tables themselves have their functions in `zs_client.acorns`.
 
 from typing import Any, overload
 
-from zs_client import read
+from zs_client.acorns import asset_basics, source_data
 
 
 @overload
@@ -54,21 +54,17 @@ def raw_to_derived(
 def _derived(raw: list[str], modality: str | None, *, latest: bool) -> dict[str, list[str]]:
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in raw}
     wanted = ["name", "source_data", "pipeline_name", "processing_time"]
-    for row in read.columns("source_data", wanted).to_pylist():
-        if row["source_data"] in found:
-            found[row["source_data"]].append(row)
+    for row in source_data.arrow(source_data=raw, columns=wanted).to_pylist():
+        found[row["source_data"]].append(row)
     if modality is not None:
-        having = _having(modality)
+        names = {row["name"] for rows in found.values() for row in rows}
+        having = set(
+            asset_basics.arrow(name=names, modality=modality, columns="name")["name"].to_pylist()
+        )
         found = {k: [r for r in rows if r["name"] in having] for k, rows in found.items()}
     if latest:
         found = {k: _newest(rows) for k, rows in found.items()}
     return {k: sorted({r["name"] for r in rows}) for k, rows in found.items()}
-
-
-def _having(modality: str) -> set[str]:
-    wanted = modality.casefold()
-    rows = read.columns("asset_basics", ["name", "modalities"]).to_pylist()
-    return {r["name"] for r in rows if wanted in {m.casefold() for m in r["modalities"] or () if m}}
 
 
 def _newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
