@@ -38,6 +38,8 @@ if TYPE_CHECKING:
         custom_tables,
     )
     from zs_client.lineage import raw_to_derived
+    from zs_client.provenance import StaleTable
+    from zs_client.query import QueryError, sql
     from zs_client.read import AcornNotFound, ReadError, SubjectNotFound
     from zs_client.registry import (
         AcornInfo,
@@ -57,8 +59,10 @@ __all__ = [
     "CustomConflict",
     "CustomNotFound",
     "CustomTable",
+    "QueryError",
     "ReadError",
     "SquirrelInfo",
+    "StaleTable",
     "StoreError",
     "SubjectNotFound",
     "__version__",
@@ -82,6 +86,7 @@ __all__ = [
     "quality_control",
     "raw_to_derived",
     "source_data",
+    "sql",
     "status",
     "unique_genotypes",
     "unique_project_names",
@@ -94,6 +99,9 @@ _ELSEWHERE = {
     "SubjectNotFound": "read",
     "StoreError": "store",
     "raw_to_derived": "lineage",
+    "StaleTable": "provenance",
+    "QueryError": "query",
+    "sql": "query",
     "CustomConflict": "customs",
     "CustomNotFound": "customs",
     "CustomTable": "customs",

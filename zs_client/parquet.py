@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 END = 2**18
 # Ranges that are nearer to each other than this are one request: 128 KB cost less than a request.
 GAP = 2**17
-REQUESTS = 16
+REQUESTS = 32
 _FOOTER = 8
 
 

@@ -75,24 +75,24 @@ def begin(
 
 def told(registry: dict[str, Any] | None, name: str, store: Store, version: str) -> dict[str, Any]:
     """What the registry says about a table; None for each that it does not say."""
-    entry = _entry(registry, name)
+    listed = entry(registry, name)
     published = registry or {}
     return {
         "table": name,
         "store": store.url,
         "version": version,
-        "snapshot": published.get("snapshot") if entry else None,
-        "published_at": published.get("published_at") if entry else None,
-        **{key: entry.get(key) for key in ("built_at", "source_state", "state", "reason")},
+        "snapshot": published.get("snapshot") if listed else None,
+        "published_at": published.get("published_at") if listed else None,
+        **{key: listed.get(key) for key in ("built_at", "source_state", "state", "reason")},
     }
 
 
 def is_content(registry: dict[str, Any] | None, name: str, size: int, sha256: str | None) -> bool:
     """Whether a file is the one that the registry tells of; it is replaced before the registry."""
-    entry = _entry(registry, name)
-    if "bytes" not in entry:
+    listed = entry(registry, name)
+    if "bytes" not in listed:
         return False
-    return entry["bytes"] == size and sha256 in (None, entry.get("sha256"))
+    return listed["bytes"] == size and sha256 in (None, listed.get("sha256"))
 
 
 def unpublished(found: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,12 +152,13 @@ def _asked(store: Store, version: str, ask: Callable[[Store, str], Any]) -> dict
 
     try:
         found = ask(store, registry_key(version))
-        names = [entry["name"] for entry in found["acorns"]]
+        names = [each["name"] for each in found["acorns"]]
     except (FileNotFoundError, ReadError, KeyError, TypeError):
         return None
     return found if names else None
 
 
-def _entry(registry: dict[str, Any] | None, name: str) -> dict[str, Any]:
+def entry(registry: dict[str, Any] | None, name: str) -> dict[str, Any]:
+    """What the registry has of a table; empty when it does not name it."""
     listed = registry["acorns"] if registry else ()
-    return next((entry for entry in listed if entry["name"] == name), {})
+    return next((found for found in listed if found["name"] == name), {})

@@ -133,21 +133,27 @@ def rows(wish: Wish, at: "tuple[Store, str] | None" = None) -> "pa.Table":
         TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
+    found = content(wish, at)
+    provenance.warn_if_stale(provenance.marks(found))
+    return found
+
+
+def content(wish: Wish, at: "tuple[Store, str] | None" = None) -> "pa.Table":
+    """As `rows`, without a warning of a stale table."""
     _check_limit(wish.limit)
     store, version = at or place()
     wait = provenance.begin(store, version, get_json)
     if wish.partition:
-        content, is_published = _partitions(store, version, wish), True
+        found, is_published = _partitions(store, version, wish), True
     else:
         key = table_key(version, wish.folder)
         try:
-            content, size, digest = _chosen(store, key, wish)
+            found, size, digest = _chosen(store, key, wish)
         except FileNotFoundError:
             _refuse(store, version, wish.table, key)
         is_published = provenance.is_content(wait(), wish.table, size, digest)
     told = provenance.told(wait(), wish.table, store, version)
-    provenance.warn_if_stale(told)
-    return provenance.mark(content, told if is_published else provenance.unpublished(told))
+    return provenance.mark(found, told if is_published else provenance.unpublished(told))
 
 
 def values(name: str, column: str) -> list[Any]:
@@ -333,7 +339,7 @@ def _of_none(told: dict[str, Any]) -> File:
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(_empty(told), sink)
+    pq.write_table(empty(told), sink)
     body = sink.getvalue().to_pybytes()
     return File(Piece(body, 0, len(body), ""))
 
@@ -577,7 +583,14 @@ def frame(content: "pa.Table", name: str) -> "pd.DataFrame":
         raise ReadError(f"{name}: cannot become a frame: {first_line(error)}") from error
 
 
-def _empty(told: dict[str, Any]) -> "pa.Table":
+def has_types(told: dict[str, Any]) -> bool:
+    """Whether facts tell the types of columns; those of before 1.0.0 do not."""
+    columns = told.get("columns") or ()
+    return bool(columns) and all(isinstance(c, dict) and "type" in c for c in columns)
+
+
+def empty(told: dict[str, Any]) -> "pa.Table":
+    """A table without rows, of the columns that facts tell."""
     import pyarrow as pa
 
     types = arrow_types()

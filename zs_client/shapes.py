@@ -74,7 +74,9 @@ def _made(
     def reader(*args: Any, **kwargs: Any) -> Any:
         wish = function(*args, **kwargs)
         # A path, as `lazy` asks for, has no shape.
-        return shape(read.rows(wish)) if isinstance(wish, Wish) else wish
+        if isinstance(wish, str):
+            return wish
+        return shape(read.rows(wish) if isinstance(wish, Wish) else wish)
 
     reader.__name__ = name.rpartition(".")[2]
     reader.__qualname__ = name
