@@ -46,6 +46,7 @@ if TYPE_CHECKING:
         AcornStatus,
         ColumnInfo,
         SquirrelInfo,
+        describe,
         get_squirrel_info,
         status,
     )
@@ -73,6 +74,7 @@ __all__ = [
     "custom_history",
     "custom_tables",
     "data_asset_problems",
+    "describe",
     "document_problems",
     "foraging_sessions",
     "get_squirrel_info",
@@ -112,6 +114,7 @@ _ELSEWHERE = {
     "AcornStatus": "registry",
     "ColumnInfo": "registry",
     "SquirrelInfo": "registry",
+    "describe": "registry",
     "get_squirrel_info": "registry",
     "status": "registry",
 }

@@ -1,24 +1,32 @@
-"""The command line, `zs`: `status` asks the client, `build` hands over to the pipeline.
+"""The command line, `zs`: most commands ask the client, `build` hands over to the pipeline.
 
-What they do is in `zs_client.registry` and `zs_pipeline.build`; here are words, columns and exit
-codes only.
+What they do is in the modules of `zs_client` and in `zs_pipeline.build`, how rows look in
+`zs_client.printing`; here are words, columns and exit codes only.
 """
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zs_client.contract import ROOT, __version__
+from zs_client.printing import FORMS, aligned
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from zs_client.customs import CustomTable
     from zs_client.registry import AcornStatus
+    from zs_client.store import Store
 
-_NOT_ALL, _ERROR, _INTERRUPTED = 1, 2, 130
+_NOT_ALL, _ERROR, _INTERRUPTED, _NOBODY_READS = 1, 2, 130, 141
+# So many rows are shown on a terminal unless told otherwise.
+_SCREEN = 20
+_SHELLS = ("bash", "zsh", "fish")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,15 +37,27 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         0 when all is well, 1 when an acorn is missing, stale or failed, 2 when nothing could be
-        done, 130 when interrupted.
+        done, 130 when interrupted, 141 when nobody reads what is written.
     """
     given = _parser().parse_args(argv)
     try:
-        code: int = given.run(given)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn  # type: ignore[assignment]
+            warnings.simplefilter("default")
+            code: int = given.run(given)
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("zs: interrupted", file=sys.stderr)
         return _INTERRUPTED
+    except BrokenPipeError:
+        # Python would flush, and fail, once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _NOBODY_READS
     return code
+
+
+def _warn(message: Warning | str, *_: Any) -> None:
+    print(f"zs: {message}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,20 +65,14 @@ def _parser() -> argparse.ArgumentParser:
         prog="zs", description="Small, fast tables made from the metadata of data assets."
     )
     parser.add_argument("--version", action="version", version=f"zs {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="{status,build}")
-
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _reading(commands)
     status = commands.add_parser(
         "status",
         help="show how each acorn stands",
         description="Show how each acorn stands. Exit code 1 when one is stale or missing.",
     )
-    status.add_argument(
-        "--store",
-        metavar="URL",
-        help="s3://bucket, or the folder that holds data-asset-cache (default: ZS_STORE, else the "
-        "current folder when it holds one, else the public bucket)",
-    )
-    status.add_argument("--version", metavar="V", help="default: ZS_VERSION, else this package's")
+    _place_options(status)
     status.set_defaults(run=_status)
 
     build = commands.add_parser(
@@ -99,13 +113,193 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _reading(commands: Any) -> None:
+    show = commands.add_parser(
+        "show",
+        help="show rows of a table",
+        description="Show rows of a table: aligned on a terminal, as CSV in a pipe.",
+        epilog="zs show asset_basics --where project_name='Brain wide' --columns name,age",
+    )
+    show.add_argument("table", metavar="TABLE", help="a table, such as asset_basics or qc")
+    show.add_argument(
+        "--where",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="only rows with this value; any argument of the table's function, such as subject_id, "
+        "name_contains or acquired_after. Given twice for one name: either value",
+    )
+    show.add_argument("--columns", metavar="A,B", help="only these, in this order")
+    show.add_argument(
+        "--limit", metavar="N", type=int, help=f"rows (default: all, on a terminal {_SCREEN})"
+    )
+    show.set_defaults(run=_refusing("show", _show))
+
+    sql = commands.add_parser(
+        "sql",
+        help="answer a SELECT over the tables (needs the extra sql)",
+        description="Answer one SELECT over the tables, in DuckDB's SQL. Needs the extra sql.",
+    )
+    sql.add_argument("query", metavar="SELECT", help="such as 'select count(*) from asset_basics'")
+    sql.set_defaults(run=_refusing("sql", _sql))
+
+    describe = commands.add_parser(
+        "describe",
+        help="tell what the columns of a table mean",
+        description="Tell the columns of a table: type, meaning, share of nulls, examples.",
+    )
+    describe.add_argument("table", metavar="TABLE")
+    describe.set_defaults(run=_refusing("describe", _describe))
+
+    derived = commands.add_parser(
+        "derived",
+        help="list what was derived from a data asset",
+        description="List the data assets that were derived from a raw one, a line for each.",
+    )
+    derived.add_argument("name", metavar="NAME", help="the raw data asset's name")
+    derived.add_argument("--modality", metavar="M", help="only those of this modality")
+    derived.add_argument("--latest", action="store_true", help="only the newest of each pipeline")
+    derived.set_defaults(run=_refusing("derived", _derived))
+    for command in (show, sql, describe, derived):
+        _place_options(command)
+    for command in (show, sql, describe):
+        command.add_argument(
+            "--format", choices=FORMS, help="default: table on a terminal, else csv"
+        )
+
+    completion = commands.add_parser(
+        "completion",
+        help="print a script that completes words in a shell",
+        description="Print a script that completes words: source <(zs completion bash)",
+    )
+    completion.add_argument("shell", choices=_SHELLS)
+    completion.set_defaults(run=_completion)
+
+
+def _place_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--store",
+        metavar="URL",
+        help="s3://bucket, or the folder that holds data-asset-cache (default: ZS_STORE, else the "
+        "current folder when it holds one, else the public bucket)",
+    )
+    command.add_argument("--version", metavar="V", help="default: ZS_VERSION, else this package's")
+
+
+def _url(given: argparse.Namespace) -> str | None:
+    return given.store or os.environ.get("ZS_STORE") or ("." if Path(ROOT).is_dir() else None)
+
+
+def _place(given: argparse.Namespace) -> "tuple[Store, str]":
+    from zs_client.read import place
+
+    return place(_url(given), given.version)
+
+
+def _refusing(
+    command: str, run: Callable[[argparse.Namespace], int]
+) -> Callable[[argparse.Namespace], int]:
+    """A command whose refusals are a line on stderr and exit code 2."""
+
+    def refusing(given: argparse.Namespace) -> int:
+        from zs_client.read import AcornNotFound, ReadError
+        from zs_client.store import StoreError
+
+        try:
+            return run(given)
+        except (
+            *(StoreError, AcornNotFound, ReadError),
+            *(ValueError, TypeError, ImportError),
+        ) as error:
+            print(f"zs {command}: {error}", file=sys.stderr)
+            return _ERROR
+
+    return refusing
+
+
+def _show(given: argparse.Namespace) -> int:
+    from zs_client import read
+    from zs_client.acorns import wish
+
+    words: dict[str, Any] = {}
+    for each in given.where:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise ValueError(f"--where {each}: write NAME=VALUE, such as subject_id=828418")
+        if name in ("columns", "limit", "others", "lazy"):
+            raise ValueError(f"--where {each}: there is no filter {name!r}")
+        words.setdefault(name, []).append(value)
+    # Borders and parts of a text are one value.
+    words = {name: found[0] if len(found) == 1 else found for name, found in words.items()}
+    columns = None if given.columns is None else [c.strip() for c in given.columns.split(",")]
+    form, limit = _form(given), given.limit
+    screen = form == "table" and sys.stdout.isatty() and limit is None
+    wanted = {**words, "columns": columns, "limit": _SCREEN + 1 if screen else limit}
+    content = read.rows(wish(given.table, wanted), _place(given))
+    _write(content.slice(0, _SCREEN) if screen else content, form)
+    if screen and content.num_rows > _SCREEN:
+        print(
+            f"zs show: the first {_SCREEN} rows; --limit takes another number, --format csv all",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _sql(given: argparse.Namespace) -> int:
+    from zs_client.query import answer
+
+    _write(answer(given.query, at=_place(given)), _form(given))
+    return 0
+
+
+def _describe(given: argparse.Namespace) -> int:
+    from zs_client.registry import described
+
+    _write(described(given.table, _place(given)), _form(given))
+    return 0
+
+
+def _derived(given: argparse.Namespace) -> int:
+    from zs_client.lineage import derived
+
+    found = derived([given.name], given.modality, latest=given.latest, at=_place(given))
+    for name in found[given.name]:
+        print(name)
+    return 0
+
+
+def _completion(given: argparse.Namespace) -> int:
+    from zs_client.completion import script
+
+    print(script(given.shell, _parser()), end="")
+    return 0
+
+
+def _form(given: argparse.Namespace) -> str:
+    form: str = given.format or ("table" if sys.stdout.isatty() else "csv")
+    if form == "parquet" and sys.stdout.isatty():
+        raise ValueError("parquet is nothing to read on a terminal; write it to a file with >")
+    return form
+
+
+def _write(content: "pa.Table", form: str) -> None:
+    from zs_client.printing import encoded
+
+    colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    colours = colours and os.environ.get("TERM") != "dumb"
+    body = encoded(content, form, colours=colours)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(body)
+    sys.stdout.flush()
+
+
 def _status(given: argparse.Namespace) -> int:
     from zs_client.customs import custom_tables
     from zs_client.read import AcornNotFound, ReadError
     from zs_client.registry import status
     from zs_client.store import StoreError
 
-    url = given.store or os.environ.get("ZS_STORE") or ("." if Path(ROOT).is_dir() else None)
+    url = _url(given)
     try:
         acorns = status(url, given.version)
         customs = custom_tables(url)
@@ -156,7 +350,7 @@ def _lines(head: list[tuple[str, ...]], acorns: "list[AcornStatus]") -> list[str
         )
         for acorn in acorns
     ]
-    return _aligned(rows, range(1, 5))
+    return aligned(rows, range(1, 5))
 
 
 def _custom_lines(customs: "list[CustomTable]") -> list[str]:
@@ -171,18 +365,7 @@ def _custom_lines(customs: "list[CustomTable]") -> list[str]:
         )
         for table in customs
     ]
-    return _aligned(rows, range(1, 4))
-
-
-def _aligned(rows: list[tuple[str, ...]], numbers: range) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if place in numbers else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return aligned(rows, range(1, 4))
 
 
 def size(count: int) -> str:

@@ -128,7 +128,7 @@ def _answer(
 ) -> "pa.Table":
     tree = _tree(connection, query)
     for name, table in own.items():
-        connection.register(name, table)
+        connection.register(name, _arrow(table))
     used = [_used(name, at) for name in _named(tree, own)]
     for number, table in enumerate(used):
         if table.partition:
@@ -154,6 +154,16 @@ def _answer(
             found = _relation(connection, query, parameters)
         return provenance.mark(found.to_arrow_table(), told)
     return found.to_arrow_table()
+
+
+def _arrow(table: Any) -> "pa.Table":
+    import pyarrow as pa
+
+    if isinstance(table, pa.Table):
+        return table
+    # pandas would give its row index as a column.
+    is_pandas = type(table).__module__.partition(".")[0] == "pandas"
+    return pa.Table.from_pandas(table, preserve_index=False) if is_pandas else pa.table(table)
 
 
 def _relation(
