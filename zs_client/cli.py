@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zs_client.contract import ROOT, __version__
-from zs_client.printing import FORMS, aligned
+from zs_client.printing import FORMS, WIDEST, aligned, encoded
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _NOT_ALL, _ERROR, _INTERRUPTED, _NOBODY_READS = 1, 2, 130, 141
 # So many rows are shown on a terminal unless told otherwise.
 _SCREEN = 20
+_LINE = 240
 _SHELLS = ("bash", "zsh", "fish")
 
 
@@ -255,7 +256,8 @@ def _sql(given: argparse.Namespace) -> int:
 def _describe(given: argparse.Namespace) -> int:
     from zs_client.registry import described
 
-    _write(described(given.table, _place(given)), _form(given))
+    # What a column means is what was asked for.
+    _write(described(given.table, _place(given)), _form(given), widest=_LINE)
     return 0
 
 
@@ -282,12 +284,10 @@ def _form(given: argparse.Namespace) -> str:
     return form
 
 
-def _write(content: "pa.Table", form: str) -> None:
-    from zs_client.printing import encoded
-
+def _write(content: "pa.Table", form: str, *, widest: int = WIDEST) -> None:
     colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     colours = colours and os.environ.get("TERM") != "dumb"
-    body = encoded(content, form, colours=colours)
+    body = encoded(content, form, colours=colours, widest=widest)
     sys.stdout.flush()
     sys.stdout.buffer.write(body)
     sys.stdout.flush()

@@ -20,15 +20,18 @@ WIDEST = 60
 _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 
 
-def encoded(content: "pa.Table", form: str, *, colours: bool = False) -> bytes:
+def encoded(
+    content: "pa.Table", form: str, *, colours: bool = False, widest: int = WIDEST
+) -> bytes:
     """The rows in one of `FORMS`.
 
     Times are ISO 8601 in UTC. In CSV null is an empty field, and a list is JSON text; JSON is one
-    array with an object for each row, each on a line of its own.
+    array with an object for each row, each on a line of its own. A table has one line for each
+    row, its cells cut at `widest` characters.
     """
     if form == "parquet":
         return _parquet(content)
-    made = {"table": lambda: _table(content, colours=colours), "csv": lambda: _csv(content)}
+    made = {"table": lambda: _table(content, colours, widest), "csv": lambda: _csv(content)}
     return made.get(form, lambda: _json(content))().encode("utf-8", "replace")
 
 
@@ -61,9 +64,9 @@ def _json(content: "pa.Table") -> str:
     return "[\n" + ",\n".join(lines) + "\n]\n" if lines else "[]\n"
 
 
-def _table(content: "pa.Table", *, colours: bool) -> str:
-    head = tuple(_shown(name) for name in content.column_names)
-    cells = [tuple(_shown(_cell(value)) for value in row) for row in _rows(content)]
+def _table(content: "pa.Table", colours: bool, widest: int) -> str:  # noqa: FBT001
+    head = tuple(_shown(name, widest) for name in content.column_names)
+    cells = [tuple(_shown(_rounded(value), widest) for value in row) for row in _rows(content)]
     numbers = [place for place, field in enumerate(content.schema) if _is_number(field.type)]
     lines = aligned([head, *cells], numbers)
     if colours:
@@ -117,11 +120,15 @@ def _plain(value: Any) -> Any:
     return str(value) if not isinstance(value, int | float) else value
 
 
-def _shown(text: str) -> str:
+def _rounded(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else _cell(value)
+
+
+def _shown(text: str, widest: int) -> str:
     """A text of one line that leaves the terminal as it is, cut when it is long."""
     if not text.isprintable():
         text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 1]}…"
+    return text if len(text) <= widest else f"{text[: widest - 1]}…"
 
 
 def _width(text: str) -> int:
