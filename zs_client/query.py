@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from zs_client import provenance, read
@@ -32,6 +32,7 @@ _CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "python_enable_replacements": "false",
     "threads": "4",
 }
+_NOT_READ = "zs: this column was not read"
 _MARK = re.compile(r"zs_(\d+)_(\d+)_zs")
 Parameters = Sequence[Any] | Mapping[str, Any] | None
 
@@ -50,6 +51,7 @@ class _Used:
         folder: Its name in the store.
         partition: The column by which it is partitioned; empty when it is not.
         schema: Its columns.
+        types: Theirs, as DuckDB calls them.
         columns: Those that are read; all when None.
         parts: The partitions that are read; all when None.
     """
@@ -59,6 +61,7 @@ class _Used:
     folder: str
     partition: str
     schema: "pa.Schema"
+    types: list[str] = field(default_factory=list)
     columns: list[str] | None = None
     parts: tuple[Any, ...] | None = None
 
@@ -126,6 +129,8 @@ def _answer(
     own: Mapping[str, Any],
     at: tuple[Store, str],
 ) -> "pa.Table":
+    import duckdb
+
     tree = _tree(connection, query)
     for name, table in own.items():
         connection.register(name, _arrow(table))
@@ -135,25 +140,27 @@ def _answer(
             table.parts = _parts(tree, table, parameters)
         marks = [f"zs_{number}_{place}_zs" for place in range(len(table.schema))]
         connection.register(f"zs_{number}", table.schema.empty_table().rename_columns(marks))
+        table.types = [str(kind) for kind in connection.table(f"zs_{number}").types]
         renamed = ", ".join(
             f"{mark} AS {_quoted(column)}"
             for mark, column in zip(marks, table.schema.names, strict=True)
         )
         _view(connection, table, f"SELECT {renamed} FROM zs_{number}")  # noqa: S608 our own names
-    shape = _shape(_relation(connection, query, parameters))
+    if not used:
+        return _result(connection, query, parameters)
     _plan(connection, query, parameters, used)
-    found = _relation(connection, query, parameters) if not used else None
-    if found is None:
+    told = _register(connection, used, at)
+    try:
+        found = _result(connection, query, parameters)
+    except duckdb.Error as error:
+        if _NOT_READ not in str(error):
+            raise
+        # The plan did not name a column that is read after all.
+        for table in used:
+            table.columns = None
         told = _register(connection, used, at)
-        found = _relation(connection, query, parameters)
-        # Were a column left out by mistake, `*` would have fewer of them.
-        if _shape(found) != shape:
-            for table in used:
-                table.columns = None
-            told = _register(connection, used, at)
-            found = _relation(connection, query, parameters)
-        return provenance.mark(found.to_arrow_table(), told)
-    return found.to_arrow_table()
+        found = _result(connection, query, parameters)
+    return provenance.mark(found, told)
 
 
 def _arrow(table: Any) -> "pa.Table":
@@ -166,14 +173,10 @@ def _arrow(table: Any) -> "pa.Table":
     return pa.Table.from_pandas(table, preserve_index=False) if is_pandas else pa.table(table)
 
 
-def _relation(
+def _result(
     connection: "duckdb.DuckDBPyConnection", query: str, parameters: Parameters
-) -> "duckdb.DuckDBPyRelation":
-    return connection.sql(query, params=parameters or None)
-
-
-def _shape(found: "duckdb.DuckDBPyRelation") -> list[tuple[str, str]]:
-    return list(zip(found.columns, map(str, found.types), strict=True))
+) -> "pa.Table":
+    return connection.sql(query, params=parameters or None).to_arrow_table()
 
 
 def _view(connection: "duckdb.DuckDBPyConnection", table: _Used, query: str) -> None:
@@ -294,7 +297,15 @@ def _register(
         told.append(provenance.marks(content))
         provenance.warn_if_stale(told[-1])
         connection.register(f"zs_full_{number}", content)
-        _view(connection, table, f"FROM zs_full_{number}")
+        # Every column is there, or `*` and columns by their place would be others. One that was not
+        # read refuses to be.
+        columns = ", ".join(
+            _quoted(name)
+            if name in content.column_names
+            else f"error('{_NOT_READ}')::{kind} AS {_quoted(name)}"
+            for name, kind in zip(table.schema.names, table.types, strict=True)
+        )
+        _view(connection, table, f"SELECT {columns} FROM zs_full_{number}")  # noqa: S608 our names
     same = {key: found for key, found in told[0].items() if all(t[key] == found for t in told)}
     return {**same, "table": ", ".join(table.table for table in used)}
 
