@@ -4,8 +4,6 @@ Which rows they are is not known here (`zs_client.cli`).
 """
 
 import base64
-import csv
-import io
 import json
 import unicodedata
 from collections.abc import Sequence
@@ -46,12 +44,18 @@ def _parquet(content: "pa.Table") -> bytes:
 
 
 def _csv(content: "pa.Table") -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(content.column_names)
+    lines = [content.column_names]
     for batch in content.to_batches(max_chunksize=10_000):
-        writer.writerows([map(_cell, row) for row in _rows(batch)])
-    return out.getvalue()
+        lines += [list(map(_cell, row)) for row in _rows(batch)]
+    # The standard library's writer leaves a carriage return bare when lines end in a line feed.
+    texts = (",".join(map(_field, line)) for line in lines)
+    # A line of one empty field would be no row.
+    return "".join(f"{text}\n" if text else '""\n' for text in texts)
+
+
+def _field(text: str) -> str:
+    bare = not any(c in text for c in '",\r\n')
+    return text if bare else '"' + text.replace('"', '""') + '"'
 
 
 def _json(content: "pa.Table") -> str:

@@ -170,7 +170,9 @@ def _arrow(table: Any) -> "pa.Table":
         return table
     # pandas would give its row index as a column.
     is_pandas = type(table).__module__.partition(".")[0] == "pandas"
-    return pa.Table.from_pandas(table, preserve_index=False) if is_pandas else pa.table(table)
+    if is_pandas:
+        return pa.Table.from_pandas(table, preserve_index=False)
+    return table.to_arrow() if hasattr(table, "to_arrow") else pa.table(table)
 
 
 def _result(
