@@ -95,6 +95,10 @@ def test_a_name_twice_is_either_value(zs):
         (("show", "qc"), "needs a subject_id"),
         (("show", "qc", "--where", "subject_id=828419"), "Alike: 828418"),
         (("show", "platform_qc", "--where", "platform=fob"), "dynamic_foraging"),
+        (("show", "platform_qc", "--where", "subject_id=828418"), "no filter 'subject_id'"),
+        (("show", "platform_qc", "--where", "asset_names=raw"), "no filter 'asset_names'"),
+        (("show", "platform_qc", "--where", "parts=fib"), "no filter 'parts'"),
+        (("show", "qc", "--where", "subject_id=M2501", "--where", "platform=x"), "'platform'"),
         (("sql", "selec"), "cannot be understood"),
         (("sql", "SELECT * FROM asset_basic"), "There are asset_basics, "),
         (("describe", "x" * 10_000), "10,002 characters"),
@@ -168,6 +172,12 @@ def test_a_terminal_gets_a_table_with_a_bold_head_and_the_first_rows(store):
     assert lines[0] == "\x1b[1msubject_id\x1b[0m"
     assert lines[1:21] == [f"{number:03}" for number in range(20)]
     assert lines[21].startswith("zs show: the first 20 rows")
+    said, _ = on_a_terminal(store, "show", "asset_basics", "--limit", "1")
+    head, row, note = said.splitlines()
+    assert max(len(head) - len("\x1b[1m\x1b[0m"), len(row)) <= 80
+    assert "modalities" in head
+    assert note.startswith("zs show: 17 columns more: subject_id, ")
+    assert note.endswith("created; --columns chooses")
     said, code = on_a_terminal(store, "show", "unique_subject_ids", "--format", "parquet")
     assert code == 2
     assert "nothing to read on a terminal" in said

@@ -702,8 +702,7 @@ def platform_qc(
         TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    parts = None if platform is ... else _several(platform)
-    return _wish("platform_qc", locals(), parts=parts)
+    return _wish("platform_qc", locals(), parts=_all_or(platform))
 
 
 def wish(name: str, words: Mapping[str, Any]) -> Wish:
@@ -723,7 +722,7 @@ def wish(name: str, words: Mapping[str, Any]) -> Wish:
         return _wish(table, given)
     value = given.pop(partition, ...)
     if partition == "platform":
-        return _wish(table, given, parts=None if value is ... else _several(value))
+        return _wish(table, given, parts=_all_or(value))
     names = given.pop("asset_names", None)
     return _of_subjects(table, folder, {**given, "subject_id": value, "asset_names": names})
 
@@ -743,21 +742,18 @@ def find(name: str) -> tuple[str, str, str]:
     )
 
 
-_NO_FILTERS = (
-    "columns",
-    "limit",
-    "others",
-    "subject_id",
-    "asset_names",
-    "platform",
-    "lazy",
-    "parts",
-)
+# Arguments that are no filters, and those of tables by subject or platform.
+_NO_FILTERS = ("columns", "limit", "others")
+_OF_PARTITIONS = {
+    "": (),
+    "subject_id": ("subject_id", "asset_names", "lazy"),
+    "platform": ("platform",),
+}
 
 
 def _wish(table: str, words: Mapping[str, Any], **more: Any) -> Wish:
     _, folder, partition = find(table)
-    skipped = _NO_FILTERS if partition else _NO_FILTERS[:3]
+    skipped = (*_NO_FILTERS, *_OF_PARTITIONS[partition])
     named = {k: v for k, v in words.items() if k not in skipped} | words.get("others", {})
     asked = {name: value for name, value in named.items() if value is not ...}
     limit, columns = words.get("limit"), words.get("columns")
@@ -793,6 +789,10 @@ def _path(subject: Any, words: Mapping[str, Any]) -> str:
     if subject is ... or len(_several(subject)) != 1:
         raise ValueError("lazy= gives the path of one subject's file")
     return read.partition_path("qc", "subject_id", _several(subject)[0])
+
+
+def _all_or(value: Any) -> tuple[Any, ...] | None:
+    return None if value is ... else _several(value)
 
 
 def _several(value: Any) -> tuple[Any, ...]:

@@ -6,6 +6,7 @@ What they do is in the modules of `zs_client` and in `zs_pipeline.build`, how ro
 
 import argparse
 import os
+import shutil
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zs_client.contract import ROOT, __version__
-from zs_client.printing import FORMS, WIDEST, aligned, encoded
+from zs_client.printing import FORMS, WIDEST, aligned, encoded, fitting
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -237,7 +238,16 @@ def _show(given: argparse.Namespace) -> int:
     screen = form == "table" and sys.stdout.isatty() and limit is None
     wanted = {**words, "columns": columns, "limit": _SCREEN + 1 if screen else limit}
     content = read.rows(wish(given.table, wanted), _place(given))
-    _write(content.slice(0, _SCREEN) if screen else content, form)
+    shown = content.slice(0, _SCREEN) if screen else content
+    if form == "table" and sys.stdout.isatty() and columns is None:
+        shown = fitting(shown, shutil.get_terminal_size().columns)
+    _write(shown, form)
+    left = [name for name in content.column_names if name not in shown.column_names]
+    if left:
+        print(
+            f"zs show: {len(left)} columns more: {', '.join(left)}; --columns chooses",
+            file=sys.stderr,
+        )
     if screen and content.num_rows > _SCREEN:
         print(
             f"zs show: the first {_SCREEN} rows; --limit takes another number, --format csv all",

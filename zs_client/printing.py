@@ -78,6 +78,18 @@ def _table(content: "pa.Table", colours: bool, widest: int) -> str:  # noqa: FBT
     return "\n".join(lines) + "\n"
 
 
+def fitting(content: "pa.Table", width: int) -> "pa.Table":
+    """The first columns of a table, as many as fit on lines of that width; one at least."""
+    used, kept = 0, 0
+    for name in content.column_names:
+        cells = [name, *map(_rounded, content[name].to_pylist(maps_as_pydicts="strict"))]
+        used += max(_width(_shown(cell, WIDEST)) for cell in cells) + 2
+        if kept and used - 2 > width:
+            break
+        kept += 1
+    return content.select(content.column_names[:kept])
+
+
 def aligned(rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> list[str]:
     """Rows of cells as lines, those of some columns at the right of it."""
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]

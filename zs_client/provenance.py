@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 KEPT_SECONDS = 60
-# What `attrs` of a frame and, after "zs.", the metadata of an Arrow schema have.
+# What `attrs` of a frame and, after "zs.", the metadata of an Arrow schema have. Of partitions it
+# is what the registry said of the whole table when they were read.
 KEYS = (
     *("table", "store", "version", "snapshot", "published_at"),
     *("built_at", "source_state", "state", "reason"),

@@ -143,17 +143,26 @@ def content(wish: Wish, at: "tuple[Store, str] | None" = None) -> "pa.Table":
     _check_limit(wish.limit)
     store, version = at or place()
     wait = provenance.begin(store, version, get_json)
-    if wish.partition:
-        found, is_published = _partitions(store, version, wish), True
-    else:
-        key = table_key(version, wish.folder)
-        try:
-            found, size, digest = _chosen(store, key, wish)
-        except FileNotFoundError:
-            _refuse(store, version, wish.table, key)
-        is_published = provenance.is_content(wait(), wish.table, size, digest)
-    told = provenance.told(wait(), wish.table, store, version)
-    return provenance.mark(found, told if is_published else provenance.unpublished(told))
+    try:
+        if wish.partition:
+            found = _partitions(store, version, wish)
+        else:
+            found, size, digest = _whole(store, version, wish)
+    finally:
+        # Also after an error: a thread that outlives its reader may outlive the interpreter.
+        registry = wait()
+    told = provenance.told(registry, wish.table, store, version)
+    if not wish.partition and not provenance.is_content(registry, wish.table, size, digest):
+        told = provenance.unpublished(told)
+    return provenance.mark(found, told)
+
+
+def _whole(store: Store, version: str, wish: Wish) -> "tuple[pa.Table, int, str | None]":
+    key = table_key(version, wish.folder)
+    try:
+        return _chosen(store, key, wish)
+    except FileNotFoundError:
+        _refuse(store, version, wish.table, key)
 
 
 def values(name: str, column: str) -> list[Any]:
