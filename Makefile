@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test ui lint lock clean
+.PHONY: help run test ui bench lint lock clean
 
 # The Python to make .venv with. Empty: the first of these that runs and fits.
 PYTHON ?=
@@ -71,6 +71,11 @@ test: .venv ## run all tests (ARGS="-k qc" for some)
 ui: .venv .dagster/dagster.yaml ## Dagster's UI on what `make run` built (PORT=3000)
 	ZS_STORE="$${ZS_STORE:-.}" DAGSTER_HOME="$(HOME_OF_DAGSTER)" $(BIN)/dg dev --port $(PORT)
 
+# 2,000 and 20,000 documents, from a dump and from servers. `make bench SIZE=2000 MODE=dump` for a quick look,
+# `make bench SIZE=100000` for as many documents as there are; ARGS="--markdown BENCHMARKS.md" keeps them.
+bench: .venv ## what a build costs, on made-up documents (SIZE=2000, MODE=dump)
+	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(if $(MODE),--mode $(MODE)) $(ARGS)
+
 lint: .venv ## ruff and mypy
 	@failed=0; for each in 'ruff check .' 'ruff format --check .' 'mypy'; do \
 	  echo "$(BIN)/$$each"; $(BIN)/$$each || failed=1; \
@@ -79,10 +84,10 @@ lint: .venv ## ruff and mypy
 # For every supported Python and platform at once. Keeps the pins that still fit: `make lock ARGS=--upgrade`
 # takes the newest, `ARGS="--upgrade-package NAME"` one of them.
 lock: ## make constraints.txt anew from pyproject.toml (needs uv)
-	$(UV) pip compile pyproject.toml --no-config --all-extras --group dev --group build \
+	$(UV) pip compile pyproject.toml --no-config --all-extras --group dev --group build --group bench \
 	  --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
 	  --custom-compile-command 'make lock' --quiet $(ARGS) --output-file constraints.txt
 
 clean: ## remove what make made, the built tables and Dagster's history with it
-	rm -rf .venv .dagster data-asset-cache dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .tmp_dagster_home_*
-	find zs_client zs_pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -rf .venv .dagster data-asset-cache bench-results dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .tmp_dagster_home_*
+	find bench zs_client zs_pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,4 +1,4 @@
-"""A REST gateway over HTTP for tests: `find` with MongoDB's semantics, and faults to switch on.
+"""A REST gateway over HTTP for tests: the benchmark's `find`, and faults to switch on.
 
 Nothing here is a test; the MongoDB server of the tests is SecantusDB.
 """
@@ -13,8 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import orjson
 
-FIND = "/v2/metadata_index/data_assets/find"
-RANKS = ((type(None), 0), (bool, 5), (int, 1), (float, 1), (str, 2), (dict, 3), (list, 4))
+from bench.gateway import FIND, find
 
 
 @dataclass
@@ -41,88 +40,7 @@ class Gateway:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def find(self, query: dict[str, Any]) -> bytes:
-        rows = [d for d in self.documents if _matches(d, query.get("filter", {}))]
-        for key, direction in (query.get("sort") or {}).items():
-            rows.sort(key=lambda d, key=key: _order(d.get(key)), reverse=direction < 0)
-        rows = rows[query.get("skip", 0) :]
-        out: list[bytes] = []
-        size = 2
-        for row in rows[: query.get("limit") or None]:
-            body = orjson.dumps(_project(row, query.get("projection")))
-            size += len(body) + 1
-            if out and size > self.cap:
-                break
-            out.append(body)
-        return b"[" + b",".join(out) + b"]"
-
-
-def _order(value: Any) -> tuple:
-    rank = next(rank for kind, rank in RANKS if isinstance(value, kind))
-    return (rank, value if rank in (1, 2) else 0)
-
-
-def _matches(document: Any, wanted: dict) -> bool:
-    return all(
-        any(_matches(document, one) for one in condition)
-        if key == "$or"
-        else _holds(document.get(key), condition)
-        for key, condition in wanted.items()
-    )
-
-
-def _holds(value: Any, condition: Any) -> bool:
-    if not isinstance(condition, dict) or not any(key.startswith("$") for key in condition):
-        return _equal(value, condition)
-    for operator, operand in condition.items():
-        if operator == "$in":
-            found = any(_equal(value, one) for one in operand)
-        elif operator == "$ne":
-            found = not _equal(value, operand)
-        elif operator in ("$gt", "$gte"):
-            same = _order(value)[0] == _order(operand)[0]
-            found = same and (value > operand if operator == "$gt" else value >= operand)
-        elif operator == "$oid":
-            found = value == condition
-        else:
-            raise ValueError(operator)
-        if not found:
-            return False
-    return True
-
-
-def _equal(value: Any, wanted: Any) -> bool:
-    # MongoDB compares a list with a scalar element by element.
-    if isinstance(value, list) and not isinstance(wanted, list):
-        return any(_equal(one, wanted) for one in value)
-    return type(value) is type(wanted) and value == wanted
-
-
-def _project(document: dict, projection: dict | None) -> dict:
-    if not projection:
-        return document
-    tree: dict[str, Any] = {}
-    for path in projection:
-        node = tree
-        *parents, leaf = path.split(".")
-        for key in parents:
-            node = node.setdefault(key, {})
-        node[leaf] = None
-    return _cut(document, tree)
-
-
-def _cut(document: dict, tree: dict) -> dict:
-    out = {}
-    for key, value in document.items():
-        if key not in tree:
-            continue
-        below = tree[key]
-        if below is None:
-            out[key] = value
-        elif isinstance(value, dict):
-            out[key] = _cut(value, below)
-        elif isinstance(value, list):
-            out[key] = [_cut(one, below) for one in value if isinstance(one, dict)]
-    return out
+        return find(self.documents, query, self.cap)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -16,7 +16,7 @@ import zs_client
 from zs_client import filters, parquet, read
 from zs_client.acorns import wish
 from zs_client.contract import table_key
-from zs_client.parquet import File, Unreadable
+from zs_client.parquet import File, NotParquet
 from zs_client.store import Changed, Piece, Store, open_store
 from zs_pipeline import arrow
 
@@ -244,7 +244,7 @@ def test_a_footer_that_is_longer_than_the_end_is_fetched():
 @pytest.mark.parametrize("end", [0, 7, 100, 5000])
 @pytest.mark.parametrize("body", [BODY[:-20], b"x" * 5000, b"PAR1" * 2000, BODY[:5000] + b"PAR1"])
 def test_what_is_no_parquet_file_is_not_read(body, end):
-    with pytest.raises(Unreadable):
+    with pytest.raises(NotParquet):
         chosen(file=far(body[len(body) - max(end, 8) :])[0])
 
 

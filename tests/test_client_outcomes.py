@@ -2,10 +2,12 @@
 
 import uuid
 from pathlib import Path
+from urllib.parse import unquote
 
 import client_store
 import pandas as pd
 import pytest
+import stores
 from client_store import ODD, SUBJECTS, VERSION, WITHOUT_QC
 
 import zs_client
@@ -14,6 +16,7 @@ from zs_client.contract import (
     INDEX,
     encode_partition,
     facts_key,
+    object_key,
     partition_key,
     registry_key,
     table_key,
@@ -22,6 +25,7 @@ from zs_client.contract import (
 from zs_client.read import arrow_types
 from zs_client.store import Store, open_store
 from zs_pipeline import arrow
+from zs_pipeline.commit import read_facts
 
 
 @pytest.fixture(scope="module")
@@ -82,22 +86,30 @@ def test_every_table_is_read(store):
     assert zs_client.platform_qc("fib")["asset_name"].tolist() == ["raw"]
 
 
-def test_a_table_is_one_request_and_the_registry_one_a_minute(server, environment):
-    client_store.as_owner(environment, server)
+@pytest.mark.parametrize("cache", ["off", "on"])
+def test_what_a_table_costs_and_the_registry_is_asked_once_a_minute(server, environment, cache):
+    proxy = stores.FaultyProxy(server)
+    client_store.as_owner(environment, proxy.url)
     store = client_store.filled(f"s3://{client_store.bucket(server, public=False)}")
     environment.setenv("ZS_STORE", store.url)
-    asked = []
-    real = Store.get_end, Store.get
-    environment.setattr(
-        Store, "get_end", lambda self, key, count: asked.append(key) or real[0](self, key, count)
-    )
-    environment.setattr(Store, "get", lambda self, key: asked.append(key) or real[1](self, key))
+    if cache == "off":
+        environment.setenv("ZS_CACHE", cache)
+    sha256 = read_facts(store, VERSION, "asset_basics")["sha256"]
+    proxy.seen.clear()
     zs_client.asset_basics()
     zs_client.qc("828418")
     zs_client.asset_basics(name="raw", columns="name")
+    proxy.close()
     basics = table_key(VERSION, "asset_basics")
     metrics = partition_key(VERSION, "qc", "subject_id", "828418")
-    assert sorted(asked) == sorted([registry_key(VERSION), basics, metrics, basics])
+    if cache == "off":
+        wanted = [registry_key(VERSION), basics, metrics, basics]
+    else:
+        asked = facts_key(VERSION, "asset_basics")
+        content = object_key(VERSION, "asset_basics", sha256)
+        wanted = [registry_key(VERSION), asked, content, metrics, asked]
+    found = [unquote(path).split("/", 2)[-1] for _, path in proxy.seen]
+    assert sorted(found) == sorted(wanted)
 
 
 def test_times_are_utc_and_lists_are_no_text(folder):

@@ -13,6 +13,7 @@ from client_store import BY_NAME, VERSION
 
 import zs_client
 from zs_client import acorns, customs, provenance
+from zs_client.cache import CachedStore
 from zs_client.contract import registry_key, table_key
 from zs_client.store import open_store
 from zs_pipeline import arrow
@@ -142,8 +143,8 @@ def test_a_stale_table_is_warned_of_once_with_its_reason(store):
 
 def test_on_s3_the_registry_is_asked_for_once_a_minute(on_s3, monkeypatch):
     asked = []
-    real = type(on_s3).get
-    monkeypatch.setattr(type(on_s3), "get", lambda s, key: asked.append(key) or real(s, key))
+    real = CachedStore.get
+    monkeypatch.setattr(CachedStore, "get", lambda s, key: asked.append(key) or real(s, key))
     assert zs_client.asset_basics().attrs["snapshot"] is not None
     assert zs_client.source_data().attrs["snapshot"] is not None
     assert asked.count(registry_key(VERSION)) == 1

@@ -13,6 +13,7 @@ import pytest
 import zs_client
 from zs_client import (
     acorns,
+    cache,
     cli,
     completion,
     customs,
@@ -21,6 +22,7 @@ from zs_client import (
     parquet,
     printing,
     provenance,
+    published,
     query,
     read,
     registry,
@@ -40,10 +42,13 @@ PUBLIC = [
     "CustomTable",
     "QueryError",
     "ReadError",
+    "Snapshot",
+    "SnapshotNotFound",
     "SquirrelInfo",
     "StaleTable",
     "StoreError",
     "SubjectNotFound",
+    "TableDiff",
     "__version__",
     "asset_basics",
     "assets_smartspim",
@@ -53,6 +58,7 @@ PUBLIC = [
     "custom_tables",
     "data_asset_problems",
     "describe",
+    "diff",
     "document_problems",
     "foraging_sessions",
     "get_squirrel_info",
@@ -65,6 +71,8 @@ PUBLIC = [
     "qc_tag_status",
     "quality_control",
     "raw_to_derived",
+    "reading",
+    "snapshots",
     "source_data",
     "sql",
     "status",
@@ -73,40 +81,39 @@ PUBLIC = [
     "unique_subject_ids",
 ]
 
-# A `…` is a filter that may be left out; every table also takes `columns`, `limit` and any other
-# column by its name.
+# A `…` after `=` is a filter that may be left out, one at the end what every table takes, with any
+# other column by its name.
+EVERY = "columns=None limit=None snapshot=None offline=None **others"
 SIGNATURES = {
-    "unique_project_names": "",
-    "unique_subject_ids": "",
-    "unique_genotypes": "",
+    "unique_project_names": "snapshot=None offline=None",
+    "unique_subject_ids": "snapshot=None offline=None",
+    "unique_genotypes": "snapshot=None offline=None",
     "asset_basics": "subject_id=… project_name=… modality=… data_level=… name=… name_contains=… "
-    "acquired_after=… acquired_before=… columns=None limit=None **others",
-    "source_data": "name=… source_data=… pipeline_name=… columns=None limit=None **others",
-    "metadata_core": "_id=… columns=None limit=None **others",
-    "assets_smartspim": "name=… raw_name=… channel=… processed=… columns=None limit=None **others",
-    "platform_exaspim": "name=… raw_name=… processed=… columns=None limit=None **others",
-    "platform_fib": "asset_name=… fiber=… channel=… intended_measurement=… targeted_structure=… "
-    "columns=None limit=None **others",
+    "acquired_after=… acquired_before=… …",
+    "source_data": "name=… source_data=… pipeline_name=… …",
+    "metadata_core": "_id=… …",
+    "assets_smartspim": "name=… raw_name=… channel=… processed=… …",
+    "platform_exaspim": "name=… raw_name=… processed=… …",
+    "platform_fib": "asset_name=… fiber=… channel=… intended_measurement=… targeted_structure=… …",
     "foraging_sessions": "subject_id=… session_date=… session_date_after=… session_date_before=… "
-    "task=… trainer=… rig=… columns=None limit=None **others",
-    "behavior_curriculum": "asset_name=… curriculum_name=… stage_name=… columns=None limit=None "
-    "**others",
-    "metadata_upgrade": "_id=… v2_id=… name=… status=… columns=None limit=None **others",
-    "document_problems": "_id=… name=… field=… severity=… columns=None limit=None **others",
-    "data_asset_problems": "_id=… name=… field=… severity=… columns=None limit=None **others",
+    "task=… trainer=… rig=… …",
+    "behavior_curriculum": "asset_name=… curriculum_name=… stage_name=… …",
+    "metadata_upgrade": "_id=… v2_id=… name=… status=… …",
+    "document_problems": "_id=… name=… field=… severity=… …",
+    "data_asset_problems": "_id=… name=… field=… severity=… …",
     "custom": "name df=None expect=None state=None",
     "custom_history": "name",
     "custom_tables": "store_url=None",
-    "qc": "subject_id=… asset_names=None lazy=False name=… stage=… modality=… status=… tag=… "
-    "columns=None limit=None **others",
-    "qc_tag_status": "subject_id=… asset_names=None tag=… status=… columns=None limit=None "
-    "**others",
-    "platform_qc": "platform=… asset_name=… tag=… status=… acquired_after=… acquired_before=… "
-    "columns=None limit=None **others",
-    "raw_to_derived": "asset_name modality=None latest=False",
-    "get_squirrel_info": "",
-    "describe": "table store_url=None version=None",
-    "sql": "query parameters=None **tables",
+    "qc": "subject_id=… asset_names=None lazy=False name=… stage=… modality=… status=… tag=… …",
+    "qc_tag_status": "subject_id=… asset_names=None tag=… status=… …",
+    "platform_qc": "platform=… asset_name=… tag=… status=… acquired_after=… acquired_before=… …",
+    "raw_to_derived": "asset_name modality=None latest=False snapshot=None offline=None",
+    "get_squirrel_info": "snapshot=None offline=None",
+    "describe": "table store_url=None version=None snapshot=None offline=None",
+    "sql": "query parameters=None snapshot=None offline=None **tables",
+    "reading": "snapshot=None offline=None",
+    "snapshots": "store_url=None",
+    "diff": "before after='now' table=None store_url=None",
     "status": "store_url=None version=None",
 }
 SIGNATURES["quality_control"] = SIGNATURES["qc"]
@@ -151,7 +158,7 @@ def test_signatures():
     assert functions == SIGNATURES.keys()
     for name, wanted in SIGNATURES.items():
         parameters = inspect.signature(getattr(zs_client, name)).parameters.values()
-        assert " ".join(map(word, parameters)) == wanted, name
+        assert " ".join(map(word, parameters)) == wanted.replace(" …", f" {EVERY}"), name
 
 
 def word(parameter):
@@ -171,7 +178,7 @@ def test_every_filter_is_one_of_its_table():
 
 def test_the_calls_of_before_still_fit():
     """As scripts written for zombie-squirrel call the functions."""
-    for name in SIGNATURES.keys() - {"describe", "sql", "status", "raw_to_derived", "custom"}:
+    for name in SIGNATURES.keys() - {"describe", "diff", "sql", "raw_to_derived", "custom"}:
         if name not in ("qc", "quality_control", "qc_tag_status", "platform_qc", "custom_history"):
             inspect.signature(getattr(zs_client, name)).bind()
     qc = inspect.signature(zs_client.qc)
@@ -197,8 +204,8 @@ def test_every_public_thing_is_documented():
         if name in SIGNATURES:
             assert "Raises:" in thing.__doc__, name
     for module in (
-        *(zs_client, acorns, cli, completion, customs, filters, lineage, parquet),
-        *(printing, provenance, query, read, registry, shapes),
+        *(zs_client, acorns, cache, cli, completion, customs, filters, lineage, parquet),
+        *(printing, provenance, published, query, read, registry, shapes),
     ):
         assert module.__doc__
         for name, thing in vars(module).items():
@@ -207,7 +214,15 @@ def test_every_public_thing_is_documented():
 
 
 def test_a_dataclass_tells_each_of_its_fields():
-    for name in ("AcornInfo", "AcornStatus", "ColumnInfo", "CustomTable", "SquirrelInfo"):
+    for name in (
+        "AcornInfo",
+        "AcornStatus",
+        "ColumnInfo",
+        "CustomTable",
+        "SquirrelInfo",
+        "Snapshot",
+        "TableDiff",
+    ):
         kind = getattr(zs_client, name)
         for told in kind.__dataclass_fields__:
             assert f"\n        {told}: " in kind.__doc__ or f"\n    {told}: " in kind.__doc__, told

@@ -541,7 +541,7 @@ def interleaved(
 def test_two_commits_in_any_order_end_with_paths_that_agree_with_the_facts(
     acorn: Acorn, old: dict, one: dict, two: dict, crash: bool
 ) -> None:
-    assert interleaved(acorn, old, one, two, crash=crash) > 3
+    assert interleaved(acorn, old, one, two, crash=crash) > 1
 
 
 def test_a_commit_that_mends_while_the_other_one_lives_does_not_undo_it() -> None:

@@ -16,7 +16,16 @@ from zs_pipeline import readme, settings
 from zs_pipeline.acorns import ACORNS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / n for n in ("README.md", "GLOSSARY.md", "CHANGELOG.md", "docs/architecture.md")]
+PAGES = [
+    ROOT / name
+    for name in (
+        "README.md",
+        "GLOSSARY.md",
+        "CHANGELOG.md",
+        "BENCHMARKS.md",
+        "docs/architecture.md",
+    )
+]
 README, GLOSSARY = (page.read_text(encoding="utf-8") for page in PAGES[:2])
 RENEW = "run `python -m zs_pipeline.readme`"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from source_servers import _project
 
+from bench.gateway import project
 from zs_pipeline.source.projection import (
     CORE,
     ENVELOPE,
@@ -70,7 +70,7 @@ def test_a_servers_answer_trims_to_the_same_or_is_asked_for_again(
     document: dict[str, Any], fields: list[str]
 ) -> None:
     document = {"_id": "a"} | document
-    answer = _project(document, server(fields))
+    answer = project(document, server(fields))
     cores = dotted(fields)
     lacking = absent([answer], cores)
     again = mangled(answer, cores) or any(document.get(core) is not None for core in lacking)

@@ -39,8 +39,9 @@ if TYPE_CHECKING:
     )
     from zs_client.lineage import raw_to_derived
     from zs_client.provenance import StaleTable
+    from zs_client.published import Snapshot, SnapshotNotFound, TableDiff, diff, snapshots
     from zs_client.query import QueryError, sql
-    from zs_client.read import AcornNotFound, ReadError, SubjectNotFound
+    from zs_client.read import AcornNotFound, ReadError, SubjectNotFound, reading
     from zs_client.registry import (
         AcornInfo,
         AcornStatus,
@@ -62,10 +63,13 @@ __all__ = [
     "CustomTable",
     "QueryError",
     "ReadError",
+    "Snapshot",
+    "SnapshotNotFound",
     "SquirrelInfo",
     "StaleTable",
     "StoreError",
     "SubjectNotFound",
+    "TableDiff",
     "__version__",
     "asset_basics",
     "assets_smartspim",
@@ -75,6 +79,7 @@ __all__ = [
     "custom_tables",
     "data_asset_problems",
     "describe",
+    "diff",
     "document_problems",
     "foraging_sessions",
     "get_squirrel_info",
@@ -87,6 +92,8 @@ __all__ = [
     "qc_tag_status",
     "quality_control",
     "raw_to_derived",
+    "reading",
+    "snapshots",
     "source_data",
     "sql",
     "status",
@@ -100,10 +107,16 @@ _ELSEWHERE = {
     "ReadError": "read",
     "SubjectNotFound": "read",
     "StoreError": "store",
+    "reading": "read",
     "raw_to_derived": "lineage",
     "StaleTable": "provenance",
     "QueryError": "query",
     "sql": "query",
+    "Snapshot": "published",
+    "SnapshotNotFound": "published",
+    "TableDiff": "published",
+    "diff": "published",
+    "snapshots": "published",
     "CustomConflict": "customs",
     "CustomNotFound": "customs",
     "CustomTable": "customs",

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from zs_client.filters import Flag, Names, Text, Time, Values
+    from zs_client.store import Store
 
 Subjects = str | int | None | Iterable[str | int | None] | EllipsisType
 
@@ -55,36 +56,48 @@ TABLES: tuple[tuple[str, str, str], ...] = (
 
 
 @lists
-def unique_project_names() -> Wish:
+def unique_project_names(*, snapshot: str | None = None, offline: bool | None = None) -> Wish:
     """Every project name in `asset_basics`, sorted, each once, without null.
 
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+
     Raises:
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return Wish("unique_project_names", "unique_project_names")
+    return _wish("unique_project_names", locals())
 
 
 @lists
-def unique_subject_ids() -> Wish:
+def unique_subject_ids(*, snapshot: str | None = None, offline: bool | None = None) -> Wish:
     """Every subject in `asset_basics`, sorted as text, each once, without null.
 
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+
     Raises:
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return Wish("unique_subject_ids", "unique_subject_ids")
+    return _wish("unique_subject_ids", locals())
 
 
 @lists
-def unique_genotypes() -> Wish:
+def unique_genotypes(*, snapshot: str | None = None, offline: bool | None = None) -> Wish:
     """Every genotype in `asset_basics`, sorted, each once, without null.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Raises:
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    return Wish("unique_genotypes", "unique_genotypes")
+    return _wish("unique_genotypes", locals())
 
 
 @frames
@@ -100,6 +113,8 @@ def asset_basics(
     acquired_before: Time = ...,
     columns: Names = None,
     limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
     **others: Values,
 ) -> Wish:
     """Commonly used metadata, one row per document, that is per data asset.
@@ -115,6 +130,8 @@ def asset_basics(
         acquired_before: The acquisition began before.
         columns: Only these, in this order.
         limit: No more rows than this.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         others: Any other column by its name; see the module for all words.
 
     Returns:
@@ -139,6 +156,8 @@ def source_data(
     pipeline_name: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
     **others: Values,
 ) -> Wish:
     """Which data asset was made from which, one row per derived data asset and source.
@@ -149,6 +168,8 @@ def source_data(
         pipeline_name: The pipeline that made it.
         columns: Only these, in this order.
         limit: No more rows than this.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         others: Any other column by its name; see the module for all words.
 
     Returns:
@@ -171,6 +192,8 @@ def metadata_core(
     _id: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
     **others: Values,
 ) -> Wish:
     """Which core metadata files each document has, one row per document.
@@ -179,6 +202,8 @@ def metadata_core(
         _id: The document's id.
         columns: Only these, in this order.
         limit: No more rows than this.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         others: Any other column by its name; see the module for all words.
 
     Returns:
@@ -203,6 +228,8 @@ def assets_smartspim(
     processed: Flag = ...,
     columns: Names = None,
     limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
     **others: Values,
 ) -> Wish:
     """SmartSPIM data assets and where to look at them, one row per data asset and channel.
@@ -214,6 +241,8 @@ def assets_smartspim(
         processed: Whether there is a stitched data asset.
         columns: Only these, in this order.
         limit: No more rows than this.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         others: Any other column by its name; see the module for all words.
 
     Returns:
@@ -239,6 +268,8 @@ def platform_exaspim(
     processed: Flag = ...,
     columns: Names = None,
     limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
     **others: Values,
 ) -> Wish:
     """ExaSPIM data assets and where to look at them, one row per raw data asset.
@@ -249,6 +280,8 @@ def platform_exaspim(
         processed: Whether there is a fused data asset.
         columns: Only these, in this order.
         limit: No more rows than this.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         others: Any other column by its name; see the module for all words.
 
     Returns:
@@ -275,6 +308,8 @@ def platform_fib(
     targeted_structure: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
     **others: Values,
 ) -> Wish:
     """Fibers of fiber photometry data assets, one row per data asset, fiber and channel.
@@ -287,6 +322,8 @@ def platform_fib(
         targeted_structure: Where the fiber ends.
         columns: Only these, in this order.
         limit: No more rows than this.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         others: Any other column by its name; see the module for all words.
 
     Returns:
@@ -315,6 +352,8 @@ def foraging_sessions(
     rig: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
     **others: Values,
 ) -> Wish:
     """Dynamic foraging sessions, one row per session, as the foraging team's table has them.
@@ -329,6 +368,8 @@ def foraging_sessions(
         rig: The rig, as written.
         columns: Only these, in this order.
         limit: No more rows than this.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         others: Any other column by its name; see the module for all words.
 
     Returns:
@@ -354,6 +395,8 @@ def behavior_curriculum(
     stage_name: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
     **others: Values,
 ) -> Wish:
     """Curriculum and stage of training, one row per data asset with a behavior modality.
@@ -364,6 +407,8 @@ def behavior_curriculum(
         stage_name: The stage of training.
         columns: Only these, in this order.
         limit: No more rows than this.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         others: Any other column by its name; see the module for all words.
 
     Returns:
@@ -390,6 +435,8 @@ def metadata_upgrade(
     status: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
     **others: Values,
 ) -> Wish:
     """How the upgrade of metadata from the old database went, one row per document of that one.
@@ -401,6 +448,8 @@ def metadata_upgrade(
         status: How the latest run ended.
         columns: Only these, in this order.
         limit: No more rows than this.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         others: Any other column by its name; see the module for all words.
 
     Returns:
@@ -427,6 +476,8 @@ def document_problems(
     severity: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
     **others: Values,
 ) -> Wish:
     """What did not fit in the documents and their side files, one row per finding.
@@ -438,6 +489,8 @@ def document_problems(
         severity: `error` or `warning`.
         columns: Only these, in this order.
         limit: No more rows than this.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         others: Any other column by its name; see the module for all words.
 
     Returns:
@@ -464,6 +517,8 @@ def data_asset_problems(
     severity: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
     **others: Values,
 ) -> Wish:
     """What in the metadata contradicts itself or other data assets, one row per finding.
@@ -475,6 +530,8 @@ def data_asset_problems(
         severity: `error`, `warning` or `note`.
         columns: Only these, in this order.
         limit: No more rows than this.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         others: Any other column by its name; see the module for all words.
 
     Returns:
@@ -508,6 +565,8 @@ class QcReader(Protocol):
         tag: Text = ...,
         columns: Names = None,
         limit: int | None = None,
+        snapshot: str | None = None,
+        offline: bool | None = None,
         **others: Values,
     ) -> pd.DataFrame: ...
     @overload
@@ -517,6 +576,8 @@ class QcReader(Protocol):
         asset_names: str | Iterable[str] | None = None,
         *,
         lazy: Literal[True],
+        snapshot: str | None = None,
+        offline: bool | None = None,
     ) -> str: ...
     @overload
     def __call__(
@@ -524,6 +585,9 @@ class QcReader(Protocol):
         subject_id: str | int | None,
         asset_names: str | Iterable[str] | None,
         lazy: Literal[True],
+        *,
+        snapshot: str | None = None,
+        offline: bool | None = None,
     ) -> str: ...
     def arrow(
         self,
@@ -537,6 +601,8 @@ class QcReader(Protocol):
         tag: Text = ...,
         columns: Names = None,
         limit: int | None = None,
+        snapshot: str | None = None,
+        offline: bool | None = None,
         **others: Values,
     ) -> pa.Table:
         """The rows as a pyarrow.Table."""
@@ -553,6 +619,8 @@ class QcReader(Protocol):
         tag: Text = ...,
         columns: Names = None,
         limit: int | None = None,
+        snapshot: str | None = None,
+        offline: bool | None = None,
         **others: Values,
     ) -> pl.DataFrame:
         """The rows as a polars.DataFrame."""
@@ -569,6 +637,8 @@ class QcReader(Protocol):
         tag: Text = ...,
         columns: Names = None,
         limit: int | None = None,
+        snapshot: str | None = None,
+        offline: bool | None = None,
         **others: Values,
     ) -> duckdb.DuckDBPyRelation:
         """The rows as a DuckDB relation."""
@@ -586,6 +656,8 @@ def _qc(
     tag: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
     **others: Values,
 ) -> Wish | str:
     """Quality control metrics of one subject or several, one row per metric of a data asset.
@@ -603,6 +675,8 @@ def _qc(
         tag: Fits when it is one of `tags`.
         columns: Only these, in this order.
         limit: No more rows than this.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         others: Any other column by its name; see the module for all words.
 
     Returns:
@@ -637,6 +711,8 @@ def qc_tag_status(
     status: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
     **others: Values,
 ) -> Wish:
     """Quality control status by tag of one subject or several, one row per data asset and key.
@@ -649,6 +725,8 @@ def qc_tag_status(
         status: `Pass`, `Fail` or `Pending`.
         columns: Only these, in this order.
         limit: No more rows than this.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         others: Any other column by its name; see the module for all words.
 
     Returns:
@@ -676,6 +754,8 @@ def platform_qc(
     acquired_before: Time = ...,
     columns: Names = None,
     limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
     **others: Values,
 ) -> Wish:
     """Quality control status by tag of one platform or several, one row per data asset and tag.
@@ -690,6 +770,8 @@ def platform_qc(
         acquired_before: The acquisition began before.
         columns: Only these, in this order.
         limit: No more rows than this.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         others: Any other column by its name; see the module for all words.
 
     Returns:
@@ -705,12 +787,13 @@ def platform_qc(
     return _wish("platform_qc", locals(), parts=_all_or(platform))
 
 
-def wish(name: str, words: Mapping[str, Any]) -> Wish:
+def wish(name: str, words: Mapping[str, Any], at: tuple[Store, str] | None = None) -> Wish:
     """What a function is called with, by the table's name; for the command line.
 
     Args:
         name: The table, by the acorn's name or by its name in the store.
         words: The arguments of its function, that of a partitioned one's partition among them.
+        at: The store and version in which subjects are looked up; else as the functions take them.
 
     Raises:
         AcornNotFound: There is no such table; the message names those that there are.
@@ -724,7 +807,7 @@ def wish(name: str, words: Mapping[str, Any]) -> Wish:
     if partition == "platform":
         return _wish(table, given, parts=_all_or(value))
     names = given.pop("asset_names", None)
-    return _of_subjects(table, folder, {**given, "subject_id": value, "asset_names": names})
+    return _of_subjects(table, folder, {**given, "subject_id": value, "asset_names": names}, at)
 
 
 def find(name: str) -> tuple[str, str, str]:
@@ -743,7 +826,7 @@ def find(name: str) -> tuple[str, str, str]:
 
 
 # Arguments that are no filters, and those of tables by subject or platform.
-_NO_FILTERS = ("columns", "limit", "others")
+_NO_FILTERS = ("columns", "limit", "snapshot", "offline", "others")
 _OF_PARTITIONS = {
     "": (),
     "subject_id": ("subject_id", "asset_names", "lazy"),
@@ -760,14 +843,16 @@ def _wish(table: str, words: Mapping[str, Any], **more: Any) -> Wish:
     return Wish(table, folder, asked, columns, limit, partition, **more)
 
 
-def _of_subjects(table: str, folder: str, words: Mapping[str, Any]) -> Wish:
+def _of_subjects(
+    table: str, folder: str, words: Mapping[str, Any], at: tuple[Store, str] | None = None
+) -> Wish:
     names, subject = words["asset_names"], words["subject_id"]
     if names is not None:
         names = (names,) if isinstance(names, str) else tuple(names)
     if subject is not ...:
         parts = _several(subject)
     elif names is not None:
-        parts = _subjects_of(names)
+        parts = _subjects_of(names, at)
     else:
         raise ValueError(
             f"{folder} needs a subject_id, or asset_names whose subjects are looked up"
@@ -775,8 +860,8 @@ def _of_subjects(table: str, folder: str, words: Mapping[str, Any]) -> Wish:
     return _wish(table, words, parts=parts, names=names)
 
 
-def _subjects_of(names: tuple[str, ...]) -> tuple[str | None, ...]:
-    found = asset_basics.arrow(name=names, columns="subject_id")
+def _subjects_of(names: tuple[str, ...], at: tuple[Store, str] | None) -> tuple[str | None, ...]:
+    found = read.rows(_wish("asset_basics", {"name": names, "columns": "subject_id"}), at)
     return tuple(dict.fromkeys(found["subject_id"].to_pylist()))
 
 

@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,11 @@ from zs_client.contract import ROOT, __version__
 from zs_client.printing import FORMS, WIDEST, aligned, encoded, fitting
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
     from zs_client.customs import CustomTable
+    from zs_client.published import TableDiff
     from zs_client.registry import AcornStatus
     from zs_client.store import Store
 
@@ -29,6 +31,7 @@ _NOT_ALL, _ERROR, _INTERRUPTED, _NOBODY_READS = 1, 2, 130, 141
 _SCREEN = 20
 _LINE = 240
 _SHELLS = ("bash", "zsh", "fish")
+_BRIEF, _NULL = 60, "null"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -38,8 +41,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words after `zs`; those of the process when None.
 
     Returns:
-        0 when all is well, 1 when an acorn is missing, stale or failed, 2 when nothing could be
-        done, 130 when interrupted, 141 when nobody reads what is written.
+        0 when all is well, 1 when an acorn is missing, stale or failed, or nothing can be kept on
+        this machine, 2 when nothing could be done, 130 when interrupted, 141 when nobody reads what
+        is written.
     """
     given = _parser().parse_args(argv)
     try:
@@ -68,7 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"zs {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    _reading(commands)
+    _add_reading(commands)
     status = commands.add_parser(
         "status",
         help="show how each acorn stands",
@@ -112,10 +116,12 @@ def _parser() -> argparse.ArgumentParser:
         "--accept-shrink", action="store_true", help="accept a table that lost more than it may"
     )
     build.set_defaults(run=_build)
+    _add_published(commands)
     return parser
 
 
-def _reading(commands: Any) -> None:
+def _add_reading(commands: Any) -> None:
+    """The commands that read tables."""
     show = commands.add_parser(
         "show",
         help="show rows of a table",
@@ -164,6 +170,15 @@ def _reading(commands: Any) -> None:
     derived.set_defaults(run=_refusing("derived", _derived))
     for command in (show, sql, describe, derived):
         _place_options(command)
+        command.add_argument(
+            "--snapshot", metavar="ID", help="as it was published then (default: ZS_SNAPSHOT)"
+        )
+        command.add_argument(
+            "--offline",
+            action="store_true",
+            default=None,
+            help="send nothing, read what is kept (default: ZS_OFFLINE)",
+        )
     for command in (show, sql, describe):
         command.add_argument(
             "--format", choices=FORMS, help="default: table on a terminal, else csv"
@@ -176,6 +191,35 @@ def _reading(commands: Any) -> None:
     )
     completion.add_argument("shell", choices=_SHELLS)
     completion.set_defaults(run=_completion)
+
+
+def _add_published(commands: Any) -> None:
+    """The commands about published states, and about what is kept on this machine."""
+    snapshots = commands.add_parser(
+        "snapshots",
+        help="list the published states",
+        description="List the published states, the latest first. * is what is published now.",
+    )
+    snapshots.set_defaults(run=_refusing("snapshots", _snapshots))
+    diff = commands.add_parser(
+        "diff",
+        help="show what differs between two published states",
+        description="Show what differs between two published states: in each table, or the rows "
+        "of one.",
+    )
+    diff.add_argument("before", metavar="A", help="the earlier one, an id of `zs snapshots`")
+    diff.add_argument("after", metavar="B", help="the later one, or now")
+    diff.add_argument("table", metavar="TABLE", nargs="?", help="the rows of this table")
+    diff.set_defaults(run=_refusing("diff", _diff))
+    for command in (snapshots, diff):
+        command.add_argument("--store", metavar="URL", help="as of `zs status`")
+    cache = commands.add_parser(
+        "cache",
+        help="show what is kept on this machine",
+        description="Show what is kept on this machine of tables on S3, and how large it is.",
+    )
+    cache.add_argument("--clear", action="store_true", help="remove it")
+    cache.set_defaults(run=_cache)
 
 
 def _place_options(command: argparse.ArgumentParser) -> None:
@@ -193,9 +237,10 @@ def _url(given: argparse.Namespace) -> str | None:
 
 
 def _place(given: argparse.Namespace) -> "tuple[Store, str]":
-    from zs_client.read import place
+    from zs_client.read import place, reading
 
-    return place(_url(given), given.version)
+    with reading(snapshot=given.snapshot, offline=given.offline):
+        return place(_url(given), given.version)
 
 
 def _refusing(
@@ -228,7 +273,7 @@ def _show(given: argparse.Namespace) -> int:
         name, equals, value = each.partition("=")
         if not equals:
             raise ValueError(f"--where {each}: write NAME=VALUE, such as subject_id=828418")
-        if name in ("columns", "limit", "others", "lazy"):
+        if name in ("columns", "limit", "others", "lazy", "snapshot", "offline"):
             raise ValueError(f"--where {each}: there is no filter {name!r}")
         words.setdefault(name, []).append(value)
     # Borders and parts of a text are one value.
@@ -237,7 +282,8 @@ def _show(given: argparse.Namespace) -> int:
     form, limit = _form(given), given.limit
     screen = form == "table" and sys.stdout.isatty() and limit is None
     wanted = {**words, "columns": columns, "limit": _SCREEN + 1 if screen else limit}
-    content = read.rows(wish(given.table, wanted), _place(given))
+    at = _place(given)
+    content = read.rows(wish(given.table, wanted, at), at)
     shown = content.slice(0, _SCREEN) if screen else content
     if form == "table" and sys.stdout.isatty() and columns is None:
         shown = fitting(shown, shutil.get_terminal_size().columns)
@@ -346,6 +392,110 @@ def _build(given: argparse.Namespace) -> int:
         subjects=given.subject,
         accept_shrink=given.accept_shrink,
     )
+
+
+def _snapshots(given: argparse.Namespace) -> int:
+    from zs_client.published import snapshots
+
+    found = snapshots(_url(given))
+    rows: list[tuple[str, ...]] = [
+        ("", "snapshot", "published", "version", "tables", "rows", "size")
+    ]
+    rows += [
+        (
+            "*" if one.current else "",
+            one.id,
+            f"{one.published_at:%Y-%m-%d %H:%M}",
+            one.version,
+            f"{len(one.tables):,}",
+            f"{one.rows:,}",
+            size(one.bytes),
+        )
+        for one in found
+    ]
+    for line in aligned(rows, range(4, 7)):
+        print(line)
+    return 0
+
+
+def _diff(given: argparse.Namespace) -> int:
+    from zs_client.published import diff
+
+    url = _url(given)
+    if given.table is None:
+        lines = _summary_lines(diff(given.before, given.after, store_url=url))
+    else:
+        lines = _diff_lines(diff(given.before, given.after, given.table, store_url=url))
+    for line in lines:
+        print(line)
+    return 0
+
+
+def _summary_lines(found: "pd.DataFrame") -> list[str]:
+    rows: list[tuple[str, ...]] = [("table", "change", "rows before", "rows after", "files")]
+    for line in found.astype(object).where(found.notna(), None).to_dict("records"):
+        counts = [line[name] for name in ("rows_before", "rows_after")]
+        files = [line[f"files_{word}"] for word in ("added", "removed", "changed")]
+        rows.append(
+            (
+                line["table"],
+                line["change"],
+                *("-" if count is None else f"{count:,}" for count in counts),
+                " ".join(f"{s}{n:,}" for s, n in zip("+-~", files, strict=True) if n),
+            )
+        )
+    return aligned(rows, range(2, 4))
+
+
+def _diff_lines(found: "TableDiff") -> list[str]:
+    key = list(found.key)
+    changed: dict[tuple[Any, ...], list[str]] = {}
+    for line in found.changed.to_dict("records"):
+        change = f"{line['column']} {_brief(line['before'])} → {_brief(line['after'])}"
+        changed.setdefault(tuple(line[name] for name in key), []).append(change)
+    counts = (len(found.added), len(found.removed), len(changed))
+    lines = ["{}: {:,} added, {:,} removed, {:,} changed".format(found.table, *counts)]
+    for sign, frame in (("+", found.added), ("-", found.removed)):
+        shown = frame[key] if key else frame
+        for line in shown.to_dict("records"):
+            told = {name: _brief(value) for name, value in line.items()}
+            values = [v if key else f"{k}={v}" for k, v in told.items() if key or v != _NULL]
+            lines.append(f"{sign} {', '.join(values)}")
+    lines += [
+        f"~ {', '.join(map(_brief, row))}: {', '.join(told)}" for row, told in changed.items()
+    ]
+    return lines
+
+
+def _brief(value: Any) -> str:
+    """A value in few letters; a frame has NaN and NaT, which are not themselves, for null."""
+    if value is None or (not isinstance(value, Sized) and value != value):  # noqa: PLR0124
+        return _NULL
+    text = str(value)
+    return text if len(text) <= _BRIEF else f"{text[:_BRIEF]}…"
+
+
+def _cache(given: argparse.Namespace) -> int:
+    from zs_client.cache import from_environment
+
+    try:
+        cache = from_environment()
+        if cache is None:
+            print("The local cache is turned off, by ZS_CACHE or ZS_CACHE_SIZE.")
+            return 0
+        if given.clear:
+            print(f"{cache.clear():,} files removed from {cache.folder}")
+            return 0
+        files = cache.files()
+    except (OSError, ValueError) as error:
+        print(f"zs cache: {error}", file=sys.stderr)
+        return _ERROR
+    used = sum(found.st_size for _, found in files)
+    print(f"{cache.folder}: {size(used)} of {size(cache.size)}, {len(files):,} files")
+    if not cache.writable():
+        print("zs cache: nothing can be written there, so nothing is kept", file=sys.stderr)
+        return _NOT_ALL
+    return 0
 
 
 def _lines(head: list[tuple[str, ...]], acorns: "list[AcornStatus]") -> list[str]:

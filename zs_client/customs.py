@@ -118,7 +118,7 @@ def custom(
     if df is None:
         if expect is not None:
             raise ValueError("expect= is for storing: give the frame too, custom(name, df, …)")
-        store, version = read.place()
+        store, version = read.present()
         body, where = _content(store, version, name, state)
         return _with_state(read.frame(_decoded(body, where), where), _digest(body))
     if state is not None:
@@ -130,7 +130,7 @@ def custom(
     # Of two writers that store the same rows over the same state one has to be the second, as when
     # both count up: their bytes must differ.
     body, rows = _encoded(name, df, {b"zs_writer": uuid.uuid4().hex.encode()} if expected else {})
-    store, version = read.place()
+    store, version = read.present()
     # The public bucket is read without credentials.
     store = open_store(store.url) if store.url == PUBLIC else store
     with _told(store, version, name):
@@ -150,7 +150,7 @@ def custom_history(name: str) -> list[CustomTable]:
         ReadError: It is there and cannot be read.
     """
     _check(name)
-    store, version = read.place()
+    store, version = read.present()
     body, _ = _content(store, version, name, None)
     listed = [_table(name, entry) for entry in reversed(_history(store, name)[0])]
     present = [table for table in listed if table.state == _digest(body)]
@@ -168,7 +168,7 @@ def custom_tables(store_url: str | None = None) -> list[CustomTable]:
         StoreError: The store cannot be opened.
         ReadError: It cannot be listed, or a table's history cannot be read.
     """
-    store, _ = read.place(store_url)
+    store, _ = read.present(store_url)
     found = _listed(store)
     if not found:
         return []

@@ -15,17 +15,26 @@ def raw_to_derived(
     asset_name: str,
     modality: str | None = None,
     latest: bool = False,  # noqa: FBT001, FBT002 as scripts call it
+    *,
+    snapshot: str | None = None,
+    offline: bool | None = None,
 ) -> list[str]: ...
 @overload
 def raw_to_derived(
     asset_name: list[str],
     modality: str | None = None,
     latest: bool = False,  # noqa: FBT001, FBT002 as scripts call it
+    *,
+    snapshot: str | None = None,
+    offline: bool | None = None,
 ) -> dict[str, list[str]]: ...
 def raw_to_derived(
     asset_name: str | list[str],
     modality: str | None = None,
     latest: bool = False,  # noqa: FBT001, FBT002 as scripts call it
+    *,
+    snapshot: str | None = None,
+    offline: bool | None = None,
 ) -> list[str] | dict[str, list[str]]:
     """Names of the data assets that name a raw one as their source.
 
@@ -34,6 +43,8 @@ def raw_to_derived(
         modality: Only derived data assets of this modality: an abbreviation, case ignored.
         latest: For each pipeline only the newest by `processing_time` (one without a time is the
             oldest, the last name wins a tie). One without a pipeline's name is its own newest.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         Sorted names; for several a dict with a list for each. A name with nothing derived from it,
@@ -48,9 +59,10 @@ def raw_to_derived(
     # The earlier program had `latest` in second place.
     if isinstance(modality, bool):
         raise TypeError("modality is a text such as 'ecephys'; write latest=True by name")
-    if isinstance(asset_name, str):
-        return derived([asset_name], modality, latest=latest)[asset_name]
-    return derived(list(asset_name), modality, latest=latest)
+    with read.reading(snapshot=snapshot, offline=offline):
+        if isinstance(asset_name, str):
+            return derived([asset_name], modality, latest=latest)[asset_name]
+        return derived(list(asset_name), modality, latest=latest)
 
 
 def derived(

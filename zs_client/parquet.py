@@ -25,7 +25,7 @@ REQUESTS = 32
 _FOOTER = 8
 
 
-class Unreadable(Exception):
+class NotParquet(Exception):
     """The bytes are no parquet file."""
 
 
@@ -59,7 +59,7 @@ class File:
         try:
             return pq.ParquetFile(pa.BufferReader(self._buffer))
         except (pa.ArrowException, OSError) as error:
-            raise Unreadable(first_line(error)) from error
+            raise NotParquet(first_line(error)) from error
 
     @property
     def schema(self) -> "pa.Schema":
@@ -96,7 +96,7 @@ class File:
         try:
             found = self._file.read_row_groups(list(groups), columns=list(columns))
         except (pa.ArrowException, OSError) as error:
-            raise Unreadable(first_line(error)) from error
+            raise NotParquet(first_line(error)) from error
         return found.select(list(columns))
 
     def _chunks(self, group: int, columns: Iterable[str]) -> list[Any]:
@@ -122,7 +122,7 @@ class File:
         if not missing:
             return
         if self._fetch is None:
-            raise Unreadable("it ends before what it tells of")
+            raise NotParquet("it ends before what it tells of")
         if len(missing) == 1:
             self._keep([self._fetch(*missing[0])])
             return

@@ -9,11 +9,12 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from zs_client.contract import registry_key
-from zs_client.store import Store
+from zs_client.store import Store, StoreError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,7 +28,7 @@ KEYS = (
 )
 _PREFIX = "zs."
 
-_kept: dict[tuple[str, str], tuple[float, dict[str, Any] | None]] = {}
+_kept: dict[tuple[str, ...], tuple[float, dict[str, Any] | None]] = {}
 _warned: set[tuple[str, ...]] = set()
 _lock = threading.Lock()
 
@@ -48,7 +49,7 @@ def begin(
         version: The version.
         ask: Gets the JSON under a key.
     """
-    place = store.url, version
+    place = *store.name, version
     with _lock:
         moment, found = _kept.get(place, (0.0, None))
     # What is near is read anew: it costs nothing, and may have been built by this process.
@@ -96,6 +97,21 @@ def is_content(registry: dict[str, Any] | None, name: str, size: int, sha256: st
     return listed["bytes"] == size and sha256 in (None, listed.get("sha256"))
 
 
+def is_of(registry: dict[str, Any] | None, checked: Iterable[datetime | None]) -> bool:
+    """Whether a registry tells of partitions, from when each was known to be current.
+
+    Offline, each is of the time when it was last read, and the registry of another.
+    """
+    try:
+        published = datetime.fromisoformat((registry or {})["published_at"])
+        # It is told in whole seconds, cut off.
+        after = published + timedelta(seconds=1)
+        return all(moment is None or moment >= after for moment in checked)
+    # A registry of before 1.0.0 tells no time.
+    except (KeyError, TypeError, ValueError):
+        return all(moment is None for moment in checked)
+
+
 def unpublished(found: Mapping[str, Any]) -> dict[str, Any]:
     """What is told of a content that is newer than the registry, or older."""
     kept = ("table", "store", "version")
@@ -140,6 +156,13 @@ def warn_if_stale(found: Mapping[str, Any]) -> None:
     )
 
 
+def forget() -> None:
+    """Ask for registries anew, and warn again of stale tables."""
+    with _lock:
+        _kept.clear()
+        _warned.clear()
+
+
 def outside() -> int:
     """The `stacklevel` for whoever calls this: the first line that is not of this package."""
     level, frame = 1, sys._getframe(1)  # noqa: SLF001 as warnings does
@@ -154,7 +177,7 @@ def _asked(store: Store, version: str, ask: Callable[[Store, str], Any]) -> dict
     try:
         found = ask(store, registry_key(version))
         names = [each["name"] for each in found["acorns"]]
-    except (FileNotFoundError, ReadError, KeyError, TypeError):
+    except (FileNotFoundError, ReadError, StoreError, KeyError, TypeError):
         return None
     return found if names else None
 

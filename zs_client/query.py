@@ -66,7 +66,14 @@ class _Used:
     parts: tuple[Any, ...] | None = None
 
 
-def _sql(query: str, parameters: Parameters = None, **tables: Any) -> "pa.Table":
+def _sql(
+    query: str,
+    parameters: Parameters = None,
+    *,
+    snapshot: str | None = None,  # noqa: ARG001 - heard in `zs_client.shapes`
+    offline: bool | None = None,  # noqa: ARG001
+    **tables: Any,
+) -> "pa.Table":
     """The answer to one SELECT over the tables, in DuckDB's SQL; needs the extra sql.
 
     Tables go by the acorns' names; `qc` is `quality_control`. Of each only the columns are read
@@ -76,6 +83,8 @@ def _sql(query: str, parameters: Parameters = None, **tables: Any) -> "pa.Table"
     Args:
         query: One SELECT; it sees no files and no network.
         parameters: Values for its `?`, or for its `$name`.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         tables: Tables of one's own that it may name: pandas or polars frames, or Arrow tables.
 
     Returns:

@@ -1,7 +1,8 @@
 """Reading: which store and version, the bytes at a fixed path, and what their absence means.
 
-No table is named here (`zs_client.acorns`), and nothing is written. Which rows of a file are wanted
-is in `zs_client.filters`. pyarrow, pandas and obstore are loaded when something is read.
+What is kept on this machine is known to `zs_client.cache`, what was published when to
+`zs_client.published`, which rows of a file are wanted to `zs_client.filters`. No table is named
+here (`zs_client.acorns`), and the store is not written.
 """
 
 import difflib
@@ -10,14 +11,17 @@ import operator
 import os
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from zs_client import filters, provenance
+from zs_client.cache import CachedStore, from_environment
 from zs_client.contract import (
     INDEX,
     ROOT,
@@ -32,19 +36,36 @@ from zs_client.contract import (
     version_order,
 )
 from zs_client.filters import Names
-from zs_client.parquet import END, REQUESTS, File, Unreadable
-from zs_client.store import PUBLIC, Changed, Piece, Store, first_line, open_store
+from zs_client.parquet import END, REQUESTS, File, NotParquet
+from zs_client.store import (
+    HASTY,
+    PUBLIC,
+    Changed,
+    Piece,
+    Store,
+    Unreadable,
+    first_line,
+    open_store,
+    s3_bucket,
+    s3_place,
+)
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pandas as pd
     import pyarrow as pa
 
 # S3 has no longer key; a folder's name on the usual file systems is shorter still.
 _KEY_BYTES, _NAME_BYTES = 1024, 255
 _SHOWN = 80
+NOW = "now"
 
-_stores: dict[tuple[Any, ...], Store] = {}
+_YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
+
+_stores: dict[tuple[Any, ...], Any] = {}
 _lock = threading.Lock()
+_asked: ContextVar[tuple[str | None, bool | None]] = ContextVar("_asked", default=(None, None))
 
 
 class AcornNotFound(LookupError):
@@ -59,8 +80,63 @@ class ReadError(Exception):
     """Something lies there and could not be read; `__cause__` is the error itself."""
 
 
+@contextmanager
+def reading(*, snapshot: str | None = None, offline: bool | None = None) -> Iterator[None]:
+    """Read in one way for the time of a `with` block, in its thread or task.
+
+    The functions for tables take the same two as arguments.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`, or `"now"`; else
+            `ZS_SNAPSHOT`, else now. Custom tables and `status` are always those of now.
+        offline: True sends nothing and reads what is in the local cache, as it was when it was last
+            read; else `ZS_OFFLINE`. A local folder, or a store in memory, is read as ever.
+
+    Raises:
+        SnapshotNotFound: When something is read: the store has no such snapshot.
+        ReadError: When something is read: it is not in the local cache, or cannot be read.
+        TypeError: `snapshot` is no text, or `offline` neither True nor False.
+    """
+    if snapshot is not None and not isinstance(snapshot, str):
+        raise TypeError(f"a snapshot is named by the text of its id, not {snapshot!r:.80}")
+    if offline is not None and not isinstance(offline, bool):
+        raise TypeError(f"offline= is True or False, not {offline!r:.80}")
+    before = _asked.get()
+    token = _asked.set(
+        (before[0] if snapshot is None else snapshot, before[1] if offline is None else offline)
+    )
+    try:
+        yield
+    finally:
+        _asked.reset(token)
+
+
 def place(url: str | None = None, version: str | None = None) -> tuple[Store, str]:
-    """The store to read and the version in it.
+    """The store to read and the version in it, at the snapshot that was asked for.
+
+    Args:
+        url: As of `present`.
+        version: As of `present`.
+
+    Raises:
+        SnapshotNotFound: The store has no such snapshot.
+        ReadError: The snapshot cannot be read.
+        ValueError: As `present`; or `ZS_OFFLINE` or `ZS_CACHE_SIZE` cannot be understood.
+        StoreError: As `present`.
+    """
+    store, version = present(url, version)
+    snapshot = _asked.get()[0]
+    if snapshot is None:
+        snapshot = os.environ.get("ZS_SNAPSHOT") or NOW
+    if snapshot == NOW:
+        return store, version
+    from zs_client.published import pinned
+
+    return pinned(store, version, snapshot)
+
+
+def present(url: str | None = None, version: str | None = None) -> tuple[Store, str]:
+    """The store and the version in it, as they are now, whatever snapshot was asked for.
 
     Args:
         url: The store's URL, the parent of `data-asset-cache`; else `ZS_STORE`, else what
@@ -73,7 +149,18 @@ def place(url: str | None = None, version: str | None = None) -> tuple[Store, st
     """
     version = version or os.environ.get("ZS_VERSION") or __version__
     version_folder(version)
-    return _opened(url or os.environ.get("ZS_STORE") or _forest()), version
+    url = url or os.environ.get("ZS_STORE") or _forest()
+    return (_remote(url) if url.startswith("s3://") else _opened(url)), version
+
+
+def _offline() -> bool:
+    asked = _asked.get()[1]
+    if asked is not None:
+        return asked
+    told = os.environ.get("ZS_OFFLINE") or ""
+    if told.casefold() not in (*_YES, *_NO):
+        raise ValueError(f"ZS_OFFLINE={told[:_SHOWN]}: it is 1 or 0")
+    return told.casefold() in _YES
 
 
 def _forest() -> str:
@@ -84,14 +171,32 @@ def _forest() -> str:
 
 
 def _opened(url: str) -> Store:
-    anonymous = url.rstrip("/") == PUBLIC
     where = url if "://" in url else str(Path(url).expanduser().resolve())
-    # The AWS variables say where a bucket is and who asks.
-    aws = tuple(sorted(v for v in os.environ.items() if v[0].startswith("AWS_")))
     with _lock:
-        if (where, anonymous, aws) not in _stores:
-            _stores[where, anonymous, aws] = open_store(where, anonymous=anonymous)
-        return _stores[where, anonymous, aws]
+        if (where,) not in _stores:
+            _stores[where,] = open_store(where)
+        found: Store = _stores[where,]
+        return found
+
+
+def _remote(url: str) -> Store:
+    bucket, prefix = s3_place(url)
+    where = f"s3://{bucket}/{prefix}".rstrip("/")
+    # The AWS variables say where a bucket is and who asks.
+    aws = {name: told for name, told in os.environ.items() if name.startswith("AWS_")}
+    server = aws.get("AWS_ENDPOINT_URL_S3") or aws.get("AWS_ENDPOINT_URL") or ""
+
+    def connect() -> Any:
+        with _lock:
+            name = (where, *sorted(aws.items()))
+            if name not in _stores:
+                anonymous = where == PUBLIC
+                _stores[name] = s3_bucket(
+                    bucket, prefix=prefix, anonymous=anonymous, patience=HASTY
+                )
+            return _stores[name]
+
+    return CachedStore(where, server, connect, offline=_offline(), cache=from_environment())
 
 
 @dataclass(frozen=True)
@@ -145,14 +250,18 @@ def content(wish: Wish, at: "tuple[Store, str] | None" = None) -> "pa.Table":
     wait = provenance.begin(store, version, get_json)
     try:
         if wish.partition:
-            found = _partitions(store, version, wish)
+            found, checked = _partitions(store, version, wish)
         else:
             found, size, digest = _whole(store, version, wish)
     finally:
         # Also after an error: a thread that outlives its reader may outlive the interpreter.
         registry = wait()
     told = provenance.told(registry, wish.table, store, version)
-    if not wish.partition and not provenance.is_content(registry, wish.table, size, digest):
+    if wish.partition:
+        published = provenance.is_of(registry, checked)
+    else:
+        published = provenance.is_content(registry, wish.table, size, digest)
+    if not published:
         told = provenance.unpublished(told)
     return provenance.mark(found, told)
 
@@ -165,24 +274,19 @@ def _whole(store: Store, version: str, wish: Wish) -> "tuple[pa.Table, int, str 
         _refuse(store, version, wish.table, key)
 
 
-def values(name: str, column: str) -> list[Any]:
-    """The values of one column of a table, in the table's order; errors as of `rows`."""
-    found: list[Any] = rows(Wish(name, name, columns=[column]))[column].to_pylist()
-    return found
-
-
 def opened(store: Store, key: str, *, whole: bool = False) -> File:
     """A parquet file; of a large one that is far away only its end, the rest when it is read.
 
-    All bytes of tables come through here and through `get`.
+    What the local cache has a copy of is read, and brought up to date, as a whole. All bytes of
+    tables come through here and through `get`.
 
     Raises:
         FileNotFoundError: Nothing lies there.
         ReadError: The store could not answer, or does not let us read.
     """
-    if not (whole or not store.far or _too_long(store, key)):
+    if not (whole or not store.far or _too_long(store, key) or store.kept(key)):
         end = _asking(store, key, lambda: store.get_end(key, END))
-        if end is not None:
+        if end is not None and end.start + len(end.body) == end.size:
             part = partial(_part, store, key, end.tag)
             return File(end, part if end.start else None)
     body = get(store, key)
@@ -204,6 +308,8 @@ def _asking(store: Store, key: str, ask: Callable[[], Piece]) -> Piece | None:
 
     try:
         return ask()
+    except Unreadable as error:
+        raise ReadError(str(error)) from error
     except FileNotFoundError as error:
         if "NoSuchBucket" in str(error):
             raise _unreadable(store, key, error) from error
@@ -220,7 +326,8 @@ def _chosen(
 ) -> "tuple[pa.Table, int, str | None]":
     """What a wish wants of one file, the size of the file, and its digest where all was read.
 
-    A file that is replaced while parts of it are read is read again in one piece.
+    A file that is replaced while parts of it are read, or whose parts make no sense, is read again
+    in one piece: that is compared with its digest.
     """
     whole = not wish.filters and wish.columns is None and wish.limit is None
     for at_once in (whole, True):
@@ -229,7 +336,9 @@ def _chosen(
             return _selected(file, wish, found), file.size, file.sha256
         except Changed:
             continue
-        except Unreadable as error:
+        except NotParquet as error:
+            if not at_once:
+                continue
             raise ReadError(
                 f"{store.at(key)}: is no readable parquet file: {error}; build the table again, or "
                 "tell who keeps the store"
@@ -259,13 +368,14 @@ def _selected(file: File, wish: Wish, found: "set[str | None] | None" = None) ->
     return content.append_column(pa.field(wish.partition, pa.string()), column).select(wanted)
 
 
-def _partitions(store: Store, version: str, wish: Wish) -> "pa.Table":
-    """The rows of several partitions, one after another."""
+def _partitions(store: Store, version: str, wish: Wish) -> "tuple[pa.Table, list[datetime | None]]":
+    """The rows of several partitions, one after another; and when each was known to be current."""
     import pyarrow as pa
 
-    parts = wish.parts
+    parts, checked = wish.parts, []
     if parts is None:
         parts = partition_values(store, version, wish)
+        checked.append(store.checked_at(facts_key(version, wish.folder)))
     parts = tuple(dict.fromkeys(_text(wish.partition, part) for part in parts))
     found: set[str | None] = set()
     if not parts:
@@ -279,9 +389,12 @@ def _partitions(store: Store, version: str, wish: Wish) -> "pa.Table":
             contents = list(pool.map(ask, parts))
     if wish.names is not None:
         _warn_of_missing(wish.names, found)
+    for part in parts:
+        key = partition_key(version, wish.folder, wish.partition, encode_partition(part))
+        checked.append(store.checked_at(key))
     # Files of before 1.0.0 do not all have the same schema.
     content = pa.concat_tables(contents, promote_options="default")
-    return content if wish.limit is None else content.slice(0, wish.limit)
+    return content if wish.limit is None else content.slice(0, wish.limit), checked
 
 
 def partition_values(store: Store, version: str, wish: Wish) -> tuple[str | None, ...]:
@@ -376,7 +489,7 @@ def partition_path(name: str, column: str, value: str | int | None) -> str:
     segment = encode_partition(text)
     key = partition_key(version, name, column, segment)
     if _exists(store, key):
-        return store.at(key)
+        return store.file(key)
     told = _known(store, version, name, column, segment)
     if segment not in told["partitions"]:
         raise AcornNotFound(
@@ -387,7 +500,7 @@ def partition_path(name: str, column: str, value: str | int | None) -> str:
     key = object_key(version, told["table"], told["partitions"][segment]["sha256"])
     if not _exists(store, key):
         raise _lost(store, key, told)
-    return store.at(key)
+    return store.file(key)
 
 
 def get(store: Store, key: str) -> bytes:
@@ -403,10 +516,29 @@ def get(store: Store, key: str) -> bytes:
         raise FileNotFoundError(f"{_short(key)}: longer than a key can be")
     try:
         return store.get(key)
+    except Unreadable as error:
+        raise ReadError(str(error)) from error
     except FileNotFoundError as error:
         if "NoSuchBucket" in str(error):
             raise _unreadable(store, key, error) from error
         raise
+    except (BaseError, OSError) as error:
+        raise _unreadable(store, key, error) from error
+
+
+@contextmanager
+def listing(store: Store, key: str) -> Iterator[None]:
+    """What a store does not tell of itself, such as a listing, as a ReadError.
+
+    Raises:
+        ReadError: The store could not answer, or does not let us read.
+    """
+    from obstore.exceptions import BaseError
+
+    try:
+        yield
+    except Unreadable as error:
+        raise ReadError(str(error)) from error
     except (BaseError, OSError) as error:
         raise _unreadable(store, key, error) from error
 
@@ -520,6 +652,8 @@ def _exists(store: Store, key: str) -> bool:
 
     try:
         return not _too_long(store, key) and store.exists(key)
+    except Unreadable as error:
+        raise ReadError(str(error)) from error
     except (BaseError, OSError) as error:
         raise _unreadable(store, key, error) from error
 
@@ -542,6 +676,8 @@ def _unreadable(store: Store, key: str, error: Exception) -> ReadError:
         )
     else:
         advice = "trying again may help; if it does not, check the network and the store's URL"
+        if store.kept(key):
+            advice += "; a copy lies in the local cache: offline=True, or ZS_OFFLINE=1, reads it"
     return ReadError(f"{store.at(key)}: could not be read: {said}; {advice}")
 
 
@@ -592,13 +728,13 @@ def frame(content: "pa.Table", name: str) -> "pd.DataFrame":
         raise ReadError(f"{name}: cannot become a frame: {first_line(error)}") from error
 
 
-def has_types(told: dict[str, Any]) -> bool:
+def has_types(told: Mapping[str, Any]) -> bool:
     """Whether facts tell the types of columns; those of before 1.0.0 do not."""
     columns = told.get("columns") or ()
     return bool(columns) and all(isinstance(c, dict) and "type" in c for c in columns)
 
 
-def empty(told: dict[str, Any]) -> "pa.Table":
+def empty(told: Mapping[str, Any]) -> "pa.Table":
     """A table without rows, of the columns that facts tell."""
     import pyarrow as pa
 

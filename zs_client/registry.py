@@ -129,18 +129,23 @@ class AcornStatus:
     built_at: datetime | None
 
 
-def get_squirrel_info() -> SquirrelInfo:
+def get_squirrel_info(*, snapshot: str | None = None, offline: bool | None = None) -> SquirrelInfo:
     """The registry of the version that the functions read.
+
+    Args:
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Raises:
         AcornNotFound: This store has no such version.
         ReadError: The registry is there and cannot be read.
     """
-    store, version = read.place()
-    found = _registry(store, version)
-    if found is None:
-        raise read.not_found(store, version, "the registry", registry_key(version))
-    return found
+    with read.reading(snapshot=snapshot, offline=offline):
+        store, version = read.place()
+        found = _registry(store, version)
+        if found is None:
+            raise read.not_found(store, version, "the registry", registry_key(version))
+        return found
 
 
 def status(store_url: str | None = None, version: str | None = None) -> list[AcornStatus]:
@@ -155,7 +160,7 @@ def status(store_url: str | None = None, version: str | None = None) -> list[Aco
         ValueError: The version is not dotted numbers.
         ReadError: The registry or a table's facts cannot be read.
     """
-    store, version = read.place(store_url, version)
+    store, version = read.present(store_url, version)
     registry = _registry(store, version)
     listed = {acorn.name: acorn for acorn in registry.acorns} if registry else {}
     tables = {name: table for name, table, _ in TABLES}
@@ -170,7 +175,12 @@ def status(store_url: str | None = None, version: str | None = None) -> list[Aco
 
 
 def describe(
-    table: str, store_url: str | None = None, version: str | None = None
+    table: str,
+    store_url: str | None = None,
+    version: str | None = None,
+    *,
+    snapshot: str | None = None,
+    offline: bool | None = None,
 ) -> "pd.DataFrame":
     """What the columns of a table are, one row per column.
 
@@ -181,6 +191,8 @@ def describe(
         table: The table, by the acorn's name.
         store_url: The store; else as the functions take it from `ZS_STORE` and `FOREST_TYPE`.
         version: The version; else `ZS_VERSION`, else that of this package.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         `column`, `type` (as in the registry), `description`, `nulls` (the share of rows, 0 to 1;
@@ -190,7 +202,8 @@ def describe(
         AcornNotFound: There is no such table; the message names those that there are.
         ReadError: It is there and cannot be read.
     """
-    content = described(table, read.place(store_url, version))
+    with read.reading(snapshot=snapshot, offline=offline):
+        content = described(table, read.place(store_url, version))
     found = read.frame(content, table)
     found.attrs = provenance.marks(content)
     read_of = content.schema.metadata

@@ -58,7 +58,10 @@ def lists(function: "Callable[P, Wish]") -> "Reader[P, list[str]]":
 
 
 def in_shapes(function: Any, plain: Callable[["pa.Table"], Any], returns: str) -> Any:
-    """The function that reads, with an attribute for each other shape."""
+    """The function that reads, with an attribute for each other shape.
+
+    Its keywords `snapshot` and `offline` are those of `zs_client.read.reading`.
+    """
     made = _made(function, plain, function.__name__, function.__doc__, returns)
     for shape, (kind, words) in SHAPES.items():
         doc = f"As `{function.__name__}`, but {words}.\n\n    {function.__doc__}"
@@ -72,11 +75,12 @@ def _made(
 ) -> Any:
     @wraps(function)
     def reader(*args: Any, **kwargs: Any) -> Any:
-        wish = function(*args, **kwargs)
+        how = {word: kwargs.get(word) for word in ("snapshot", "offline")}
+        with read.reading(**how):
+            wish = function(*args, **kwargs)
+            content = read.rows(wish) if isinstance(wish, Wish) else wish
         # A path, as `lazy` asks for, has no shape.
-        if isinstance(wish, str):
-            return wish
-        return shape(read.rows(wish) if isinstance(wish, Wish) else wish)
+        return content if isinstance(content, str) else shape(content)
 
     reader.__name__ = name.rpartition(".")[2]
     reader.__qualname__ = name

@@ -10,14 +10,14 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 import pyarrow as pa
 
 from zs_client.contract import FILES, Acorn
-from zs_client.store import IMMUTABLE, Conflict, Store
+from zs_client.store import Conflict, Store
 from zs_pipeline import arrow
 from zs_pipeline.files import Files, NotParsed, NotReadable, NotUsable, OtherShape, Question
 
@@ -104,7 +104,7 @@ def update(
     if acorn.ask is None:
         raise ValueError(f"{acorn.name} asks nothing of side files")
     begun = files.count["requests"]
-    known = _load(store, acorn)[0]
+    known, manifest, _ = _load(store, acorn)
     answers = {q.id: known[q.id] for q in questions if q.id in known and known[q.id].holds(q)}
     reused = len(answers)
     wanted = [q for q in questions if q.id not in answers]
@@ -125,7 +125,10 @@ def update(
             if start + KEEP_EVERY < len(wanted):
                 _keep(store, acorn, questions, answers)
                 progress(f"{acorn.name}: {start + KEEP_EVERY:,} of {len(wanted):,} asked")
-    content = _keep(store, acorn, questions, answers)
+    if manifest.get("form") == acorn.form and _unchanged(known, answers):
+        content = str(manifest["content"])
+    else:
+        content = _keep(store, acorn, questions, answers)
     outcomes = Counter(answer.outcome for answer in answers.values())
     return Told(
         {
@@ -151,7 +154,7 @@ def problems(store: Store, acorn: Acorn, content: str) -> list[dict[str, Any]]:
         acorn: Whose they are.
         content: Which of the kept answers.
     """
-    found = arrow.decode(store.get(_content_key(acorn, content)))
+    found = arrow.decode(store.get_object(_content_key(acorn, content)))
     found = found.filter(pa.compute.is_in(found["outcome"], pa.array(sorted(PROBLEMS))))
     return [
         {
@@ -181,6 +184,17 @@ def _ask(
     return Answer(question, FOUND, "", value)
 
 
+def _unchanged(known: dict[str, Answer], answers: dict[str, Answer]) -> bool:
+    """Whether the answers are those that are kept, of the same data assets in the same states."""
+    return known.keys() == answers.keys() and all(
+        # A kept question knows no location; it is a part of the state.
+        replace(answer.question, location=None) == known[key].question
+        and (answer.outcome, answer.reason, answer.value)
+        == (known[key].outcome, known[key].reason, known[key].value)
+        for key, answer in answers.items()
+    )
+
+
 def _manifest_key(acorn: Acorn) -> str:
     return f"{FILES}/{acorn.name}.json"
 
@@ -202,7 +216,7 @@ def _load(store: Store, acorn: Acorn) -> tuple[dict[str, Answer], dict[str, Any]
         raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
     if manifest["form"] != acorn.form:
         return {}, manifest, tag
-    rows = arrow.decode(store.get(_content_key(acorn, manifest["content"]))).to_pylist()
+    rows = arrow.decode(store.get_object(_content_key(acorn, manifest["content"]))).to_pylist()
     return {row["_id"]: _answer(row) for row in rows}, manifest, tag
 
 
@@ -224,9 +238,7 @@ def _keep(
         content = hashlib.sha256(body).hexdigest()[:32]
         if manifest.get("content") == content and manifest["form"] == acorn.form:
             return content
-        key = _content_key(acorn, content)
-        if not store.exists(key):
-            store.put(key, body, cache=IMMUTABLE)
+        store.put_object(_content_key(acorn, content), body)
         kept = [*(c for c in manifest.get("kept", []) if c != content), content]
         new = {"form": acorn.form, "content": content, "kept": kept[-KEPT_CONTENTS:]}
         try:

@@ -16,7 +16,7 @@ from rich.console import Console
 
 from zs_client.contract import encode_partition
 from zs_client.store import Store, StoreError
-from zs_pipeline import documents, graph, settings
+from zs_pipeline import documents, events, graph, settings
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.commit import read_content
 from zs_pipeline.files import Files
@@ -71,7 +71,7 @@ def main(
         accept_shrink=accept_shrink,
         loggers={"console": _console_logger(console)},
     )
-    with _instance() as instance:
+    with _instance() as instance, events.held_open(instance):
         results = [
             _run(defs, job, chosen, subjects, instance)
             for job in ("tables", "platforms", "publish")

@@ -5,6 +5,7 @@ more. The checks are made from the declarations; `zs_pipeline.graph` makes Dagst
 """
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,11 +66,11 @@ def look(store: Store, version: str, acorn: Acorn) -> Looked:
     found = entries(facts)
     newest = max((e["built_at"] for e in found.values()), default="")
     written = [segment for segment, entry in found.items() if entry["built_at"] == newest]
-    content = {
-        segment: arrow.decode(store.get(path(version, acorn, segment)))
-        for segment in written[:LOOKED_AT]
-    }
-    return Looked(store, version, acorn, facts, content, documents.load(store).state)
+    with ThreadPoolExecutor(LOOKED_AT + 1) as pool:
+        state = pool.submit(documents.current, store)
+        files = pool.map(lambda s: store.get(path(version, acorn, s)), written[:LOOKED_AT])
+        content = {s: arrow.decode(body) for s, body in zip(written, files, strict=False)}
+    return Looked(store, version, acorn, facts, content, state.result())
 
 
 def key_unique(seen: Looked) -> Finding:

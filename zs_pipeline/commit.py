@@ -16,7 +16,7 @@ from typing import Any
 import pyarrow as pa
 
 from zs_client.contract import Acorn, facts_key, object_key, partition_key, table_key
-from zs_client.store import IMMUTABLE, Conflict, Store
+from zs_client.store import Conflict, Store
 from zs_pipeline import arrow
 
 # A table that lost more than this share of its rows is refused. Small tables may: a subject with
@@ -130,19 +130,33 @@ def entries(facts: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
     return {"": {k: facts[k] for k in ("rows", "bytes", "sha256", "inputs", "built_at")}}
 
 
-def read_content(store: Store, version: str, acorn: Acorn, segment: str = "") -> pa.Table:
+def read_content(
+    store: Store,
+    version: str,
+    acorn: Acorn,
+    segment: str = "",
+    *,
+    facts: dict[str, Any] | None = None,
+) -> pa.Table:
     """The rows of a table or of one partition, from the object that the facts name.
+
+    Args:
+        store: Where it lies.
+        version: The version's folder.
+        acorn: The declaration.
+        segment: The partition's encoded value; empty for a table that is not partitioned.
+        facts: The table's facts; read when not given.
 
     Raises:
         FileNotFoundError: There is no such table or partition.
     """
-    facts = read_facts(store, version, acorn.table)
+    facts = facts or read_facts(store, version, acorn.table)
     entry = entries(facts).get(segment)
     if entry is None:
         raise FileNotFoundError(
             f"{acorn.name}{'/' + segment if segment else ''} is not in {store.url}; build it first"
         )
-    return arrow.decode(store.get(object_key(version, acorn.table, entry["sha256"])))
+    return arrow.decode(store.get_object(object_key(version, acorn.table, entry["sha256"])))
 
 
 def path(version: str, acorn: Acorn, segment: str) -> str:
@@ -175,7 +189,8 @@ def commit(
         arrow.InvalidTable: The content breaks its declaration; nothing was changed.
         ShrinkRefused: Too many rows would be gone; nothing was changed.
     """
-    facts = _mend(store, version, acorn)
+    known = _Known(store, version, acorn)
+    facts = _mend(store, version, acorn, known)
     before = dict(entries(facts))
     had = sum(entry["rows"] for entry in before.values())
     report = Report()
@@ -186,13 +201,15 @@ def commit(
     held = 0
     with ThreadPoolExecutor(REQUESTS) as pool:
 
-        def flush() -> None:
+        def flush(finish: Callable[[dict[str, Any]], None] | None = None) -> None:
             while keeping:
                 keeping.pop().result()
-            for start in range(0, len(waiting), CHUNK):
-                chunk = waiting[start : start + CHUNK]
-                _publish(store, version, acorn, chunk, pool, built)
+            chunks = [waiting[start : start + CHUNK] for start in range(0, len(waiting), CHUNK)]
+            for number, chunk in enumerate(chunks, 1):
+                _publish(known, chunk, pool, built, finish if number == len(chunks) else None)
                 progress(f"{acorn.name}: {report.computed} of its files done")
+            if finish and not chunks:
+                known.update(built, finish)
             waiting.clear()
 
         for staged in _stage(acorn, built.parts, before):
@@ -214,10 +231,8 @@ def commit(
         if not accept_shrink:
             _guard(acorn, before, had, waiting)
         expected = next((s.entry for s in waiting if s.entry), before.get("")) or {}
-        flush()
-        report.facts = _finish(
-            store, version, acorn, built, report, had=had, sha256=expected.get("sha256", "")
-        )
+        flush(_finish(acorn, built, report, had=had, sha256=expected.get("sha256", "")))
+        report.facts = known.facts or {}
     report.rows, report.bytes = report.facts["rows"], report.facts["bytes"]
     return report
 
@@ -257,9 +272,7 @@ def _keep(store: Store, version: str, acorn: Acorn, staged: _Staged, *, hold: bo
     """Put a new content under `_objects/`; held on to as well, or not."""
     if staged.body is None or staged.entry is None or staged.kept:
         return
-    key = object_key(version, acorn.table, staged.entry["sha256"])
-    if not store.exists(key):
-        store.put(key, staged.body, cache=IMMUTABLE)
+    store.put_object(object_key(version, acorn.table, staged.entry["sha256"]), staged.body)
     staged.kept = True
     if not hold:
         staged.body = None
@@ -280,26 +293,35 @@ def _guard(
 
 
 def _publish(
-    store: Store,
-    version: str,
-    acorn: Acorn,
+    known: "_Known",
     chunk: list[_Staged],
     pool: ThreadPoolExecutor,
     built: Built,
+    finish: Callable[[dict[str, Any]], None] | None,
 ) -> None:
-    """Write a chunk's fixed paths and facts, so that the two agree whoever else writes."""
+    """Write a chunk's fixed paths and facts, so that the two agree whoever else writes.
+
+    Args:
+        known: The table's facts.
+        chunk: What to write.
+        pool: Where requests are sent from.
+        built: What the chunk is of.
+        finish: What else to state in the facts, after the last chunk.
+    """
+    store, version, acorn = known.store, known.version, known.acorn
     written = [s for s in chunk if s.written]
     writer = uuid.uuid4().hex
     done = False
+    # Nobody looks at objects that no facts name, so these need not wait for the announcement.
+    ahead = [pool.submit(_keep, store, version, acorn, s, hold=True) for s in written if s.entry]
 
     def place(staged: _Staged) -> None:
         target = path(version, acorn, staged.segment)
         if staged.entry is None:
             store.delete([target])
             return
-        _keep(store, version, acorn, staged, hold=True)
         source = object_key(version, acorn.table, staged.entry["sha256"])
-        store.copy(source, target, staged.body or store.get(source))
+        store.copy(source, target, staged.body or store.get_object(source))
 
     def apply(facts: dict[str, Any]) -> None:
         nonlocal done
@@ -308,6 +330,8 @@ def _publish(
         if not done:
             facts["pending"][writer] = [s.segment for s in written]
             return
+        for one in ahead:
+            one.result()
         # Before every attempt: a writer that was faster may have placed its own content since.
         list(pool.map(place, written))
         now = entries(facts)
@@ -318,9 +342,11 @@ def _publish(
                 if not acorn.partition:
                     _vouch(facts, built)
         facts["pending"].pop(writer, None)
+        if finish:
+            finish(facts)
 
     while not done:
-        _update(store, version, acorn, built, apply)
+        known.update(built, apply)
 
 
 def _sha256(entry: dict[str, Any] | None) -> str:
@@ -349,41 +375,35 @@ def _vouch(facts: dict[str, Any], built: Built) -> None:
 
 
 def _finish(
-    store: Store,
-    version: str,
-    acorn: Acorn,
-    built: Built,
-    report: Report,
-    *,
-    had: int,
-    sha256: str,
-) -> dict[str, Any]:
-    """State that the table is whole; of one file, only while it is the one of this build."""
+    acorn: Acorn, built: Built, report: Report, *, had: int, sha256: str
+) -> Callable[[dict[str, Any]], None]:
+    """States that the table is whole; of one file, only while it is the one of this build."""
 
     def apply(facts: dict[str, Any]) -> None:
+        if report.computed:
+            facts["checked_at"] = _now()
         if report.changed or report.removed:
             facts["rows_before"] = had
         if acorn.partition or facts["sha256"] == sha256:
             _vouch(facts, built)
 
-    return _update(store, version, acorn, built, apply, checked=bool(report.computed))
+    return apply
 
 
 def mark_stale(store: Store, version: str, acorn: Acorn, reason: str) -> None:
     """Say in a table's facts that it stays on its last good content, and why."""
-    facts, _ = _read_facts(store, version, acorn.table)
-    if facts is None:
-        return
 
     def apply(facts: dict[str, Any]) -> None:
         facts["state"], facts["reason"] = "stale", reason
 
-    _update(store, version, acorn, None, apply)
+    known = _Known(store, version, acorn)
+    if known.facts is not None:
+        known.update(None, apply)
 
 
-def _mend(store: Store, version: str, acorn: Acorn) -> dict[str, Any] | None:
+def _mend(store: Store, version: str, acorn: Acorn, known: "_Known") -> dict[str, Any] | None:
     """Bring the fixed paths of writers that were killed back to what the facts say."""
-    facts = read_facts(store, version, acorn.table)
+    facts = known.facts
     if not facts or not facts["pending"]:
         return facts
 
@@ -403,45 +423,57 @@ def _mend(store: Store, version: str, acorn: Acorn) -> dict[str, Any] | None:
                 store.delete([target])
             else:
                 source = object_key(version, acorn.table, entry["sha256"])
-                store.copy(source, target, store.get(source))
+                store.copy(source, target, store.get_object(source))
         facts["pending"] = {}
 
     while facts["pending"]:
-        facts = _update(store, version, acorn, None, apply)
+        facts = known.update(None, apply)
     return facts
 
 
-def _update(
-    store: Store,
-    version: str,
-    acorn: Acorn,
-    built: Built | None,
-    apply: Callable[[dict[str, Any]], None],
-    *,
-    checked: bool = False,
-) -> dict[str, Any]:
-    """Change a table's facts by compare-and-set; `apply` may run more than once."""
-    for _ in range(ATTEMPTS):
-        facts, tag = _read_facts(store, version, acorn.table)
-        old = json.dumps(facts, sort_keys=True)
-        facts = facts or _first(acorn, built)
-        apply(facts)
-        # Without a build there are no files of a declaration that has changed since.
-        if built is not None:
-            _declare(acorn, facts)
-        if checked or json.dumps(facts, sort_keys=True) != old:
-            facts["checked_at"] = _now()
-        if tag is not None and json.dumps(facts, sort_keys=True) == old:
+class _Known:
+    """A table's facts as they were last read or written; changed by compare-and-set.
+
+    Attributes:
+        facts: None where there are none.
+    """
+
+    def __init__(self, store: Store, version: str, acorn: Acorn) -> None:
+        self.store = store
+        self.version = version
+        self.acorn = acorn
+        self._read()
+
+    def _read(self) -> None:
+        self.facts, self._tag = _read_facts(self.store, self.version, self.acorn.table)
+
+    def update(
+        self, built: Built | None, apply: Callable[[dict[str, Any]], None]
+    ) -> dict[str, Any]:
+        """Change the facts; `apply` runs again where another writer was faster."""
+        key = facts_key(self.version, self.acorn.table)
+        for _ in range(ATTEMPTS):
+            old = json.dumps(self.facts, sort_keys=True)
+            facts = self.facts or _first(self.acorn, built)
+            apply(facts)
+            # Without a build there are no files of a declaration that has changed since.
+            if built is not None:
+                _declare(self.acorn, facts)
+            if json.dumps(facts, sort_keys=True) != old:
+                facts["checked_at"] = _now()
+            if self._tag is not None and json.dumps(facts, sort_keys=True) == old:
+                return facts
+            try:
+                self._tag = self.store.replace(key, _json(facts), self._tag)
+            except Conflict:
+                self._read()
+                continue
+            self.facts = facts
             return facts
-        try:
-            store.replace(facts_key(version, acorn.table), _json(facts), tag)
-        except Conflict:
-            continue
-        return facts
-    raise Conflict(
-        f"{store.at(facts_key(version, acorn.table))}: {ATTEMPTS} times another writer was faster; "
-        "is another build running?"
-    )
+        raise Conflict(
+            f"{self.store.at(key)}: {ATTEMPTS} times another writer was faster; "
+            "is another build running?"
+        )
 
 
 def _first(acorn: Acorn, built: Built | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,7 +19,7 @@ import orjson
 import pyarrow as pa
 
 from zs_client.contract import DOCUMENTS
-from zs_client.store import IMMUTABLE, Conflict, Store
+from zs_client.store import Conflict, Store
 from zs_pipeline import arrow, fields
 from zs_pipeline.commit import ShrinkRefused
 from zs_pipeline.problems import CORE, Problem, check
@@ -36,6 +36,8 @@ LOST_DOCUMENTS = 2
 ATTEMPTS = 5
 UNUSED_FOR = timedelta(days=2)
 AHEAD = 4
+# Shards that are sent to the store at a time.
+PUTS = 16
 # Former indexes and states that stay readable: a table's last build is compared with one of them.
 KEPT_STATES = 14
 
@@ -174,6 +176,14 @@ def load(store: Store, state: str = "") -> Snapshot:
     return found
 
 
+def current(store: Store) -> str:
+    """The name of the latest state of the documents; empty when there is none."""
+    try:
+        return str(json.loads(store.get(MANIFEST))["state"])
+    except FileNotFoundError:
+        return ""
+
+
 def _state_key(state: str) -> str:
     return f"{DOCUMENTS}/states/{state}.json"
 
@@ -187,7 +197,7 @@ def _load(store: Store, key: str = MANIFEST) -> tuple[Snapshot | None, str | Non
         manifest = json.loads(body)
     except ValueError as error:
         raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
-    aside = orjson.loads(store.get(f"{DOCUMENTS}/set_aside/{manifest['set_aside']}.json"))
+    aside = orjson.loads(store.get_object(f"{DOCUMENTS}/set_aside/{manifest['set_aside']}.json"))
     return Snapshot(
         store, manifest, load_index(store, manifest["index"]), [Problem(*row) for row in aside]
     ), tag
@@ -199,7 +209,7 @@ def load_index(store: Store, name: str) -> pa.Table:
     Raises:
         FileNotFoundError: It is no longer kept.
     """
-    return arrow.decode(store.get(f"{DOCUMENTS}/index/{name}.pqt")).cast(INDEX)
+    return arrow.decode(store.get_object(f"{DOCUMENTS}/index/{name}.pqt")).cast(INDEX)
 
 
 def update(
@@ -226,7 +236,9 @@ def update(
     projection = hashlib.sha256("\n".join(sorted(paths)).encode()).hexdigest()[:16]
     for _ in range(ATTEMPTS):
         try:
-            return _Update(store, source, projection, progress).run(accept_shrink=accept_shrink)
+            with ThreadPoolExecutor(PUTS) as pool:
+                update = _Update(store, source, projection, pool, progress)
+                return update.run(accept_shrink=accept_shrink)
         except Conflict:
             progress("documents: another build was faster; looking again")
     raise Conflict(f"{store.at(MANIFEST)}: {ATTEMPTS} times another build was faster")
@@ -256,12 +268,20 @@ class _Update:
     """One attempt at an update; holds what the steps share."""
 
     def __init__(
-        self, store: Store, source: Source, projection: str, progress: Callable[[str], None]
+        self,
+        store: Store,
+        source: Source,
+        projection: str,
+        pool: ThreadPoolExecutor,
+        progress: Callable[[str], None],
     ) -> None:
         self.store = store
         self.source = source
         self.projection = projection
+        self.pool = pool
         self.progress = progress
+        # Shards on their way, by name.
+        self.sending: dict[str, Future[None]] = {}
         self.changes = Changes()
         old, self.tag = _load(store)
         self.manifest: dict[str, Any] = old.manifest if old else {"shards": {}}
@@ -375,6 +395,8 @@ class _Update:
     def _merge(self, shard: int, drop: set[str], rows: list[dict[str, Any]]) -> None:
         """Write a shard anew, without some documents and with others."""
         name = self.manifest["shards"].get(str(shard))
+        if name in self.sending:
+            self.sending.pop(name).result()
         content = _read_shard(self.store, name) if name else SHARD.empty_table()
         dropped = drop | {row["_id"] for row in rows}
         if dropped and content.num_rows:
@@ -385,7 +407,13 @@ class _Update:
         self.indexes[shard] = content.select(INDEX.names)
         if content.num_rows:
             body = arrow.encode(content)
-            self.manifest["shards"][str(shard)] = _put(self.store, f"shards/{shard}", body, ".pqt")
+            name = f"shards/{shard}/{_digest(body)}"
+            self.manifest["shards"][str(shard)] = name
+            if len(self.sending) >= PUTS:
+                self.sending.pop(next(iter(self.sending))).result()
+            self.sending[name] = self.pool.submit(
+                self.store.put_object, f"{DOCUMENTS}/{name}.pqt", body
+            )
         else:
             self.manifest["shards"].pop(str(shard), None)
         self.changes.shards_written += 1
@@ -397,6 +425,8 @@ class _Update:
             whole: Every document was looked at; until then the projection stays unnamed, so that a
                 build with another one fetches again what this one left.
         """
+        while self.sending:
+            self.sending.popitem()[1].result()
         before = json.dumps(self.manifest, sort_keys=True)
         if self.indexes or not self.tag:
             touched = pa.array(sorted(self.indexes), pa.int16())
@@ -411,7 +441,8 @@ class _Update:
             self.manifest["indexes"] = list(dict.fromkeys(reversed(kept)))[:KEPT_STATES][::-1]
         manifest = {**self.manifest, "source": self.source.url}
         aside = orjson.dumps(sorted((list(p) for p in self.aside), key=str))
-        manifest["set_aside"] = _put(self.store, "set_aside", aside, ".json")
+        if _digest(aside) != self.manifest.get("set_aside"):
+            manifest["set_aside"] = _put(self.store, "set_aside", aside, ".json")
         manifest["documents"] = self.index.num_rows
         contents = pa.compute.binary_join_element_wise(
             self.index["_id"], self.index["content"], "="
@@ -490,16 +521,18 @@ def _dumps(value: Any) -> bytes:
 
 
 def _read_shard(store: Store, name: str) -> pa.Table:
-    return arrow.decode(store.get(f"{DOCUMENTS}/{name}.pqt")).cast(SHARD)
+    return arrow.decode(store.get_object(f"{DOCUMENTS}/{name}.pqt")).cast(SHARD)
+
+
+def _digest(body: bytes) -> str:
+    return hashlib.sha256(body).hexdigest()[:32]
 
 
 def _put(store: Store, folder: str, body: bytes, suffix: str) -> str:
     """Put an object under its own hash; the same content is not written again."""
-    digest = hashlib.sha256(body).hexdigest()[:32]
-    key = f"{DOCUMENTS}/{folder}/{digest}{suffix}"
-    if not store.exists(key):
-        store.put(key, body, cache=IMMUTABLE)
-    return f"{folder}/{digest}" if folder.startswith("shards") else digest
+    digest = _digest(body)
+    store.put_object(f"{DOCUMENTS}/{folder}/{digest}{suffix}", body)
+    return digest
 
 
 def _forget(store: Store, manifest: dict[str, Any]) -> None:

@@ -68,12 +68,12 @@ def version(given: str = "") -> str:
     return found
 
 
-def writable_store(url: str) -> Store:
-    """The store, its folder made where it is a local one.
+def writable_store(url: str, *, near: Path | None = None) -> Store:
+    """The store, its folder made where it is a local one; `near` as `open_store` has it.
 
     Raises:
         StoreError: The URL is of no known kind.
     """
     if "://" not in url or url.startswith("file://"):
         Path(url.removeprefix("file://")).expanduser().mkdir(parents=True, exist_ok=True)
-    return open_store(url)
+    return open_store(url, near=near)

@@ -6,6 +6,7 @@ Which acorns there are comes from `zs_pipeline.acorns`; what their facts say fro
 import hashlib
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -19,7 +20,7 @@ from zs_client.contract import (
     version_folder,
     version_order,
 )
-from zs_client.store import IMMUTABLE, Conflict, Store
+from zs_client.store import Conflict, Store
 from zs_pipeline import documents
 from zs_pipeline.commit import read_facts
 
@@ -52,13 +53,14 @@ def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
             versions cannot be, and it was not changed.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    state = _documents_state(store)
+    state = documents.current(store)
     failed = documents.failed(store)
     gathered: list[dict[str, Any]] = []
     partitions: dict[str, Any] = {}
     missing = []
-    for acorn in acorns:
-        facts = read_facts(store, version, acorn.table)
+    with ThreadPoolExecutor(len(acorns)) as pool:
+        found = list(pool.map(lambda acorn: read_facts(store, version, acorn.table), acorns))
+    for acorn, facts in zip(acorns, found, strict=True):
         # One that a build began and did not end has rows, but not all of them.
         if facts is None or not facts["source_state"]:
             missing.append(acorn.name)
@@ -76,8 +78,7 @@ def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
     }
     kept = snapshot_key(version, snapshot)
     if not store.exists(kept):
-        body = {**registry, "partitions": partitions}
-        store.put(kept, _json(body), cache=IMMUTABLE)
+        store.put_object(kept, _json({**registry, "partitions": partitions}))
     store.put(registry_key(version), _json(registry))
     listed = not missing
     if listed:
@@ -114,13 +115,6 @@ def _entry(
         "state": "stale" if stale else "fresh",
         "reason": reason,
     }
-
-
-def _documents_state(store: Store) -> str:
-    try:
-        return str(json.loads(store.get(documents.MANIFEST))["state"])
-    except FileNotFoundError:
-        return ""
 
 
 def _list(store: Store, version: str) -> None:

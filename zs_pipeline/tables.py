@@ -461,7 +461,7 @@ def _reusable(
         return None, None
     try:
         old = load_index(store, facts["source_state"]["index"])
-        content = read_content(store, version, acorn)
+        content = read_content(store, version, acorn, facts=facts)
     except FileNotFoundError:
         return None, None
     new = snapshot.index

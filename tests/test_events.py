@@ -1,0 +1,106 @@
+"""Which partitions a run wrote, as Dagster knows it: in a batch, on disk and in memory."""
+
+import dagster as dg
+import pytest
+
+from zs_pipeline import events
+
+ASSET = dg.AssetKey("qc")
+SUBJECTS = dg.DynamicPartitionsDefinition(name="subject_id")
+
+
+class Reports(dg.ConfigurableIOManager):
+    def handle_output(self, context, obj):
+        yield from events.report(context, obj)
+
+    def load_input(self, context):
+        raise NotImplementedError
+
+
+@pytest.fixture(params=["disk", "memory"])
+def instance(request, tmp_path):
+    if request.param == "memory":
+        opened = dg.DagsterInstance.ephemeral()
+    else:
+        opened = dg.DagsterInstance.local_temp(str(tmp_path))
+    with opened:
+        yield opened
+
+
+def run(instance, rows: dict[str, int]) -> dg.ExecuteInProcessResult:
+    @dg.asset(name="qc", partitions_def=SUBJECTS, io_manager_key="reports")
+    def qc() -> dict[str, int]:
+        return rows
+
+    instance.add_dynamic_partitions("subject_id", [str(n) for n in range(2000)])
+    defs = dg.Definitions(
+        assets=[qc], resources={"reports": Reports()}, executor=dg.in_process_executor
+    )
+    job = defs.resolve_implicit_global_asset_job_def()
+    return job.execute_in_process(instance=instance, asset_selection=[ASSET])
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, events.BATCH, events.BATCH + 1, 3 * events.BATCH])
+def test_every_partition_is_known_with_its_rows(instance, count):
+    rows = {str(n): n for n in range(count)}
+
+    result = run(instance, rows)
+
+    assert result.success
+    assert instance.get_materialized_partitions(ASSET) == set(rows)
+    records = instance.fetch_materializations(ASSET, limit=3000).records
+    stored = {
+        record.partition_key: record.asset_materialization.metadata["dagster/row_count"].value
+        for record in records
+        if record.partition_key
+    }
+    assert stored == rows
+    of_result = [e.partition for e in result.all_events if e.is_step_materialization]
+    assert of_result == [*rows, None]
+    of_run = [
+        entry.dagster_event.partition
+        for entry in instance.all_logs(result.run_id)
+        if entry.is_dagster_event and entry.dagster_event.is_step_materialization
+    ]
+    assert of_run == [*rows, None]
+
+
+def test_a_partition_that_was_written_again_has_the_later_rows(instance):
+    run(instance, {"1": 1, "2": 2})
+
+    run(instance, {"2": 5})
+
+    assert instance.get_materialized_partitions(ASSET) == {"1", "2"}
+    latest = instance.fetch_materializations(
+        dg.AssetRecordsFilter(asset_key=ASSET, asset_partitions=["2"]), limit=1
+    ).records
+    assert latest[0].asset_materialization.metadata["dagster/row_count"].value == 5
+    assert instance.get_latest_materialization_event(ASSET) is not None
+
+
+def test_more_than_30000_keys():
+    with dg.DagsterInstance.ephemeral() as instance:
+        keys = [str(n) for n in range(30_500)]
+        instance.add_dynamic_partitions("subject_id", keys)
+
+        result = run(instance, dict.fromkeys(keys[:3], 1))
+
+        assert result.success
+        assert instance.get_materialized_partitions(ASSET) == set(keys[:3])
+        assert len(instance.get_dynamic_partitions("subject_id")) == 30_500
+
+
+def test_an_event_log_that_is_held_open_keeps_what_it_is_told_and_is_let_go(tmp_path):
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        with events.held_open(instance), events.held_open(instance):
+            first = run(instance, {"1": 1})
+            # Another process reads beside it, and writes.
+            with dg.DagsterInstance.local_temp(str(tmp_path)) as other:
+                assert other.get_materialized_partitions(ASSET) == {"1"}
+                run(other, {"2": 2})
+            assert instance.get_materialized_partitions(ASSET) == {"1", "2"}
+
+        assert first.success
+        assert "_connect" not in vars(instance.event_log_storage)
+        run(instance, {"3": 3})
+        assert instance.get_materialized_partitions(ASSET) == {"1", "2", "3"}

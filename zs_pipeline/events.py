@@ -1,0 +1,147 @@
+"""What a run tells Dagster's event log: partitions in batches, all of it over one connection.
+
+Measured on 1.13.27 with two cores, in milliseconds for each partition of a run over 500 of them (in
+brackets over 10,000); partition status was right in all:
+
+| way                                     | SQLite    | Postgres 15  | memory |
+| --------------------------------------- | --------- | ------------ | ------ |
+| a run over a range of keys              | 24        | 34           | 3.4    |
+| `context.log_event` in a run of no key  | 12        | 12           | 1.8    |
+| `report_runless_asset_event`            | 11        | not measured | 1.5    |
+| a batch, as here                        | 0.4 (0.7) | 0.6 (0.4)    | 0.4    |
+
+Postgres' own storage writes a batch at once. SQLite's and the one in memory write event by event,
+so that their batch is written here. A subclass of the storage would do the same for a range of
+keys, and would have to be named with its folder in every `dagster.yaml`. 35,000 dynamic keys are
+added in 0.4 s and reported in 18 s. A run that is started with keys is reported by Dagster itself.
+
+SQLite's storage also opens an engine and a connection for each event. With those held open a run of
+17 assets with 4 checks each, 262 events, takes 0.9 s instead of 3.7 s: what a night without a
+change costs. The daemon and the UI read beside it, as SQLite's write-ahead log lets them.
+
+The only module that imports what is private to Dagster; `tests/test_events.py` holds it in place.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import dagster as dg
+import sqlalchemy
+from dagster._core.events import StepMaterializationData
+from dagster._core.storage.event_log import InMemoryEventLogStorage, SqliteEventLogStorage
+from sqlalchemy.pool import StaticPool
+
+BATCH = 500
+_TIMEOUT = 60
+
+
+def report(context: dg.OutputContext, rows: Mapping[str, int]) -> list[dg.DagsterEvent]:
+    """Tell Dagster that partitions of an output's asset were materialized.
+
+    Args:
+        context: The output's.
+        rows: How many rows each partition has now, by its key.
+
+    Returns:
+        The events, stored already.
+    """
+    entries = [_entry(context, key, count) for key, count in rows.items()]
+    storage = context.step_context.instance.event_log_storage
+    for start in range(0, len(entries), BATCH):
+        batch = entries[start : start + BATCH]
+        if isinstance(storage, SqliteEventLogStorage | InMemoryEventLogStorage):
+            _store(storage, batch)
+        else:
+            storage.store_event_batch(batch)
+    return [entry.get_dagster_event() for entry in entries]
+
+
+@contextmanager
+def held_open(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Hold the connections of an event log in SQLite open, which else are made for each event."""
+    storage: Any = instance.event_log_storage
+    if not isinstance(storage, SqliteEventLogStorage) or "_connect" in vars(storage):
+        yield
+        return
+    opening = storage._connect
+    engines: dict[str, sqlalchemy.Engine] = {}
+
+    @contextmanager
+    def connect(shard: str) -> Iterator[sqlalchemy.Connection]:
+        with hold:
+            if shard not in engines:
+                # Makes the database where there is none.
+                with opening(shard):
+                    pass
+                engines[shard] = _engine(storage.conn_string_for_shard(shard))
+            with engines[shard].begin() as connection:
+                yield connection
+
+    hold = threading.Lock()
+    storage._connect = connect  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        del storage._connect
+        for engine in engines.values():
+            engine.dispose()
+
+
+def _engine(address: str) -> sqlalchemy.Engine:
+    engine = sqlalchemy.create_engine(
+        address,
+        poolclass=StaticPool,
+        connect_args={"timeout": _TIMEOUT, "check_same_thread": False},
+    )
+    with engine.connect() as connection:
+        # A power cut may take the last events with it; what is written stands in the store.
+        connection.execute(sqlalchemy.text("PRAGMA synchronous=NORMAL"))
+    return engine
+
+
+def _entry(context: dg.OutputContext, key: str, rows: int) -> dg.EventLogEntry:
+    done = dg.AssetMaterialization(
+        context.asset_key, partition=key, metadata={"dagster/row_count": rows}
+    )
+    step = context.step_context.step
+    event = dg.DagsterEvent(
+        event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value,
+        job_name=context.job_name,
+        step_handle=step.handle,
+        node_handle=step.node_handle,
+        step_kind_value=step.kind.value,
+        logging_tags=context.step_context.event_tags,
+        pid=os.getpid(),
+        event_specific_data=StepMaterializationData(done),
+        message=f"Materialized value {done.label}.",
+    )
+    return dg.EventLogEntry(  # type: ignore[no-untyped-call]
+        error_info=None,
+        level=logging.DEBUG,
+        user_message="",
+        run_id=context.run_id,
+        timestamp=time.time(),
+        step_key=context.step_key,
+        job_name=context.job_name,
+        dagster_event=event,
+    )
+
+
+def _store(storage: Any, entries: list[dg.EventLogEntry]) -> None:
+    """What the storage's `store_event` does, in one transaction of each database."""
+    if isinstance(storage, SqliteEventLogStorage):
+        # A run has a database of its own; what is said of assets stands in the index as well.
+        with storage.run_connection(entries[0].run_id) as connection:
+            connection.execute(storage.prepare_insert_event_batch(entries))
+    with storage.index_connection() as connection:
+        *before, last = entries
+        if before:
+            connection.execute(storage.prepare_insert_event_batch(before))
+        done = connection.execute(storage.prepare_insert_event(last))
+        # The asset's own row names the last event of the batch.
+        storage._store_asset_event(connection, last, done.inserted_primary_key[0])
