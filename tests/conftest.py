@@ -1,23 +1,38 @@
 """Servers and stores that tests of the whole way share: real ones, on this machine's loopback."""
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import hypothesis
 import pytest
 from building import zs_build
 from moto.server import ThreadedMotoServer
 
+from zs_client import provenance
 from zs_pipeline.settings import sample
+
+# No test depends on the speed of the machine.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 
 
 @pytest.fixture(autouse=True)
-def _no_variables(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test depends on the variables of whoever runs it."""
+def _no_variables(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """No test depends on the variables of whoever runs it, or on what another one has read."""
     for name in ("ZS_SOURCE", "ZS_STORE", "ZS_FILES", "ZS_VERSION", "FOREST_TYPE", "DAGSTER_HOME"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("ZS_SNAPSHOT", "ZS_OFFLINE", "ZS_CACHE_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    # Servers of several tests have the same port, one after another.
+    place = tmp_path_factory.getbasetemp() / "cache" / uuid.uuid4().hex
+    monkeypatch.setenv("ZS_CACHE", str(place))
+    provenance.forget()
     # Other documents than the sample's would have their side files sought on S3.
     monkeypatch.setenv("ZS_FILES", str(sample() / "files"))
 

@@ -29,17 +29,20 @@ def no_fault(method: str, number: int) -> str:
 
 
 class FaultyProxy:
-    """A forwarder to an HTTP server that answers 503, drops connections and loses answers.
+    """A forwarder to an HTTP server that answers 503, drops connections, loses and alters answers.
 
     Attributes:
         fault: Says for each request what happens: `""` (passed on), a status such as `503`
-            (answered, not passed on), `drop` (neither) or `lost` (passed on, never answered).
+            (answered, not passed on), `drop` (neither), `lost` (passed on, never answered), `short`
+            (half of the answer, as if it were all) or `altered` (one byte of it is another).
         seen: Method and path of every request.
+        sent: How many bytes of content were answered.
     """
 
     def __init__(self, endpoint: str) -> None:
         self.fault: Fault = no_fault
         self.seen: list[tuple[str, str]] = []
+        self.sent = 0
         self._target = urlsplit(endpoint)
         # moto compares and sets in two steps, and real S3 in one.
         self._one_put = threading.Lock()
@@ -67,6 +70,12 @@ class FaultyProxy:
                 if fault == "lost":
                     self.close_connection = True
                     return
+                if fault in ("short", "altered"):
+                    content = spoilt(fault, content)
+                    own = "content-length"
+                    headers = [(k, v) for k, v in headers if k.lower() != own]
+                    headers.append((own, str(len(content))))
+                proxy.sent += len(content)
                 self.send_response_only(status)
                 for name, value in headers:
                     self.send_header(name, value)
@@ -115,6 +124,14 @@ class FaultyProxy:
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def spoilt(how: str, content: bytes) -> bytes:
+    """A content as a bad network or disk leaves it: `short`, or `altered` in the middle."""
+    half = len(content) // 2
+    if how == "short":
+        return content[:half]
+    return content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
 
 
 def every(nth: int, fault: str, method: str = "") -> Fault:

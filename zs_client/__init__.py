@@ -38,12 +38,16 @@ if TYPE_CHECKING:
         custom_tables,
     )
     from zs_client.lineage import raw_to_derived
-    from zs_client.read import AcornNotFound, ReadError, SubjectNotFound
+    from zs_client.provenance import StaleTable
+    from zs_client.published import Snapshot, SnapshotNotFound, TableDiff, diff, snapshots
+    from zs_client.query import QueryError, sql
+    from zs_client.read import AcornNotFound, ReadError, SubjectNotFound, reading
     from zs_client.registry import (
         AcornInfo,
         AcornStatus,
         ColumnInfo,
         SquirrelInfo,
+        describe,
         get_squirrel_info,
         status,
     )
@@ -57,10 +61,15 @@ __all__ = [
     "CustomConflict",
     "CustomNotFound",
     "CustomTable",
+    "QueryError",
     "ReadError",
+    "Snapshot",
+    "SnapshotNotFound",
     "SquirrelInfo",
+    "StaleTable",
     "StoreError",
     "SubjectNotFound",
+    "TableDiff",
     "__version__",
     "asset_basics",
     "assets_smartspim",
@@ -69,6 +78,8 @@ __all__ = [
     "custom_history",
     "custom_tables",
     "data_asset_problems",
+    "describe",
+    "diff",
     "document_problems",
     "foraging_sessions",
     "get_squirrel_info",
@@ -81,7 +92,10 @@ __all__ = [
     "qc_tag_status",
     "quality_control",
     "raw_to_derived",
+    "reading",
+    "snapshots",
     "source_data",
+    "sql",
     "status",
     "unique_genotypes",
     "unique_project_names",
@@ -93,7 +107,16 @@ _ELSEWHERE = {
     "ReadError": "read",
     "SubjectNotFound": "read",
     "StoreError": "store",
+    "reading": "read",
     "raw_to_derived": "lineage",
+    "StaleTable": "provenance",
+    "QueryError": "query",
+    "sql": "query",
+    "Snapshot": "published",
+    "SnapshotNotFound": "published",
+    "TableDiff": "published",
+    "diff": "published",
+    "snapshots": "published",
     "CustomConflict": "customs",
     "CustomNotFound": "customs",
     "CustomTable": "customs",
@@ -104,6 +127,7 @@ _ELSEWHERE = {
     "AcornStatus": "registry",
     "ColumnInfo": "registry",
     "SquirrelInfo": "registry",
+    "describe": "registry",
     "get_squirrel_info": "registry",
     "status": "registry",
 }

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from zs_client import read
 from zs_client.acorns import TABLES
 from zs_client.contract import ROOT, VERSION_FORM, table_key, version_folder, version_order
+from zs_client.provenance import KEYS
 from zs_client.read import AcornNotFound, ReadError
 from zs_client.store import IMMUTABLE, PUBLIC, Conflict, Store, StoreError, first_line, open_store
 
@@ -117,7 +118,7 @@ def custom(
     if df is None:
         if expect is not None:
             raise ValueError("expect= is for storing: give the frame too, custom(name, df, …)")
-        store, version = read.place()
+        store, version = read.present()
         body, where = _content(store, version, name, state)
         return _with_state(read.frame(_decoded(body, where), where), _digest(body))
     if state is not None:
@@ -129,7 +130,7 @@ def custom(
     # Of two writers that store the same rows over the same state one has to be the second, as when
     # both count up: their bytes must differ.
     body, rows = _encoded(name, df, {b"zs_writer": uuid.uuid4().hex.encode()} if expected else {})
-    store, version = read.place()
+    store, version = read.present()
     # The public bucket is read without credentials.
     store = open_store(store.url) if store.url == PUBLIC else store
     with _told(store, version, name):
@@ -149,7 +150,7 @@ def custom_history(name: str) -> list[CustomTable]:
         ReadError: It is there and cannot be read.
     """
     _check(name)
-    store, version = read.place()
+    store, version = read.present()
     body, _ = _content(store, version, name, None)
     listed = [_table(name, entry) for entry in reversed(_history(store, name)[0])]
     present = [table for table in listed if table.state == _digest(body)]
@@ -167,7 +168,7 @@ def custom_tables(store_url: str | None = None) -> list[CustomTable]:
         StoreError: The store cannot be opened.
         ReadError: It cannot be listed, or a table's history cannot be read.
     """
-    store, _ = read.place(store_url)
+    store, _ = read.present(store_url)
     found = _listed(store)
     if not found:
         return []
@@ -470,7 +471,8 @@ def _arrow(name: str, df: Any) -> "pa.Table":
         )
     plain = df.copy(deep=False)
     # The same rows are the same bytes, whatever they were read from.
-    plain.attrs = {key: value for key, value in df.attrs.items() if key != STATE}
+    read_from = {STATE, *KEYS}
+    plain.attrs = {key: value for key, value in df.attrs.items() if key not in read_from}
     return pa.Table.from_pandas(plain, preserve_index=False)
 
 

@@ -10,7 +10,8 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -20,11 +21,36 @@ from zs_client.contract import ROOT
 PUBLIC = "s3://allen-data-views"
 IMMUTABLE = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=60"
+DIGEST = "sha256"
 _TYPES = {".pqt": "application/vnd.apache.parquet", ".json": "application/json"}
 _STAGING = f"{ROOT}/_staging"
 _STALE_STAGING = 3600
 
 _memory: dict[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long S3 is waited for, in seconds.
+
+    Attributes:
+        connect: For a connection.
+        silence: For the next bytes of an answer.
+        answer: For a whole answer.
+        retries: How often what failed is asked again.
+        together: After which nothing is asked again.
+    """
+
+    connect: int
+    silence: int
+    answer: int
+    retries: int
+    together: int
+
+
+PATIENT = Patience(connect=10, silence=60, answer=60, retries=8, together=120)
+# A person waits for what is read, perhaps without a network. A table may come over a slow line.
+HASTY = Patience(connect=4, silence=10, answer=900, retries=4, together=8)
 
 
 class StoreError(Exception):
@@ -33,6 +59,33 @@ class StoreError(Exception):
 
 class Conflict(StoreError):
     """Another writer replaced the object since it was read; read it again and retry."""
+
+
+class Changed(Exception):
+    """What lies under a key is no longer what was there when its first part was read."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of what lies under a key.
+
+    Attributes:
+        body: Its bytes.
+        start: Where they begin in the whole.
+        size: How many bytes the whole has.
+        tag: Names the content, for further parts of the same.
+        sha256: The digest of the whole that its writer sent along; empty when it sent none.
+    """
+
+    body: bytes
+    start: int
+    size: int
+    tag: str
+    sha256: str = ""
+
+
+class Unreadable(OSError):
+    """What was asked for cannot be had; the message says all, also what to do."""
 
 
 class Store:
@@ -72,6 +125,46 @@ class Store:
         body = bytes(found.bytes())
         return body, self._tag(found.meta, body)
 
+    @property
+    def far(self) -> bool:
+        """Whether a byte less to read is worth a request more."""
+        return "://" in self.url and not self.url.startswith("memory:")
+
+    @property
+    def name(self) -> tuple[str, ...]:
+        """What tells this store from others, as for what is remembered of it."""
+        return (self.url,)
+
+    def get_end(self, key: str, count: int) -> Piece:
+        """The last bytes under a key, all of them when there are fewer; errors as of `get`."""
+        return self._piece(key, {"range": {"suffix": count}})
+
+    def get_part(self, key: str, start: int, end: int, tag: str) -> Piece:
+        """The bytes from `start` up to `end` under a key; errors as of `get`.
+
+        Raises:
+            Changed: The content is no longer the one that the tag names.
+        """
+        return self._piece(key, {"range": (start, end), "if_match": tag})
+
+    def _piece(self, key: str, options: Any) -> Piece:
+        import obstore
+        from obstore.exceptions import (
+            PermissionDeniedError,
+            PreconditionError,
+            UnauthenticatedError,
+        )
+
+        try:
+            found = obstore.get(self._objects, key, options=options)
+            body = bytes(found.bytes())
+        except PreconditionError as error:
+            raise Changed(self.at(key)) from error
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            raise PermissionError(first_line(error)) from error
+        told = str(found.attributes.get(DIGEST) or "")
+        return Piece(body, found.range[0], found.meta["size"], str(found.meta["e_tag"]), told)
+
     def _tag(self, meta: Any, body: bytes) -> str:
         return hashlib.sha256(body).hexdigest() if self._local else str(meta["e_tag"])
 
@@ -93,7 +186,7 @@ class Store:
             self._place(self._local, key, body)
             return
         with self._permitted(f"write {key}"):
-            obstore.put(self._objects, key, body, attributes=self._attributes(key, cache))
+            obstore.put(self._objects, key, body, attributes=self._attributes(key, body, cache))
 
     def put_object(self, key: str, body: bytes) -> None:
         """Write bytes under a key whose content never changes; what lies there is left alone."""
@@ -110,7 +203,7 @@ class Store:
                 self._objects,
                 key,
                 body,
-                attributes=self._attributes(key, IMMUTABLE),
+                attributes=self._attributes(key, body, IMMUTABLE),
                 mode="create",
                 use_multipart=False,
             )
@@ -162,7 +255,7 @@ class Store:
                     self._objects,
                     key,
                     body,
-                    attributes=self._attributes(key, SHORT),
+                    attributes=self._attributes(key, body, SHORT),
                     mode="create" if tag is None else {"e_tag": tag},
                     use_multipart=False,
                 )
@@ -230,6 +323,34 @@ class Store:
         """A key's full address, fit for DuckDB."""
         return f"{self.url}/{key}"
 
+    def head(self, key: str, size: int) -> bytes:
+        """The first bytes under a key, all of them where there are fewer."""
+        import obstore
+
+        return bytes(obstore.get(self._objects, key, options={"range": (0, size)}).bytes())
+
+    def file(self, key: str) -> str:
+        """Where DuckDB can read what lies under a key."""
+        return self.at(key)
+
+    def kept(self, key: str) -> bool:  # noqa: ARG002 - of a store that is its own copy
+        """Whether a copy lies in the local cache, to be read without a network."""
+        return False
+
+    def checked_at(self, key: str) -> datetime | None:  # noqa: ARG002
+        """When what is read under a key was known to be what the store has; None when it is."""
+        return None
+
+    def recall(self, name: str) -> bytes | None:  # noqa: ARG002
+        """What `remember` was given on this machine; None when there is nothing."""
+        return None
+
+    def remember(self, name: str, body: bytes) -> None:
+        """Keep on this machine what never changes, where there is a local cache."""
+
+    def forget(self, name: str) -> None:
+        """Remove what is kept of a key on this machine."""
+
     def check(self) -> None:
         """Find out before any work whether the store can be read.
 
@@ -288,9 +409,12 @@ class Store:
             ) from error
 
     @staticmethod
-    def _attributes(key: str, cache: str) -> dict[str, str]:
+    def _attributes(key: str, body: bytes, cache: str) -> dict[str, str]:
         kind = _TYPES.get(Path(key).suffix, "application/octet-stream")
-        return {"Content-Type": kind, "Cache-Control": cache}
+        # It goes with the content, so that who receives it can tell whether it came whole: an ETag
+        # is no digest of what was put in parts or is encrypted.
+        digest = hashlib.sha256(body).hexdigest()
+        return {"Content-Type": kind, "Cache-Control": cache, DIGEST: digest}
 
     # obstore's own local put leaves `data.pqt#1` beside the target when it is killed, and a reader
     # of `qc/**` would see those rows twice: writes are staged outside every table's folder.
@@ -361,12 +485,10 @@ def open_store(url: str | Path, *, anonymous: bool = False, near: Path | None = 
         name = f"memory://{parts.netloc}"
         return Store(_memory.setdefault(name, MemoryStore()), name)
     if parts.scheme == "s3":
-        if not parts.netloc:
-            raise StoreError(f"{text}: names no bucket; write s3://bucket or s3://bucket/prefix")
-        prefix = parts.path.strip("/")
+        bucket, prefix = s3_place(text)
         return Store(
-            s3_bucket(parts.netloc, prefix=prefix, anonymous=anonymous),
-            f"s3://{parts.netloc}/{prefix}".rstrip("/"),
+            s3_bucket(bucket, prefix=prefix, anonymous=anonymous),
+            f"s3://{bucket}/{prefix}".rstrip("/"),
             near=near,
         )
     if parts.scheme == "file" or "://" not in text:
@@ -380,7 +502,21 @@ def open_store(url: str | Path, *, anonymous: bool = False, near: Path | None = 
     raise StoreError(f"{text}: a store is s3://bucket, a local folder, or memory://name")
 
 
-def s3_bucket(bucket: str, *, prefix: str = "", anonymous: bool = False) -> Any:
+def s3_place(url: str) -> tuple[str, str]:
+    """The bucket and the prefix in `s3://bucket[/prefix]`.
+
+    Raises:
+        StoreError: It names no bucket.
+    """
+    parts = urlsplit(url)
+    if not parts.netloc:
+        raise StoreError(f"{url}: names no bucket; write s3://bucket or s3://bucket/prefix")
+    return parts.netloc, parts.path.strip("/")
+
+
+def s3_bucket(
+    bucket: str, *, prefix: str = "", anonymous: bool = False, patience: Patience = PATIENT
+) -> Any:
     """An obstore view of a bucket, with the usual AWS variables.
 
     Credentials come from boto3's chain where boto3 is installed (profiles, SSO, roles), else from
@@ -391,10 +527,14 @@ def s3_bucket(bucket: str, *, prefix: str = "", anonymous: bool = False) -> Any:
 
     options: dict[str, Any] = {
         "client_options": {
-            "timeout": timedelta(seconds=60),
-            "connect_timeout": timedelta(seconds=10),
+            "timeout": timedelta(seconds=patience.answer),
+            "connect_timeout": timedelta(seconds=patience.connect),
+            "read_timeout": timedelta(seconds=patience.silence),
         },
-        "retry_config": {"max_retries": 8, "retry_timeout": timedelta(seconds=120)},
+        "retry_config": {
+            "max_retries": patience.retries,
+            "retry_timeout": timedelta(seconds=patience.together),
+        },
     }
     endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
     if endpoint:

@@ -10,7 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -104,7 +104,7 @@ def update(
     if acorn.ask is None:
         raise ValueError(f"{acorn.name} asks nothing of side files")
     begun = files.count["requests"]
-    known = _load(store, acorn)[0]
+    known, manifest, _ = _load(store, acorn)
     answers = {q.id: known[q.id] for q in questions if q.id in known and known[q.id].holds(q)}
     reused = len(answers)
     wanted = [q for q in questions if q.id not in answers]
@@ -125,7 +125,10 @@ def update(
             if start + KEEP_EVERY < len(wanted):
                 _keep(store, acorn, questions, answers)
                 progress(f"{acorn.name}: {start + KEEP_EVERY:,} of {len(wanted):,} asked")
-    content = _keep(store, acorn, questions, answers)
+    if manifest.get("form") == acorn.form and _unchanged(known, answers):
+        content = str(manifest["content"])
+    else:
+        content = _keep(store, acorn, questions, answers)
     outcomes = Counter(answer.outcome for answer in answers.values())
     return Told(
         {
@@ -179,6 +182,17 @@ def _ask(
     except NotUsable as error:
         return Answer(question, error.outcome, str(error))
     return Answer(question, FOUND, "", value)
+
+
+def _unchanged(known: dict[str, Answer], answers: dict[str, Answer]) -> bool:
+    """Whether the answers are those that are kept, of the same data assets in the same states."""
+    return known.keys() == answers.keys() and all(
+        # A kept question knows no location; it is a part of the state.
+        replace(answer.question, location=None) == known[key].question
+        and (answer.outcome, answer.reason, answer.value)
+        == (known[key].outcome, known[key].reason, known[key].value)
+        for key, answer in answers.items()
+    )
 
 
 def _manifest_key(acorn: Acorn) -> str:
