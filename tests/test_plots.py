@@ -256,7 +256,9 @@ def test_a_picture_of_projects_can_be_read_with(count, store):
 def test_the_command_draws_a_file_of_the_kind_that_its_name_says(sample_store, tmp_path, end):
     path = tmp_path / f"qc.{end}"
     words = ["plot", "qc", "901001", "-o", str(path), "--store", str(sample_store)]
+    before = dict(os.environ)
     assert cli.main(words) == 0
+    assert dict(os.environ) == before
     body = path.read_bytes()
     if end == "svg":
         assert ET.fromstring(body).tag.endswith("svg")
@@ -274,6 +276,8 @@ def test_the_command_draws_a_file_of_the_kind_that_its_name_says(sample_store, t
         (["qc", "901099", "-o", "a.png"], "no data asset"),
         (["foraging", "nobody", "-o", "a.png"], "no session and no data asset"),
         (["qc", "901001", "-o", "nowhere/a.png"], "nowhere"),
+        (["projects", "-o", "a.png", "--version", "0.1"], "version 0.1"),
+        (["projects", "-o", "a.png", "--snapshot", "0123456789abcdef"], "0123456789abcdef"),
     ],
 )
 def test_the_command_refuses(sampled, tmp_path, monkeypatch, capsys, words, said):
