@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test ui bench lint lock clean
+.PHONY: help run test ui bench docs lint lock clean
 
 # The Python to make .venv with. Empty: the first of these that runs and fits.
 PYTHON ?=
@@ -76,6 +76,10 @@ ui: .venv .dagster/dagster.yaml ## Dagster's UI on what `make run` built (PORT=3
 bench: .venv ## what a build costs, on made-up documents (SIZE=2000, MODE=dump)
 	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(if $(MODE),--mode $(MODE)) $(ARGS)
 
+docs: .venv ## build the site of the pages into site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo 'make: open site/index.html'
+
 lint: .venv ## ruff and mypy
 	@failed=0; for each in 'ruff check .' 'ruff format --check .' 'mypy'; do \
 	  echo "$(BIN)/$$each"; $(BIN)/$$each || failed=1; \
@@ -84,10 +88,10 @@ lint: .venv ## ruff and mypy
 # For every supported Python and platform at once. Keeps the pins that still fit: `make lock ARGS=--upgrade`
 # takes the newest, `ARGS="--upgrade-package NAME"` one of them.
 lock: ## make constraints.txt anew from pyproject.toml (needs uv)
-	$(UV) pip compile pyproject.toml --no-config --all-extras --group dev --group build --group bench \
+	$(UV) pip compile pyproject.toml --no-config --all-extras --group dev --group build --group bench --group docs \
 	  --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
 	  --custom-compile-command 'make lock' --quiet $(ARGS) --output-file constraints.txt
 
 clean: ## remove what make made, the built tables and Dagster's history with it
-	rm -rf .venv .dagster data-asset-cache bench-results dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .tmp_dagster_home_*
+	rm -rf .venv .dagster data-asset-cache bench-results site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .tmp_dagster_home_*
 	find bench zs_client zs_pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -7,8 +7,10 @@ from pathlib import Path
 import boto3
 import hypothesis
 import pytest
+from building import zs_build
 from moto.server import ThreadedMotoServer
 
+from zs_client import provenance
 from zs_pipeline.settings import sample
 
 # No test depends on the speed of the machine.
@@ -30,6 +32,7 @@ def _no_variables(
     # Servers of several tests have the same port, one after another.
     place = tmp_path_factory.getbasetemp() / "cache" / uuid.uuid4().hex
     monkeypatch.setenv("ZS_CACHE", str(place))
+    provenance.forget()
     # Other documents than the sample's would have their side files sought on S3.
     monkeypatch.setenv("ZS_FILES", str(sample() / "files"))
 
@@ -62,3 +65,11 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
     name = f"bucket-{abs(hash(request.node.nodeid)):x}"
     boto3.client("s3").create_bucket(Bucket=name)
     return f"s3://{name}"
+
+
+@pytest.fixture(scope="session")
+def sample_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with everything built from the sample, for tests that only read."""
+    store = tmp_path_factory.mktemp("sample")
+    assert zs_build(sample() / "documents.ndjson", store) == 0
+    return store

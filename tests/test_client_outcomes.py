@@ -2,10 +2,12 @@
 
 import uuid
 from pathlib import Path
+from urllib.parse import unquote
 
 import client_store
 import pandas as pd
 import pytest
+import stores
 from client_store import ODD, SUBJECTS, VERSION, WITHOUT_QC
 
 import zs_client
@@ -14,13 +16,16 @@ from zs_client.contract import (
     INDEX,
     encode_partition,
     facts_key,
+    object_key,
     partition_key,
+    registry_key,
     table_key,
     version_folder,
 )
 from zs_client.read import arrow_types
 from zs_client.store import Store, open_store
 from zs_pipeline import arrow
+from zs_pipeline.commit import read_facts
 
 
 @pytest.fixture(scope="module")
@@ -81,16 +86,30 @@ def test_every_table_is_read(store):
     assert zs_client.platform_qc("fib")["asset_name"].tolist() == ["raw"]
 
 
-def test_a_table_is_one_request(folder, environment):
-    asked = []
-    real = Store.get
-    environment.setattr(Store, "get", lambda self, key: asked.append(key) or real(self, key))
+@pytest.mark.parametrize("cache", ["off", "on"])
+def test_what_a_table_costs_and_the_registry_is_asked_once_a_minute(server, environment, cache):
+    proxy = stores.FaultyProxy(server)
+    client_store.as_owner(environment, proxy.url)
+    store = client_store.filled(f"s3://{client_store.bucket(server, public=False)}")
+    environment.setenv("ZS_STORE", store.url)
+    if cache == "off":
+        environment.setenv("ZS_CACHE", cache)
+    sha256 = read_facts(store, VERSION, "asset_basics")["sha256"]
+    proxy.seen.clear()
     zs_client.asset_basics()
     zs_client.qc("828418")
-    assert asked == [
-        table_key(VERSION, "asset_basics"),
-        partition_key(VERSION, "qc", "subject_id", "828418"),
-    ]
+    zs_client.asset_basics(name="raw", columns="name")
+    proxy.close()
+    basics = table_key(VERSION, "asset_basics")
+    metrics = partition_key(VERSION, "qc", "subject_id", "828418")
+    if cache == "off":
+        wanted = [registry_key(VERSION), basics, metrics, basics]
+    else:
+        asked = facts_key(VERSION, "asset_basics")
+        content = object_key(VERSION, "asset_basics", sha256)
+        wanted = [registry_key(VERSION), asked, content, metrics, asked]
+    found = [unquote(path).split("/", 2)[-1] for _, path in proxy.seen]
+    assert sorted(found) == sorted(wanted)
 
 
 def test_times_are_utc_and_lists_are_no_text(folder):

@@ -3,6 +3,7 @@
 import inspect
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,25 @@ from pathlib import Path
 import pytest
 
 import zs_client
-from zs_client import acorns, cache, cli, customs, lineage, published, read, registry
+from zs_client import (
+    acorns,
+    cache,
+    cli,
+    completion,
+    customs,
+    filters,
+    lineage,
+    parquet,
+    printing,
+    provenance,
+    published,
+    query,
+    read,
+    registry,
+    shapes,
+)
 from zs_client.acorns import TABLES
+from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
 
 PUBLIC = [
@@ -22,10 +40,12 @@ PUBLIC = [
     "CustomConflict",
     "CustomNotFound",
     "CustomTable",
+    "QueryError",
     "ReadError",
     "Snapshot",
     "SnapshotNotFound",
     "SquirrelInfo",
+    "StaleTable",
     "StoreError",
     "SubjectNotFound",
     "TableDiff",
@@ -37,6 +57,7 @@ PUBLIC = [
     "custom_history",
     "custom_tables",
     "data_asset_problems",
+    "describe",
     "diff",
     "document_problems",
     "foraging_sessions",
@@ -53,43 +74,61 @@ PUBLIC = [
     "reading",
     "snapshots",
     "source_data",
+    "sql",
     "status",
     "unique_genotypes",
     "unique_project_names",
     "unique_subject_ids",
 ]
 
+# A `…` after `=` is a filter that may be left out, one at the end what every table takes, with any
+# other column by its name.
+EVERY = "columns=None limit=None snapshot=None offline=None **others"
 SIGNATURES = {
     "unique_project_names": "snapshot=None offline=None",
     "unique_subject_ids": "snapshot=None offline=None",
     "unique_genotypes": "snapshot=None offline=None",
-    "asset_basics": "snapshot=None offline=None",
-    "source_data": "snapshot=None offline=None",
-    "metadata_core": "snapshot=None offline=None",
-    "assets_smartspim": "snapshot=None offline=None",
-    "platform_exaspim": "snapshot=None offline=None",
-    "platform_fib": "snapshot=None offline=None",
-    "foraging_sessions": "snapshot=None offline=None",
-    "behavior_curriculum": "snapshot=None offline=None",
-    "metadata_upgrade": "snapshot=None offline=None",
-    "document_problems": "snapshot=None offline=None",
-    "data_asset_problems": "snapshot=None offline=None",
+    "asset_basics": "subject_id=… project_name=… modality=… data_level=… name=… name_contains=… "
+    "acquired_after=… acquired_before=… …",
+    "source_data": "name=… source_data=… pipeline_name=… …",
+    "metadata_core": "_id=… …",
+    "assets_smartspim": "name=… raw_name=… channel=… processed=… …",
+    "platform_exaspim": "name=… raw_name=… processed=… …",
+    "platform_fib": "asset_name=… fiber=… channel=… intended_measurement=… targeted_structure=… …",
+    "foraging_sessions": "subject_id=… session_date=… session_date_after=… session_date_before=… "
+    "task=… trainer=… rig=… …",
+    "behavior_curriculum": "asset_name=… curriculum_name=… stage_name=… …",
+    "metadata_upgrade": "_id=… v2_id=… name=… status=… …",
+    "document_problems": "_id=… name=… field=… severity=… …",
+    "data_asset_problems": "_id=… name=… field=… severity=… …",
     "custom": "name df=None expect=None state=None",
     "custom_history": "name",
     "custom_tables": "store_url=None",
-    "qc": "subject_id asset_names=None lazy=False snapshot=None offline=None",
-    "quality_control": "subject_id asset_names=None lazy=False snapshot=None offline=None",
-    "qc_tag_status": "subject_id asset_names=None snapshot=None offline=None",
-    "platform_qc": "platform snapshot=None offline=None",
+    "qc": "subject_id=… asset_names=None lazy=False name=… stage=… modality=… status=… tag=… …",
+    "qc_tag_status": "subject_id=… asset_names=None tag=… status=… …",
+    "platform_qc": "platform=… asset_name=… tag=… status=… acquired_after=… acquired_before=… …",
     "raw_to_derived": "asset_name modality=None latest=False snapshot=None offline=None",
     "get_squirrel_info": "snapshot=None offline=None",
+    "describe": "table store_url=None version=None snapshot=None offline=None",
+    "sql": "query parameters=None snapshot=None offline=None **tables",
     "reading": "snapshot=None offline=None",
     "snapshots": "store_url=None",
     "diff": "before after='now' table=None store_url=None",
     "status": "store_url=None version=None",
 }
+SIGNATURES["quality_control"] = SIGNATURES["qc"]
 
-HEAVY = ("pandas", "pyarrow", "obstore", "boto3", "numpy", "dagster", "zs_pipeline")
+HEAVY = (
+    "pandas",
+    "pyarrow",
+    "obstore",
+    "polars",
+    "duckdb",
+    "boto3",
+    "numpy",
+    "dagster",
+    "zs_pipeline",
+)
 
 
 def child(code, **variables):
@@ -119,8 +158,43 @@ def test_signatures():
     assert functions == SIGNATURES.keys()
     for name, wanted in SIGNATURES.items():
         parameters = inspect.signature(getattr(zs_client, name)).parameters.values()
-        told = [p.name if p.default is p.empty else f"{p.name}={p.default!r}" for p in parameters]
-        assert " ".join(told) == wanted, name
+        assert " ".join(map(word, parameters)) == wanted.replace(" …", f" {EVERY}"), name
+
+
+def word(parameter):
+    if parameter.default is parameter.empty:
+        return f"**{parameter.name}" if parameter.kind is parameter.VAR_KEYWORD else parameter.name
+    default = "…" if parameter.default is ... else repr(parameter.default)
+    return f"{parameter.name}={default}"
+
+
+def test_every_filter_is_one_of_its_table():
+    for acorn in ACORNS:
+        parameters = inspect.signature(getattr(acorns, acorn.name)).parameters.values()
+        named = {p.name for p in parameters if p.default is ...} - {acorn.partition}
+        words = {name: True if name == "processed" else "2026-01-01" for name in named}
+        assert len(filters.tests(words, arrow.schema(acorn), acorn.name)) == len(words)
+
+
+def test_the_calls_of_before_still_fit():
+    """As scripts written for zombie-squirrel call the functions."""
+    for name in SIGNATURES.keys() - {"describe", "diff", "sql", "raw_to_derived", "custom"}:
+        if name not in ("qc", "quality_control", "qc_tag_status", "platform_qc", "custom_history"):
+            inspect.signature(getattr(zs_client, name)).bind()
+    qc = inspect.signature(zs_client.qc)
+    for call in (("1",), (1, ["a"]), (None, "a", True)):
+        qc.bind(*call)
+    qc.bind(subject_id="1", asset_names=["a"], lazy=True)
+    inspect.signature(zs_client.platform_qc).bind("fib")
+
+
+def test_every_filter_is_told_in_its_function():
+    for name in (line[0] for line in TABLES):
+        function = getattr(zs_client, name)
+        for parameter in inspect.signature(function).parameters:
+            assert re.search(rf"^        {parameter}: ", function.__doc__, re.MULTILINE), (
+                f"{name}({parameter}=)"
+            )
 
 
 def test_every_public_thing_is_documented():
@@ -129,7 +203,10 @@ def test_every_public_thing_is_documented():
         assert name == "__version__" or thing.__doc__, name
         if name in SIGNATURES:
             assert "Raises:" in thing.__doc__, name
-    for module in (zs_client, acorns, cache, cli, customs, lineage, published, read, registry):
+    for module in (
+        *(zs_client, acorns, cache, cli, completion, customs, filters, lineage, parquet),
+        *(printing, provenance, published, query, read, registry, shapes),
+    ):
         assert module.__doc__
         for name, thing in vars(module).items():
             if inspect.isroutine(thing) and thing.__module__ == module.__name__ and name[0] != "_":

@@ -38,13 +38,16 @@ if TYPE_CHECKING:
         custom_tables,
     )
     from zs_client.lineage import raw_to_derived
+    from zs_client.provenance import StaleTable
     from zs_client.published import Snapshot, SnapshotNotFound, TableDiff, diff, snapshots
+    from zs_client.query import QueryError, sql
     from zs_client.read import AcornNotFound, ReadError, SubjectNotFound, reading
     from zs_client.registry import (
         AcornInfo,
         AcornStatus,
         ColumnInfo,
         SquirrelInfo,
+        describe,
         get_squirrel_info,
         status,
     )
@@ -58,10 +61,12 @@ __all__ = [
     "CustomConflict",
     "CustomNotFound",
     "CustomTable",
+    "QueryError",
     "ReadError",
     "Snapshot",
     "SnapshotNotFound",
     "SquirrelInfo",
+    "StaleTable",
     "StoreError",
     "SubjectNotFound",
     "TableDiff",
@@ -73,6 +78,7 @@ __all__ = [
     "custom_history",
     "custom_tables",
     "data_asset_problems",
+    "describe",
     "diff",
     "document_problems",
     "foraging_sessions",
@@ -89,6 +95,7 @@ __all__ = [
     "reading",
     "snapshots",
     "source_data",
+    "sql",
     "status",
     "unique_genotypes",
     "unique_project_names",
@@ -102,6 +109,9 @@ _ELSEWHERE = {
     "StoreError": "store",
     "reading": "read",
     "raw_to_derived": "lineage",
+    "StaleTable": "provenance",
+    "QueryError": "query",
+    "sql": "query",
     "Snapshot": "published",
     "SnapshotNotFound": "published",
     "TableDiff": "published",
@@ -117,6 +127,7 @@ _ELSEWHERE = {
     "AcornStatus": "registry",
     "ColumnInfo": "registry",
     "SquirrelInfo": "registry",
+    "describe": "registry",
     "get_squirrel_info": "registry",
     "status": "registry",
 }

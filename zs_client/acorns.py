@@ -1,16 +1,37 @@
 """The one-line functions: one for each table of the cache, named after it.
 
-What reading does, and its errors, are in `zs_client.read`; questions over several tables are in
-`zs_client.lineage`.
+Each takes the columns that one looks up as filters, any other column by its name, and `columns=`
+and `limit=`. A filter is a value, or several of which one has to fit; None is null, and one that
+is left out lets all rows through. A list column fits when one of its entries does. Texts also have
+`<column>_contains` (case ignored); texts and times `<column>_after` (at or after) and
+`<column>_before` (before). `acquired_after` and `acquired_before` are those of the acquisition's
+start. A time without a zone is UTC.
+
+Each function returns a pandas frame; its attributes `arrow`, `polars` and `duckdb` take the same
+arguments and return the same rows in that shape (`zs_client.shapes`). What reading does, and its
+errors, are in `zs_client.read`; questions over several tables in `zs_client.lineage`.
 """
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal, overload
+from __future__ import annotations
 
-from zs_client import read
+from collections.abc import Iterable, Mapping
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, overload
+
+from zs_client import filters, read
+from zs_client.read import Wish
+from zs_client.shapes import frames, in_shapes, lists, pandas
 
 if TYPE_CHECKING:
+    import duckdb
     import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+    from zs_client.filters import Flag, Names, Text, Time, Values
+    from zs_client.store import Store
+
+Subjects = str | int | None | Iterable[str | int | None] | EllipsisType
 
 # Name, folder in the store, and the partition column of a partitioned one.
 TABLES: tuple[tuple[str, str, str], ...] = (
@@ -34,7 +55,8 @@ TABLES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def unique_project_names(*, snapshot: str | None = None, offline: bool | None = None) -> list[str]:
+@lists
+def unique_project_names(*, snapshot: str | None = None, offline: bool | None = None) -> Wish:
     """Every project name in `asset_basics`, sorted, each once, without null.
 
     Args:
@@ -45,11 +67,11 @@ def unique_project_names(*, snapshot: str | None = None, offline: bool | None = 
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.values("unique_project_names", "project_name")
+    return _wish("unique_project_names", locals())
 
 
-def unique_subject_ids(*, snapshot: str | None = None, offline: bool | None = None) -> list[str]:
+@lists
+def unique_subject_ids(*, snapshot: str | None = None, offline: bool | None = None) -> Wish:
     """Every subject in `asset_basics`, sorted as text, each once, without null.
 
     Args:
@@ -60,11 +82,11 @@ def unique_subject_ids(*, snapshot: str | None = None, offline: bool | None = No
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.values("unique_subject_ids", "subject_id")
+    return _wish("unique_subject_ids", locals())
 
 
-def unique_genotypes(*, snapshot: str | None = None, offline: bool | None = None) -> list[str]:
+@lists
+def unique_genotypes(*, snapshot: str | None = None, offline: bool | None = None) -> Wish:
     """Every genotype in `asset_basics`, sorted, each once, without null.
 
     Args:
@@ -75,16 +97,42 @@ def unique_genotypes(*, snapshot: str | None = None, offline: bool | None = None
         AcornNotFound: The table is not in this store and version.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.values("unique_genotypes", "genotype")
+    return _wish("unique_genotypes", locals())
 
 
-def asset_basics(*, snapshot: str | None = None, offline: bool | None = None) -> "pd.DataFrame":
+@frames
+def asset_basics(
+    *,
+    subject_id: Text = ...,
+    project_name: Text = ...,
+    modality: Text = ...,
+    data_level: Text = ...,
+    name: Text = ...,
+    name_contains: str | Iterable[str] | EllipsisType = ...,
+    acquired_after: Time = ...,
+    acquired_before: Time = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> Wish:
     """Commonly used metadata, one row per document, that is per data asset.
 
     Args:
+        subject_id: The animal.
+        project_name: The project.
+        modality: An abbreviation, case ignored; fits when it is one of `modalities`.
+        data_level: `raw` or `derived`.
+        name: The data asset's name.
+        name_contains: A part of the name, case ignored.
+        acquired_after: The acquisition began then or later.
+        acquired_before: The acquisition began before.
+        columns: Only these, in this order.
+        limit: No more rows than this.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        others: Any other column by its name; see the module for all words.
 
     Returns:
         A row for each `_id`; other tables join on `name`. Times are UTC, `age` is in days;
@@ -92,18 +140,37 @@ def asset_basics(*, snapshot: str | None = None, offline: bool | None = None) ->
 
     Raises:
         AcornNotFound: The table is not in this store and version.
+        ValueError: There is no such column or filter, or a value does not fit; the message lists
+            what there is.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.table("asset_basics")
+    return _wish("asset_basics", locals())
 
 
-def source_data(*, snapshot: str | None = None, offline: bool | None = None) -> "pd.DataFrame":
+@frames
+def source_data(
+    *,
+    name: Text = ...,
+    source_data: Text = ...,
+    pipeline_name: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> Wish:
     """Which data asset was made from which, one row per derived data asset and source.
 
     Args:
+        name: The derived data asset's name.
+        source_data: The name of a data asset that it was made from.
+        pipeline_name: The pipeline that made it.
+        columns: Only these, in this order.
+        limit: No more rows than this.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        others: Any other column by its name; see the module for all words.
 
     Returns:
         `name` (the derived one), `source_data` (null when it names no source), `pipeline_name`, and
@@ -111,36 +178,72 @@ def source_data(*, snapshot: str | None = None, offline: bool | None = None) -> 
 
     Raises:
         AcornNotFound: The table is not in this store and version.
+        ValueError: There is no such column or filter, or a value does not fit; the message lists
+            what there is.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.table("source_data")
+    return _wish("source_data", locals())
 
 
-def metadata_core(*, snapshot: str | None = None, offline: bool | None = None) -> "pd.DataFrame":
+@frames
+def metadata_core(
+    *,
+    _id: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> Wish:
     """Which core metadata files each document has, one row per document.
 
     Args:
+        _id: The document's id.
+        columns: Only these, in this order.
+        limit: No more rows than this.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        others: Any other column by its name; see the module for all words.
 
     Returns:
         `_id`, `_last_modified` (UTC), and a bool, never null, for each core file.
 
     Raises:
         AcornNotFound: The table is not in this store and version.
+        ValueError: There is no such column or filter, or a value does not fit; the message lists
+            what there is.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.table("metadata_core")
+    return _wish("metadata_core", locals())
 
 
-def assets_smartspim(*, snapshot: str | None = None, offline: bool | None = None) -> "pd.DataFrame":
+@frames
+def assets_smartspim(
+    *,
+    name: Text = ...,
+    raw_name: Text = ...,
+    channel: Text = ...,
+    processed: Flag = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> Wish:
     """SmartSPIM data assets and where to look at them, one row per data asset and channel.
 
     Args:
+        name: The stitched data asset's name.
+        raw_name: The raw data asset's name.
+        channel: Such as `Ex_488_Em_525`.
+        processed: Whether there is a stitched data asset.
+        columns: Only these, in this order.
+        limit: No more rows than this.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        others: Any other column by its name; see the module for all words.
 
     Returns:
         `raw_name`, and `name`: the latest stitched data asset made from it, the raw one itself
@@ -149,18 +252,37 @@ def assets_smartspim(*, snapshot: str | None = None, offline: bool | None = None
 
     Raises:
         AcornNotFound: The table is not in this store and version.
+        ValueError: There is no such column or filter, or a value does not fit; the message lists
+            what there is.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.table("assets_smartspim")
+    return _wish("assets_smartspim", locals())
 
 
-def platform_exaspim(*, snapshot: str | None = None, offline: bool | None = None) -> "pd.DataFrame":
+@frames
+def platform_exaspim(
+    *,
+    name: Text = ...,
+    raw_name: Text = ...,
+    processed: Flag = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> Wish:
     """ExaSPIM data assets and where to look at them, one row per raw data asset.
 
     Args:
+        name: The fused data asset's name.
+        raw_name: The raw data asset's name.
+        processed: Whether there is a fused data asset.
+        columns: Only these, in this order.
+        limit: No more rows than this.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        others: Any other column by its name; see the module for all words.
 
     Returns:
         `raw_name`, and `name`: the latest fused data asset made from it, the raw one itself while
@@ -168,18 +290,41 @@ def platform_exaspim(*, snapshot: str | None = None, offline: bool | None = None
 
     Raises:
         AcornNotFound: The table is not in this store and version.
+        ValueError: There is no such column or filter, or a value does not fit; the message lists
+            what there is.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.table("platform_exaspim")
+    return _wish("platform_exaspim", locals())
 
 
-def platform_fib(*, snapshot: str | None = None, offline: bool | None = None) -> "pd.DataFrame":
+@frames
+def platform_fib(
+    *,
+    asset_name: Text = ...,
+    fiber: Text = ...,
+    channel: Text = ...,
+    intended_measurement: Text = ...,
+    targeted_structure: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> Wish:
     """Fibers of fiber photometry data assets, one row per data asset, fiber and channel.
 
     Args:
+        asset_name: The data asset's name.
+        fiber: Such as `Fiber_0`.
+        channel: The channel.
+        intended_measurement: What the channel measures.
+        targeted_structure: Where the fiber ends.
+        columns: Only these, in this order.
+        limit: No more rows than this.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        others: Any other column by its name; see the module for all words.
 
     Returns:
         `asset_name`, `fiber`, `patch_cord`, `channel`, `intended_measurement` and
@@ -187,20 +332,45 @@ def platform_fib(*, snapshot: str | None = None, offline: bool | None = None) ->
 
     Raises:
         AcornNotFound: The table is not in this store and version.
+        ValueError: There is no such column or filter, or a value does not fit; the message lists
+            what there is.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.table("platform_fib")
+    return _wish("platform_fib", locals())
 
 
+@frames
 def foraging_sessions(
-    *, snapshot: str | None = None, offline: bool | None = None
-) -> "pd.DataFrame":
+    *,
+    subject_id: Text = ...,
+    session_date: Text = ...,
+    session_date_after: str | EllipsisType = ...,
+    session_date_before: str | EllipsisType = ...,
+    task: Text = ...,
+    trainer: Text = ...,
+    rig: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> Wish:
     """Dynamic foraging sessions, one row per session, as the foraging team's table has them.
 
     Args:
+        subject_id: The animal.
+        session_date: A day, `YYYY-MM-DD`.
+        session_date_after: That day or later.
+        session_date_before: Before that day.
+        task: Such as `Uncoupled Baiting`.
+        trainer: Who ran the session, as written.
+        rig: The rig, as written.
+        columns: Only these, in this order.
+        limit: No more rows than this.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        others: Any other column by its name; see the module for all words.
 
     Returns:
         `subject_id`, `session_date` (`YYYY-MM-DD`), `session` (null for further recordings of a
@@ -209,20 +379,37 @@ def foraging_sessions(
 
     Raises:
         AcornNotFound: The table is not in this store and version.
+        ValueError: There is no such column or filter, or a value does not fit; the message lists
+            what there is.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.table("foraging_sessions")
+    return _wish("foraging_sessions", locals())
 
 
+@frames
 def behavior_curriculum(
-    *, snapshot: str | None = None, offline: bool | None = None
-) -> "pd.DataFrame":
+    *,
+    asset_name: Text = ...,
+    curriculum_name: Text = ...,
+    stage_name: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> Wish:
     """Curriculum and stage of training, one row per data asset with a behavior modality.
 
     Args:
+        asset_name: The data asset's name.
+        curriculum_name: The curriculum.
+        stage_name: The stage of training.
+        columns: Only these, in this order.
+        limit: No more rows than this.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        others: Any other column by its name; see the module for all words.
 
     Returns:
         `asset_name`, `curriculum_name`, `stage_name` and `stage_node_id`, each null where the
@@ -231,18 +418,39 @@ def behavior_curriculum(
 
     Raises:
         AcornNotFound: The table is not in this store and version.
+        ValueError: There is no such column or filter, or a value does not fit; the message lists
+            what there is.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.table("behavior_curriculum")
+    return _wish("behavior_curriculum", locals())
 
 
-def metadata_upgrade(*, snapshot: str | None = None, offline: bool | None = None) -> "pd.DataFrame":
+@frames
+def metadata_upgrade(
+    *,
+    _id: Text = ...,
+    v2_id: Text = ...,
+    name: Text = ...,
+    status: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> Wish:
     """How the upgrade of metadata from the old database went, one row per document of that one.
 
     Args:
+        _id: The old document's id.
+        v2_id: That of `asset_basics`.
+        name: The data asset's name.
+        status: How the latest run ended.
+        columns: Only these, in this order.
+        limit: No more rows than this.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        others: Any other column by its name; see the module for all words.
 
     Returns:
         `_id` (the old one), `v2_id` (that of `asset_basics`, null when the upgrade failed), what
@@ -251,20 +459,39 @@ def metadata_upgrade(*, snapshot: str | None = None, offline: bool | None = None
 
     Raises:
         AcornNotFound: The table is not in this store and version.
+        ValueError: There is no such column or filter, or a value does not fit; the message lists
+            what there is.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.table("metadata_upgrade")
+    return _wish("metadata_upgrade", locals())
 
 
+@frames
 def document_problems(
-    *, snapshot: str | None = None, offline: bool | None = None
-) -> "pd.DataFrame":
+    *,
+    _id: Text = ...,
+    name: Text = ...,
+    field: Text = ...,
+    severity: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> Wish:
     """What did not fit in the documents and their side files, one row per finding.
 
     Args:
+        _id: The document's id.
+        name: The data asset's name.
+        field: Where in the document, dotted.
+        severity: `error` or `warning`.
+        columns: Only these, in this order.
+        limit: No more rows than this.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        others: Any other column by its name; see the module for all words.
 
     Returns:
         `severity` is `error` for a document that was set aside and so is in no other table, and
@@ -273,20 +500,39 @@ def document_problems(
 
     Raises:
         AcornNotFound: The table is not in this store and version.
+        ValueError: There is no such column or filter, or a value does not fit; the message lists
+            what there is.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.table("document_problems")
+    return _wish("document_problems", locals())
 
 
+@frames
 def data_asset_problems(
-    *, snapshot: str | None = None, offline: bool | None = None
-) -> "pd.DataFrame":
+    *,
+    _id: Text = ...,
+    name: Text = ...,
+    field: Text = ...,
+    severity: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> Wish:
     """What in the metadata contradicts itself or other data assets, one row per finding.
 
     Args:
+        _id: The document's id.
+        name: The data asset's name.
+        field: Where in the document, dotted.
+        severity: `error`, `warning` or `note`.
+        columns: Only these, in this order.
+        limit: No more rows than this.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        others: Any other column by its name; see the module for all words.
 
     Returns:
         `_id`, `name`, `field` and `reason`; `severity` is `error` when tables or joins are wrong by
@@ -294,56 +540,144 @@ def data_asset_problems(
 
     Raises:
         AcornNotFound: The table is not in this store and version.
+        ValueError: There is no such column or filter, or a value does not fit; the message lists
+            what there is.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.table("data_asset_problems")
+    return _wish("data_asset_problems", locals())
 
 
-@overload
-def qc(
-    subject_id: str | int | None,
-    asset_names: str | Iterable[str] | None = None,
-    lazy: Literal[False] = False,  # noqa: FBT002 as scripts call it
-    *,
-    snapshot: str | None = None,
-    offline: bool | None = None,
-) -> "pd.DataFrame": ...
-@overload
-def qc(
-    subject_id: str | int | None,
-    asset_names: str | Iterable[str] | None = None,
-    *,
-    lazy: Literal[True],
-    snapshot: str | None = None,
-    offline: bool | None = None,
-) -> str: ...
-@overload
-def qc(
-    subject_id: str | int | None,
-    asset_names: str | Iterable[str] | None,
-    lazy: Literal[True],
-    *,
-    snapshot: str | None = None,
-    offline: bool | None = None,
-) -> str: ...
-def qc(
-    subject_id: str | int | None,
+class QcReader(Protocol):
+    """`qc`, and the same for each other shape."""
+
+    @overload
+    def __call__(
+        self,
+        subject_id: Subjects = ...,
+        asset_names: str | Iterable[str] | None = None,
+        lazy: Literal[False] = False,  # noqa: FBT002 as scripts call it
+        *,
+        name: Text = ...,
+        stage: Text = ...,
+        modality: Text = ...,
+        status: Text = ...,
+        tag: Text = ...,
+        columns: Names = None,
+        limit: int | None = None,
+        snapshot: str | None = None,
+        offline: bool | None = None,
+        **others: Values,
+    ) -> pd.DataFrame: ...
+    @overload
+    def __call__(
+        self,
+        subject_id: str | int | None,
+        asset_names: str | Iterable[str] | None = None,
+        *,
+        lazy: Literal[True],
+        snapshot: str | None = None,
+        offline: bool | None = None,
+    ) -> str: ...
+    @overload
+    def __call__(
+        self,
+        subject_id: str | int | None,
+        asset_names: str | Iterable[str] | None,
+        lazy: Literal[True],
+        *,
+        snapshot: str | None = None,
+        offline: bool | None = None,
+    ) -> str: ...
+    def arrow(
+        self,
+        subject_id: Subjects = ...,
+        asset_names: str | Iterable[str] | None = None,
+        *,
+        name: Text = ...,
+        stage: Text = ...,
+        modality: Text = ...,
+        status: Text = ...,
+        tag: Text = ...,
+        columns: Names = None,
+        limit: int | None = None,
+        snapshot: str | None = None,
+        offline: bool | None = None,
+        **others: Values,
+    ) -> pa.Table:
+        """The rows as a pyarrow.Table."""
+
+    def polars(
+        self,
+        subject_id: Subjects = ...,
+        asset_names: str | Iterable[str] | None = None,
+        *,
+        name: Text = ...,
+        stage: Text = ...,
+        modality: Text = ...,
+        status: Text = ...,
+        tag: Text = ...,
+        columns: Names = None,
+        limit: int | None = None,
+        snapshot: str | None = None,
+        offline: bool | None = None,
+        **others: Values,
+    ) -> pl.DataFrame:
+        """The rows as a polars.DataFrame."""
+
+    def duckdb(
+        self,
+        subject_id: Subjects = ...,
+        asset_names: str | Iterable[str] | None = None,
+        *,
+        name: Text = ...,
+        stage: Text = ...,
+        modality: Text = ...,
+        status: Text = ...,
+        tag: Text = ...,
+        columns: Names = None,
+        limit: int | None = None,
+        snapshot: str | None = None,
+        offline: bool | None = None,
+        **others: Values,
+    ) -> duckdb.DuckDBPyRelation:
+        """The rows as a DuckDB relation."""
+
+
+def _qc(
+    subject_id: Subjects = ...,
     asset_names: str | Iterable[str] | None = None,
     lazy: bool = False,  # noqa: FBT001, FBT002 as scripts call it
     *,
+    name: Text = ...,
+    stage: Text = ...,
+    modality: Text = ...,
+    status: Text = ...,
+    tag: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
     snapshot: str | None = None,
     offline: bool | None = None,
-) -> "pd.DataFrame | str":
-    """Quality control metrics of one subject, one row per metric of a data asset.
+    **others: Values,
+) -> Wish | str:
+    """Quality control metrics of one subject or several, one row per metric of a data asset.
 
     Args:
-        subject_id: The animal; None for the data assets that have no subject.
+        subject_id: The animal, or several; None for the data assets that have no subject. Left
+            out, the subjects of `asset_names` are looked up.
         asset_names: Only rows of these data assets; a `UserWarning` names those that have none.
-        lazy: Return where the subject's parquet file lies instead of its rows; `asset_names` is
-            for the query that reads it.
+        lazy: Return where the one subject's parquet file lies instead of its rows; `asset_names`
+            is for the query that reads it.
+        name: The metric's name.
+        stage: `Raw data`, `Processing` or `Analysis`.
+        modality: Abbreviation of the kind of data, case ignored.
+        status: The latest: `Pass`, `Fail` or `Pending`.
+        tag: Fits when it is one of `tags`.
+        columns: Only these, in this order.
+        limit: No more rows than this.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        others: Any other column by its name; see the module for all words.
 
     Returns:
         The rows: `value` and `status_history` are JSON text, times are UTC, `tags` is a list. For
@@ -352,66 +686,201 @@ def qc(
     Raises:
         AcornNotFound: The table is not in this store and version, or with `lazy`, the subject has
             no file.
-        SubjectNotFound: No data asset has that subject.
-        ValueError: `lazy`, and the store is in memory.
+        SubjectNotFound: No data asset has that subject, or one of them.
+        ValueError: Neither subject nor data asset is given; there is no such column or filter; or
+            `lazy` with several subjects, with filters, or of a store in memory.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        if lazy:
-            return read.partition_path("qc", "subject_id", subject_id)
-        return read.only(read.partition("qc", "subject_id", subject_id), "asset_name", asset_names)
+    if lazy:
+        return _path(subject_id, locals())
+    return _of_subjects("quality_control", "qc", locals())
 
 
+_qc.__name__ = "qc"
+qc: QcReader = cast("QcReader", in_shapes(_qc, pandas, "pd.DataFrame | str"))
 quality_control = qc
 
 
+@frames
 def qc_tag_status(
-    subject_id: str | int | None,
+    subject_id: Subjects = ...,
     asset_names: str | Iterable[str] | None = None,
     *,
+    tag: Text = ...,
+    status: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
     snapshot: str | None = None,
     offline: bool | None = None,
-) -> "pd.DataFrame":
-    """Quality control status by tag of one subject, one row per data asset and status key.
+    **others: Values,
+) -> Wish:
+    """Quality control status by tag of one subject or several, one row per data asset and key.
 
     Args:
-        subject_id: The animal; None for the data assets that have no subject.
+        subject_id: The animal, or several; None for the data assets that have no subject. Left
+            out, the subjects of `asset_names` are looked up.
         asset_names: Only rows of these data assets; a `UserWarning` names those that have none.
+        tag: A tag, a modality's abbreviation or a stage.
+        status: `Pass`, `Fail` or `Pending`.
+        columns: Only these, in this order.
+        limit: No more rows than this.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        others: Any other column by its name; see the module for all words.
 
     Returns:
-        `tag` (a tag, a modality's abbreviation or a stage), `status`, `asset_name`, `subject_id`
-        and `timestamp` (UTC). For a subject without QC no rows, but all columns.
+        `tag`, `status`, `asset_name`, `subject_id` and `timestamp` (UTC). For a subject without QC
+        no rows, but all columns.
 
     Raises:
         AcornNotFound: The table is not in this store and version.
-        SubjectNotFound: No data asset has that subject.
+        SubjectNotFound: No data asset has that subject, or one of them.
+        ValueError: Neither subject nor data asset is given, or there is no such column or filter.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        frame = read.partition("qc_tag_status", "subject_id", subject_id)
-        return read.only(frame, "asset_name", asset_names)
+    return _of_subjects("qc_tag_status", "qc_tag_status", locals())
 
 
+@frames
 def platform_qc(
-    platform: str, *, snapshot: str | None = None, offline: bool | None = None
-) -> "pd.DataFrame":
-    """Quality control status by tag of one platform, one row per data asset and tag.
+    platform: str | Iterable[str] | EllipsisType = ...,
+    *,
+    asset_name: Text = ...,
+    tag: Text = ...,
+    status: Text = ...,
+    acquired_after: Time = ...,
+    acquired_before: Time = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> Wish:
+    """Quality control status by tag of one platform or several, one row per data asset and tag.
 
     Args:
-        platform: Such as `fib` or `ecephys`; the error for another one lists them.
+        platform: Such as `fib` or `ecephys`, or several; left out, all. The error for another one
+            lists them.
+        asset_name: The data asset's name.
+        tag: A tag, or a modality's abbreviation.
+        status: `Pass`, `Fail` or `Pending`.
+        acquired_after: The acquisition began then or later.
+        acquired_before: The acquisition began before.
+        columns: Only these, in this order.
+        limit: No more rows than this.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        others: Any other column by its name; see the module for all words.
 
     Returns:
-        `asset_name`, `tag`, `status`, `timestamp` (UTC), `instrument_id_normalized` and the list
-        `experimenters_normalized`. For a platform without QC no rows, but all columns.
+        `asset_name`, `tag`, `status`, `timestamp` (UTC), `instrument_id_normalized`, the list
+        `experimenters_normalized` and the `platform`. For one without QC no rows, but all columns.
 
     Raises:
         AcornNotFound: The table is not in this store and version.
-        ValueError: There is no such platform.
+        ValueError: There is no such platform, column or filter, or a value does not fit.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        return read.partition("platform_qc", "platform", platform)
+    return _wish("platform_qc", locals(), parts=_all_or(platform))
+
+
+def wish(name: str, words: Mapping[str, Any], at: tuple[Store, str] | None = None) -> Wish:
+    """What a function is called with, by the table's name; for the command line.
+
+    Args:
+        name: The table, by the acorn's name or by its name in the store.
+        words: The arguments of its function, that of a partitioned one's partition among them.
+        at: The store and version in which subjects are looked up; else as the functions take them.
+
+    Raises:
+        AcornNotFound: There is no such table; the message names those that there are.
+        ValueError: It is partitioned by subject, and no subject is given.
+    """
+    table, folder, partition = find(name)
+    given = dict(words)
+    if not partition:
+        return _wish(table, given)
+    value = given.pop(partition, ...)
+    if partition == "platform":
+        return _wish(table, given, parts=_all_or(value))
+    names = given.pop("asset_names", None)
+    return _of_subjects(table, folder, {**given, "subject_id": value, "asset_names": names}, at)
+
+
+def find(name: str) -> tuple[str, str, str]:
+    """A table's line of `TABLES`.
+
+    Raises:
+        AcornNotFound: There is no such table; the message names those that there are.
+    """
+    for line in TABLES:
+        if name in line[:2]:
+            return line
+    names = [line[0] for line in TABLES]
+    raise read.AcornNotFound(
+        f"there is no table {filters.short(name)}. {filters.near(name, names)}"
+    )
+
+
+# Arguments that are no filters, and those of tables by subject or platform.
+_NO_FILTERS = ("columns", "limit", "snapshot", "offline", "others")
+_OF_PARTITIONS = {
+    "": (),
+    "subject_id": ("subject_id", "asset_names", "lazy"),
+    "platform": ("platform",),
+}
+
+
+def _wish(table: str, words: Mapping[str, Any], **more: Any) -> Wish:
+    _, folder, partition = find(table)
+    skipped = (*_NO_FILTERS, *_OF_PARTITIONS[partition])
+    named = {k: v for k, v in words.items() if k not in skipped} | words.get("others", {})
+    asked = {name: value for name, value in named.items() if value is not ...}
+    limit, columns = words.get("limit"), words.get("columns")
+    return Wish(table, folder, asked, columns, limit, partition, **more)
+
+
+def _of_subjects(
+    table: str, folder: str, words: Mapping[str, Any], at: tuple[Store, str] | None = None
+) -> Wish:
+    names, subject = words["asset_names"], words["subject_id"]
+    if names is not None:
+        names = (names,) if isinstance(names, str) else tuple(names)
+    if subject is not ...:
+        parts = _several(subject)
+    elif names is not None:
+        parts = _subjects_of(names, at)
+    else:
+        raise ValueError(
+            f"{folder} needs a subject_id, or asset_names whose subjects are looked up"
+        )
+    return _wish(table, words, parts=parts, names=names)
+
+
+def _subjects_of(names: tuple[str, ...], at: tuple[Store, str] | None) -> tuple[str | None, ...]:
+    found = read.rows(_wish("asset_basics", {"name": names, "columns": "subject_id"}), at)
+    return tuple(dict.fromkeys(found["subject_id"].to_pylist()))
+
+
+def _path(subject: Any, words: Mapping[str, Any]) -> str:
+    if _wish("quality_control", words).filters or (words["columns"], words["limit"]) != (
+        None,
+        None,
+    ):
+        raise ValueError("lazy= gives a path: filter in the query that reads it")
+    if subject is ... or len(_several(subject)) != 1:
+        raise ValueError("lazy= gives the path of one subject's file")
+    return read.partition_path("qc", "subject_id", _several(subject)[0])
+
+
+def _all_or(value: Any) -> tuple[Any, ...] | None:
+    return None if value is ... else _several(value)
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
+        return tuple(value)
+    return (value,)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from zs_client.contract import ROOT, facts_key, object_key
-from zs_client.store import DIGEST, Store, Unreadable, first_line
+from zs_client.store import DIGEST, Piece, Store, Unreadable, first_line
 
 SIZE = 2_000_000_000
 ATTEMPTS = 3
@@ -71,19 +71,19 @@ class Cache:
         return sha256
 
     def link(self, name: str) -> dict[str, str] | None:
-        """What is known of a name: `sha256` (empty: nothing lies there) and `tag`."""
+        """What is known of a name: `sha256` (empty: nothing lies there), `tag` and `checked_at`."""
         try:
             found = json.loads(_read(self._link(name)) or b"")
-            told = {key: str(found[key]) for key in ("sha256", "tag")}
+            told = {key: str(found[key]) for key in ("sha256", "tag", "checked_at")}
         except (ValueError, KeyError, TypeError):
             return None
         # It becomes a part of a path, of a file that is removed when it is not as it should be.
         return told if _DIGEST.fullmatch(told["sha256"]) else None
 
     def tie(self, name: str, sha256: str, tag: str) -> None:
-        """Say which content a name has."""
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        told = {"name": name, "sha256": sha256, "tag": tag, "read_at": now}
+        """Say which content a name has now."""
+        now = datetime.now(UTC).isoformat()
+        told = {"name": name, "sha256": sha256, "tag": tag, "checked_at": now}
         self._write(self._link(name), json.dumps(told).encode())
 
     def untie(self, name: str) -> None:
@@ -211,6 +211,9 @@ def _usual() -> Path:
 class CachedStore(Store):
     """A store on S3 of which only that is sent which is not on this machine.
 
+    Contents are kept whole. A part of one is sent from the store and is not kept, unless it is all
+    of it: of what is to be read in parts, ask `kept` first.
+
     A table that is one file is read through its facts: they are asked for, and name the object,
     which never changes and is compared with its name. So a table costs one conditional request
     while it is the same, and is whole while another is being placed. A partition is asked for at
@@ -233,6 +236,7 @@ class CachedStore(Store):
         self.url = url
         self.offline = offline
         self._local = None
+        self._near = None
         self._server = server
         self._connect = connect
         self._cache = cache
@@ -275,6 +279,30 @@ class CachedStore(Store):
                 return self._content(self._cache, *whole)
         return self._asked(self._cache, key)
 
+    @property
+    def far(self) -> bool:
+        """Whether a byte less to read is worth a request more; offline there are none."""
+        return not self.offline
+
+    @property
+    def name(self) -> tuple[str, ...]:
+        """What tells this store from others: also its server, and what is read offline."""
+        return (self.url, self._server, "offline" if self.offline else "")
+
+    def get_end(self, key: str, count: int) -> Piece:
+        """As `Store.get_end`; what comes whole is compared with its digest, and kept."""
+        end = super().get_end(key, count)
+        if end.start or len(end.body) != end.size:
+            return end
+        named = _OBJECT.fullmatch(key)
+        told = named[1] if named else end.sha256
+        if told and hashlib.sha256(end.body).hexdigest() != told:
+            body = self.get(key)
+            return Piece(body, 0, len(body), end.tag)
+        if self._cache is not None:
+            self._keep(self._cache, key, end.body, end.tag)
+        return end
+
     def get_tagged(self, key: str) -> tuple[bytes, str]:
         """The bytes under a key, and the tag that `replace` compares; never from the cache."""
         return self._received(key, None, "")
@@ -307,13 +335,27 @@ class CachedStore(Store):
         return str(self._cache.path(sha256, Path(key).suffix))
 
     def kept(self, key: str) -> bool:
-        """Whether a copy lies in the local cache, to be read without a network."""
-        alone = CachedStore(self.url, self._server, self._connect, offline=True, cache=self._cache)
-        try:
-            alone.get(key)
-        except (Unreadable, FileNotFoundError):
+        """Whether a copy lies in the local cache, which reading it compares with its digest."""
+        if self._cache is None:
             return False
-        return True
+        alone = CachedStore(self.url, self._server, self._connect, offline=True, cache=self._cache)
+        named = _OBJECT.fullmatch(key)
+        sha256 = named[1] if named else ""
+        if not named:
+            with suppress(Unreadable):
+                sha256 = (alone._named_by_facts(self._cache, key) or ("", ""))[1]
+        link = None if sha256 else self._cache.link(self._name(key))
+        sha256 = link["sha256"] if link else sha256
+        return bool(sha256) and self._cache.path(sha256, Path(key).suffix).exists()
+
+    def checked_at(self, key: str) -> datetime | None:
+        """When what is read under a key was known to be what the store has; None when it is."""
+        if not self.offline or self._cache is None or _OBJECT.fullmatch(key):
+            return None
+        link = self._cache.link(self._name(key))
+        with suppress(ValueError):
+            return datetime.fromisoformat(link["checked_at"] if link else "")
+        return datetime.min.replace(tzinfo=UTC)
 
     def recall(self, name: str) -> bytes | None:
         """What `remember` was given on this machine; None when there is nothing."""
@@ -381,21 +423,29 @@ class CachedStore(Store):
         try:
             fresh, tag = self._received(key, link["tag"] if body is not None and link else None, "")
         except NotModifiedError:
-            if body is None:
+            if body is None or link is None:
                 raise
+            cache.tie(name, link["sha256"], link["tag"])
             return body
         except FileNotFoundError as error:
             if "NoSuchBucket" not in str(error):
                 cache.tie(name, "", "")
             raise
-        if _whole(fresh, suffix):
-            cache.tie(name, cache.keep(fresh, suffix), tag)
+        self._keep(cache, key, fresh, tag)
         return fresh
+
+    def _keep(self, cache: Cache, key: str, body: bytes, tag: str) -> None:
+        suffix = Path(key).suffix
+        if _OBJECT.fullmatch(key):
+            cache.keep(body, suffix)
+        elif _whole(body, suffix):
+            cache.tie(self._name(key), cache.keep(body, suffix), tag)
 
     def _not_kept(self, cache: Cache, key: str) -> Unreadable:
         return Unreadable(
             f"{self.at(key)}: is not in the local cache at {cache.folder}, and offline nothing is "
-            "asked of the store; read it once without offline=True and ZS_OFFLINE"
+            "asked of the store; read it once without offline=True and ZS_OFFLINE, a large table "
+            "without filters"
         )
 
     def _received(self, key: str, tag: str | None, sha256: str) -> tuple[bytes, str]:

@@ -1,28 +1,38 @@
-"""The command line, `zs`: `build` hands over to the pipeline, the others ask the client.
+"""The command line, `zs`: most commands ask the client, `build` hands over to the pipeline.
 
-What they do is in `zs_client.registry`, `zs_client.published`, `zs_client.cache` and
-`zs_pipeline.build`; here are words, columns and exit codes only.
+What they do is in the modules of `zs_client` and in `zs_pipeline.build`, how rows look in
+`zs_client.printing`; here are words, columns and exit codes only.
 """
 
 import argparse
 import os
+import shutil
 import sys
-from collections.abc import Sequence, Sized
+import warnings
+from collections.abc import Callable, Iterator, Sequence, Sized
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zs_client.contract import ROOT, __version__
+from zs_client.printing import FORMS, WIDEST, aligned, encoded, fitting
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
     from zs_client.customs import CustomTable
     from zs_client.published import TableDiff
     from zs_client.registry import AcornStatus
+    from zs_client.store import Store
 
+_NOT_ALL, _ERROR, _INTERRUPTED, _NOBODY_READS = 1, 2, 130, 141
+# So many rows are shown on a terminal unless told otherwise.
+_SCREEN = 20
+_LINE = 240
+_SHELLS = ("bash", "zsh", "fish")
 _BRIEF, _NULL = 60, "null"
-_NOT_ALL, _ERROR, _INTERRUPTED = 1, 2, 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -33,15 +43,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         0 when all is well, 1 when an acorn is missing, stale or failed, or nothing can be kept on
-        this machine, 2 when nothing could be done, 130 when interrupted.
+        this machine, 2 when nothing could be done, 130 when interrupted, 141 when nobody reads what
+        is written.
     """
     given = _parser().parse_args(argv)
     try:
-        code: int = given.run(given)
+        with warnings.catch_warnings():
+            warnings.showwarning = _warn  # type: ignore[assignment]
+            warnings.simplefilter("default")
+            code: int = given.run(given)
+            sys.stdout.flush()
     except KeyboardInterrupt:
         print("zs: interrupted", file=sys.stderr)
         return _INTERRUPTED
+    except BrokenPipeError:
+        # Python would flush, and fail, once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _NOBODY_READS
     return code
+
+
+def _warn(message: Warning | str, *_: Any) -> None:
+    print(f"zs: {message}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,20 +72,14 @@ def _parser() -> argparse.ArgumentParser:
         prog="zs", description="Small, fast tables made from the metadata of data assets."
     )
     parser.add_argument("--version", action="version", version=f"zs {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="{status,build,snapshots,diff,cache}")
-
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_reading(commands)
     status = commands.add_parser(
         "status",
         help="show how each acorn stands",
         description="Show how each acorn stands. Exit code 1 when one is stale or missing.",
     )
-    status.add_argument(
-        "--store",
-        metavar="URL",
-        help="s3://bucket, or the folder that holds data-asset-cache (default: ZS_STORE, else the "
-        "current folder when it holds one, else the public bucket)",
-    )
-    status.add_argument("--version", metavar="V", help="default: ZS_VERSION, else this package's")
+    _place_options(status)
     status.set_defaults(run=_status)
 
     build = commands.add_parser(
@@ -104,6 +121,91 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_reading(commands: Any) -> None:
+    """The commands that read tables."""
+    show = commands.add_parser(
+        "show",
+        help="show rows of a table",
+        description="Show rows of a table: aligned on a terminal, as CSV in a pipe.",
+        epilog="zs show asset_basics --where project_name='Brain wide' --columns name,age",
+    )
+    show.add_argument("table", metavar="TABLE", help="a table, such as asset_basics or qc")
+    show.add_argument(
+        "--where",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="only rows with this value; any argument of the table's function, such as subject_id, "
+        "name_contains or acquired_after. Given twice for one name: either value",
+    )
+    show.add_argument("--columns", metavar="A,B", help="only these, in this order")
+    show.add_argument(
+        "--limit", metavar="N", type=int, help=f"rows (default: all, on a terminal {_SCREEN})"
+    )
+    show.set_defaults(run=_refusing("show", _show))
+
+    sql = commands.add_parser(
+        "sql",
+        help="answer a SELECT over the tables (needs the extra sql)",
+        description="Answer one SELECT over the tables, in DuckDB's SQL. Needs the extra sql.",
+    )
+    sql.add_argument("query", metavar="SELECT", help="such as 'select count(*) from asset_basics'")
+    sql.set_defaults(run=_refusing("sql", _sql))
+
+    describe = commands.add_parser(
+        "describe",
+        help="tell what the columns of a table mean",
+        description="Tell the columns of a table: type, meaning, share of nulls, examples.",
+    )
+    describe.add_argument("table", metavar="TABLE")
+    describe.set_defaults(run=_refusing("describe", _describe))
+
+    derived = commands.add_parser(
+        "derived",
+        help="list what was derived from a data asset",
+        description="List the data assets that were derived from a raw one, a line for each.",
+    )
+    derived.add_argument("name", metavar="NAME", help="the raw data asset's name")
+    derived.add_argument("--modality", metavar="M", help="only those of this modality")
+    derived.add_argument("--latest", action="store_true", help="only the newest of each pipeline")
+    derived.set_defaults(run=_refusing("derived", _derived))
+    plot = commands.add_parser(
+        "plot",
+        help="draw a picture (needs the extra plot)",
+        description="Draw a picture of QC, of projects or of foraging. Needs the extra plot.",
+        epilog="zs plot qc 828418 -o qc.png",
+    )
+    plot.add_argument("picture", choices=("qc", "projects", "foraging"))
+    plot.add_argument("subject", nargs="?", metavar="SUBJECT", help="for qc and foraging")
+    plot.add_argument(
+        "-o", "--output", metavar="FILE", required=True, help="ends in .png, .svg or .pdf"
+    )
+    plot.set_defaults(run=_refusing("plot", _plot))
+    for command in (show, sql, describe, derived, plot):
+        _place_options(command)
+        command.add_argument(
+            "--snapshot", metavar="ID", help="as it was published then (default: ZS_SNAPSHOT)"
+        )
+        command.add_argument(
+            "--offline",
+            action="store_true",
+            default=None,
+            help="send nothing, read what is kept (default: ZS_OFFLINE)",
+        )
+    for command in (show, sql, describe):
+        command.add_argument(
+            "--format", choices=FORMS, help="default: table on a terminal, else csv"
+        )
+
+    completion = commands.add_parser(
+        "completion",
+        help="print a script that completes words in a shell",
+        description="Print a script that completes words: source <(zs completion bash)",
+    )
+    completion.add_argument("shell", choices=_SHELLS)
+    completion.set_defaults(run=_completion)
+
+
 def _add_published(commands: Any) -> None:
     """The commands about published states, and about what is kept on this machine."""
     snapshots = commands.add_parser(
@@ -111,7 +213,7 @@ def _add_published(commands: Any) -> None:
         help="list the published states",
         description="List the published states, the latest first. * is what is published now.",
     )
-    snapshots.set_defaults(run=_snapshots)
+    snapshots.set_defaults(run=_refusing("snapshots", _snapshots))
     diff = commands.add_parser(
         "diff",
         help="show what differs between two published states",
@@ -121,7 +223,7 @@ def _add_published(commands: Any) -> None:
     diff.add_argument("before", metavar="A", help="the earlier one, an id of `zs snapshots`")
     diff.add_argument("after", metavar="B", help="the later one, or now")
     diff.add_argument("table", metavar="TABLE", nargs="?", help="the rows of this table")
-    diff.set_defaults(run=_diff)
+    diff.set_defaults(run=_refusing("diff", _diff))
     for command in (snapshots, diff):
         command.add_argument("--store", metavar="URL", help="as of `zs status`")
     cache = commands.add_parser(
@@ -133,8 +235,131 @@ def _add_published(commands: Any) -> None:
     cache.set_defaults(run=_cache)
 
 
-def _store(given: argparse.Namespace) -> str | None:
+def _place_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--store",
+        metavar="URL",
+        help="s3://bucket, or the folder that holds data-asset-cache (default: ZS_STORE, else the "
+        "current folder when it holds one, else the public bucket)",
+    )
+    command.add_argument("--version", metavar="V", help="default: ZS_VERSION, else this package's")
+
+
+def _url(given: argparse.Namespace) -> str | None:
     return given.store or os.environ.get("ZS_STORE") or ("." if Path(ROOT).is_dir() else None)
+
+
+def _place(given: argparse.Namespace) -> "tuple[Store, str]":
+    from zs_client.read import place, reading
+
+    with reading(snapshot=given.snapshot, offline=given.offline):
+        return place(_url(given), given.version)
+
+
+def _refusing(
+    command: str, run: Callable[[argparse.Namespace], int]
+) -> Callable[[argparse.Namespace], int]:
+    """A command whose refusals are a line on stderr and exit code 2."""
+
+    def refusing(given: argparse.Namespace) -> int:
+        from zs_client.read import AcornNotFound, ReadError
+        from zs_client.store import StoreError
+
+        try:
+            return run(given)
+        except (
+            *(StoreError, AcornNotFound, ReadError),
+            *(ValueError, TypeError, ImportError),
+        ) as error:
+            print(f"zs {command}: {error}", file=sys.stderr)
+            return _ERROR
+
+    return refusing
+
+
+def _show(given: argparse.Namespace) -> int:
+    from zs_client import read
+    from zs_client.acorns import wish
+
+    words: dict[str, Any] = {}
+    for each in given.where:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise ValueError(f"--where {each}: write NAME=VALUE, such as subject_id=828418")
+        if name in ("columns", "limit", "others", "lazy", "snapshot", "offline"):
+            raise ValueError(f"--where {each}: there is no filter {name!r}")
+        words.setdefault(name, []).append(value)
+    # Borders and parts of a text are one value.
+    words = {name: found[0] if len(found) == 1 else found for name, found in words.items()}
+    columns = None if given.columns is None else [c.strip() for c in given.columns.split(",")]
+    form, limit = _form(given), given.limit
+    screen = form == "table" and sys.stdout.isatty() and limit is None
+    wanted = {**words, "columns": columns, "limit": _SCREEN + 1 if screen else limit}
+    at = _place(given)
+    content = read.rows(wish(given.table, wanted, at), at)
+    shown = content.slice(0, _SCREEN) if screen else content
+    if form == "table" and sys.stdout.isatty() and columns is None:
+        shown = fitting(shown, shutil.get_terminal_size().columns)
+    _write(shown, form)
+    left = [name for name in content.column_names if name not in shown.column_names]
+    if left:
+        print(
+            f"zs show: {len(left)} columns more: {', '.join(left)}; --columns chooses",
+            file=sys.stderr,
+        )
+    if screen and content.num_rows > _SCREEN:
+        print(
+            f"zs show: the first {_SCREEN} rows; --limit takes another number, --format csv all",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def _sql(given: argparse.Namespace) -> int:
+    from zs_client.query import answer
+
+    _write(answer(given.query, at=_place(given)), _form(given))
+    return 0
+
+
+def _describe(given: argparse.Namespace) -> int:
+    from zs_client.registry import described
+
+    # What a column means is what was asked for.
+    _write(described(given.table, _place(given)), _form(given), widest=_LINE)
+    return 0
+
+
+def _derived(given: argparse.Namespace) -> int:
+    from zs_client.lineage import derived
+
+    found = derived([given.name], given.modality, latest=given.latest, at=_place(given))
+    for name in found[given.name]:
+        print(name)
+    return 0
+
+
+def _completion(given: argparse.Namespace) -> int:
+    from zs_client.completion import script
+
+    print(script(given.shell, _parser()), end="")
+    return 0
+
+
+def _form(given: argparse.Namespace) -> str:
+    form: str = given.format or ("table" if sys.stdout.isatty() else "csv")
+    if form == "parquet" and sys.stdout.isatty():
+        raise ValueError("parquet is nothing to read on a terminal; write it to a file with >")
+    return form
+
+
+def _write(content: "pa.Table", form: str, *, widest: int = WIDEST) -> None:
+    colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    colours = colours and os.environ.get("TERM") != "dumb"
+    body = encoded(content, form, colours=colours, widest=widest)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(body)
+    sys.stdout.flush()
 
 
 def _status(given: argparse.Namespace) -> int:
@@ -143,7 +368,7 @@ def _status(given: argparse.Namespace) -> int:
     from zs_client.registry import status
     from zs_client.store import StoreError
 
-    url = _store(given)
+    url = _url(given)
     try:
         acorns = status(url, given.version)
         customs = custom_tables(url)
@@ -160,6 +385,42 @@ def _status(given: argparse.Namespace) -> int:
     if bad:
         print(f"zs status: {len(bad)} of {len(acorns)} acorns are not fresh", file=sys.stderr)
     return _NOT_ALL if bad else 0
+
+
+def _plot(given: argparse.Namespace) -> int:
+    from zs_client import plots
+
+    of_subject = {"qc": plots.plot_qc, "foraging": plots.plot_foraging}.get(given.picture)
+    if Path(given.output).suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"-o {given.output}: its end is none of .png, .svg and .pdf")
+    if (of_subject is None) != (given.subject is None):
+        says = "takes no subject" if of_subject is None else "needs a subject"
+        raise ValueError(f"{given.picture} {says}")
+    with _reading_as(given):
+        figure = of_subject(given.subject) if of_subject else plots.plot_projects()
+    try:
+        figure.savefig(given.output, dpi=150)
+    except OSError as error:
+        raise ValueError(f"-o {given.output}: it could not be written: {error}") from error
+    return 0
+
+
+@contextmanager
+def _reading_as(given: argparse.Namespace) -> Iterator[None]:
+    """The functions, which know of no options, read what the command was given."""
+    from zs_client.read import reading
+
+    wanted = {"ZS_STORE": _url(given), "ZS_VERSION": given.version}
+    former = {name: os.environ.get(name) for name in wanted}
+    try:
+        os.environ.update({name: value for name, value in wanted.items() if value})
+        with reading(snapshot=given.snapshot, offline=given.offline):
+            yield
+    finally:
+        for name, value in former.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 def _build(given: argparse.Namespace) -> int:
@@ -184,14 +445,8 @@ def _build(given: argparse.Namespace) -> int:
 
 def _snapshots(given: argparse.Namespace) -> int:
     from zs_client.published import snapshots
-    from zs_client.read import ReadError
-    from zs_client.store import StoreError
 
-    try:
-        found = snapshots(_store(given))
-    except (StoreError, ValueError, ReadError) as error:
-        print(f"zs snapshots: {error}", file=sys.stderr)
-        return _ERROR
+    found = snapshots(_url(given))
     rows: list[tuple[str, ...]] = [
         ("", "snapshot", "published", "version", "tables", "rows", "size")
     ]
@@ -207,25 +462,19 @@ def _snapshots(given: argparse.Namespace) -> int:
         )
         for one in found
     ]
-    for line in _aligned(rows, range(4, 7)):
+    for line in aligned(rows, range(4, 7)):
         print(line)
     return 0
 
 
 def _diff(given: argparse.Namespace) -> int:
     from zs_client.published import diff
-    from zs_client.read import AcornNotFound, ReadError
-    from zs_client.store import StoreError
 
-    url = _store(given)
-    try:
-        if given.table is None:
-            lines = _summary_lines(diff(given.before, given.after, store_url=url))
-        else:
-            lines = _diff_lines(diff(given.before, given.after, given.table, store_url=url))
-    except (StoreError, ValueError, AcornNotFound, ReadError) as error:
-        print(f"zs diff: {error}", file=sys.stderr)
-        return _ERROR
+    url = _url(given)
+    if given.table is None:
+        lines = _summary_lines(diff(given.before, given.after, store_url=url))
+    else:
+        lines = _diff_lines(diff(given.before, given.after, given.table, store_url=url))
     for line in lines:
         print(line)
     return 0
@@ -244,7 +493,7 @@ def _summary_lines(found: "pd.DataFrame") -> list[str]:
                 " ".join(f"{s}{n:,}" for s, n in zip("+-~", files, strict=True) if n),
             )
         )
-    return _aligned(rows, range(2, 4))
+    return aligned(rows, range(2, 4))
 
 
 def _diff_lines(found: "TableDiff") -> list[str]:
@@ -310,7 +559,7 @@ def _lines(head: list[tuple[str, ...]], acorns: "list[AcornStatus]") -> list[str
         )
         for acorn in acorns
     ]
-    return _aligned(rows, range(1, 5))
+    return aligned(rows, range(1, 5))
 
 
 def _custom_lines(customs: "list[CustomTable]") -> list[str]:
@@ -325,18 +574,7 @@ def _custom_lines(customs: "list[CustomTable]") -> list[str]:
         )
         for table in customs
     ]
-    return _aligned(rows, range(1, 4))
-
-
-def _aligned(rows: list[tuple[str, ...]], numbers: range) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if place in numbers else cell.ljust(width)
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+    return aligned(rows, range(1, 4))
 
 
 def size(count: int) -> str:

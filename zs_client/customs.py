@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from zs_client import read
 from zs_client.acorns import TABLES
 from zs_client.contract import ROOT, VERSION_FORM, table_key, version_folder, version_order
+from zs_client.provenance import KEYS
 from zs_client.read import AcornNotFound, ReadError
 from zs_client.store import IMMUTABLE, PUBLIC, Conflict, Store, StoreError, first_line, open_store
 
@@ -470,7 +471,8 @@ def _arrow(name: str, df: Any) -> "pa.Table":
         )
     plain = df.copy(deep=False)
     # The same rows are the same bytes, whatever they were read from.
-    plain.attrs = {key: value for key, value in df.attrs.items() if key != STATE}
+    read_from = {STATE, *KEYS}
+    plain.attrs = {key: value for key, value in df.attrs.items() if key not in read_from}
     return pa.Table.from_pandas(plain, preserve_index=False)
 
 

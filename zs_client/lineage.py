@@ -6,6 +6,8 @@ The tables themselves have their functions in `zs_client.acorns`.
 from typing import Any, overload
 
 from zs_client import read
+from zs_client.acorns import wish
+from zs_client.store import Store
 
 
 @overload
@@ -59,28 +61,32 @@ def raw_to_derived(
         raise TypeError("modality is a text such as 'ecephys'; write latest=True by name")
     with read.reading(snapshot=snapshot, offline=offline):
         if isinstance(asset_name, str):
-            return _derived([asset_name], modality, latest=latest)[asset_name]
-        return _derived(list(asset_name), modality, latest=latest)
+            return derived([asset_name], modality, latest=latest)[asset_name]
+        return derived(list(asset_name), modality, latest=latest)
 
 
-def _derived(raw: list[str], modality: str | None, *, latest: bool) -> dict[str, list[str]]:
+def derived(
+    raw: list[str],
+    modality: str | None,
+    *,
+    latest: bool,
+    at: tuple[Store, str] | None = None,
+) -> dict[str, list[str]]:
+    """As `raw_to_derived` of several names, of a store and version; else as the functions."""
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in raw}
     wanted = ["name", "source_data", "pipeline_name", "processing_time"]
-    for row in read.columns("source_data", wanted).to_pylist():
-        if row["source_data"] in found:
-            found[row["source_data"]].append(row)
+    for row in read.rows(
+        wish("source_data", {"source_data": raw, "columns": wanted}), at
+    ).to_pylist():
+        found[row["source_data"]].append(row)
     if modality is not None:
-        having = _having(modality)
+        names = {row["name"] for rows in found.values() for row in rows}
+        words = {"name": names, "modality": modality, "columns": "name"}
+        having = set(read.rows(wish("asset_basics", words), at)["name"].to_pylist())
         found = {k: [r for r in rows if r["name"] in having] for k, rows in found.items()}
     if latest:
         found = {k: _newest(rows) for k, rows in found.items()}
     return {k: sorted({r["name"] for r in rows}) for k, rows in found.items()}
-
-
-def _having(modality: str) -> set[str]:
-    wanted = modality.casefold()
-    rows = read.columns("asset_basics", ["name", "modalities"]).to_pylist()
-    return {r["name"] for r in rows if wanted in {m.casefold() for m in r["modalities"] or () if m}}
 
 
 def _newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -8,11 +8,11 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from zs_client import read
 from zs_client.contract import (
@@ -26,11 +26,13 @@ from zs_client.contract import (
     version_order,
 )
 from zs_client.read import NOW, AcornNotFound, ReadError
-from zs_client.store import Store, Unreadable
+from zs_client.store import Piece, Store, Unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
+
+T = TypeVar("T")
 
 REQUESTS = 32
 _ID = re.compile(r"[0-9a-f]{16}")
@@ -140,9 +142,30 @@ class Pinned(Store):
         below = self._below.fullmatch(key)
         if below and below["facts"]:
             return self._facts(below["facts"])
+        return self._asked(key, self._store.get)
+
+    @property
+    def far(self) -> bool:
+        """As of the store itself."""
+        return self._store.far
+
+    @property
+    def name(self) -> tuple[str, ...]:
+        """What tells this store from others: also the snapshot."""
+        return (*self._store.name, self.snapshot)
+
+    def get_end(self, key: str, count: int) -> Piece:
+        """The last bytes under a key; errors as of `get`."""
+        return self._asked(key, lambda named: self._store.get_end(named, count))
+
+    def get_part(self, key: str, start: int, end: int, tag: str) -> Piece:
+        """The bytes from `start` up to `end` under a key; errors as of `get`."""
+        return self._asked(key, lambda named: self._store.get_part(named, start, end, tag))
+
+    def _asked(self, key: str, ask: Callable[[str], T]) -> T:
         named = self._named(key)
         try:
-            return self._store.get(named)
+            return ask(named)
         except FileNotFoundError as error:
             if named == key:
                 raise

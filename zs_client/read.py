@@ -1,7 +1,8 @@
 """Reading: which store and version, the bytes at a fixed path, and what their absence means.
 
 What is kept on this machine is known to `zs_client.cache`, what was published when to
-`zs_client.published`. No table is named here (`zs_client.acorns`), and the store is not written.
+`zs_client.published`, which rows of a file are wanted to `zs_client.filters`. No table is named
+here (`zs_client.acorns`), and the store is not written.
 """
 
 import difflib
@@ -10,12 +11,16 @@ import operator
 import os
 import threading
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from zs_client import filters, provenance
 from zs_client.cache import CachedStore, from_environment
 from zs_client.contract import (
     INDEX,
@@ -30,9 +35,13 @@ from zs_client.contract import (
     version_folder,
     version_order,
 )
+from zs_client.filters import Names
+from zs_client.parquet import END, REQUESTS, File, NotParquet
 from zs_client.store import (
     HASTY,
     PUBLIC,
+    Changed,
+    Piece,
     Store,
     Unreadable,
     first_line,
@@ -42,6 +51,8 @@ from zs_client.store import (
 )
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import pandas as pd
     import pyarrow as pa
 
@@ -84,7 +95,12 @@ def reading(*, snapshot: str | None = None, offline: bool | None = None) -> Iter
     Raises:
         SnapshotNotFound: When something is read: the store has no such snapshot.
         ReadError: When something is read: it is not in the local cache, or cannot be read.
+        TypeError: `snapshot` is no text, or `offline` neither True nor False.
     """
+    if snapshot is not None and not isinstance(snapshot, str):
+        raise TypeError(f"a snapshot is named by the text of its id, not {snapshot!r:.80}")
+    if offline is not None and not isinstance(offline, bool):
+        raise TypeError(f"offline= is True or False, not {offline!r:.80}")
     before = _asked.get()
     token = _asked.set(
         (before[0] if snapshot is None else snapshot, before[1] if offline is None else offline)
@@ -95,8 +111,12 @@ def reading(*, snapshot: str | None = None, offline: bool | None = None) -> Iter
         _asked.reset(token)
 
 
-def place() -> tuple[Store, str]:
+def place(url: str | None = None, version: str | None = None) -> tuple[Store, str]:
     """The store to read and the version in it, at the snapshot that was asked for.
+
+    Args:
+        url: As of `present`.
+        version: As of `present`.
 
     Raises:
         SnapshotNotFound: The store has no such snapshot.
@@ -104,9 +124,11 @@ def place() -> tuple[Store, str]:
         ValueError: As `present`; or `ZS_OFFLINE` or `ZS_CACHE_SIZE` cannot be understood.
         StoreError: As `present`.
     """
-    store, version = present()
-    snapshot = _asked.get()[0] or os.environ.get("ZS_SNAPSHOT")
-    if not snapshot or snapshot == NOW:
+    store, version = present(url, version)
+    snapshot = _asked.get()[0]
+    if snapshot is None:
+        snapshot = os.environ.get("ZS_SNAPSHOT") or NOW
+    if snapshot == NOW:
         return store, version
     from zs_client.published import pinned
 
@@ -177,63 +199,278 @@ def _remote(url: str) -> Store:
     return CachedStore(where, server, connect, offline=_offline(), cache=from_environment())
 
 
-def table(name: str) -> "pd.DataFrame":
-    """A table that is not partitioned, as a frame with a row for each of its rows.
+@dataclass(frozen=True)
+class Wish:
+    """What is to be read of one table.
 
-    Times are UTC in microseconds, lists are lists or arrays, nulls are None, NaN or NaT.
-
-    Raises:
-        AcornNotFound: It is not in this store and version.
-        ReadError: It is there and cannot be read.
+    Attributes:
+        table: The acorn's name.
+        folder: Its name in the store.
+        filters: Words of `zs_client.filters` and their values.
+        columns: The columns, in this order; all when None.
+        limit: No more rows than this.
+        partition: The column by which the table is partitioned; empty when it is not.
+        parts: Which partitions; None for all of them.
+        names: Only rows of these data assets; one that has none is warned of.
     """
-    return frame(columns(name), name)
+
+    table: str
+    folder: str
+    filters: Mapping[str, Any] = field(default_factory=dict)
+    columns: Names = None
+    limit: int | None = None
+    partition: str = ""
+    parts: tuple[str | int | None, ...] | None = None
+    names: tuple[str, ...] | None = None
 
 
-def columns(name: str, only: Sequence[str] | None = None) -> "pa.Table":
-    """A table that is not partitioned, or some of its columns, as Arrow; errors as in `table`."""
-    store, version = place()
-    key = table_key(version, name)
-    try:
-        body = get(store, key)
-    except FileNotFoundError:
-        _refuse(store, version, name, key)
-    return decode(body, store.at(key), only)
-
-
-def values(name: str, column: str) -> list[Any]:
-    """The values of one column of a table, in the table's order; errors as in `table`."""
-    found: list[Any] = columns(name, [column])[column].to_pylist()
-    return found
-
-
-def partition(name: str, column: str, value: str | int | None) -> "pd.DataFrame":
-    """One partition of a table, as `table` gives it.
+def rows(wish: Wish, at: "tuple[Store, str] | None" = None) -> "pa.Table":
+    """What is wished for, with what is told of it in the schema's metadata.
 
     Args:
-        name: The table's name in the store.
-        column: By what the table is partitioned.
-        value: Which partition; None is that of the data assets that have no value.
-
-    Returns:
-        Its rows; none, but all columns, for a subject or platform that is known and has no rows.
+        wish: What is to be read.
+        at: The store and version; else as `place` takes them.
 
     Raises:
         AcornNotFound: The table is not in this store and version.
         SubjectNotFound: No data asset has that subject.
-        ValueError: There is no such platform.
+        ValueError: There is no such platform, column or filter, or a value does not fit.
+        TypeError: A value is of another kind than the column.
         ReadError: It is there and cannot be read.
     """
-    store, version = place()
-    segment = encode_partition(_text(column, value))
-    key = partition_key(version, name, column, segment)
+    found = content(wish, at)
+    provenance.warn_if_stale(provenance.marks(found))
+    return found
+
+
+def content(wish: Wish, at: "tuple[Store, str] | None" = None) -> "pa.Table":
+    """As `rows`, without a warning of a stale table."""
+    _check_limit(wish.limit)
+    store, version = at or place()
+    wait = provenance.begin(store, version, get_json)
     try:
-        body = get(store, key)
+        if wish.partition:
+            found, checked = _partitions(store, version, wish)
+        else:
+            found, size, digest = _whole(store, version, wish)
+    finally:
+        # Also after an error: a thread that outlives its reader may outlive the interpreter.
+        registry = wait()
+    told = provenance.told(registry, wish.table, store, version)
+    if wish.partition:
+        published = provenance.is_of(registry, checked)
+    else:
+        published = provenance.is_content(registry, wish.table, size, digest)
+    if not published:
+        told = provenance.unpublished(told)
+    return provenance.mark(found, told)
+
+
+def _whole(store: Store, version: str, wish: Wish) -> "tuple[pa.Table, int, str | None]":
+    key = table_key(version, wish.folder)
+    try:
+        return _chosen(store, key, wish)
     except FileNotFoundError:
-        facts = _known(store, version, name, column, segment)
-        if segment not in facts["partitions"]:
-            return frame(empty(facts), name)
-        body, key = _object(store, version, facts, segment)
-    return frame(decode(body, store.at(key)), name)
+        _refuse(store, version, wish.table, key)
+
+
+def opened(store: Store, key: str, *, whole: bool = False) -> File:
+    """A parquet file; of a large one that is far away only its end, the rest when it is read.
+
+    What the local cache has a copy of is read, and brought up to date, as a whole. All bytes of
+    tables come through here and through `get`.
+
+    Raises:
+        FileNotFoundError: Nothing lies there.
+        ReadError: The store could not answer, or does not let us read.
+    """
+    if not (whole or not store.far or _too_long(store, key) or store.kept(key)):
+        end = _asking(store, key, lambda: store.get_end(key, END))
+        if end is not None and end.start + len(end.body) == end.size:
+            part = partial(_part, store, key, end.tag)
+            return File(end, part if end.start else None)
+    body = get(store, key)
+    return File(Piece(body, 0, len(body), ""))
+
+
+def _part(store: Store, key: str, tag: str, start: int, end: int) -> Piece:
+    found = _asking(store, key, lambda: store.get_part(key, start, end, tag))
+    if found is None or len(found.body) != end - start:
+        raise ReadError(
+            f"{store.at(key)}: the store gave another part than was asked for; try again"
+        )
+    return found
+
+
+def _asking(store: Store, key: str, ask: Callable[[], Piece]) -> Piece | None:
+    """A part of what lies under a key; None when the store gives no part of it."""
+    from obstore.exceptions import BaseError
+
+    try:
+        return ask()
+    except Unreadable as error:
+        raise ReadError(str(error)) from error
+    except FileNotFoundError as error:
+        if "NoSuchBucket" in str(error):
+            raise _unreadable(store, key, error) from error
+        raise
+    except (BaseError, OSError) as error:
+        # An empty file has no last bytes, and some servers know no ranges.
+        if "NotPartial" in str(error) or "416 " in str(error):
+            return None
+        raise _unreadable(store, key, error) from error
+
+
+def _chosen(
+    store: Store, key: str, wish: Wish, found: "set[str | None] | None" = None
+) -> "tuple[pa.Table, int, str | None]":
+    """What a wish wants of one file, the size of the file, and its digest where all was read.
+
+    A file that is replaced while parts of it are read, or whose parts make no sense, is read again
+    in one piece: that is compared with its digest.
+    """
+    whole = not wish.filters and wish.columns is None and wish.limit is None
+    for at_once in (whole, True):
+        try:
+            file = opened(store, key, whole=at_once)
+            return _selected(file, wish, found), file.size, file.sha256
+        except Changed:
+            continue
+        except NotParquet as error:
+            if not at_once:
+                continue
+            raise ReadError(
+                f"{store.at(key)}: is no readable parquet file: {error}; build the table again, or "
+                "tell who keeps the store"
+            ) from (error.__cause__ or error)
+    raise ReadError(f"{store.at(key)}: changes while it is read; try again")
+
+
+def _selected(file: File, wish: Wish, found: "set[str | None] | None" = None) -> "pa.Table":
+    import pyarrow as pa
+
+    schema = file.schema
+    if wish.partition and wish.partition not in schema.names:
+        schema = schema.append(pa.field(wish.partition, pa.string()))
+    wanted = filters.chosen(wish.columns, schema, wish.folder)
+    asked = dict(wish.filters)
+    if wish.names is not None:
+        asked["asset_name"] = wish.names
+        if found is not None:
+            found.update(file.read(file.groups, ["asset_name"])["asset_name"].to_pylist())
+    tests = filters.tests(asked, file.schema, wish.folder)
+    stored = [name for name in wanted if name in file.schema.names] or file.schema.names[:1]
+    content = filters.select(file, stored, tests, wish.limit)
+    if wanted == stored:
+        return content
+    value = pa.array([None if p is None else str(p) for p in wish.parts or ()], pa.string())
+    column = pa.repeat(value[0], content.num_rows)
+    return content.append_column(pa.field(wish.partition, pa.string()), column).select(wanted)
+
+
+def _partitions(store: Store, version: str, wish: Wish) -> "tuple[pa.Table, list[datetime | None]]":
+    """The rows of several partitions, one after another; and when each was known to be current."""
+    import pyarrow as pa
+
+    parts, checked = wish.parts, []
+    if parts is None:
+        parts = partition_values(store, version, wish)
+        checked.append(store.checked_at(facts_key(version, wish.folder)))
+    parts = tuple(dict.fromkeys(_text(wish.partition, part) for part in parts))
+    found: set[str | None] = set()
+    if not parts:
+        told = _facts_or_refuse(store, version, wish)
+        contents = [_selected(_of_none(told), replace(wish, parts=("",)))]
+    elif len(parts) == 1:
+        contents = [_one(store, version, wish, parts[0], found)]
+    else:
+        with ThreadPoolExecutor(min(REQUESTS, len(parts))) as pool:
+            ask = partial(_one, store, version, wish, found=found)
+            contents = list(pool.map(ask, parts))
+    if wish.names is not None:
+        _warn_of_missing(wish.names, found)
+    for part in parts:
+        key = partition_key(version, wish.folder, wish.partition, encode_partition(part))
+        checked.append(store.checked_at(key))
+    # Files of before 1.0.0 do not all have the same schema.
+    content = pa.concat_tables(contents, promote_options="default")
+    return content if wish.limit is None else content.slice(0, wish.limit), checked
+
+
+def partition_values(store: Store, version: str, wish: Wish) -> tuple[str | None, ...]:
+    """Which partitions a table has.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version.
+        ReadError: Its facts cannot be read.
+    """
+    told = _facts_or_refuse(store, version, wish)
+    return tuple(decode_partition(segment) for segment in told["partitions"])
+
+
+def _facts_or_refuse(store: Store, version: str, wish: Wish) -> dict[str, Any]:
+    told = facts(store, version, wish.folder)
+    if told is None:
+        _refuse(
+            store,
+            version,
+            f"the list of partitions of {wish.table}",
+            facts_key(version, wish.folder),
+        )
+    return told
+
+
+def _one(
+    store: Store,
+    version: str,
+    wish: Wish,
+    value: str | None,
+    found: "set[str | None]",
+) -> "pa.Table":
+    """The rows of one partition; none, but all columns, when it is known and has no rows."""
+    wish = replace(wish, parts=(value,))
+    column, segment = wish.partition, encode_partition(value)
+    key = partition_key(version, wish.folder, column, segment)
+    try:
+        return _chosen(store, key, wish, found)[0]
+    except FileNotFoundError:
+        told = _known(store, version, wish.folder, column, segment)
+        if segment not in told["partitions"]:
+            return _selected(_of_none(told), wish, found)
+    key = object_key(version, told["table"], told["partitions"][segment]["sha256"])
+    try:
+        return _chosen(store, key, wish, found)[0]
+    except FileNotFoundError as error:
+        raise _lost(store, key, told) from error
+
+
+def _warn_of_missing(names: Iterable[str], found: "set[str | None]") -> None:
+    missing = [name for name in dict.fromkeys(names) if name not in found]
+    if missing:
+        warnings.warn(
+            f"no rows with asset_name {', '.join(map(_short, map(repr, missing[:20])))}"
+            f"{' and others' if len(missing) > 20 else ''}; there are {len(found)} others",
+            UserWarning,
+            stacklevel=provenance.outside(),
+        )
+
+
+def _of_none(told: dict[str, Any]) -> File:
+    """A file without rows, of the columns that a table's facts tell."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(empty(told), sink)
+    body = sink.getvalue().to_pybytes()
+    return File(Piece(body, 0, len(body), ""))
+
+
+def _check_limit(limit: Any) -> None:
+    if limit is None:
+        return
+    if isinstance(limit, bool) or not hasattr(limit, "__index__") or operator.index(limit) < 0:
+        raise ValueError(f"limit= is a number of rows, 0 or more, not {limit!r}")
 
 
 def partition_path(name: str, column: str, value: str | int | None) -> str:
@@ -253,32 +490,17 @@ def partition_path(name: str, column: str, value: str | int | None) -> str:
     key = partition_key(version, name, column, segment)
     if _exists(store, key):
         return store.file(key)
-    facts = _known(store, version, name, column, segment)
-    if segment not in facts["partitions"]:
+    told = _known(store, version, name, column, segment)
+    if segment not in told["partitions"]:
         raise AcornNotFound(
             f"{name}: {column} {_short(text)} is known and has no rows, so there is no file at "
             f"{store.at(key)}; without lazy=True it is an empty frame"
         )
-    return store.file(_object(store, version, facts, segment)[1])
-
-
-def only(frame: "pd.DataFrame", column: str, names: str | Iterable[str] | None) -> "pd.DataFrame":
-    """The rows of a frame with one of some names; all of them when `names` is None.
-
-    Names that no row has are told in a `UserWarning`, at the line that called the caller.
-    """
-    if names is None:
-        return frame
-    wanted = [names] if isinstance(names, str) else list(names)
-    there = set(frame[column])
-    missing = [name for name in dict.fromkeys(wanted) if name not in there]
-    if missing:
-        warnings.warn(
-            f"no rows with {column} {', '.join(map(repr, missing))}; it has {len(there)} others",
-            UserWarning,
-            stacklevel=3,
-        )
-    return frame[frame[column].isin(wanted)].reset_index(drop=True)
+    # A partition that the facts have and whose fixed path is not there, as while it is written.
+    key = object_key(version, told["table"], told["partitions"][segment]["sha256"])
+    if not _exists(store, key):
+        raise _lost(store, key, told)
+    return store.file(key)
 
 
 def get(store: Store, key: str) -> bytes:
@@ -418,16 +640,11 @@ def _subjects(version: str, store: Store, otherwise: list[str]) -> list[str]:
     return found
 
 
-def _object(store: Store, version: str, told: dict[str, Any], segment: str) -> tuple[bytes, str]:
-    """A partition that the facts have and whose fixed path is not there, as while it is written."""
-    key = object_key(version, told["table"], told["partitions"][segment]["sha256"])
-    try:
-        return get(store, key), key
-    except FileNotFoundError as error:
-        raise ReadError(
-            f"{store.at(key)}: the facts of {told['name']} name it and it is not there; build the "
-            "table again"
-        ) from error
+def _lost(store: Store, key: str, told: dict[str, Any]) -> ReadError:
+    return ReadError(
+        f"{store.at(key)}: the facts of {told['name']} name it and it is not there; build the "
+        "table again"
+    )
 
 
 def _exists(store: Store, key: str) -> bool:
@@ -511,8 +728,14 @@ def frame(content: "pa.Table", name: str) -> "pd.DataFrame":
         raise ReadError(f"{name}: cannot become a frame: {first_line(error)}") from error
 
 
+def has_types(told: Mapping[str, Any]) -> bool:
+    """Whether facts tell the types of columns; those of before 1.0.0 do not."""
+    columns = told.get("columns") or ()
+    return bool(columns) and all(isinstance(c, dict) and "type" in c for c in columns)
+
+
 def empty(told: Mapping[str, Any]) -> "pa.Table":
-    """No rows, but all columns that a table's facts name."""
+    """A table without rows, of the columns that facts tell."""
     import pyarrow as pa
 
     types = arrow_types()

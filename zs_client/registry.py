@@ -5,14 +5,23 @@ Both are told by the pipeline in `squirrel.json` and `<table>.json`; nothing is 
 
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from zs_client import read
-from zs_client.acorns import TABLES
+from zs_client import provenance, read
+from zs_client.acorns import TABLES, find
 from zs_client.contract import registry_key
+from zs_client.read import Wish
 from zs_client.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+# Of a table by subject or platform so many partitions are read to describe it.
+SAMPLED = 32
+_EXAMPLES, _LONGEST = 3, 80
 
 
 @dataclass(frozen=True)
@@ -163,6 +172,104 @@ def status(store_url: str | None = None, version: str | None = None) -> list[Aco
         _status(name, listed.get(name), facts, published)
         for name, facts in zip(tables, told, strict=True)
     ]
+
+
+def describe(
+    table: str,
+    store_url: str | None = None,
+    version: str | None = None,
+    *,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+) -> "pd.DataFrame":
+    """What the columns of a table are, one row per column.
+
+    Of a table by subject or platform, nulls and examples are those of 32 partitions, spread over
+    all of them; `attrs["rows_read"]` and `attrs["partitions_read"]` tell of how much.
+
+    Args:
+        table: The table, by the acorn's name.
+        store_url: The store; else as the functions take it from `ZS_STORE` and `FOREST_TYPE`.
+        version: The version; else `ZS_VERSION`, else that of this package.
+        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+
+    Returns:
+        `column`, `type` (as in the registry), `description`, `nulls` (the share of rows, 0 to 1;
+        null without rows) and `examples`, a list with the most frequent values as text.
+
+    Raises:
+        AcornNotFound: There is no such table; the message names those that there are.
+        ReadError: It is there and cannot be read.
+    """
+    with read.reading(snapshot=snapshot, offline=offline):
+        content = described(table, read.place(store_url, version))
+    found = read.frame(content, table)
+    found.attrs = provenance.marks(content)
+    read_of = content.schema.metadata
+    for key in ("rows_read", "partitions_read"):
+        if key.encode() in read_of:
+            found.attrs[key] = int(read_of[key.encode()])
+    return found
+
+
+def described(table: str, at: tuple[Store, str]) -> "pa.Table":
+    """As `describe`, of a store and version, as Arrow."""
+    import pyarrow as pa
+
+    store, version = at
+    name, folder, partition = find(table)
+    wish = Wish(name, folder, partition=partition)
+    counted = {}
+    if partition:
+        parts = read.partition_values(store, version, wish)
+        parts = parts[:: max(1, -(-len(parts) // SAMPLED))]
+        wish = replace(wish, parts=parts)
+        counted = {"partitions_read": str(len(parts))}
+    content = read.content(wish, at)
+    provenance.warn_if_stale(provenance.marks(content))
+    listed = provenance.entry(provenance.begin(store, version, read.get_json)(), name)
+    told = {c.name: c for c in (_column(each) for each in listed.get("columns") or ())}
+    rows = [
+        {
+            "column": column.name,
+            "type": (told[column.name].type if column.name in told else "") or str(column.type),
+            "description": told[column.name].description
+            if column.name in told
+            else f"The {column.name} by which the table is split into files."
+            if column.name == partition
+            else "",
+            "nulls": values.null_count / len(values) if len(values) else None,
+            "examples": _examples(values),
+        }
+        for column, values in zip(content.schema, content.columns, strict=True)
+    ]
+    text = pa.string()
+    kinds = [text, text, text, pa.float64(), pa.list_(text)]
+    names = ("column", "type", "description", "nulls", "examples")
+    schema = pa.schema(zip(names, kinds, strict=True))
+    metadata = {**(content.schema.metadata or {}), "rows_read": str(content.num_rows), **counted}
+    return pa.Table.from_pylist(rows, schema).replace_schema_metadata(metadata)
+
+
+def _examples(values: "pa.ChunkedArray") -> list[str]:
+    """The most frequent values as text; of lists their entries, of maps their keys."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_map(values.type):
+        values = pa.chunked_array([chunk.keys for chunk in values.chunks], values.type.key_type)
+    if pa.types.is_list(values.type):
+        values = pc.list_flatten(values)
+    counted = values.drop_null().value_counts()
+    order = pc.select_k_unstable(
+        pa.table({"n": counted.field("counts"), "at": pa.array(range(len(counted)))}),
+        k=_EXAMPLES,
+        sort_keys=[("n", "descending"), ("at", "ascending")],
+    )
+    found = counted.field("values").take(order).to_pylist()
+    texts = [value.isoformat() if hasattr(value, "isoformat") else str(value) for value in found]
+    return [text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…" for text in texts]
 
 
 def _status(

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -61,6 +61,29 @@ class Conflict(StoreError):
     """Another writer replaced the object since it was read; read it again and retry."""
 
 
+class Changed(Exception):
+    """What lies under a key is no longer what was there when its first part was read."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of what lies under a key.
+
+    Attributes:
+        body: Its bytes.
+        start: Where they begin in the whole.
+        size: How many bytes the whole has.
+        tag: Names the content, for further parts of the same.
+        sha256: The digest of the whole that its writer sent along; empty when it sent none.
+    """
+
+    body: bytes
+    start: int
+    size: int
+    tag: str
+    sha256: str = ""
+
+
 class Unreadable(OSError):
     """What was asked for cannot be had; the message says all, also what to do."""
 
@@ -101,6 +124,46 @@ class Store:
             raise PermissionError(first_line(error)) from error
         body = bytes(found.bytes())
         return body, self._tag(found.meta, body)
+
+    @property
+    def far(self) -> bool:
+        """Whether a byte less to read is worth a request more."""
+        return "://" in self.url and not self.url.startswith("memory:")
+
+    @property
+    def name(self) -> tuple[str, ...]:
+        """What tells this store from others, as for what is remembered of it."""
+        return (self.url,)
+
+    def get_end(self, key: str, count: int) -> Piece:
+        """The last bytes under a key, all of them when there are fewer; errors as of `get`."""
+        return self._piece(key, {"range": {"suffix": count}})
+
+    def get_part(self, key: str, start: int, end: int, tag: str) -> Piece:
+        """The bytes from `start` up to `end` under a key; errors as of `get`.
+
+        Raises:
+            Changed: The content is no longer the one that the tag names.
+        """
+        return self._piece(key, {"range": (start, end), "if_match": tag})
+
+    def _piece(self, key: str, options: Any) -> Piece:
+        import obstore
+        from obstore.exceptions import (
+            PermissionDeniedError,
+            PreconditionError,
+            UnauthenticatedError,
+        )
+
+        try:
+            found = obstore.get(self._objects, key, options=options)
+            body = bytes(found.bytes())
+        except PreconditionError as error:
+            raise Changed(self.at(key)) from error
+        except (PermissionDeniedError, UnauthenticatedError) as error:
+            raise PermissionError(first_line(error)) from error
+        told = str(found.attributes.get(DIGEST) or "")
+        return Piece(body, found.range[0], found.meta["size"], str(found.meta["e_tag"]), told)
 
     def _tag(self, meta: Any, body: bytes) -> str:
         return hashlib.sha256(body).hexdigest() if self._local else str(meta["e_tag"])
@@ -273,6 +336,10 @@ class Store:
     def kept(self, key: str) -> bool:  # noqa: ARG002 - of a store that is its own copy
         """Whether a copy lies in the local cache, to be read without a network."""
         return False
+
+    def checked_at(self, key: str) -> datetime | None:  # noqa: ARG002
+        """When what is read under a key was known to be what the store has; None when it is."""
+        return None
 
     def recall(self, name: str) -> bytes | None:  # noqa: ARG002
         """What `remember` was given on this machine; None when there is nothing."""

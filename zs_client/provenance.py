@@ -1,0 +1,188 @@
+"""What a reader is told about the rows: version, snapshot, when and from what they were built.
+
+It comes from the registry, which is asked for beside the first table and then kept for a minute,
+so that a read costs no request more. Whether a table is stale is warned of here, once.
+"""
+
+import json
+import sys
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from zs_client.contract import registry_key
+from zs_client.store import Store, StoreError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KEPT_SECONDS = 60
+# What `attrs` of a frame and, after "zs.", the metadata of an Arrow schema have. Of partitions it
+# is what the registry said of the whole table when they were read.
+KEYS = (
+    *("table", "store", "version", "snapshot", "published_at"),
+    *("built_at", "source_state", "state", "reason"),
+)
+_PREFIX = "zs."
+
+_kept: dict[tuple[str, ...], tuple[float, dict[str, Any] | None]] = {}
+_warned: set[tuple[str, ...]] = set()
+_lock = threading.Lock()
+
+
+class StaleTable(UserWarning):
+    """A table stays on earlier content; the message says why. Told once for each in a process."""
+
+
+def begin(
+    store: Store, version: str, ask: Callable[[Store, str], Any]
+) -> Callable[[], dict[str, Any] | None]:
+    """Begin to ask for a registry; what is returned waits for it.
+
+    A registry that is not there or cannot be read is None: the table is read all the same.
+
+    Args:
+        store: The store.
+        version: The version.
+        ask: Gets the JSON under a key.
+    """
+    place = *store.name, version
+    with _lock:
+        moment, found = _kept.get(place, (0.0, None))
+    # What is near is read anew: it costs nothing, and may have been built by this process.
+    if store.far and moment and time.monotonic() - moment < KEPT_SECONDS:
+        return lambda: found
+    told: list[dict[str, Any] | None] = []
+
+    def get() -> None:
+        told.append(_asked(store, version, ask))
+        with _lock:
+            _kept[place] = time.monotonic(), told[0]
+
+    if not store.far:
+        get()
+        return lambda: told[0]
+    asking = threading.Thread(target=get, daemon=True)
+    asking.start()
+
+    def wait() -> dict[str, Any] | None:
+        asking.join()
+        return told[0] if told else None
+
+    return wait
+
+
+def told(registry: dict[str, Any] | None, name: str, store: Store, version: str) -> dict[str, Any]:
+    """What the registry says about a table; None for each that it does not say."""
+    listed = entry(registry, name)
+    published = registry or {}
+    return {
+        "table": name,
+        "store": store.url,
+        "version": version,
+        "snapshot": published.get("snapshot") if listed else None,
+        "published_at": published.get("published_at") if listed else None,
+        **{key: listed.get(key) for key in ("built_at", "source_state", "state", "reason")},
+    }
+
+
+def is_content(registry: dict[str, Any] | None, name: str, size: int, sha256: str | None) -> bool:
+    """Whether a file is the one that the registry tells of; it is replaced before the registry."""
+    listed = entry(registry, name)
+    if "bytes" not in listed:
+        return False
+    return listed["bytes"] == size and sha256 in (None, listed.get("sha256"))
+
+
+def is_of(registry: dict[str, Any] | None, checked: Iterable[datetime | None]) -> bool:
+    """Whether a registry tells of partitions, from when each was known to be current.
+
+    Offline, each is of the time when it was last read, and the registry of another.
+    """
+    try:
+        published = datetime.fromisoformat((registry or {})["published_at"])
+        # It is told in whole seconds, cut off.
+        after = published + timedelta(seconds=1)
+        return all(moment is None or moment >= after for moment in checked)
+    # A registry of before 1.0.0 tells no time.
+    except (KeyError, TypeError, ValueError):
+        return all(moment is None for moment in checked)
+
+
+def unpublished(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What is told of a content that is newer than the registry, or older."""
+    kept = ("table", "store", "version")
+    return {key: value if key in kept else None for key, value in found.items()}
+
+
+def mark(content: "pa.Table", found: Mapping[str, Any]) -> "pa.Table":
+    """A table with what is told about it in the metadata of its schema."""
+    texts = {
+        f"{_PREFIX}{key}": value if isinstance(value, str) else json.dumps(value)
+        for key, value in found.items()
+        if value is not None
+    }
+    return content.replace_schema_metadata({**(content.schema.metadata or {}), **texts})
+
+
+def marks(content: "pa.Table") -> dict[str, Any]:
+    """What `mark` was given, as for `attrs`; empty for a table without."""
+    told = {k.decode(): v.decode() for k, v in (content.schema.metadata or {}).items()}
+    if f"{_PREFIX}table" not in told:
+        return {}
+    found: dict[str, Any] = {key: told.get(f"{_PREFIX}{key}") for key in KEYS}
+    if found["source_state"]:
+        found["source_state"] = json.loads(found["source_state"])
+    return found
+
+
+def warn_if_stale(found: Mapping[str, Any]) -> None:
+    """Warn once in a process of a table that is stale, at the line outside this package."""
+    if found["state"] != "stale":
+        return
+    place = tuple(str(found[key]) for key in ("store", "version", "table"))
+    with _lock:
+        if place in _warned:
+            return
+        _warned.add(place)
+    warnings.warn(
+        f"{found['table']} of {found['store']}, version {found['version']}, is stale: "
+        f"{found['reason']}. It has the content of {found['built_at']}; status() tells of all",
+        StaleTable,
+        stacklevel=outside(),
+    )
+
+
+def forget() -> None:
+    """Ask for registries anew, and warn again of stale tables."""
+    with _lock:
+        _kept.clear()
+        _warned.clear()
+
+
+def outside() -> int:
+    """The `stacklevel` for whoever calls this: the first line that is not of this package."""
+    level, frame = 1, sys._getframe(1)  # noqa: SLF001 as warnings does
+    while frame.f_back and frame.f_globals.get("__name__", "").split(".")[0] == "zs_client":
+        level, frame = level + 1, frame.f_back
+    return level
+
+
+def _asked(store: Store, version: str, ask: Callable[[Store, str], Any]) -> dict[str, Any] | None:
+    from zs_client.read import ReadError
+
+    try:
+        found = ask(store, registry_key(version))
+        names = [each["name"] for each in found["acorns"]]
+    except (FileNotFoundError, ReadError, StoreError, KeyError, TypeError):
+        return None
+    return found if names else None
+
+
+def entry(registry: dict[str, Any] | None, name: str) -> dict[str, Any]:
+    """What the registry has of a table; empty when it does not name it."""
+    listed = registry["acorns"] if registry else ()
+    return next((found for found in listed if found["name"] == name), {})

@@ -1,0 +1,133 @@
+"""The shapes of a table: a pandas frame when a function is called, others by its attributes.
+
+`asset_basics(…)` is a pandas frame, `asset_basics.arrow(…)`, `.polars(…)` and `.duckdb(…)` are the
+same rows, straight from Arrow. pandas, polars and DuckDB are loaded when they are asked for.
+"""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast
+
+from zs_client import provenance, read
+from zs_client.read import Wish
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
+
+P = ParamSpec("P")
+R_co = TypeVar("R_co", covariant=True)
+
+SHAPES = {
+    "arrow": ("pa.Table", "a pyarrow.Table"),
+    "polars": ("pl.DataFrame", "a polars.DataFrame; needs the extra polars"),
+    "duckdb": ("duckdb.DuckDBPyRelation", "a DuckDB relation; needs the extra sql"),
+}
+
+
+class Reader(Protocol, Generic[P, R_co]):
+    """A function that reads a table, and the same function for each other shape.
+
+    All take the same arguments, and raise the same errors.
+    """
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+        """The rows as a pandas frame, or as the function says."""
+
+    def arrow(self, *args: P.args, **kwargs: P.kwargs) -> "pa.Table":
+        """The rows as a pyarrow.Table."""
+
+    def polars(self, *args: P.args, **kwargs: P.kwargs) -> "pl.DataFrame":
+        """The rows as a polars.DataFrame; needs the extra polars."""
+
+    def duckdb(self, *args: P.args, **kwargs: P.kwargs) -> "duckdb.DuckDBPyRelation":
+        """The rows as a DuckDB relation; needs the extra sql."""
+
+
+def frames(function: "Callable[P, Wish | pa.Table]") -> "Reader[P, pd.DataFrame]":
+    """Make a function that says what is wished for one that reads it, in every shape."""
+    return cast("Reader[P, pd.DataFrame]", in_shapes(function, pandas, "pd.DataFrame"))
+
+
+def lists(function: "Callable[P, Wish]") -> "Reader[P, list[str]]":
+    """As `frames`, of a table of one column, which is a list when it is called."""
+    return cast("Reader[P, list[str]]", in_shapes(function, _first, "list[str]"))
+
+
+def in_shapes(function: Any, plain: Callable[["pa.Table"], Any], returns: str) -> Any:
+    """The function that reads, with an attribute for each other shape.
+
+    Its keywords `snapshot` and `offline` are those of `zs_client.read.reading`.
+    """
+    made = _made(function, plain, function.__name__, function.__doc__, returns)
+    for shape, (kind, words) in SHAPES.items():
+        doc = f"As `{function.__name__}`, but {words}.\n\n    {function.__doc__}"
+        name = f"{function.__name__}.{shape}"
+        setattr(made, shape, _made(function, _BY[shape], name, doc, kind))
+    return made
+
+
+def _made(
+    function: Any, shape: Callable[["pa.Table"], Any], name: str, doc: str | None, returns: str
+) -> Any:
+    @wraps(function)
+    def reader(*args: Any, **kwargs: Any) -> Any:
+        how = {word: kwargs.get(word) for word in ("snapshot", "offline")}
+        with read.reading(**how):
+            wish = function(*args, **kwargs)
+            content = read.rows(wish) if isinstance(wish, Wish) else wish
+        # A path, as `lazy` asks for, has no shape.
+        return content if isinstance(content, str) else shape(content)
+
+    reader.__name__ = name.rpartition(".")[2]
+    reader.__qualname__ = name
+    reader.__doc__ = doc
+    reader.__annotations__ = {**function.__annotations__, "return": returns}
+    signature = inspect.signature(function)
+    reader.__signature__ = signature.replace(return_annotation=returns)  # type: ignore[attr-defined]
+    return reader
+
+
+def pandas(content: "pa.Table") -> "pd.DataFrame":
+    """A table as a pandas frame, with what is told about it in `attrs`."""
+    told = provenance.marks(content)
+    found = read.frame(content, told.get("table") or "the table")
+    found.attrs = told
+    return found
+
+
+def _polars(content: "pa.Table") -> "pl.DataFrame":
+    try:
+        import polars as pl
+    except ImportError as error:
+        raise needs("polars", "polars") from error
+    return cast("pl.DataFrame", pl.from_arrow(content))
+
+
+def _duckdb(content: "pa.Table") -> "duckdb.DuckDBPyRelation":
+    # A relation of the default connection: `duckdb.sql` knows it by its name.
+    try:
+        import duckdb as engine
+    except ImportError as error:
+        raise needs("DuckDB", "sql") from error
+    return engine.from_arrow(content)
+
+
+def needs(what: str, extra: str) -> ImportError:
+    """The error for an extra that is not installed."""
+    return ImportError(f"{what} is not installed: pip install '.[{extra}]' in a checkout")
+
+
+def _arrow(content: "pa.Table") -> "pa.Table":
+    return content
+
+
+def _first(content: "pa.Table") -> list[str]:
+    found: list[str] = content.column(0).to_pylist()
+    return found
+
+
+_BY: dict[str, Callable[[Any], Any]] = {"arrow": _arrow, "polars": _polars, "duckdb": _duckdb}

@@ -1,0 +1,232 @@
+"""What of the site is made: a page for each table, the functions, the notebook, the root's pages.
+
+mkdocs calls `on_files` and `on_page_markdown` (its `hooks`). The declarations and the docstrings
+are the text; the other pages lie in `docs/` and are written by hand.
+"""
+
+import dataclasses
+import inspect
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import zs_client
+from zs_client import plots
+from zs_client.contract import Acorn, __version__, partition_key, table_key
+from zs_pipeline import notebook
+from zs_pipeline.acorns import ACORNS
+
+if TYPE_CHECKING:
+    from mkdocs.config.defaults import MkDocsConfig
+    from mkdocs.structure.files import Files
+
+ROOT = Path(__file__).parents[1]
+NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
+# Pages of the root under their names in the site.
+OF_ROOT = {"GLOSSARY.md": "glossary.md", "CHANGELOG.md": "changelog.md",
+           "BENCHMARKS.md": "benchmarks.md"}  # fmt: skip
+PICTURES = ("plot_foraging", "plot_projects", "plot_qc")
+# Of partitioned tables; the sample has them.
+EXAMPLES = {"subject_id": "901001", "platform": "fib"}
+KINDS = {
+    "metadata": "small enough to be loaded whole",
+    "asset": "details of data assets",
+    "platform": "one platform at a time",
+}
+INPUTS = {
+    "documents": "the documents",
+    "files": "side files",
+    "problems": "what did not fit in the documents and side files",
+    "old_documents": "the documents of the old database",
+}
+
+
+_TABLES_BEGIN = [
+    "These pages are made from the declarations by which the tables are written.",
+    "A table that differs from its page is refused.",
+]
+_TABLES_END = [
+    "`time` is a timestamp in microseconds, UTC. `[string]` is a list of texts,",
+    "`{string: string}` a map. Null means that a value is not there; an empty text is never",
+    "used for it.",
+]
+
+
+def pages() -> dict[str, str | bytes]:
+    """Every made file of the site by its path: Markdown, and the pictures of the notebook."""
+    text, pictures = notebook.page(json.loads(NOTEBOOK.read_text(encoding="utf-8")))
+    return {
+        "tables/index.md": tables_page(),
+        **{f"tables/{acorn.name}.md": table_page(acorn) for acorn in ACORNS},
+        "functions.md": functions_page(),
+        "notebook.md": text,
+        **pictures,
+        **{
+            there: (ROOT / here).read_text(encoding="utf-8").replace("](docs/", "](")
+            for here, there in OF_ROOT.items()
+        },
+    }
+
+
+def example(acorn: Acorn) -> str:
+    """The call that reads a table, or one partition of it."""
+    return f"{acorn.table}({json.dumps(EXAMPLES[acorn.partition]) if acorn.partition else ''})"
+
+
+def path(acorn: Acorn) -> str:
+    """The fixed path of a table, or of the partition that the example reads."""
+    if not acorn.partition:
+        return table_key(__version__, acorn.table)
+    return partition_key(__version__, acorn.table, acorn.partition, EXAMPLES[acorn.partition])
+
+
+def tables_page() -> str:
+    """All tables, and what their types are."""
+    rows = [
+        f"| [`{acorn.name}`]({acorn.name}.md) | `{example(acorn)}` | {_cell(acorn.description)} |"
+        for acorn in ACORNS
+    ]
+    return "\n".join(
+        [
+            "# Tables",
+            "",
+            *_TABLES_BEGIN,
+            "",
+            "| table | read with | holds |",
+            "| --- | --- | --- |",
+            *rows,
+            "",
+            *_TABLES_END,
+            "",
+        ]
+    )
+
+
+def table_page(acorn: Acorn) -> str:
+    """One table: how it is read, what a row is, and what each column means."""
+    about = [
+        ("type", f"`{acorn.type}`: {KINDS[acorn.type]}"),
+        ("key", ", ".join(f"`{name}`" for name in acorn.key) or "none"),
+        ("rows in the order of", ", ".join(f"`{name}`" for name in acorn.order or acorn.key)),
+        ("one file for each", f"`{acorn.partition}`" if acorn.partition else "the whole table"),
+        ("made from", ", ".join(_inputs(acorn))),
+        ("fixed path", f"`{path(acorn)}`"),
+    ]
+    if acorn.partitions:
+        about.insert(4, ("partitions", ", ".join(f"`{name}`" for name in acorn.partitions)))
+    return "\n".join(
+        [
+            f"# {acorn.name}",
+            "",
+            acorn.description,
+            "",
+            "```python",
+            f"from zs_client import {acorn.table}",
+            f"{example(acorn)}",
+            "```",
+            "",
+            "```sql",
+            f"SELECT * FROM read_parquet('{path(acorn)}');",  # noqa: S608 to be read
+            "```",
+            "",
+            "| | |",
+            "| --- | --- |",
+            *(f"| {name} | {said} |" for name, said in about if said),
+            "",
+            "## Columns",
+            "",
+            "| column | type | null | meaning |",
+            "| --- | --- | --- | --- |",
+            *(
+                f"| `{column.name}` | `{column.type}` | {'yes' if column.nullable else 'never'} "
+                f"| {_cell(column.description)} |"
+                for column in acorn.columns
+            ),
+            "",
+        ]
+    )
+
+
+def functions_page() -> str:
+    """All that is public, from the docstrings."""
+    parts = [
+        "# Functions",
+        "",
+        "All of `zs_client`, from its docstrings. Importing it loads, connects and reads nothing.",
+    ]
+    public = {name: getattr(zs_client, name) for name in zs_client.__all__ if name[0] != "_"}
+    functions = {name: thing for name, thing in public.items() if inspect.isfunction(thing)}
+    drawn = {name: getattr(plots, name) for name in PICTURES}
+    others = {name: thing for name, thing in public.items() if name not in functions}
+    for title, said, things in (
+        ("Reading", "`from zs_client import …`", functions),
+        ("Pictures", "`from zs_client.plots import …`; they need the extra `plot`.", drawn),
+        ("What they return and raise", "`from zs_client import …`", others),
+    ):
+        parts += ["", f"## {title}", "", said]
+        for name, thing in things.items():
+            parts += ["", f"### {name}", ""]
+            if inspect.isfunction(thing):
+                parts += ["```python", f"{name}{_signature(thing)}", "```", ""]
+            parts += _docstring(thing)
+    return "\n".join([*parts, ""])
+
+
+def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
+    """Add the made pages to those of `docs/`."""
+    from mkdocs.structure.files import File
+
+    for name, content in pages().items():
+        files.append(File.generated(config, name, content=content))
+    return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Point links to pages of the root, which are right in a checkout, to those in the site."""
+    for here, there in OF_ROOT.items():
+        markdown = re.sub(rf"\]\((?:\.\./)?{re.escape(here)}", f"]({there}", markdown)
+    return markdown
+
+
+def _inputs(acorn: Acorn) -> Iterator[str]:
+    names = {each.name for each in ACORNS}
+    for name in acorn.inputs:
+        if name in names:
+            yield f"[`{name}`]({name}.md)"
+        elif name.startswith("custom:"):
+            yield f"the custom table `{name.removeprefix('custom:')}`"
+        else:
+            yield INPUTS[name]
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _signature(function: Any) -> str:
+    # Annotations of what is loaded lazily are quoted.
+    told = re.sub(r"(?<=[:>] )'([^']+)'", r"\1", str(inspect.signature(function)))
+    told = told.replace("= Ellipsis", "= ...")
+    return re.sub(r"\b(?:zs_client\.\w+|collections\.abc|datetime|typing)\.(?=[A-Za-z])", "", told)
+
+
+def _docstring(thing: Any) -> list[str]:
+    """A docstring in Google's style as Markdown: its sections as lists."""
+    lines: list[str] = []
+    section = ""
+    for line in inspect.cleandoc(thing.__doc__ or "").splitlines():
+        item = re.fullmatch(r"    (\*{0,2}\w+(?:, \w+)*): (.*)", line)
+        if re.fullmatch(r"(Args|Attributes|Returns|Raises|Yields):", line):
+            section = line.removesuffix(":")
+            lines += [f"**{section}**", ""]
+        elif section and section not in ("Returns", "Yields") and item:
+            lines.append(f"- `{item[1]}`: {item[2]}")
+        elif section and line.startswith("    "):
+            lines.append(line.strip() if section in ("Returns", "Yields") else f"  {line.strip()}")
+        else:
+            lines.append(line)
+    if dataclasses.is_dataclass(thing) and "**Attributes**" not in lines:
+        lines += ["", f"Fields: {', '.join(f'`{f.name}`' for f in dataclasses.fields(thing))}."]
+    return lines
