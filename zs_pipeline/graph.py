@@ -416,7 +416,7 @@ def _build(
         snapshot, basics = _snapshot(store, sources), inputs["asset_basics"]
         if acorn.partitions:
             digest = state["asset_basics"]
-            return tables.by_platform(acorn, snapshot, basics, digest, facts, only=only)
+            return tables.by_platform(version, acorn, snapshot, basics, digest, facts, only=only)
         code = (sources["asset_basics"] or {})["code_version"]
         return tables.by_subject(acorn, snapshot, basics, facts, basics_code=code, only=only)
     if "documents" in acorn.inputs:

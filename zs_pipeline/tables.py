@@ -20,6 +20,7 @@ from zs_client.contract import (
     Acorn,
     decode_partition,
     encode_partition,
+    object_key,
     table_key,
     version_order,
 )
@@ -182,6 +183,7 @@ def by_subject(
 
 
 def by_platform(
+    version: str,
     acorn: Acorn,
     snapshot: Snapshot,
     basics: pa.Table,
@@ -190,19 +192,39 @@ def by_platform(
     *,
     only: Iterable[str] | None = None,
 ) -> Built:
-    """A table with a fixed set of partitions; every one of them exists, if without rows."""
+    """A table with a fixed set of partitions; every one of them exists, if without rows.
+
+    Rows of data assets whose documents and rows of asset_basics did not change are taken over.
+
+    Args:
+        version: The version folder.
+        acorn: The declaration.
+        snapshot: The documents.
+        basics: asset_basics.
+        basics_sha256: Names its content.
+        facts: The table's facts so far.
+        only: Partitions to compute from all documents; then no other one is looked at.
+    """
     state = {"documents": snapshot.state, "asset_basics": basics_sha256}
     version_of_code = code_version(acorn)
-    if only is None and _current(facts, state, version_of_code, tuple(state)):
+    inputs = hashlib.sha256("".join((version_of_code, *state.values())).encode()).hexdigest()[:32]
+    made_from = tuple(state)
+    state["index"] = snapshot.manifest["index"]
+    if only is None and _current(facts, state, version_of_code, made_from):
         return Built((), state, version_of_code, "neither documents nor asset_basics changed")
     wanted = acorn.partitions if only is None else tuple(p for p in acorn.partitions if p in only)
-    inputs = hashlib.sha256("".join((version_of_code, *state.values())).encode()).hexdigest()[:32]
 
     def parts() -> Iterator[Part]:
-        pieces: dict[str, list[pa.Table]] = {name: [] for name in wanted}
+        kept, ids = (
+            _reusable_by_platform(acorn, version, snapshot, basics, facts, version_of_code)
+            if only is None
+            else ({}, None)
+        )
+        pieces = {name: [kept[name]] if name in kept else [] for name in wanted}
         lookup = _Basics(basics)
-        with_qc = snapshot.index.filter(snapshot.index["has_qc"])
-        for documents in snapshot.read(_cores(acorn), ids=set(with_qc["_id"].to_pylist())):
+        with_qc = set(snapshot.index.filter(snapshot.index["has_qc"])["_id"].to_pylist())
+        ids = with_qc if ids is None else with_qc & ids
+        for documents in snapshot.read(_cores(acorn), ids=ids):
             found: dict[str, list[dict[str, Any]]] = defaultdict(list)
             for document, basic in zip(documents, lookup.rows(documents), strict=True):
                 for row in acorn.rows(document, basic):
@@ -442,6 +464,69 @@ def _current(
     )
 
 
+def _states(index: pa.Table) -> dict[str, tuple[str | None, str]]:
+    """The name and the content of every document."""
+    columns = (index[column].to_pylist() for column in ("_id", "name", "content"))
+    return {document: (name, content) for document, name, content in zip(*columns, strict=True)}
+
+
+def _touched(was: dict[str, Any], now: dict[str, Any]) -> set[str]:
+    return {key for key in was.keys() | now.keys() if was.get(key) != now.get(key)}
+
+
+def _changed_rows(old: pa.Table, new: pa.Table) -> set[str]:
+    """The documents whose rows of asset_basics differ, those that both have."""
+    places = pa.compute.index_in(new["_id"], old["_id"].combine_chunks())
+    both = places.is_valid()
+    new, old = new.filter(both), old.take(places.filter(both))
+    ids = new["_id"].to_pylist()
+    return {
+        ids[at]
+        for name in new.schema.names
+        if not new[name].equals(old[name])
+        for at, (one, other) in enumerate(
+            zip(new[name].to_pylist(), old[name].to_pylist(), strict=True)
+        )
+        if one != other
+    }
+
+
+def _reusable_by_platform(
+    acorn: Acorn,
+    version: str,
+    snapshot: Snapshot,
+    basics: pa.Table,
+    facts: dict[str, Any] | None,
+    version_of_code: str,
+) -> tuple[dict[str, pa.Table], set[str] | None]:
+    """The rows that stay, by platform, and the documents to compute; None for all of them."""
+    before = facts["source_state"] if facts else {}
+    if not facts or facts["code_version"] != version_of_code or "index" not in before:
+        return {}, None
+    store = snapshot.store
+    key = object_key(version, "asset_basics", before["asset_basics"])
+    try:
+        was, now = _states(load_index(store, before["index"])), _states(snapshot.index)
+        old = arrow.decode(store.get_object(key)).cast(basics.schema)
+        contents = {
+            name: read_content(store, version, acorn, encode_partition(name), facts=facts)
+            for name in acorn.partitions
+        }
+    except (FileNotFoundError, pa.ArrowInvalid, ValueError):
+        return {}, None
+    touched = _touched(was, now) | _changed_rows(old, basics)
+    names = {known[key][0] for key in touched for known in (was, now) if key in known}
+    if None in names:
+        # Rows without a name cannot be told apart.
+        return {}, None
+    gone = pa.array(sorted(name for name in names if name is not None), pa.string())
+    kept = {}
+    for name, content in contents.items():
+        stays = pa.compute.invert(pa.compute.is_in(content["asset_name"], gone))
+        kept[name] = content.cast(arrow.schema(acorn)).filter(stays)
+    return kept, {key for key, (name, _) in now.items() if name in names}
+
+
 def _reusable(
     store: Store,
     version: str,
@@ -466,17 +551,8 @@ def _reusable(
         content = read_content(store, version, acorn, facts=facts)
     except FileNotFoundError:
         return None, None
-    new = snapshot.index
-    was, now = (
-        {
-            document: (name, content)
-            for document, name, content in zip(
-                *(index[column].to_pylist() for column in ("_id", "name", "content")), strict=True
-            )
-        }
-        for index in (old, new)
-    )
-    touched = {key for key in was.keys() | now.keys() if was.get(key) != now.get(key)}
+    was, now = _states(old), _states(snapshot.index)
+    touched = _touched(was, now)
     by = next(c.name for c in acorn.columns if c.name in ("_id", "name", "asset_name"))
     if by == "_id":
         stays = pa.array(sorted(touched), pa.string())
