@@ -20,6 +20,7 @@ from zs_client.contract import FILES, Acorn
 from zs_client.store import Conflict, Store
 from zs_pipeline import arrow
 from zs_pipeline.files import Files, NotParsed, NotReadable, NotUsable, OtherShape, Question
+from zs_pipeline.progress import Progress
 
 FOUND = "found"
 OUTCOMES = (FOUND, "not_there", "not_readable", "unparsable", "other_shape")
@@ -107,6 +108,7 @@ def update(
     answers = {q.id: known[q.id] for q in questions if q.id in known and known[q.id].holds(q)}
     reused = len(answers)
     wanted = [q for q in questions if q.id not in answers]
+    shown = Progress(progress, acorn.name, "asked", len(wanted))
     with ThreadPoolExecutor(files.in_flight) as pool:
         for start in range(0, len(wanted), KEEP_EVERY):
             asked = [
@@ -123,7 +125,7 @@ def update(
                 raise
             if start + KEEP_EVERY < len(wanted):
                 _keep(store, acorn, questions, answers)
-                progress(f"{acorn.name}: {start + KEEP_EVERY:,} of {len(wanted):,} asked")
+                shown.at(start + KEEP_EVERY)
     if manifest.get("form") == acorn.form and _unchanged(known, answers):
         content = str(manifest["content"])
     else:

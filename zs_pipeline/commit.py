@@ -18,6 +18,7 @@ import pyarrow as pa
 from zs_client.contract import Acorn, facts_key, object_key, partition_key, table_key
 from zs_client.store import Conflict, Store
 from zs_pipeline import arrow
+from zs_pipeline.progress import Progress
 
 # A table that lost more than this share of its rows is refused. Small tables may: a subject with
 # the only QC of a test database is no outage.
@@ -57,12 +58,14 @@ class Built:
         source_state: What the whole table is made from; None when only a part of it was looked at.
         code_version: The version of the acorn's code.
         skipped: Why nothing was computed; empty when it was.
+        files: How many parts there are at most; 0 when that is not known.
     """
 
     parts: Iterable[Part]
     source_state: dict[str, str] | None
     code_version: str
     skipped: str = ""
+    files: int = 0
 
 
 @dataclass
@@ -199,6 +202,7 @@ def commit(
     waiting: list[_Staged] = []
     keeping: list[Any] = []
     held = 0
+    shown = Progress(progress, acorn.name, "files done", built.files)
     with ThreadPoolExecutor(REQUESTS) as pool:
 
         def flush(finish: Callable[[dict[str, Any]], None] | None = None) -> None:
@@ -207,7 +211,7 @@ def commit(
             chunks = [waiting[start : start + CHUNK] for start in range(0, len(waiting), CHUNK)]
             for number, chunk in enumerate(chunks, 1):
                 _publish(known, chunk, pool, built, finish if number == len(chunks) else None)
-                progress(f"{acorn.name}: {report.computed} of its files done")
+                shown.at(report.computed)
             if finish and not chunks:
                 known.update(built, finish)
             waiting.clear()

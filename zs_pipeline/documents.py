@@ -23,6 +23,7 @@ from zs_client.store import Conflict, Store
 from zs_pipeline import arrow, fields
 from zs_pipeline.commit import ShrinkRefused
 from zs_pipeline.problems import CORE, Problem, check
+from zs_pipeline.progress import Progress
 from zs_pipeline.source import Source, Swept
 from zs_pipeline.source.projection import ENVELOPE
 
@@ -313,6 +314,7 @@ class _Update:
         for document_id in gone:
             drops[self.old_rows[document_id][2]].add(document_id)
         since_kept = 0
+        shown = Progress(self.progress, "documents", "fetched", len(wanted))
         for batch in _batches(wanted):
             adds: dict[int, list[dict[str, Any]]] = defaultdict(list)
             missing = {one.id for one in batch}
@@ -334,7 +336,7 @@ class _Update:
             self._guard(accept_shrink=accept_shrink)
             for shard, rows in adds.items():
                 self._merge(shard, drops.pop(shard, set()), rows)
-            self.progress(f"documents: {self.changes.fetched:,} of {len(wanted):,} fetched")
+            shown.at(self.changes.fetched)
             since_kept += len(batch)
             if since_kept >= KEEP_EVERY:
                 for shard in sorted(drops):

@@ -179,7 +179,7 @@ def by_subject(
                 content = arrow.arrange(acorn, arrow.table(acorn, rows))
                 yield Part(segment, content, wanted[segment])
 
-    return Built(parts(), state, version_of_code)
+    return Built(parts(), state, version_of_code, files=len(compute) + len(gone))
 
 
 def by_platform(
