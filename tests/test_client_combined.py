@@ -1,5 +1,6 @@
 """Filters, shapes and SQL together with the local cache, offline reading and snapshots."""
 
+import hashlib
 import json
 import os
 from urllib.parse import unquote
@@ -13,7 +14,7 @@ from client_store import VERSION
 import zs_client
 from zs_client import ReadError, SnapshotNotFound, cli, parquet, provenance, read
 from zs_client.acorns import wish
-from zs_client.contract import registry_key
+from zs_client.contract import partition_key, registry_key, table_key
 from zs_client.store import open_store
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.commit import read_facts
@@ -168,22 +169,38 @@ def test_without_a_cache_parts_are_read_all_the_same(server, monkeypatch):
     assert server.sent < whole / 3
 
 
-@pytest.mark.parametrize("how", ["short", "altered"])
-@pytest.mark.parametrize("name", ["asset_basics.pqt", "data.pqt"])
+@pytest.mark.parametrize(
+    ("how", "name"),
+    [("short", "asset_basics.pqt"), ("short", "data.pqt"), ("altered", "data.pqt")],
+)
 def test_what_came_otherwise_is_read_anew_as_a_whole(server, how, name):
-    ask = {
-        "asset_basics.pqt": lambda: set(BASICS(subject_id="7", columns=["name"])["name"]),
-        "data.pqt": lambda: set(zs_client.qc("2", columns=["name"])["name"]),
+    part = {
+        "asset_basics.pqt": lambda: BASICS.arrow(subject_id="7", columns="name"),
+        "data.pqt": lambda: zs_client.qc.arrow("2", columns="name"),
     }[name]
-    right = ask()
+    right, whole = part(), zs_client.qc.arrow("2")
     cli.main(["cache", "--clear"])
     left = [how]
     fault = lambda _, number: left.pop() if left and name in server.seen[-1][1] else ""  # noqa: E731
     with server.failing(fault):
-        assert ask() == right
+        assert part().equals(right)
     assert left == []
-    # What is not what its writer wrote was not kept.
-    assert len(zs_client.qc("2")) == 3
+    assert zs_client.qc.arrow("2").equals(whole)
+    store = open_store(os.environ["ZS_STORE"])
+    body = store.get(partition_key(VERSION, "qc", "subject_id", "2"))
+    written = {
+        hashlib.sha256(body).hexdigest(),
+        read_facts(store, VERSION, "asset_basics")["sha256"],
+    }
+    there = {path.stem for path, _ in read.from_environment().files() if path.suffix == ".pqt"}
+    assert there <= written
+
+
+def test_parts_that_are_no_parquet_are_read_anew_as_a_whole(own):
+    """As while a table is placed: what its facts name is there."""
+    store = open_store(os.environ["ZS_STORE"])
+    store.put(table_key(VERSION, "asset_basics"), b"begun and not stated" * 1_000)
+    assert len(BASICS(subject_id="7")) == 100
 
 
 # At a snapshot
@@ -297,6 +314,11 @@ def test_offline_a_partition_is_not_told_to_be_of_a_later_night(own):
 
 def test_offline_a_partition_that_is_still_the_same_is_of_the_later_night(own):
     zs_client.qc("1")
+    for path, _ in read.from_environment().files():
+        if path.parent.parent.name == "links":
+            told = json.loads(path.read_text()) | {"checked_at": "2020-01-01T00:00:00+00:00"}
+            path.write_text(json.dumps(told))
+    assert zs_client.qc("1", offline=True).attrs["snapshot"] is None
     store = open_store(os.environ["ZS_STORE"])
     client_store.split(store, "quality_control", {"2": client_store.metrics("2", 1)})
     later = publish(store, VERSION, ACORNS).snapshot

@@ -1,11 +1,12 @@
 """The one-line functions: one for each table of the cache, named after it.
 
-Each takes the columns that one looks up as filters, any other column by its name, and `columns=`
-and `limit=`. A filter is a value, or several of which one has to fit; None is null, and one that
-is left out lets all rows through. A list column fits when one of its entries does. Texts also have
-`<column>_contains` (case ignored); texts and times `<column>_after` (at or after) and
-`<column>_before` (before). `acquired_after` and `acquired_before` are those of the acquisition's
-start. A time without a zone is UTC.
+Each takes the columns that one looks up as filters, any other column by its name, `columns=` and
+`limit=`, and how to read, `snapshot=` and `offline=` (`zs_client.read.reading`). A filter is a
+value, or several of which one has to fit; None is null, and one that is left out lets all rows
+through. A list column fits when one of its entries does. Texts also have `<column>_contains` (case
+ignored); texts and times `<column>_after` (at or after) and `<column>_before` (before).
+`acquired_after` and `acquired_before` are those of the acquisition's start. A time without a zone
+is UTC.
 
 Each function returns a pandas frame; its attributes `arrow`, `polars` and `duckdb` take the same
 arguments and return the same rows in that shape (`zs_client.shapes`). What reading does, and its
