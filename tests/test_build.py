@@ -1,5 +1,8 @@
 """`zs build`, end to end: every source and every store give the same tables."""
 
+import os
+import tempfile
+
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -156,3 +159,19 @@ def test_an_unknown_acorn_is_refused_with_those_there_are(tmp_path, capsys):
     source = dump(tmp_path / "d.ndjson", [document("a")])
     assert zs_build(source, tmp_path / "out", select=["asset_basic"]) == 2
     assert "asset_basics" in capsys.readouterr().err
+
+
+def test_a_build_into_s3_leaves_no_folder_on_this_machine_and_removes_what_a_killed_one_left(
+    bucket, tmp_path, monkeypatch
+):
+    here = tmp_path / "here"
+    for name in ("data-asset-cache-killed", "data-asset-cache-running", "of-others"):
+        (here / name).mkdir(parents=True)
+    os.utime(here / "data-asset-cache-killed", (0, 0))
+    os.utime(here / "of-others", (0, 0))
+    monkeypatch.setattr(tempfile, "tempdir", str(here))
+    source = dump(tmp_path / "d.ndjson", [document("a", "1")])
+
+    assert zs_build(source, bucket, select=["asset_basics"]) == 0
+
+    assert {path.name for path in here.iterdir()} == {"data-asset-cache-running", "of-others"}

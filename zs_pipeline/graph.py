@@ -7,10 +7,11 @@ What a table is made from is computed in `zs_pipeline.tables`, how it is written
 import shutil
 import tempfile
 import time
+import uuid
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,9 @@ from zs_pipeline.source import open_source
 OWNERS = ["team:data-infrastructure"]
 SUBJECTS = dg.DynamicPartitionsDefinition(name="subject_id")
 PREVIEW = 5
+# Folders of runs, and the seconds after which one that nothing was put into is no longer in use.
+_NEAR = "data-asset-cache-"
+_NEAR_AGE = 2 * 24 * 3600
 # Set on the runs of `zs build`, which starts the later ones itself.
 BY_COMMAND = "zs/by_command"
 NIGHTLY = "0 9 * * *"
@@ -49,11 +53,11 @@ class Cache(dg.ConfigurableResource[None]):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Open the store for a run, with a folder near by for what never changes."""
-        # Dagster does this once for the assets and once for the IO manager of a run.
-        near = _near(context)
-        near.mkdir(mode=0o700, exist_ok=True)
-        self._while_running.callback(shutil.rmtree, near, ignore_errors=True)
-        self._opened = settings.writable_store(settings.store_url(self.url), near=near)
+        url, near = settings.store_url(self.url), None
+        if url.startswith("s3://"):
+            near = _near_by(context.run.run_id if context.run else uuid.uuid4().hex)
+            self._while_running.callback(shutil.rmtree, near, ignore_errors=True)
+        self._opened = settings.writable_store(url, near=near)
         if context.instance:
             self._while_running.enter_context(events.held_open(context.instance))
 
@@ -71,9 +75,17 @@ class Cache(dg.ConfigurableResource[None]):
         return settings.version(self.version)
 
 
-def _near(context: dg.InitResourceContext) -> Path:
-    run = context.run.run_id if context.run else "none"
-    return Path(tempfile.gettempdir()) / f"zs-{run}"
+def _near_by(run: str) -> Path:
+    """A folder of this run; what killed runs left behind is removed."""
+    folders = Path(tempfile.gettempdir())
+    for old in folders.glob(f"{_NEAR}*"):
+        with suppress(FileNotFoundError):
+            if old.stat().st_mtime < time.time() - _NEAR_AGE:
+                shutil.rmtree(old, ignore_errors=True)
+    # Dagster sets resources up once for the assets and once for the IO manager of a run.
+    near = folders / f"{_NEAR}{run}"
+    near.mkdir(mode=0o700, exist_ok=True)
+    return near
 
 
 class Documents(dg.ConfigurableResource[None]):
