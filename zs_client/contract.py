@@ -67,6 +67,7 @@ class Acorn:
         finish: A step over the whole table, for values that depend on other rows.
         questions: What it asks about data assets, of an acorn from their side files; pure.
         ask: Asks one of its questions; what it returns is kept, and given to `rows`.
+        basics: The columns of asset_basics that `rows` looks at, beside a document; all when empty.
         form: To be raised when `ask` returns something else, so that everything is asked again.
         file: The address of the one side file that it is made from, where it is one for all.
         problems: What of that file did not fit, as sentences.
@@ -87,6 +88,7 @@ class Acorn:
     finish: Callable[..., Any] | None = None
     questions: Callable[..., Any] | None = None
     ask: Callable[..., Any] | None = None
+    basics: tuple[str, ...] = ()
     form: int = 1
     file: str = ""
     problems: Callable[..., Any] | None = None

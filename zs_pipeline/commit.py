@@ -202,7 +202,9 @@ def commit(
     waiting: list[_Staged] = []
     keeping: list[Any] = []
     held = 0
-    shown = Progress(progress, acorn.name, "files done", built.files)
+    # Of a table in one file there is nothing to tell before its end.
+    tell = progress if acorn.partition else _untold
+    shown = Progress(tell, acorn.name, "files done", built.files)
     with ThreadPoolExecutor(REQUESTS) as pool:
 
         def flush(finish: Callable[[dict[str, Any]], None] | None = None) -> None:
@@ -240,6 +242,10 @@ def commit(
         report.facts = known.facts or {}
     report.rows, report.bytes = report.facts["rows"], report.facts["bytes"]
     return report
+
+
+def _untold(_: str) -> None:
+    return
 
 
 def _stage(

@@ -170,7 +170,7 @@ def by_subject(
         subjects = pa.array([decode_partition(s) for s in sorted(compute)], pa.string())
         index = index.filter(pa.compute.is_in(index["subject_id"], subjects))
         ids = set(index["_id"].to_pylist())
-        lookup = _Basics(basics)
+        lookup = _Basics(acorn, basics)
         for documents in snapshot.read(_cores(acorn), ids=ids):
             found: dict[str, list[dict[str, Any]]] = defaultdict(list)
             for document, row in zip(documents, lookup.rows(documents), strict=True):
@@ -221,7 +221,7 @@ def by_platform(
             else ({}, None)
         )
         pieces = {name: [kept[name]] if name in kept else [] for name in wanted}
-        lookup = _Basics(basics)
+        lookup = _Basics(acorn, basics)
         with_qc = set(snapshot.index.filter(snapshot.index["has_qc"])["_id"].to_pylist())
         ids = with_qc if ids is None else with_qc & ids
         for documents in snapshot.read(_cores(acorn), ids=ids):
@@ -427,8 +427,8 @@ def subject_inputs(snapshot: Snapshot, version_of_code: str) -> dict[str, str]:
 class _Basics:
     """Rows of asset_basics by document, taken out only when they are asked for."""
 
-    def __init__(self, basics: pa.Table) -> None:
-        self._basics = basics.combine_chunks()
+    def __init__(self, acorn: Acorn, basics: pa.Table) -> None:
+        self._basics = basics.select(acorn.basics or basics.schema.names).combine_chunks()
         self._at = {document: place for place, document in enumerate(basics["_id"].to_pylist())}
 
     def rows(self, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -97,6 +97,14 @@ ACORN = Acorn(
     partitions=tuple(PLATFORMS),
     key=(),
     inputs=("documents", "asset_basics"),
+    basics=(
+        "name",
+        "modalities",
+        "acquisition_type",
+        "acquisition_start_time",
+        "instrument_id_normalized",
+        "experimenters_normalized",
+    ),
     order=("timestamp", "asset_name"),
     rows=rows,
     fields=(

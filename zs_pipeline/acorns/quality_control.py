@@ -43,6 +43,7 @@ ACORN = Acorn(
     partition="subject_id",
     key=(),
     inputs=("documents", "asset_basics"),
+    basics=("name", "subject_id", "acquisition_start_time"),
     order=("timestamp", "asset_name"),
     rows=rows,
     fields=(
