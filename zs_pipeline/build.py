@@ -72,11 +72,12 @@ def main(
         loggers={"console": _console_logger(console)},
     )
     with _instance() as instance, events.held_open(instance):
-        results = [
-            _run(defs, job, chosen, subjects, instance)
+        # A result holds all that its run made, so none is kept until the next.
+        failures = [
+            line
             for job in ("tables", "platforms", "publish")
+            for line in _failures(_run(defs, job, chosen, subjects, instance))
         ]
-    failures = [line for result in results if result for line in _failures(result)]
     if not failures and subjects:
         failures = _unknown(opened, subjects)
     _show_aside(console, opened, version)
@@ -171,9 +172,11 @@ class _ConsoleHandler(logging.Handler):
         self._console.print(said, style=style, markup=False, soft_wrap=True)
 
 
-def _failures(result: dg.ExecuteInProcessResult) -> list[str]:
+def _failures(result: dg.ExecuteInProcessResult | None) -> list[str]:
     """One line for each asset that failed: what, and why."""
-    lines = []
+    lines: list[str] = []
+    if result is None:
+        return lines
     for event in result.all_events:
         if not event.is_step_failure:
             continue
