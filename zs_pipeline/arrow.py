@@ -3,7 +3,7 @@
 No key of the store is known here (`zs_pipeline.commit`), and no table's meaning.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -126,14 +126,22 @@ def encode(content: pa.Table) -> bytes:
     return body
 
 
-def decode(body: bytes) -> pa.Table:
-    """The table in a parquet file."""
+def decode(body: bytes, columns: Sequence[str] | None = None) -> pa.Table:
+    """The table in a parquet file.
+
+    Args:
+        body: The file.
+        columns: Only these; all when None.
+    """
     # Arrow's own copy of the bytes: a thread of its pool may drop the last hold on them after the
     # interpreter has ended, and with a Python object that is SIGABRT. 3 of 75 builds under load
     # ended so, their work done (pyarrow 26, Python 3.11).
     sink = pa.BufferOutputStream()
     sink.write(body)
-    return pq.read_table(pa.BufferReader(sink.getvalue()))
+    # `read_table` goes through pyarrow.dataset: half a second to import, and 2.0 ms for a shard of
+    # 16 documents instead of 1.1, or 0.5 for three of its columns.
+    file = pq.ParquetFile(pa.BufferReader(sink.getvalue()))
+    return file.read(columns, use_threads=False)
 
 
 def distinct(content: pa.Table, column: str) -> pa.Table:
