@@ -16,7 +16,7 @@ from rich.console import Console
 
 from zs_client.contract import encode_partition
 from zs_client.store import Store, StoreError
-from zs_pipeline import documents, events, graph, settings
+from zs_pipeline import documents, events, graph, processes, settings
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.commit import read_content
 from zs_pipeline.files import Files
@@ -71,7 +71,7 @@ def main(
         accept_shrink=accept_shrink,
         loggers={"console": _console_logger(console)},
     )
-    with _instance() as instance, events.held_open(instance):
+    with _instance() as instance, events.held_open(instance), processes.held():
         # A result holds all that its run made, so none is kept until the next.
         failures = [
             line

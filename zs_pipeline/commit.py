@@ -40,12 +40,13 @@ class Part:
 
     Attributes:
         segment: The partition's encoded value; empty for a table that is not partitioned.
-        content: The rows; None removes the partition, and so do no rows in a dynamic one.
+        content: The rows, or the file that they make; None removes the partition, and so do no
+            rows in a dynamic one.
         inputs: What the content was made from, as a fingerprint.
     """
 
     segment: str
-    content: pa.Table | None
+    content: pa.Table | arrow.File | None
     inputs: str = ""
 
 
@@ -264,18 +265,18 @@ def _stage(
         if content is None or (not content.num_rows and acorn.partition and not acorn.partitions):
             staged = _Staged(part.segment, None, part.inputs, None, old is not None)
         else:
-            arrow.check(acorn, content)
-            body = arrow.encode(content)
-            digest = hashlib.sha256(body).hexdigest()
+            file = content if isinstance(content, arrow.File) else arrow.file(acorn, content)
+            digest = hashlib.sha256(file.body).hexdigest()
             same = old is not None and old["sha256"] == digest
             entry = {
-                "rows": content.num_rows,
-                "bytes": len(body),
+                "rows": file.num_rows,
+                "bytes": len(file.body),
                 "sha256": digest,
                 "inputs": part.inputs,
                 "built_at": old["built_at"] if same and old else now,
             }
-            staged = _Staged(part.segment, entry, part.inputs, None if same else body, not same)
+            body = None if same else file.body
+            staged = _Staged(part.segment, entry, part.inputs, body, not same)
         yield staged
 
 

@@ -8,8 +8,8 @@ release fetches nothing. What a document means is in `zs_pipeline.fields` and th
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from zs_client.contract import DOCUMENTS
 from zs_client.store import Conflict, Store
-from zs_pipeline import arrow, fields
+from zs_pipeline import arrow, fields, shards
 from zs_pipeline.commit import ShrinkRefused
 from zs_pipeline.problems import CORE, Problem, check
 from zs_pipeline.progress import Progress
@@ -105,52 +105,52 @@ class Snapshot:
         return str(self.manifest["state"])
 
     def read(
-        self, cores: Iterable[str] = CORE, *, ids: set[str] | None = None
+        self, cores: Collection[str] = CORE, *, ids: set[str] | None = None
     ) -> Iterator[list[dict[str, Any]]]:
-        """The documents, shard by shard, so that memory depends on a shard alone.
+        """Documents, shard by shard, so that memory depends on a shard alone.
 
         Args:
-            cores: The core files to parse; the others are `{}` when there and None when not.
+            cores: The core files to parse; of the others it is told whether they are there.
             ids: Only these documents; only their shards are read.
 
         Yields:
-            The documents of one shard in the order of `_id`, with `_id`, every core file as a
-            key, and the envelope's keys.
+            The documents of one shard, as `shards.parse` gives them.
         """
-        wanted = self.index
-        if ids is not None:
-            wanted = wanted.filter(
-                pa.compute.is_in(wanted["_id"], pa.array(sorted(ids), pa.string()))
-            )
-        shards = sorted(set(wanted["shard"].to_pylist()))
-        parse = set(cores)
+        for body, found in self.shards(self.rows(ids)):
+            yield shards.parse(body, cores, [c for c in CORE if c not in cores], ids=found)
+
+    def rows(self, ids: set[str] | None) -> pa.Table:
+        """The rows of the index for some documents; all of them when None."""
+        if ids is None:
+            return self.index
+        wanted = pa.array(sorted(ids), pa.string())
+        return self.index.filter(pa.compute.is_in(self.index["_id"], wanted))
+
+    def shards(self, wanted: pa.Table) -> Iterator[tuple[bytes, pa.Array]]:
+        """The shards of some documents, in their order, read ahead.
+
+        Args:
+            wanted: Rows of the index.
+
+        Yields:
+            The shard as it lies in the store, and which of its documents are wanted.
+        """
+        rows = wanted.select(["shard", "_id"]).sort_by("shard").combine_chunks()
+        numbers = rows["shard"].to_pylist()
+        starts = [at for at, number in enumerate(numbers) if not at or number != numbers[at - 1]]
+        ends = [*starts[1:], len(numbers)][: len(starts)]
         with ThreadPoolExecutor(AHEAD) as pool:
-            ahead = [pool.submit(self._shard, shard) for shard in shards[:AHEAD]]
-            for place in range(len(shards)):
-                content = ahead.pop(0).result()
-                if place + AHEAD < len(shards):
-                    ahead.append(pool.submit(self._shard, shards[place + AHEAD]))
-                if ids is not None:
-                    keep = pa.compute.is_in(content["_id"], wanted["_id"].combine_chunks())
-                    content = content.filter(keep)
-                yield _parsed(content, parse)
+            ahead = deque(pool.submit(self._shard, numbers[at]) for at in starts[:AHEAD])
+            for place, (start, end) in enumerate(zip(starts, ends, strict=True)):
+                body = ahead.popleft().result()
+                if place + AHEAD < len(starts):
+                    ahead.append(pool.submit(self._shard, numbers[starts[place + AHEAD]]))
+                ids = rows["_id"].slice(start, end - start).combine_chunks()
+                # A slice of an array is sent to another process as the whole of it.
+                yield body, pa.concat_arrays([ids])
 
-    def _shard(self, shard: int) -> pa.Table:
-        return _read_shard(self.store, self.manifest["shards"][str(shard)])
-
-
-def _parsed(content: pa.Table, cores: set[str]) -> list[dict[str, Any]]:
-    documents: list[dict[str, Any]] = [
-        orjson.loads(envelope) for envelope in content["envelope"].to_pylist()
-    ]
-    for core in CORE:
-        there = content[core] if core in cores else content[core].is_valid()
-        for document, body in zip(documents, there.to_pylist(), strict=True):
-            if isinstance(body, bytes):
-                document[core] = orjson.loads(body)
-            else:
-                document[core] = {} if body else None
-    return documents
+    def _shard(self, number: int) -> bytes:
+        return _shard_body(self.store, self.manifest["shards"][str(number)])
 
 
 def shard_of(subject_id: str | None) -> int:
@@ -399,7 +399,9 @@ class _Update:
         name = self.manifest["shards"].get(str(shard))
         if name in self.sending:
             self.sending.pop(name).result()
-        content = _read_shard(self.store, name) if name else SHARD.empty_table()
+        content = SHARD.empty_table()
+        if name:
+            content = arrow.decode(_shard_body(self.store, name)).cast(SHARD)
         dropped = drop | {row["_id"] for row in rows}
         if dropped and content.num_rows:
             out = pa.compute.is_in(content["_id"], pa.array(sorted(dropped), pa.string()))
@@ -522,8 +524,8 @@ def _dumps(value: Any) -> bytes:
         raise _NotKept(f"cannot be kept as JSON: {error}; set aside") from error
 
 
-def _read_shard(store: Store, name: str) -> pa.Table:
-    return arrow.decode(store.get_object(f"{DOCUMENTS}/{name}.pqt")).cast(SHARD)
+def _shard_body(store: Store, name: str) -> bytes:
+    return store.get_object(f"{DOCUMENTS}/{name}.pqt")
 
 
 def _digest(body: bytes) -> str:

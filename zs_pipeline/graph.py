@@ -21,7 +21,17 @@ from pydantic import Field, PrivateAttr
 
 from zs_client.contract import Acorn, encode_partition, location
 from zs_client.store import Store, first_line
-from zs_pipeline import answers, checks, documents, events, memory, settings, squirrel, tables
+from zs_pipeline import (
+    answers,
+    checks,
+    documents,
+    events,
+    memory,
+    processes,
+    settings,
+    squirrel,
+    tables,
+)
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.commit import Built, commit, mark_stale, read_content, read_facts
 from zs_pipeline.files import Files
@@ -60,6 +70,7 @@ class Cache(dg.ConfigurableResource[None]):
         self._opened = settings.writable_store(url, near=near)
         if context.instance:
             self._while_running.enter_context(events.held_open(context.instance))
+        self._while_running.enter_context(processes.held())
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
         """Remove that folder."""

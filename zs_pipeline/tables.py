@@ -25,14 +25,24 @@ from zs_client.contract import (
     version_order,
 )
 from zs_client.store import Store
-from zs_pipeline import answers, arrow, fields, frames, instruments, lineage, people, tags
+from zs_pipeline import (
+    answers,
+    arrow,
+    fields,
+    frames,
+    instruments,
+    lineage,
+    people,
+    processes,
+    shards,
+    tags,
+)
 from zs_pipeline.commit import Built, Part, entries, read_content, read_facts
 from zs_pipeline.documents import Snapshot, load_index
 from zs_pipeline.files import Files, NoBucket, NotReached, NotThere
-from zs_pipeline.problems import CORE
 from zs_pipeline.source import Source
 
-_SHARED = (fields, people, instruments, tags, arrow)
+_SHARED = (fields, people, instruments, tags, arrow, shards)
 _FROM_FILES = (frames, lineage)
 # What stands for the state of a file that is not there.
 _NO_FILE = "not there"
@@ -94,10 +104,10 @@ def by_document(
     def parts() -> Iterator[Part]:
         kept, ids = _reusable(store, version, acorn, snapshot, facts, version_of_code)
         pieces = [kept] if kept is not None else []
-        pieces += [
-            arrow.table(acorn, (row for document in documents for row in acorn.rows(document)))
-            for documents in snapshot.read(_cores(acorn), ids=ids)
-        ]
+        wanted = snapshot.rows(ids)
+        pieces += processes.each(
+            shards.document_rows, acorn, snapshot.shards(wanted), wanted.num_rows
+        )
         content = pa.concat_tables([arrow.schema(acorn).empty_table(), *pieces]).combine_chunks()
         if acorn.finish is not None:
             content = acorn.finish(content, **(tables or {}))
@@ -169,15 +179,10 @@ def by_subject(
         index = snapshot.index.filter(snapshot.index["has_qc"])
         subjects = pa.array([decode_partition(s) for s in sorted(compute)], pa.string())
         index = index.filter(pa.compute.is_in(index["subject_id"], subjects))
-        ids = set(index["_id"].to_pylist())
-        lookup = _Basics(acorn, basics)
-        for documents in snapshot.read(_cores(acorn), ids=ids):
-            found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-            for document, row in zip(documents, lookup.rows(documents), strict=True):
-                found[encode_partition(row["subject_id"])].extend(acorn.rows(document, row))
-            for segment, rows in sorted(found.items()):
-                content = arrow.arrange(acorn, arrow.table(acorn, rows))
-                yield Part(segment, content, wanted[segment])
+        work = _with_basics(acorn, snapshot, index, basics)
+        for files in processes.each(shards.subject_files, acorn, work, index.num_rows):
+            for segment, file in files:
+                yield Part(segment, file, wanted[segment])
 
     return Built(parts(), state, version_of_code, files=len(compute) + len(gone))
 
@@ -221,16 +226,12 @@ def by_platform(
             else ({}, None)
         )
         pieces = {name: [kept[name]] if name in kept else [] for name in wanted}
-        lookup = _Basics(acorn, basics)
-        with_qc = set(snapshot.index.filter(snapshot.index["has_qc"])["_id"].to_pylist())
-        ids = with_qc if ids is None else with_qc & ids
-        for documents in snapshot.read(_cores(acorn), ids=ids):
-            found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-            for document, basic in zip(documents, lookup.rows(documents), strict=True):
-                for row in acorn.rows(document, basic):
-                    found[row.pop(acorn.partition)].append(row)
+        index = snapshot.rows(ids)
+        index = index.filter(index["has_qc"])
+        work = _with_basics(acorn, snapshot, index, basics)
+        for found in processes.each(shards.platform_rows, acorn, work, index.num_rows):
             for name in found.keys() & pieces.keys():
-                pieces[name].append(arrow.table(acorn, found[name]))
+                pieces[name].append(found[name])
         empty = arrow.schema(acorn).empty_table()
         for name in wanted:
             content = pa.concat_tables([empty, *pieces[name]]).combine_chunks()
@@ -266,7 +267,7 @@ def by_files(
     def parts() -> Iterator[Part]:
         more = {}
         if snapshot is not None:
-            read = snapshot.read(_cores(acorn), ids=set(told.values))
+            read = snapshot.read(shards.cores(acorn)[0], ids=set(told.values))
             more["documents"] = {one["_id"]: one for shard in read for one in shard}
         rows = acorn.rows(told.values, **inputs, **more)
         yield Part("", arrow.arrange(acorn, arrow.table(acorn, rows)))
@@ -424,32 +425,15 @@ def subject_inputs(snapshot: Snapshot, version_of_code: str) -> dict[str, str]:
     }
 
 
-class _Basics:
-    """Rows of asset_basics by document, taken out only when they are asked for."""
-
-    def __init__(self, acorn: Acorn, basics: pa.Table) -> None:
-        self._basics = basics.select(acorn.basics or basics.schema.names).combine_chunks()
-        self._at = {document: place for place, document in enumerate(basics["_id"].to_pylist())}
-
-    def rows(self, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        places = [self._at[document["_id"]] for document in documents]
-        found = self._basics.take(pa.array(places, pa.int64()))
-        times = {
-            name: found[name].cast(pa.int64()).to_pylist()
-            for name, kind in zip(found.schema.names, found.schema.types, strict=True)
-            if pa.types.is_timestamp(kind)
-        }
-        rest = found.drop_columns(list(times)).to_pylist()
-        return [
-            {**row, **{name: values[place] for name, values in times.items()}}
-            for place, row in enumerate(rest)
-        ]
-
-
-def _cores(acorn: Acorn) -> set[str]:
-    """The core files that an acorn looks into; `<core>.object_type` asks whether it is there."""
-    found = {tuple(path.split(".", 1)) for path in acorn.fields}
-    return {first for first, *rest in found if first in CORE and rest != ["object_type"]}
+def _with_basics(
+    acorn: Acorn, snapshot: Snapshot, index: pa.Table, basics: pa.Table
+) -> Iterator[tuple[bytes, pa.Array, pa.Table]]:
+    """The shards of some documents, each with the documents' rows of asset_basics."""
+    columns = {"_id": None, **dict.fromkeys(acorn.basics or basics.schema.names)}
+    basics = basics.select(list(columns)).combine_chunks()
+    known = basics["_id"].combine_chunks()
+    for body, ids in snapshot.shards(index):
+        yield body, ids, basics.take(pa.compute.index_in(ids, known))
 
 
 def _current(
