@@ -100,9 +100,8 @@ KINDS = {
     "a text or a person": _is_name,
 }
 
-# Types of which every value but "" is of the kind: most values need no call, and a document took 160
-# us instead of 270.
-
+# Types of which every value but "" is of the kind: most values need no call, and a document takes
+# 160 us instead of 270.
 _NUMBER_OR_TEXT = frozenset((str, int, float))
 _ALWAYS = {
     "an object": frozenset((dict,)),
