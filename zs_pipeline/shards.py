@@ -89,13 +89,13 @@ def subject_files(acorn: Acorn, body: bytes, ids: pa.Array, basics: pa.Table) ->
 
 def platform_rows(
     acorn: Acorn, body: bytes, ids: pa.Array, basics: pa.Table
-) -> Mapping[str, pa.Table]:
-    """The rows of an acorn by platform, by platform; arguments as of `subject_files`."""
+) -> Mapping[str, bytes]:
+    """The rows of an acorn by platform, packed, by platform; arguments as of `subject_files`."""
     found: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for document, basic in _with_basics(acorn, body, ids, basics):
         for row in acorn.rows(document, basic):
             found[row.pop(acorn.partition)].append(row)
-    return {name: arrow.table(acorn, rows) for name, rows in found.items()}
+    return {name: arrow.pack(arrow.table(acorn, rows)) for name, rows in found.items()}
 
 
 def _with_basics(

@@ -225,6 +225,7 @@ def by_platform(
             if only is None
             else ({}, None)
         )
+        # All platforms come of one pass over the documents, and are unpacked one by one.
         pieces = {name: [kept[name]] if name in kept else [] for name in wanted}
         index = snapshot.rows(ids)
         index = index.filter(index["has_qc"])
@@ -232,9 +233,8 @@ def by_platform(
         for found in processes.each(shards.platform_rows, acorn, work, index.num_rows):
             for name in found.keys() & pieces.keys():
                 pieces[name].append(found[name])
-        empty = arrow.schema(acorn).empty_table()
         for name in wanted:
-            content = pa.concat_tables([empty, *pieces[name]]).combine_chunks()
+            content = arrow.unpack(pieces.pop(name), acorn)
             yield Part(encode_partition(name), arrow.arrange(acorn, content), inputs)
 
     return Built(parts(), None if only is not None else state, version_of_code)
@@ -448,14 +448,40 @@ def _current(
     )
 
 
-def _states(index: pa.Table) -> dict[str, tuple[str | None, str]]:
-    """The name and the content of every document."""
-    columns = (index[column].to_pylist() for column in ("_id", "name", "content"))
-    return {document: (name, content) for document, name, content in zip(*columns, strict=True)}
+def _touched(old: pa.Table, new: pa.Table) -> set[str]:
+    """The documents that came, went, or have another name or content, of two indexes."""
+    was = old.take(pa.compute.index_in(new["_id"], old["_id"].combine_chunks()))
+    named = pa.compute.equal(new["name"], was["name"])
+    unnamed = pa.compute.and_(pa.compute.is_null(new["name"]), pa.compute.is_null(was["name"]))
+    same = pa.compute.and_(
+        pa.compute.equal(new["content"], was["content"]).fill_null(False),  # noqa: FBT003
+        pa.compute.or_(named.fill_null(False), unnamed),  # noqa: FBT003
+    )
+    gone = pa.compute.invert(pa.compute.is_in(old["_id"], new["_id"].combine_chunks()))
+    came = new["_id"].filter(pa.compute.invert(same))
+    return {*came.to_pylist(), *old["_id"].filter(gone).to_pylist()}
 
 
-def _touched(was: dict[str, Any], now: dict[str, Any]) -> set[str]:
-    return {key for key in was.keys() | now.keys() if was.get(key) != now.get(key)}
+def _names(ids: set[str], *indexes: pa.Table) -> set[str | None]:
+    """The names that documents have in any of some indexes."""
+    wanted = pa.array(sorted(ids), pa.string())
+    return {
+        name
+        for index in indexes
+        for name in index["name"].filter(pa.compute.is_in(index["_id"], wanted)).to_pylist()
+    }
+
+
+def _named(index: pa.Table, names: set[str | None]) -> set[str]:
+    """The documents of some names."""
+    wanted = pa.compute.is_in(index["name"], pa.array(names, pa.string()))
+    return set(index["_id"].filter(wanted).to_pylist())
+
+
+def _without(content: pa.Table, column: str, values: Iterable[str | None]) -> pa.Table:
+    """The rows whose column has none of some values; those of null stay."""
+    gone = pa.array(sorted(value for value in values if value is not None), pa.string())
+    return content.filter(pa.compute.invert(pa.compute.is_in(content[column], gone)))
 
 
 def _changed_rows(old: pa.Table, new: pa.Table) -> set[str]:
@@ -482,33 +508,31 @@ def _reusable_by_platform(
     basics: pa.Table,
     facts: dict[str, Any] | None,
     version_of_code: str,
-) -> tuple[dict[str, pa.Table], set[str] | None]:
-    """The rows that stay, by platform, and the documents to compute; None for all of them."""
+) -> tuple[dict[str, bytes], set[str] | None]:
+    """The rows that stay, packed, by platform, and the documents to compute; None for all."""
     before = facts["source_state"] if facts else {}
     if not facts or facts["code_version"] != version_of_code or "index" not in before:
         return {}, None
     store = snapshot.store
     key = object_key(version, "asset_basics", before["asset_basics"])
+    looked_at = list(dict.fromkeys(("_id", *acorn.basics)))
     try:
-        was, now = _states(load_index(store, before["index"])), _states(snapshot.index)
-        old = arrow.decode(store.get_object(key)).cast(basics.schema)
-        contents = {
-            name: read_content(store, version, acorn, encode_partition(name), facts=facts)
-            for name in acorn.partitions
-        }
-    except (FileNotFoundError, pa.ArrowInvalid, ValueError):
+        old_index = load_index(store, before["index"])
+        now = basics.select(looked_at)
+        then = arrow.decode(store.get_object(key), looked_at).cast(now.schema)
+        touched = _touched(old_index, snapshot.index) | _changed_rows(then, now)
+        names = _names(touched, old_index, snapshot.index)
+        if None in names:
+            # Rows without a name cannot be told apart.
+            return {}, None
+        kept = {}
+        for name in acorn.partitions:
+            content = read_content(store, version, acorn, encode_partition(name), facts=facts)
+            content = _without(content.cast(arrow.schema(acorn)), "asset_name", names)
+            kept[name] = arrow.pack(content)
+    except (FileNotFoundError, ValueError):
         return {}, None
-    touched = _touched(was, now) | _changed_rows(old, basics)
-    names = {known[key][0] for key in touched for known in (was, now) if key in known}
-    if None in names:
-        # Rows without a name cannot be told apart.
-        return {}, None
-    gone = pa.array(sorted(name for name in names if name is not None), pa.string())
-    kept = {}
-    for name, content in contents.items():
-        stays = pa.compute.invert(pa.compute.is_in(content["asset_name"], gone))
-        kept[name] = content.cast(arrow.schema(acorn)).filter(stays)
-    return kept, {key for key, (name, _) in now.items() if name in names}
+    return kept, _named(snapshot.index, names)
 
 
 def _reusable(
@@ -535,18 +559,12 @@ def _reusable(
         content = read_content(store, version, acorn, facts=facts)
     except FileNotFoundError:
         return None, None
-    was, now = _states(old), _states(snapshot.index)
-    touched = _touched(was, now)
-    by = next(c.name for c in acorn.columns if c.name in ("_id", "name", "asset_name"))
-    if by == "_id":
-        stays = pa.array(sorted(touched), pa.string())
-        ids = touched & now.keys()
-    else:
-        names = {known[key][0] for key in touched for known in (was, now) if key in known}
-        stays = pa.array(sorted(n for n in names if n is not None), pa.string())
-        ids = {key for key, (name, _) in now.items() if name in names}
+    touched = _touched(old, snapshot.index)
     # A list's element is called `element` in parquet and `item` here: without the cast the same
     # rows would give other bytes.
     content = content.cast(arrow.schema(acorn))
-    kept = content.filter(pa.compute.invert(pa.compute.is_in(content[by], stays)))
-    return kept, ids
+    by = next(c.name for c in acorn.columns if c.name in ("_id", "name", "asset_name"))
+    if by == "_id":
+        return _without(content, by, touched), touched
+    names = _names(touched, old, snapshot.index)
+    return _without(content, by, names), _named(snapshot.index, names)
