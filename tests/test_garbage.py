@@ -5,18 +5,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from building import document, dump, tables, zs_build
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zs_pipeline import arrow
+from zs_pipeline import arrow, shards
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.documents import _row
 from zs_pipeline.graph import document_paths
 from zs_pipeline.problems import CORE, check
-from zs_pipeline.source import Swept
 from zs_pipeline.source.projection import tree, trim
 
 garbage = st.one_of(
@@ -119,5 +118,9 @@ def test_a_core_file_of_any_kind_is_counted_as_there_and_told(tmp_path):
 
 def test_a_row_of_the_snapshot_is_the_same_for_the_same_document():
     one = trim(document("a"), WANTED)
-    swept = Swept("id-a", "2025", None, "700001")
-    assert _row(one, swept) == _row(copy.deepcopy(one), swept)
+    made, again = (
+        shards.rows([(orjson.dumps(each), "2025", None)], [], [])[0]
+        for each in (one, copy.deepcopy(one))
+    )
+    assert made["_id"].to_pylist() == ["id-a"]
+    assert made.equals(again)

@@ -7,7 +7,7 @@ facts as pending, and the next commit mends it. What a table means is not known 
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -141,6 +141,7 @@ def read_content(
     segment: str = "",
     *,
     facts: dict[str, Any] | None = None,
+    columns: Sequence[str] | None = None,
 ) -> pa.Table:
     """The rows of a table or of one partition, from the object that the facts name.
 
@@ -150,6 +151,7 @@ def read_content(
         acorn: The declaration.
         segment: The partition's encoded value; empty for a table that is not partitioned.
         facts: The table's facts; read when not given.
+        columns: Only these; all when None.
 
     Raises:
         FileNotFoundError: There is no such table or partition.
@@ -160,7 +162,8 @@ def read_content(
         raise FileNotFoundError(
             f"{acorn.name}{'/' + segment if segment else ''} is not in {store.url}; build it first"
         )
-    return arrow.decode(store.get_object(object_key(version, acorn.table, entry["sha256"])))
+    body = store.get_object(object_key(version, acorn.table, entry["sha256"]))
+    return arrow.decode(body, columns)
 
 
 def path(version: str, acorn: Acorn, segment: str) -> str:

@@ -20,14 +20,13 @@ import pyarrow as pa
 
 from zs_client.contract import DOCUMENTS
 from zs_client.store import Conflict, Store
-from zs_pipeline import arrow, fields, shards
+from zs_pipeline import arrow, fields, processes, shards
 from zs_pipeline.commit import ShrinkRefused
-from zs_pipeline.problems import CORE, Problem, check
+from zs_pipeline.problems import CORE, Problem
 from zs_pipeline.progress import Progress
+from zs_pipeline.shards import INDEX, SHARD, shard_of
 from zs_pipeline.source import Source, Swept
-from zs_pipeline.source.projection import ENVELOPE
 
-SHARDS = 256
 # Documents fetched and merged at a time: what a build holds in memory.
 BATCH = 1000
 # Documents after which what was fetched is kept for good, so that a killed build goes on there.
@@ -44,29 +43,6 @@ KEPT_STATES = 14
 
 MANIFEST = f"{DOCUMENTS}/documents.json"
 FAILED = f"{DOCUMENTS}/failed.json"
-INDEX = pa.schema(
-    [
-        pa.field("_id", pa.string(), nullable=False),
-        pa.field("modified", pa.string()),
-        pa.field("fingerprint", pa.string()),
-        pa.field("name", pa.string()),
-        pa.field("subject_id", pa.string()),
-        pa.field("shard", pa.int16(), nullable=False),
-        pa.field("has_qc", pa.bool_(), nullable=False),
-        pa.field("content", pa.string(), nullable=False),
-        pa.field(
-            "problems",
-            pa.list_(pa.struct([("field", pa.string()), ("reason", pa.string())])),
-        ),
-    ]
-)
-SHARD = pa.schema(
-    [
-        *(INDEX.field(name) for name in INDEX.names),
-        pa.field("envelope", pa.binary(), nullable=False),
-        *(pa.field(core, pa.binary()) for core in CORE),
-    ]
-)
 
 
 @dataclass
@@ -136,26 +112,19 @@ class Snapshot:
             The shard as it lies in the store, and which of its documents are wanted.
         """
         rows = wanted.select(["shard", "_id"]).sort_by("shard").combine_chunks()
-        numbers = rows["shard"].to_pylist()
-        starts = [at for at, number in enumerate(numbers) if not at or number != numbers[at - 1]]
-        ends = [*starts[1:], len(numbers)][: len(starts)]
+        found = list(shards.runs(rows["shard"].to_pylist()))
         with ThreadPoolExecutor(AHEAD) as pool:
-            ahead = deque(pool.submit(self._shard, numbers[at]) for at in starts[:AHEAD])
-            for place, (start, end) in enumerate(zip(starts, ends, strict=True)):
+            ahead = deque(pool.submit(self._shard, number) for number, _, _ in found[:AHEAD])
+            for place, (_, start, end) in enumerate(found):
                 body = ahead.popleft().result()
-                if place + AHEAD < len(starts):
-                    ahead.append(pool.submit(self._shard, numbers[starts[place + AHEAD]]))
+                if place + AHEAD < len(found):
+                    ahead.append(pool.submit(self._shard, found[place + AHEAD][0]))
                 ids = rows["_id"].slice(start, end - start).combine_chunks()
                 # A slice of an array is sent to another process as the whole of it.
                 yield body, pa.concat_arrays([ids])
 
     def _shard(self, number: int) -> bytes:
         return _shard_body(self.store, self.manifest["shards"][str(number)])
-
-
-def shard_of(subject_id: str | None) -> int:
-    """The shard that holds a subject's documents; those without a subject share one."""
-    return hashlib.sha256((subject_id or "").encode("utf-8", "replace")).digest()[0] % SHARDS
 
 
 def load(store: Store, state: str = "") -> Snapshot:
@@ -315,37 +284,32 @@ class _Update:
             drops[self.old_rows[document_id][2]].add(document_id)
         since_kept = 0
         shown = Progress(self.progress, "documents", "fetched", len(wanted))
-        for batch in _batches(wanted):
-            adds: dict[int, list[dict[str, Any]]] = defaultdict(list)
-            missing = {one.id for one in batch}
-            for document in self.source.fetch([one.id for one in batch]):
-                missing.discard(document["_id"])
-                try:
-                    row = _row(document, swept[document["_id"]])
-                except _NotKept as error:
-                    self._set_aside(document, str(error))
-                    continue
-                adds[row["shard"]].append(row)
-                self._count(row)
-            for document_id in {one.id for one in batch}:
-                old = self.old_rows.get(document_id)
+        sent: deque[list[Swept]] = deque()
+        made = processes.each(shards.rows, self._fetched(wanted, swept, sent), len(wanted))
+        for rows, aside, missing in made:
+            batch = sent.popleft()
+            self.aside += aside
+            self.changes.set_aside += len(aside)
+            self._count(rows)
+            for one in batch:
+                old = self.old_rows.get(one.id)
                 if old:
-                    drops[old[2]].add(document_id)
+                    drops[old[2]].add(one.id)
             # What vanished between the sweep and now is gone; the next sweep will not have it.
             self.changes.removed += sum(document_id in self.old_rows for document_id in missing)
             self._guard(accept_shrink=accept_shrink)
-            for shard, rows in adds.items():
-                self._merge(shard, drops.pop(shard, set()), rows)
+            for shard, start, end in shards.runs(rows["shard"].to_pylist()):
+                self._merge(shard, drops.pop(shard, set()), rows.slice(start, end - start))
             shown.at(self.changes.fetched)
             since_kept += len(batch)
             if since_kept >= KEEP_EVERY:
                 for shard in sorted(drops):
-                    self._merge(shard, drops[shard], [])
+                    self._merge(shard, drops[shard], SHARD.empty_table())
                 drops.clear()
                 self._keep(whole=False)
                 since_kept = 0
         for shard in sorted(drops):
-            self._merge(shard, drops[shard], [])
+            self._merge(shard, drops[shard], SHARD.empty_table())
         snapshot = self._keep(whole=True)
         return snapshot, self.changes
 
@@ -359,10 +323,26 @@ class _Update:
                 "and this is meant, build again with --accept-shrink"
             )
 
-    def _set_aside(self, document: dict[str, Any], reason: str) -> None:
-        name = fields.text(document.get("name"))
-        self.aside.append(Problem(document["_id"], name, "", reason, "error"))
-        self.changes.set_aside += 1
+    def _fetched(
+        self, wanted: list[Swept], swept: dict[str, Swept], sent: deque[list[Swept]]
+    ) -> Iterator[tuple[list[shards.Fetched], list[Problem], list[str]]]:
+        """Batch by batch what was fetched, what of it cannot be kept, and what was not there."""
+        for batch in _batches(wanted):
+            found: list[shards.Fetched] = []
+            aside: list[Problem] = []
+            missing = dict.fromkeys(one.id for one in batch)
+            for document in self.source.fetch([one.id for one in batch]):
+                one = swept[document["_id"]]
+                missing.pop(one.id, None)
+                try:
+                    found.append((orjson.dumps(document), one.modified, one.fingerprint))
+                except orjson.JSONEncodeError as error:
+                    # It reads 1,024 levels and writes 254.
+                    reason = f"cannot be kept as JSON: {error}; set aside"
+                    name = fields.text(document.get("name"))
+                    aside.append(Problem(one.id, name, "", reason, "error"))
+            sent.append(batch)
+            yield found, aside, list(missing)
 
     def _sweep(self) -> dict[str, Swept]:
         swept = {}
@@ -386,15 +366,17 @@ class _Update:
             return swept.fingerprint == fingerprint
         return swept.modified is not None and swept.modified == modified
 
-    def _count(self, row: dict[str, Any]) -> None:
-        self.changes.fetched += 1
-        old = self.old_rows.get(row["_id"])
-        if old is None:
-            self.changes.added += 1
-        elif old[3] != row["content"]:
-            self.changes.changed += 1
+    def _count(self, rows: pa.Table) -> None:
+        self.changes.fetched += rows.num_rows
+        columns = (rows[name].to_pylist() for name in ("_id", "content"))
+        for document_id, content in zip(*columns, strict=True):
+            old = self.old_rows.get(document_id)
+            if old is None:
+                self.changes.added += 1
+            elif old[3] != content:
+                self.changes.changed += 1
 
-    def _merge(self, shard: int, drop: set[str], rows: list[dict[str, Any]]) -> None:
+    def _merge(self, shard: int, drop: set[str], rows: pa.Table) -> None:
         """Write a shard anew, without some documents and with others."""
         name = self.manifest["shards"].get(str(shard))
         if name in self.sending:
@@ -402,11 +384,11 @@ class _Update:
         content = SHARD.empty_table()
         if name:
             content = arrow.decode(_shard_body(self.store, name)).cast(SHARD)
-        dropped = drop | {row["_id"] for row in rows}
+        dropped = drop | set(rows["_id"].to_pylist())
         if dropped and content.num_rows:
             out = pa.compute.is_in(content["_id"], pa.array(sorted(dropped), pa.string()))
             content = content.filter(pa.compute.invert(out))
-        content = pa.concat_tables([content, pa.Table.from_pylist(rows, schema=SHARD)])
+        content = pa.concat_tables([content, rows])
         content = content.sort_by([("subject_id", "ascending"), ("_id", "ascending")])
         self.indexes[shard] = content.select(INDEX.names)
         if content.num_rows:
@@ -485,43 +467,6 @@ def _batches(wanted: list[Swept]) -> Iterator[list[Swept]]:
             end = cut if cut > start else end
         yield wanted[start:end]
         start = end
-
-
-def _row(document: dict[str, Any], swept: Swept) -> dict[str, Any]:
-    """One row of a shard: the document's index, and its parts as JSON."""
-    found = check(document)
-    envelope = {key: document[key] for key in ENVELOPE if key in document}
-    subject = fields.subject(fields.part(document, "subject.subject_id"))
-    row: dict[str, Any] = {
-        "_id": document["_id"],
-        "modified": swept.modified,
-        "fingerprint": swept.fingerprint,
-        "name": fields.text(document.get("name")),
-        "subject_id": subject,
-        "shard": shard_of(subject),
-        "has_qc": document.get("quality_control") is not None,
-        "problems": [{"field": p.field, "reason": p.reason} for p in found] or None,
-        "envelope": _dumps(envelope),
-    }
-    content = hashlib.blake2b(row["envelope"], digest_size=16)
-    for core in CORE:
-        value = document.get(core)
-        row[core] = None if value is None else _dumps(value)
-        content.update(b"\0" + (row[core] or b""))
-    row["content"] = content.hexdigest()
-    return row
-
-
-class _NotKept(Exception):
-    """A document that cannot be written as JSON."""
-
-
-def _dumps(value: Any) -> bytes:
-    try:
-        return orjson.dumps(value)
-    except orjson.JSONEncodeError as error:
-        # It reads 1,024 levels and writes 254.
-        raise _NotKept(f"cannot be kept as JSON: {error}; set aside") from error
 
 
 def _shard_body(store: Store, name: str) -> bytes:

@@ -16,18 +16,17 @@ from contextlib import contextmanager
 from multiprocessing import connection
 from typing import Any, TypeVar
 
-from zs_client.contract import Acorn
 from zs_pipeline import memory
-from zs_pipeline.acorns import ACORNS
 
 # Documents below which the time that a process takes to start is not worth it.
 WORTH = 1500
 MOST = 8
-# Shards on their way for each process: it never waits for the next one, and memory depends on them.
+# Shards on their way to each process, so that it never waits for the next one; and those of which
+# one before them is not done. Memory depends on both.
 AHEAD = 2
+MOST_WAITING = 3
 
 T = TypeVar("T")
-_BY_NAME = {acorn.name: acorn for acorn in ACORNS}
 
 
 class ProcessLost(Exception):
@@ -59,7 +58,7 @@ class _Pool:
         with self._lock:
             if self._executor is None:
                 self._executor = ProcessPoolExecutor(
-                    count(), multiprocessing.get_context("spawn"), _begin
+                    count() - 1, multiprocessing.get_context("spawn"), _begin
                 )
             return self._executor
 
@@ -72,7 +71,7 @@ _pool = _Pool()
 
 
 def count() -> int:
-    """How many processes are worth starting on this machine."""
+    """How many processes work on a machine of this kind, this one among them."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(cores or 1, MOST)
 
@@ -88,47 +87,52 @@ def held() -> Iterator[None]:
 
 
 def each(
-    function: Callable[..., T], acorn: Acorn, work: Iterable[tuple[Any, ...]], documents: int
+    function: Callable[..., T], work: Iterable[tuple[Any, ...]], documents: int
 ) -> Iterator[T]:
-    """What a function of `zs_pipeline.shards` makes of each shard, in the order of the shards.
+    """What a function of `zs_pipeline.shards` makes of each piece of work, in their order.
 
     Args:
-        function: Takes an acorn and what `work` has for a shard.
-        acorn: The acorn. One that is not among `ACORNS` is worked on in this process.
-        work: The arguments for each shard; drawn when there is room for them.
+        function: A function that another process can import.
+        work: Its arguments, piece by piece; drawn when there is room for them.
         documents: How many documents there are in all of them; few are not worth a process.
 
     Raises:
         ProcessLost: A process ended by itself.
     """
-    if documents < WORTH or count() < 2 or _BY_NAME.get(acorn.name) is not acorn:
+    if documents < WORTH or count() < 2:
         for one in work:
-            yield function(acorn, *one)
+            yield function(*one)
         return
     with held():
         executor = _pool.executor()
         sent: deque[Future[T]] = deque()
         try:
             for one in work:
-                sent.append(executor.submit(_run, function, acorn.name, *one))
-                if len(sent) >= AHEAD * count():
+                if sum(not future.done() for future in sent) < AHEAD * (count() - 1):
+                    sent.append(executor.submit(_run, function, one))
+                else:
+                    # The others have enough to do: this process is one of those that work.
+                    here: Future[T] = Future()
+                    here.set_result(function(*one))
+                    sent.append(here)
+                while sent and (sent[0].done() or len(sent) > MOST_WAITING * count()):
                     yield sent.popleft().result()
             while sent:
                 yield sent.popleft().result()
         except BrokenProcessPool as error:
             _pool.lost()
             raise ProcessLost(
-                f"{acorn.name}: a process that made its rows ended by itself, perhaps for want of "
-                "memory; build again, it goes on where this build was"
+                "a process that made rows ended by itself, perhaps for want of memory; build "
+                "again, it goes on where this build was"
             ) from error
         finally:
             for future in sent:
                 future.cancel()
 
 
-def _run(function: Callable[..., T], name: str, *arguments: Any) -> T:
+def _run(function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
     with memory.lean():
-        return function(_BY_NAME[name], *arguments)
+        return function(*arguments)
 
 
 def _begin() -> None:

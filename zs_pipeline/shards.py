@@ -1,10 +1,11 @@
-"""From the bytes of one shard of documents to rows of an acorn, or to the files that they make.
+"""Shards of documents: the form of one, and from its bytes to rows or files of an acorn.
 
 Pure, and all that goes in and out can be sent to another process (`zs_pipeline.processes`). Which
-shards and documents are looked at is decided in `zs_pipeline.tables`; where shards lie is in
-`zs_pipeline.documents`.
+documents are looked at is decided in `zs_pipeline.tables`; where shards lie, and what they were
+fetched for, is in `zs_pipeline.documents`.
 """
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -13,11 +14,98 @@ import orjson
 import pyarrow as pa
 
 from zs_client.contract import Acorn, encode_partition
-from zs_pipeline import arrow
-from zs_pipeline.problems import CORE
+from zs_pipeline import arrow, fields
+from zs_pipeline.problems import CORE, Problem, check
+from zs_pipeline.source.projection import ENVELOPE
+
+SHARDS = 256
 
 # What a file has of a partition that has rows, None where it has none.
 Files = list[tuple[str, arrow.File | None]]
+
+
+INDEX = pa.schema(
+    [
+        pa.field("_id", pa.string(), nullable=False),
+        pa.field("modified", pa.string()),
+        pa.field("fingerprint", pa.string()),
+        pa.field("name", pa.string()),
+        pa.field("subject_id", pa.string()),
+        pa.field("shard", pa.int16(), nullable=False),
+        pa.field("has_qc", pa.bool_(), nullable=False),
+        pa.field("content", pa.string(), nullable=False),
+        pa.field(
+            "problems",
+            pa.list_(pa.struct([("field", pa.string()), ("reason", pa.string())])),
+        ),
+    ]
+)
+SHARD = pa.schema(
+    [
+        *(INDEX.field(name) for name in INDEX.names),
+        pa.field("envelope", pa.binary(), nullable=False),
+        *(pa.field(core, pa.binary()) for core in CORE),
+    ]
+)
+
+
+# A document as JSON, and what the sweep told of it: `modified` and `fingerprint`.
+Fetched = tuple[bytes, str | None, str | None]
+
+
+def shard_of(subject_id: str | None) -> int:
+    """The shard that holds a subject's documents; those without a subject share one."""
+    return hashlib.sha256((subject_id or "").encode("utf-8", "replace")).digest()[0] % SHARDS
+
+
+def rows(
+    fetched: list[Fetched], aside: list[Problem], missing: list[str]
+) -> tuple[pa.Table, list[Problem], list[str]]:
+    """The rows of documents as shards keep them, sorted by shard; what else came with them stays.
+
+    Args:
+        fetched: The documents.
+        aside: What was set aside of the same batch.
+        missing: What was not there of the same batch.
+    """
+    found = sorted((_row(*one) for one in fetched), key=lambda row: row["shard"])
+    columns = [pa.array([row[field.name] for row in found], field.type) for field in SHARD]
+    return pa.Table.from_arrays(columns, schema=SHARD), aside, missing
+
+
+def _row(body: bytes, modified: str | None, fingerprint: str | None) -> dict[str, Any]:
+    """One row of a shard: the document's index, and its parts as JSON."""
+    document = orjson.loads(body)
+    found = check(document)
+    envelope = {key: document[key] for key in ENVELOPE if key in document}
+    subject = fields.subject(fields.part(document, "subject.subject_id"))
+    row: dict[str, Any] = {
+        "_id": document["_id"],
+        "modified": modified,
+        "fingerprint": fingerprint,
+        "name": fields.text(document.get("name")),
+        "subject_id": subject,
+        "shard": shard_of(subject),
+        "has_qc": document.get("quality_control") is not None,
+        "problems": [{"field": p.field, "reason": p.reason} for p in found] or None,
+        "envelope": orjson.dumps(envelope),
+    }
+    content = hashlib.blake2b(row["envelope"], digest_size=16)
+    for core in CORE:
+        value = document.get(core)
+        row[core] = None if value is None else orjson.dumps(value)
+        content.update(b"\0" + (row[core] or b""))
+    row["content"] = content.hexdigest()
+    return row
+
+
+def runs(values: list[int]) -> Iterator[tuple[int, int, int]]:
+    """Each run of the same value, where it begins and where it ends."""
+    start = 0
+    for at in range(1, len(values) + 1):
+        if at == len(values) or values[at] != values[start]:
+            yield values[start], start, at
+            start = at
 
 
 def cores(acorn: Acorn) -> tuple[set[str], set[str]]:

@@ -105,9 +105,8 @@ def by_document(
         kept, ids = _reusable(store, version, acorn, snapshot, facts, version_of_code)
         pieces = [kept] if kept is not None else []
         wanted = snapshot.rows(ids)
-        pieces += processes.each(
-            shards.document_rows, acorn, snapshot.shards(wanted), wanted.num_rows
-        )
+        work = ((acorn, body, found) for body, found in snapshot.shards(wanted))
+        pieces += processes.each(shards.document_rows, work, wanted.num_rows)
         content = pa.concat_tables([arrow.schema(acorn).empty_table(), *pieces]).combine_chunks()
         if acorn.finish is not None:
             content = acorn.finish(content, **(tables or {}))
@@ -180,7 +179,7 @@ def by_subject(
         subjects = pa.array([decode_partition(s) for s in sorted(compute)], pa.string())
         index = index.filter(pa.compute.is_in(index["subject_id"], subjects))
         work = _with_basics(acorn, snapshot, index, basics)
-        for files in processes.each(shards.subject_files, acorn, work, index.num_rows):
+        for files in processes.each(shards.subject_files, work, index.num_rows):
             for segment, file in files:
                 yield Part(segment, file, wanted[segment])
 
@@ -230,7 +229,7 @@ def by_platform(
         index = snapshot.rows(ids)
         index = index.filter(index["has_qc"])
         work = _with_basics(acorn, snapshot, index, basics)
-        for found in processes.each(shards.platform_rows, acorn, work, index.num_rows):
+        for found in processes.each(shards.platform_rows, work, index.num_rows):
             for name in found.keys() & pieces.keys():
                 pieces[name].append(found[name])
         for name in wanted:
@@ -427,13 +426,13 @@ def subject_inputs(snapshot: Snapshot, version_of_code: str) -> dict[str, str]:
 
 def _with_basics(
     acorn: Acorn, snapshot: Snapshot, index: pa.Table, basics: pa.Table
-) -> Iterator[tuple[bytes, pa.Array, pa.Table]]:
+) -> Iterator[tuple[Acorn, bytes, pa.Array, pa.Table]]:
     """The shards of some documents, each with the documents' rows of asset_basics."""
     columns = {"_id": None, **dict.fromkeys(acorn.basics or basics.schema.names)}
     basics = basics.select(list(columns)).combine_chunks()
     known = basics["_id"].combine_chunks()
     for body, ids in snapshot.shards(index):
-        yield body, ids, basics.take(pa.compute.index_in(ids, known))
+        yield acorn, body, ids, basics.take(pa.compute.index_in(ids, known))
 
 
 def _current(
