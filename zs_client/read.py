@@ -304,21 +304,16 @@ def _part(store: Store, key: str, tag: str, start: int, end: int) -> Piece:
 
 def _asking(store: Store, key: str, ask: Callable[[], Piece]) -> Piece | None:
     """A part of what lies under a key; None when the store gives no part of it."""
-    from obstore.exceptions import BaseError
+    from obstore.exceptions import GenericError
 
-    try:
-        return ask()
-    except Unreadable as error:
-        raise ReadError(str(error)) from error
-    except FileNotFoundError as error:
-        if "NoSuchBucket" in str(error):
-            raise _unreadable(store, key, error) from error
-        raise
-    except (BaseError, OSError) as error:
-        # An empty file has no last bytes, and some servers know no ranges.
-        if "NotPartial" in str(error) or "416 " in str(error):
-            return None
-        raise _unreadable(store, key, error) from error
+    with _answering(store, key):
+        try:
+            return ask()
+        except GenericError as error:
+            # An empty file has no last bytes, and some servers know no ranges.
+            if "NotPartial" in str(error) or "416 " in str(error):
+                return None
+            raise
 
 
 def _chosen(
@@ -510,20 +505,10 @@ def get(store: Store, key: str) -> bytes:
         FileNotFoundError: Nothing lies there.
         ReadError: The store could not answer, or does not let us read.
     """
-    from obstore.exceptions import BaseError
-
     if _too_long(store, key):
         raise FileNotFoundError(f"{_short(key)}: longer than a key can be")
-    try:
+    with _answering(store, key):
         return store.get(key)
-    except Unreadable as error:
-        raise ReadError(str(error)) from error
-    except FileNotFoundError as error:
-        if "NoSuchBucket" in str(error):
-            raise _unreadable(store, key, error) from error
-        raise
-    except (BaseError, OSError) as error:
-        raise _unreadable(store, key, error) from error
 
 
 @contextmanager
@@ -533,12 +518,26 @@ def listing(store: Store, key: str) -> Iterator[None]:
     Raises:
         ReadError: The store could not answer, or does not let us read.
     """
+    try:
+        with _answering(store, key):
+            yield
+    except FileNotFoundError as error:
+        raise _unreadable(store, key, error) from error
+
+
+@contextmanager
+def _answering(store: Store, key: str) -> Iterator[None]:
+    """What a store cannot give as a ReadError; what it does not have is not found as ever."""
     from obstore.exceptions import BaseError
 
     try:
         yield
     except Unreadable as error:
         raise ReadError(str(error)) from error
+    except FileNotFoundError as error:
+        if "NoSuchBucket" in str(error):
+            raise _unreadable(store, key, error) from error
+        raise
     except (BaseError, OSError) as error:
         raise _unreadable(store, key, error) from error
 
@@ -648,14 +647,8 @@ def _lost(store: Store, key: str, told: dict[str, Any]) -> ReadError:
 
 
 def _exists(store: Store, key: str) -> bool:
-    from obstore.exceptions import BaseError
-
-    try:
+    with listing(store, key):
         return not _too_long(store, key) and store.exists(key)
-    except Unreadable as error:
-        raise ReadError(str(error)) from error
-    except (BaseError, OSError) as error:
-        raise _unreadable(store, key, error) from error
 
 
 def _too_long(store: Store, key: str) -> bool:
