@@ -73,23 +73,11 @@ def chosen(body=BODY, columns=None, limit=None, file=None, **words):
     return filters.select(file, wanted, tests, limit)
 
 
-@pytest.fixture(scope="module")
-def server():
-    with client_store.s3() as address:
-        yield address
-
-
 @pytest.fixture
-def environment(monkeypatch):
-    client_store.plain(monkeypatch)
-    return monkeypatch
-
-
-@pytest.fixture
-def on_s3(server, environment):
+def on_s3(s3_server, environment):
     """A store on S3 in which asset_basics is far larger than what is read of a file at first."""
-    client_store.as_owner(environment, server)
-    store = open_store(f"s3://{client_store.bucket(server, public=False)}")
+    client_store.as_owner(environment, s3_server)
+    store = open_store(f"s3://{client_store.bucket(s3_server, public=False)}")
     environment.setenv("ZS_STORE", store.url)
     store.put(table_key(VERSION, "asset_basics"), BODY)
     environment.setattr(read, "END", 4096)

@@ -11,12 +11,6 @@ from zs_client import AcornNotFound, StoreError, read
 from zs_client.store import PUBLIC, open_store
 
 
-@pytest.fixture
-def environment(monkeypatch):
-    client_store.plain(monkeypatch)
-    return monkeypatch
-
-
 def test_forest_type_memory_is_a_store_in_this_process(environment):
     environment.setenv("FOREST_TYPE", "MEMORY")
     client_store.filled("memory://")
