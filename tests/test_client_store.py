@@ -34,6 +34,13 @@ def test_the_public_bucket_is_read_without_credentials(environment, kind):
         assert zs_client.unique_project_names() == ["A", "B"]
 
 
+def test_a_store_may_be_a_path(environment, tmp_path):
+    client_store.filled(str(tmp_path))
+    assert zs_client.snapshots(tmp_path) == zs_client.snapshots(str(tmp_path))
+    assert len(zs_client.describe("asset_basics", tmp_path)) > 0
+    assert {line.state for line in zs_client.status(tmp_path)} == {"fresh"}
+
+
 def test_another_forest_type_is_an_error(environment):
     environment.setenv("FOREST_TYPE", "DISK")
     with pytest.raises(ValueError, match="FOREST_TYPE=DISK"):

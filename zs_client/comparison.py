@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from zs_client import published, read
@@ -45,16 +46,18 @@ class TableDiff:
 
 @overload
 def diff(
-    before: str, after: str = NOW, table: None = None, *, store_url: str | None = None
+    before: str, after: str = NOW, table: None = None, *, store_url: str | Path | None = None
 ) -> "pd.DataFrame": ...
 @overload
-def diff(before: str, after: str, table: str, *, store_url: str | None = None) -> TableDiff: ...
+def diff(
+    before: str, after: str, table: str, *, store_url: str | Path | None = None
+) -> TableDiff: ...
 @overload
 def diff(
-    before: str, after: str = NOW, *, table: str, store_url: str | None = None
+    before: str, after: str = NOW, *, table: str, store_url: str | Path | None = None
 ) -> TableDiff: ...
 def diff(
-    before: str, after: str = NOW, table: str | None = None, *, store_url: str | None = None
+    before: str, after: str = NOW, table: str | None = None, *, store_url: str | Path | None = None
 ) -> "pd.DataFrame | TableDiff":
     """What differs between two published states: in all tables, or the rows of one.
 

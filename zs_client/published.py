@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 from zs_client import read
@@ -212,7 +213,7 @@ def pinned(store: Store, version: str, snapshot: str) -> tuple[Store, str]:
     return Pinned(store, state), state.version
 
 
-def snapshots(store_url: str | None = None) -> list[Snapshot]:
+def snapshots(store_url: str | Path | None = None) -> list[Snapshot]:
     """The published states that a store keeps, of all its versions, the latest first.
 
     Args:
