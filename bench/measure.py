@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bench import memory
 from zs_client.contract import ROOT
 
 _STAGING = "_staging"
@@ -30,12 +31,15 @@ class Usage(NamedTuple):
     Attributes:
         seconds: From start to end.
         cpu_seconds: Of the user and of the system.
-        peak_mb: The most memory at a time, in millions of bytes; of several processes the largest.
+        peak_mb: The most memory at a time, in millions of bytes, of all processes together; where
+            the kernel tells it of each alone, of the largest.
+        processes: The most of them at a time; 1 where the kernel does not tell.
     """
 
     seconds: float
     cpu_seconds: float
     peak_mb: float
+    processes: int
 
 
 class Written(NamedTuple):
@@ -73,22 +77,34 @@ def build(words: Sequence[str], variables: Mapping[str, str], folder: Path) -> U
     Raises:
         BuildFailed: Its exit code was not 0.
     """
-    command = [sys.executable, "-m", "zs_client.cli", "build", *words]
+    return run(
+        "zs build", [sys.executable, "-m", "zs_client.cli", "build", *words], variables, folder
+    )
+
+
+def run(name: str, command: Sequence[str], variables: Mapping[str, str], folder: Path) -> Usage:
+    """Run a command in a folder and measure it; errors call it by the name.
+
+    Raises:
+        BuildFailed: Its exit code was not 0.
+    """
     said = folder / "said.txt"
     with said.open("wb") as output:
         began = time.perf_counter()
         process = subprocess.Popen(
             command, env=variables, cwd=folder, stdout=output, stderr=subprocess.STDOUT
         )
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
+        with memory.watched(process.pid) as seen:
+            _, status, used = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         text = said.read_text(errors="replace")[-2000:]
-        raise BuildFailed(f"zs build ended with {process.returncode} and said:\n{text}")
-    # The kernel counts kilobytes on Linux, bytes on macOS.
+        raise BuildFailed(f"{name} ended with {process.returncode} and said:\n{text}")
+    # The kernel counts kilobytes on Linux, bytes on macOS, and of several processes the largest.
     unit = 1 if sys.platform == "darwin" else 1024
-    return Usage(seconds, used.ru_utime + used.ru_stime, used.ru_maxrss * unit / 1e6)
+    peak = max(used.ru_maxrss * unit / 1e6, seen.peak_mb)
+    return Usage(seconds, used.ru_utime + used.ru_stime, peak, seen.processes)
 
 
 def machine_seconds() -> float | None:

@@ -66,7 +66,8 @@ class Measured:
         changed: How many documents that was.
         seconds: From the start of the process to its end.
         cpu_seconds: Of the process and those that it started.
-        peak_mb: The most memory at a time, in millions of bytes.
+        peak_mb: The most memory at a time, in millions of bytes, of all its processes together.
+        processes: The most of them at a time.
         documents_fetched: How many documents were read whole.
         documents_set_aside: How many were no usable documents.
         source_requests: To the gateway; 0 for a dump.
@@ -91,6 +92,7 @@ class Measured:
     seconds: float
     cpu_seconds: float
     peak_mb: float
+    processes: int = 1
     documents_fetched: int = 0
     documents_set_aside: int = 0
     source_requests: int = 0

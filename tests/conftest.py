@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import boto3
+import client_store
 import hypothesis
 import pytest
 from building import zs_build
@@ -35,6 +36,13 @@ def _no_variables(
     provenance.forget()
     # Other documents than the sample's would have their side files sought on S3.
     monkeypatch.setenv("ZS_FILES", str(sample() / "files"))
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A reader's variables: nothing of them is set, credentials neither."""
+    client_store.plain(monkeypatch)
+    return monkeypatch
 
 
 @pytest.fixture(scope="session")

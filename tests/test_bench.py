@@ -1,9 +1,12 @@
 """The benchmark: its documents, its stand-ins beside what they stand for, what it tells."""
 
 import json
+import os
 import socket
+import sys
 import uuid
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -347,3 +350,69 @@ def test_a_build_that_fails_is_no_measurement(tmp_path):
     variables = measure.environment(tmp_path, ZS_SOURCE=str(tmp_path / "none.ndjson"))
     with pytest.raises(measure.BuildFailed, match=r"(?s)ended with 2.*none\.ndjson"):
         measure.build([], variables, tmp_path)
+
+
+# Each fills 200 MB, says so to the other, and waits until it was looked at.
+SEVERAL = {
+    "own": """
+import os, time
+ready, full = os.pipe()
+child = os.fork()
+held = b"x" * 200_000_000
+if child:
+    os.read(ready, 1)
+    time.sleep(1)
+    os.kill(child, 9)
+    os.wait()
+else:
+    os.write(full, b"x")
+    time.sleep(60)
+""",
+    "shared": """
+import os, time
+held = b"x" * 200_000_000
+child = os.fork()
+time.sleep(1)
+if child:
+    os.wait()
+""",
+    "grandchild": """
+import os, time
+child = os.fork()
+held = b"x" * 200_000_000 if child else b""
+if not child:
+    child = os.fork()
+    held = b"" if child else b"x" * 200_000_000
+time.sleep(1)
+if child:
+    os.wait()
+""",
+}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others tell it of each process alone")
+@pytest.mark.parametrize(
+    ("name", "processes", "least"), [("own", 2, 400), ("shared", 2, 200), ("grandchild", 3, 400)]
+)
+def test_the_peak_is_that_of_all_processes_and_what_they_share_counts_once(
+    name, processes, least, tmp_path
+):
+    found = measure.run(name, [sys.executable, "-c", SEVERAL[name]], dict(os.environ), tmp_path)
+    assert found.processes == processes
+    assert least <= found.peak_mb < least + 100
+
+
+def test_a_process_alone_has_the_peak_that_the_kernel_tells(tmp_path):
+    code = "held = b'x' * 200_000_000; del held"
+    found = measure.run("alone", [sys.executable, "-c", code], dict(os.environ), tmp_path)
+    assert found.processes == 1
+    assert 200 <= found.peak_mb < 300
+
+
+def test_a_table_tells_the_processes_and_nothing_of_builds_that_were_not_counted():
+    one = asdict(scenarios.Measured(scenarios.FIRST, 1, 60, 2, 1, 300, processes=3))
+    run = {"mode": "dump", "size": SIZE, "scenarios": [one]}
+    column = report._heads("dump").index("processes")
+    assert report._rows(run, "dump")[0][column - 1 : column + 1] == ["300", "3"]
+    del one["processes"]
+    assert report._rows(run, "dump")[0][column - 1 : column + 1] == ["300", ""]

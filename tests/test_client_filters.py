@@ -73,23 +73,11 @@ def chosen(body=BODY, columns=None, limit=None, file=None, **words):
     return filters.select(file, wanted, tests, limit)
 
 
-@pytest.fixture(scope="module")
-def server():
-    with client_store.s3() as address:
-        yield address
-
-
 @pytest.fixture
-def environment(monkeypatch):
-    client_store.plain(monkeypatch)
-    return monkeypatch
-
-
-@pytest.fixture
-def on_s3(server, environment):
+def on_s3(s3_server, environment):
     """A store on S3 in which asset_basics is far larger than what is read of a file at first."""
-    client_store.as_owner(environment, server)
-    store = open_store(f"s3://{client_store.bucket(server, public=False)}")
+    client_store.as_owner(environment, s3_server)
+    store = open_store(f"s3://{client_store.bucket(s3_server, public=False)}")
     environment.setenv("ZS_STORE", store.url)
     store.put(table_key(VERSION, "asset_basics"), BODY)
     environment.setattr(read, "END", 4096)
@@ -352,6 +340,44 @@ def test_the_subject_of_a_data_asset_is_looked_up(folder):
     assert told[0].filename == __file__
     with pytest.raises(ValueError, match="needs a subject_id"):
         zs_client.qc()
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda: zs_client.asset_basics(columns=5), "columns= takes a text or several, not 5"),
+        (lambda: zs_client.asset_basics(columns=b"name"), "a text or several, not b'name'"),
+        (lambda: zs_client.asset_basics(age=True), "age takes a whole number, not True"),
+        (lambda: zs_client.asset_basics(age=[90, False]), "age takes a whole number, not False"),
+        (lambda: zs_client.foraging_sessions(foraging_eff=True), "takes a number, not True"),
+        (lambda: zs_client.qc(True), "subject_id is a text or a whole number, not True"),
+        (lambda: zs_client.qc(asset_names=5), "asset_names= takes a text or several, not 5"),
+        (lambda: zs_client.raw_to_derived(None), "asset_name takes a text or several, not None"),
+        (lambda: zs_client.snapshots(5), "a store is a text or a path, not 5"),
+        (lambda: zs_client.status(version=1.0), "a version is a text such as '1.0.0', not 1.0"),
+    ],
+)
+def test_what_is_of_another_kind_is_refused_in_a_sentence(folder, ask, message):
+    with pytest.raises(TypeError, match=message):
+        ask()
+
+
+def test_a_map_is_no_filter_and_the_columns_that_are_one_are_named(folder):
+    with pytest.raises(ValueError, match=r"is a map, and no filter\. There are .*\bv2_id\b"):
+        zs_client.metadata_upgrade(status_by_version="x")
+
+
+@pytest.mark.parametrize("subject", ["", "  "])
+def test_an_empty_subject_is_seen_in_the_message(folder, subject):
+    with pytest.raises(zs_client.SubjectNotFound, match=f"has the subject '{subject}'"):
+        zs_client.qc(subject)
+
+
+def test_a_data_asset_that_nobody_knows_is_not_counted_against_others(folder):
+    with pytest.warns(UserWarning, match="no rows with asset_name 'nowhere'$"):
+        zs_client.qc(asset_names="nowhere")
+    with pytest.warns(UserWarning, match="'nowhere'; there are 2 others"):
+        zs_client.qc("828418", asset_names="nowhere")
 
 
 def test_platforms_are_one_several_or_all(folder):

@@ -28,18 +28,6 @@ from zs_pipeline import arrow
 from zs_pipeline.commit import read_facts
 
 
-@pytest.fixture(scope="module")
-def server():
-    with client_store.s3() as address:
-        yield address
-
-
-@pytest.fixture
-def environment(monkeypatch):
-    client_store.plain(monkeypatch)
-    return monkeypatch
-
-
 @pytest.fixture(params=["folder", "memory", "s3", "public s3"])
 def empty_store(request, tmp_path, environment):
     """A store with nothing in it, which the client reads; the tests write to it."""
@@ -48,7 +36,7 @@ def empty_store(request, tmp_path, environment):
     elif request.param == "memory":
         store = open_store(f"memory://{uuid.uuid4().hex}")
     else:
-        server = request.getfixturevalue("server")
+        server = request.getfixturevalue("s3_server")
         client_store.as_owner(environment, server)
         public = request.param == "public s3"
         store = open_store(f"s3://{client_store.bucket(server, public=public)}")
@@ -87,10 +75,10 @@ def test_every_table_is_read(store):
 
 
 @pytest.mark.parametrize("cache", ["off", "on"])
-def test_what_a_table_costs_and_the_registry_is_asked_once_a_minute(server, environment, cache):
-    proxy = stores.FaultyProxy(server)
+def test_what_a_table_costs_and_the_registry_is_asked_once_a_minute(s3_server, environment, cache):
+    proxy = stores.FaultyProxy(s3_server)
     client_store.as_owner(environment, proxy.url)
-    store = client_store.filled(f"s3://{client_store.bucket(server, public=False)}")
+    store = client_store.filled(f"s3://{client_store.bucket(s3_server, public=False)}")
     environment.setenv("ZS_STORE", store.url)
     if cache == "off":
         environment.setenv("ZS_CACHE", cache)
@@ -316,10 +304,10 @@ def test_a_partition_that_is_lost_is_an_error(folder):
         zs_client.qc("828418")
 
 
-def test_no_permission_is_an_error_and_not_not_found(server, environment):
-    client_store.as_owner(environment, server)
-    store = client_store.filled(f"s3://{client_store.bucket(server, public=False)}")
-    client_store.nobody(environment, server)
+def test_no_permission_is_an_error_and_not_not_found(s3_server, environment):
+    client_store.as_owner(environment, s3_server)
+    store = client_store.filled(f"s3://{client_store.bucket(s3_server, public=False)}")
+    client_store.nobody(environment, s3_server)
     environment.setenv("ZS_STORE", store.url)
     for ask in TABLES:
         with pytest.raises(ReadError, match=r"403.*credentials") as error:
@@ -327,8 +315,8 @@ def test_no_permission_is_an_error_and_not_not_found(server, environment):
         assert isinstance(error.value.__cause__, PermissionError)
 
 
-def test_a_bucket_that_is_not_there_is_an_error(server, environment):
-    client_store.as_owner(environment, server)
+def test_a_bucket_that_is_not_there_is_an_error(s3_server, environment):
+    client_store.as_owner(environment, s3_server)
     environment.setenv("ZS_STORE", "s3://no-such-bucket-anywhere")
     with pytest.raises(ReadError, match="no such bucket"):
         zs_client.asset_basics()

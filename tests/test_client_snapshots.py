@@ -15,7 +15,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import zs_client
-from zs_client import AcornNotFound, ReadError, SnapshotNotFound, SubjectNotFound, cli, published
+from zs_client import (
+    AcornNotFound,
+    ReadError,
+    SnapshotNotFound,
+    SubjectNotFound,
+    cli,
+    comparison,
+    published,
+)
 from zs_client.contract import facts_key, snapshot_key, version_folder
 from zs_client.store import open_store
 from zs_pipeline.acorns import ACORNS
@@ -468,7 +476,7 @@ def test_a_number_that_is_none_is_the_same_as_itself():
         pa.table({"k": ["a", "b", "c"], "x": pa.array(numbers, pa.float64())})
         for numbers in ([math.nan, math.nan, None], [math.nan, 1.0, math.nan])
     )
-    found = published._compared(old, new, ["k"])
+    found = comparison._compared(old, new, ["k"])
     assert [(line[0], line[1]) for line in found.changed] == [("b", "x"), ("c", "x")]
 
 

@@ -231,6 +231,9 @@ def test_tables_of_ones_own_are_joined(store):
         ("SELECT * FROM read_csv('/etc/passwd')", "disabled"),
         ("SELECT * FROM read_parquet('s3://b/x')", "disabled|httpfs"),
         ("SELECT * FROM hidden", "no table 'hidden'"),
+        ("SHOW TABLES", "sees no tables.* There are unique_project_names, "),
+        ("SHOW asset_basics", "DESCRIBE"),
+        ("FROM (SHOW ALL TABLES)", "sees no tables"),
     ],
 )
 def test_what_cannot_be_answered_says_why(store, query, message):
@@ -238,6 +241,38 @@ def test_what_cannot_be_answered_says_why(store, query, message):
     assert len(hidden) == 1
     with pytest.raises(QueryError, match=message):
         sql(query)
+
+
+def test_a_column_that_is_not_there_is_shown_in_the_query_as_it_was_written(store):
+    with pytest.raises(QueryError) as told:
+        sql("SELECT nam FROM asset_basics WHERE name = ?", ["raw"])
+    *_, line, mark = str(told.value).splitlines()
+    assert line == "LINE 1: SELECT nam FROM asset_basics WHERE name = ?"
+    assert line[mark.index("^") : mark.rindex("^") + 1] == "nam"
+
+
+def test_columns_of_a_table_are_described(store):
+    assert sql("DESCRIBE asset_basics")["column_name"].tolist() == list(zs_client.asset_basics())
+
+
+@pytest.mark.parametrize("parameters", ["r", b"r", 1])
+def test_parameters_are_several_and_a_text_is_not_its_characters(store, parameters):
+    with pytest.raises(TypeError, match=f"a list of values or a dict, not {parameters!r}"):
+        sql("SELECT ? AS x", parameters)
+    assert sql("SELECT ? AS x", ("r",))["x"].tolist() == ["r"]
+    assert sql("SELECT $x AS x", {"x": "r"})["x"].tolist() == ["r"]
+
+
+@pytest.mark.parametrize("query", [None, 5])
+def test_a_query_is_a_text(store, query):
+    with pytest.raises(TypeError, match=f"one SELECT, not {query}"):
+        sql(query)
+
+
+@pytest.mark.parametrize("table", [5, [1, 2], "x"])
+def test_what_is_no_table_is_refused_by_its_name(store, table):
+    with pytest.raises(TypeError, match="mine= is a table that the query may name"):
+        sql("SELECT 1", mine=table)
 
 
 def test_a_table_that_is_not_there_is_not_found(monkeypatch, tmp_path):

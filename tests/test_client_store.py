@@ -11,12 +11,6 @@ from zs_client import AcornNotFound, StoreError, read
 from zs_client.store import PUBLIC, open_store
 
 
-@pytest.fixture
-def environment(monkeypatch):
-    client_store.plain(monkeypatch)
-    return monkeypatch
-
-
 def test_forest_type_memory_is_a_store_in_this_process(environment):
     environment.setenv("FOREST_TYPE", "MEMORY")
     client_store.filled("memory://")
@@ -38,6 +32,13 @@ def test_the_public_bucket_is_read_without_credentials(environment, kind):
             environment.setenv("FOREST_TYPE", kind)
         environment.setenv("AWS_PROFILE", "gone")
         assert zs_client.unique_project_names() == ["A", "B"]
+
+
+def test_a_store_may_be_a_path(environment, tmp_path):
+    client_store.filled(str(tmp_path))
+    assert zs_client.snapshots(tmp_path) == zs_client.snapshots(str(tmp_path))
+    assert len(zs_client.describe("asset_basics", tmp_path)) > 0
+    assert {line.state for line in zs_client.status(tmp_path)} == {"fresh"}
 
 
 def test_another_forest_type_is_an_error(environment):

@@ -156,7 +156,10 @@ def test_what_hangs_on_a_frame_comes_back_and_does_not_name_another_state(there:
         (pa.table([[1], [2]], ["a", "a"]), "columns need names, each its own"),
         (pd.DataFrame({"": [1]}), "columns need names"),
         (pd.DataFrame(), "there must be one at least"),
-        (pd.DataFrame({"a": [1, "x"]}), "column a"),
+        (
+            pd.DataFrame({"a": [1, "x"]}),
+            "parquet: Could not convert 'x' .*; Conversion .* column a",
+        ),
         (pd.DataFrame({"a": [1 + 2j]}), "column a"),
         (pd.DataFrame({"a": [object()]}), "did not recognize"),
         (pd.DataFrame({"a": [10**30]}), "too large"),
@@ -291,6 +294,16 @@ def test_a_local_folder_that_may_not_be_written_says_so(
         for path in paths:
             path.chmod(0o755)
     assert values() == [1]
+
+
+def test_offline_they_are_not_listed_and_it_is_said_once(
+    s3_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client_store.as_owner(monkeypatch, s3_server)
+    monkeypatch.setenv("ZS_STORE", f"s3://{client_store.bucket(s3_server, public=True)}")
+    monkeypatch.setenv("ZS_OFFLINE", "1")
+    with pytest.raises(ReadError, match=r"^s3://bucket-\w+: offline nothing is asked"):
+        custom_tables()
 
 
 def test_the_public_bucket_is_read_by_all_and_written_with_credentials(

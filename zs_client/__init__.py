@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         unique_project_names,
         unique_subject_ids,
     )
+    from zs_client.comparison import TableDiff, diff
     from zs_client.customs import (
         CustomConflict,
         CustomNotFound,
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     )
     from zs_client.lineage import raw_to_derived
     from zs_client.provenance import StaleTable
-    from zs_client.published import Snapshot, SnapshotNotFound, TableDiff, diff, snapshots
+    from zs_client.published import Snapshot, SnapshotNotFound, snapshots
     from zs_client.query import QueryError, sql
     from zs_client.read import AcornNotFound, ReadError, SubjectNotFound, reading
     from zs_client.registry import (
@@ -114,8 +115,8 @@ _ELSEWHERE = {
     "sql": "query",
     "Snapshot": "published",
     "SnapshotNotFound": "published",
-    "TableDiff": "published",
-    "diff": "published",
+    "TableDiff": "comparison",
+    "diff": "comparison",
     "snapshots": "published",
     "CustomConflict": "customs",
     "CustomNotFound": "customs",

@@ -849,7 +849,7 @@ def _of_subjects(
 ) -> Wish:
     names, subject = words["asset_names"], words["subject_id"]
     if names is not None:
-        names = (names,) if isinstance(names, str) else tuple(names)
+        names = tuple(filters.texts(f"{folder}: asset_names=", names))
     if subject is not ...:
         parts = _several(subject)
     elif names is not None:

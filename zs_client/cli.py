@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+    from zs_client.comparison import TableDiff
     from zs_client.customs import CustomTable
-    from zs_client.published import TableDiff
     from zs_client.registry import AcornStatus
     from zs_client.store import Store
 
@@ -468,7 +468,7 @@ def _snapshots(given: argparse.Namespace) -> int:
 
 
 def _diff(given: argparse.Namespace) -> int:
-    from zs_client.published import diff
+    from zs_client.comparison import diff
 
     url = _url(given)
     if given.table is None:

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zs_client import read
@@ -22,7 +23,16 @@ from zs_client.acorns import TABLES
 from zs_client.contract import ROOT, VERSION_FORM, table_key, version_folder, version_order
 from zs_client.provenance import KEYS
 from zs_client.read import AcornNotFound, ReadError
-from zs_client.store import IMMUTABLE, PUBLIC, Conflict, Store, StoreError, first_line, open_store
+from zs_client.store import (
+    IMMUTABLE,
+    PUBLIC,
+    Conflict,
+    Store,
+    StoreError,
+    Unreadable,
+    first_line,
+    open_store,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,7 +168,7 @@ def custom_history(name: str) -> list[CustomTable]:
     return present + [table for table in listed if table.state != _digest(body)]
 
 
-def custom_tables(store_url: str | None = None) -> list[CustomTable]:
+def custom_tables(store_url: str | Path | None = None) -> list[CustomTable]:
     """The custom tables of a store, by name; not those that only an older version folder has.
 
     Args:
@@ -445,8 +455,12 @@ def _encoded(name: str, df: Any, mark: dict[bytes, bytes]) -> tuple[bytes, int]:
         marked = table.replace_schema_metadata({**(table.schema.metadata or {}), **mark})
         pq.write_table(marked, sink, compression="zstd")
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+        # What column it is comes as a second argument of pyarrow's error.
+        several = error.args if isinstance(error, pa.ArrowException) else ()
+        said = " ".join("; ".join(map(str, several)).split())
         raise ValueError(
-            f"custom table {name!r}: the frame cannot be stored as parquet: {first_line(error)}"
+            f"custom table {name!r}: the frame cannot be stored as parquet: "
+            f"{said or first_line(error)}"
         ) from error
     body: bytes = sink.getvalue().to_pybytes()
     return body, table.num_rows
@@ -501,6 +515,8 @@ def _read(store: Store, key: str) -> Iterator[None]:
 
     try:
         yield
+    except Unreadable as error:
+        raise ReadError(str(error)) from error
     except (BaseError, OSError) as error:
         if "NoSuchBucket" in str(error):
             raise StoreError(f"{store.url}: no such bucket; create it, or name another") from error

@@ -58,7 +58,7 @@ def chosen(columns: Names, schema: "pa.Schema", where: str) -> list[str]:
     """
     if columns is None:
         return list(schema.names)
-    wanted = [columns] if isinstance(columns, str) else list(columns)
+    wanted = texts(f"{where}: columns=", columns)
     for name in wanted:
         if name not in schema.names:
             raise ValueError(
@@ -67,6 +67,19 @@ def chosen(columns: Names, schema: "pa.Schema", where: str) -> list[str]:
     if not wanted:
         raise ValueError(f"{where}: columns= names no column. {near('', schema.names)}")
     return list(dict.fromkeys(wanted))
+
+
+def texts(what: str, given: Any) -> list[Any]:
+    """The entries of what may be a text or several; what they are is for the caller to see.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    if isinstance(given, str):
+        return [given]
+    if isinstance(given, Iterable) and not isinstance(given, bytes):
+        return list(given)
+    raise TypeError(f"{what} takes a text or several, not {short(given)}")
 
 
 def near(name: Any, names: Sequence[str], close_to: Sequence[str] = ()) -> str:
@@ -137,6 +150,8 @@ def _test(name: str, value: Any, schema: "pa.Schema", where: str) -> Test:
 
     column, _, kind = name.rpartition("_")
     plain = _column(name, schema)
+    if plain is not None and pa.types.is_map(schema.field(plain).type):
+        raise ValueError(f"{where}: {name} is a map, and no filter. {_all(name, schema)}")
     if plain is not None:
         return _equal(name, plain, value, schema.field(plain).type, where)
     found = _column(column, schema)
@@ -181,8 +196,6 @@ def _equal(name: str, column: str, value: Any, kind: "pa.DataType", where: str) 
 
     several = isinstance(value, Iterable) and not isinstance(value, str | bytes)
     inner = kind.value_type if pa.types.is_list(kind) else kind
-    if pa.types.is_map(kind):
-        raise ValueError(f"{where}: {name} is a map, and no filter. {near(name, [])}")
     listed = [_fit(name, one, inner, where) for one in (list(value) if several else [value])]
     # As of `raw_to_derived`: abbreviations are written SPIM and spim.
     folded = name == "modality"
@@ -279,6 +292,8 @@ def _fit(name: str, value: Any, kind: "pa.DataType", where: str) -> Any:
             return moment(value)
         if kind == pa.bool_():
             return _truth(value)
+        if isinstance(value, bool):
+            raise TypeError  # noqa: TRY301 - True is 1 to Python
         if pa.types.is_integer(kind):
             found = int(value) if isinstance(value, str) else operator.index(value)
             return pa.scalar(found, kind).as_py()

@@ -5,7 +5,7 @@ The tables themselves have their functions in `zs_client.acorns`.
 
 from typing import Any, overload
 
-from zs_client import read
+from zs_client import filters, read
 from zs_client.acorns import wish
 from zs_client.store import Store
 
@@ -54,7 +54,7 @@ def raw_to_derived(
         AcornNotFound: `source_data`, or `asset_basics` for a modality, is not in this store and
             version.
         ReadError: One of them is there and cannot be read.
-        TypeError: The modality is no text.
+        TypeError: A name or the modality is no text.
     """
     # The earlier program had `latest` in second place.
     if isinstance(modality, bool):
@@ -62,7 +62,8 @@ def raw_to_derived(
     with read.reading(snapshot=snapshot, offline=offline):
         if isinstance(asset_name, str):
             return derived([asset_name], modality, latest=latest)[asset_name]
-        return derived(list(asset_name), modality, latest=latest)
+        names = filters.texts("raw_to_derived: asset_name", asset_name)
+        return derived(names, modality, latest=latest)
 
 
 def derived(

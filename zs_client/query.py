@@ -6,7 +6,7 @@ are read, which columns and which partitions comes from DuckDB's own parser and 
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -93,6 +93,8 @@ def _sql(
     Raises:
         ImportError: DuckDB is not installed.
         QueryError: It is no SELECT, or names a table or column that there is not; a ValueError.
+        TypeError: The query is no text, the parameters are neither a list nor a dict, or one of
+            one's own tables is none.
         AcornNotFound: A table is not in this store and version.
         ReadError: One is there and cannot be read.
     """
@@ -122,6 +124,8 @@ def answer(
     except ImportError as error:
         raise needs("DuckDB", "sql") from error
 
+    if isinstance(parameters, str | bytes) or not isinstance(parameters, Iterable | None):
+        raise TypeError(f"parameters are a list of values or a dict, not {short(parameters)}")
     own = {name.lower(): table for name, table in (tables or {}).items()}
     with duckdb.connect(config=_CLOSED) as connection:
         connection.execute("SET TimeZone = 'UTC'").fetchall()
@@ -142,7 +146,7 @@ def _answer(
 
     tree = _tree(connection, query)
     for name, table in own.items():
-        connection.register(name, _arrow(table))
+        connection.register(name, _arrow(name, table))
     used = [_used(name, at) for name in _named(tree, own)]
     for number, table in enumerate(used):
         if table.partition:
@@ -172,7 +176,7 @@ def _answer(
     return provenance.mark(found, told)
 
 
-def _arrow(table: Any) -> "pa.Table":
+def _arrow(name: str, table: Any) -> "pa.Table":
     import pyarrow as pa
 
     if isinstance(table, pa.Table):
@@ -181,7 +185,13 @@ def _arrow(table: Any) -> "pa.Table":
     is_pandas = type(table).__module__.partition(".")[0] == "pandas"
     if is_pandas:
         return pa.Table.from_pandas(table, preserve_index=False)
-    return table.to_arrow() if hasattr(table, "to_arrow") else pa.table(table)
+    try:
+        return table.to_arrow() if hasattr(table, "to_arrow") else pa.table(table)
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{name}= is a table that the query may name, a pandas or polars frame or an Arrow "
+            f"table, not {short(table)}"
+        ) from error
 
 
 def _result(
@@ -205,14 +215,22 @@ def _said(error: Exception) -> str:
 
 def _tree(connection: "duckdb.DuckDBPyConnection", query: str) -> Any:
     """The query as DuckDB's parser has it."""
+    if not isinstance(query, str):
+        raise TypeError(f"the query is a text with one SELECT, not {short(query)}")
     rows = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()
     found = json.loads(rows[0][0])
     if found.get("error"):
         said = found.get("error_message", "")
-        said = "it takes one SELECT" if "Only SELECT" in said else said
+        if "Only SELECT" in said:
+            raise QueryError("sql takes one SELECT and only reads; this is another statement")
         raise QueryError(f"the query cannot be understood: {said}")
     if len(found["statements"]) != 1:
         raise QueryError(f"there are {len(found['statements'])} statements; it takes one SELECT")
+    if any(node.get("type") == "SHOW_REF" and not node.get("query") for node in _nodes(found)):
+        raise QueryError(
+            "SHOW sees no tables; DESCRIBE and a table's name tells its columns. "
+            f"{near('', [line[0] for line in TABLES])}"
+        )
     return found["statements"][0]
 
 
@@ -287,7 +305,14 @@ def _plan(
     connection: "duckdb.DuckDBPyConnection", query: str, parameters: Parameters, used: list[_Used]
 ) -> None:
     """Find the columns that are read: those that the scans in DuckDB's plan name."""
-    rows = connection.execute(f"EXPLAIN (FORMAT json) {query}", parameters or None).fetchall()
+    import duckdb
+
+    try:
+        rows = connection.execute(f"EXPLAIN (FORMAT json) {query}", parameters or None).fetchall()
+    except duckdb.Error:
+        # Of the query itself, on tables without rows, DuckDB says the same and shows its own words.
+        connection.execute(query, parameters or None).fetchall()
+        raise
     wanted: set[tuple[int, int]] = set()
     for text in (str(cell) for row in rows for cell in row):
         wanted |= {(int(number), int(place)) for number, place in _MARK.findall(text)}

@@ -111,7 +111,7 @@ def reading(*, snapshot: str | None = None, offline: bool | None = None) -> Iter
         _asked.reset(token)
 
 
-def place(url: str | None = None, version: str | None = None) -> tuple[Store, str]:
+def place(url: str | Path | None = None, version: str | None = None) -> tuple[Store, str]:
     """The store to read and the version in it, at the snapshot that was asked for.
 
     Args:
@@ -135,7 +135,7 @@ def place(url: str | None = None, version: str | None = None) -> tuple[Store, st
     return pinned(store, version, snapshot)
 
 
-def present(url: str | None = None, version: str | None = None) -> tuple[Store, str]:
+def present(url: str | Path | None = None, version: str | None = None) -> tuple[Store, str]:
     """The store and the version in it, as they are now, whatever snapshot was asked for.
 
     Args:
@@ -146,10 +146,15 @@ def present(url: str | None = None, version: str | None = None) -> tuple[Store, 
     Raises:
         ValueError: The version is not dotted numbers, or `FOREST_TYPE` is of no known kind.
         StoreError: The URL is of no known kind, or names a folder that is not there.
+        TypeError: The version or the URL is no text; a folder may be a path.
     """
+    if version is not None and not isinstance(version, str):
+        raise TypeError(f"a version is a text such as '1.0.0', not {version!r:.80}")
+    if url is not None and not isinstance(url, str | Path):
+        raise TypeError(f"a store is a text or a path, not {url!r:.80}")
     version = version or os.environ.get("ZS_VERSION") or __version__
     version_folder(version)
-    url = url or os.environ.get("ZS_STORE") or _forest()
+    url = str(url or os.environ.get("ZS_STORE") or _forest())
     return (_remote(url) if url.startswith("s3://") else _opened(url)), version
 
 
@@ -304,21 +309,16 @@ def _part(store: Store, key: str, tag: str, start: int, end: int) -> Piece:
 
 def _asking(store: Store, key: str, ask: Callable[[], Piece]) -> Piece | None:
     """A part of what lies under a key; None when the store gives no part of it."""
-    from obstore.exceptions import BaseError
+    from obstore.exceptions import GenericError
 
-    try:
-        return ask()
-    except Unreadable as error:
-        raise ReadError(str(error)) from error
-    except FileNotFoundError as error:
-        if "NoSuchBucket" in str(error):
-            raise _unreadable(store, key, error) from error
-        raise
-    except (BaseError, OSError) as error:
-        # An empty file has no last bytes, and some servers know no ranges.
-        if "NotPartial" in str(error) or "416 " in str(error):
-            return None
-        raise _unreadable(store, key, error) from error
+    with _answering(store, key):
+        try:
+            return ask()
+        except GenericError as error:
+            # An empty file has no last bytes, and some servers know no ranges.
+            if "NotPartial" in str(error) or "416 " in str(error):
+                return None
+            raise
 
 
 def _chosen(
@@ -449,7 +449,8 @@ def _warn_of_missing(names: Iterable[str], found: "set[str | None]") -> None:
     if missing:
         warnings.warn(
             f"no rows with asset_name {', '.join(map(_short, map(repr, missing[:20])))}"
-            f"{' and others' if len(missing) > 20 else ''}; there are {len(found)} others",
+            f"{' and others' if len(missing) > 20 else ''}"
+            f"{f'; there are {len(found)} others' if found else ''}",
             UserWarning,
             stacklevel=provenance.outside(),
         )
@@ -510,20 +511,10 @@ def get(store: Store, key: str) -> bytes:
         FileNotFoundError: Nothing lies there.
         ReadError: The store could not answer, or does not let us read.
     """
-    from obstore.exceptions import BaseError
-
     if _too_long(store, key):
         raise FileNotFoundError(f"{_short(key)}: longer than a key can be")
-    try:
+    with _answering(store, key):
         return store.get(key)
-    except Unreadable as error:
-        raise ReadError(str(error)) from error
-    except FileNotFoundError as error:
-        if "NoSuchBucket" in str(error):
-            raise _unreadable(store, key, error) from error
-        raise
-    except (BaseError, OSError) as error:
-        raise _unreadable(store, key, error) from error
 
 
 @contextmanager
@@ -533,12 +524,26 @@ def listing(store: Store, key: str) -> Iterator[None]:
     Raises:
         ReadError: The store could not answer, or does not let us read.
     """
+    try:
+        with _answering(store, key):
+            yield
+    except FileNotFoundError as error:
+        raise _unreadable(store, key, error) from error
+
+
+@contextmanager
+def _answering(store: Store, key: str) -> Iterator[None]:
+    """What a store cannot give as a ReadError; what it does not have is not found as ever."""
     from obstore.exceptions import BaseError
 
     try:
         yield
     except Unreadable as error:
         raise ReadError(str(error)) from error
+    except FileNotFoundError as error:
+        if "NoSuchBucket" in str(error):
+            raise _unreadable(store, key, error) from error
+        raise
     except (BaseError, OSError) as error:
         raise _unreadable(store, key, error) from error
 
@@ -648,14 +653,8 @@ def _lost(store: Store, key: str, told: dict[str, Any]) -> ReadError:
 
 
 def _exists(store: Store, key: str) -> bool:
-    from obstore.exceptions import BaseError
-
-    try:
+    with listing(store, key):
         return not _too_long(store, key) and store.exists(key)
-    except Unreadable as error:
-        raise ReadError(str(error)) from error
-    except (BaseError, OSError) as error:
-        raise _unreadable(store, key, error) from error
 
 
 def _too_long(store: Store, key: str) -> bool:
@@ -763,12 +762,16 @@ def _text(column: str, value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     try:
-        return str(operator.index(value))
+        if not isinstance(value, bool):
+            return str(operator.index(value))
     except TypeError:
-        raise TypeError(f"{column} is a text or a whole number, not {value!r}") from None
+        pass
+    raise TypeError(f"{column} is a text or a whole number, not {value!r:.80}")
 
 
 def _short(text: str | None, shown: int = _SHOWN) -> str:
     if text is None:
         return "null"
+    if not text.strip():
+        return repr(text)
     return text if len(text) <= shown else f"{text[:shown]}… ({len(text):,} characters)"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from zs_client import provenance, read
@@ -148,7 +149,7 @@ def get_squirrel_info(*, snapshot: str | None = None, offline: bool | None = Non
         return found
 
 
-def status(store_url: str | None = None, version: str | None = None) -> list[AcornStatus]:
+def status(store_url: str | Path | None = None, version: str | None = None) -> list[AcornStatus]:
     """How each acorn stands: those that this package knows, then others of the registry.
 
     Args:
@@ -176,7 +177,7 @@ def status(store_url: str | None = None, version: str | None = None) -> list[Aco
 
 def describe(
     table: str,
-    store_url: str | None = None,
+    store_url: str | Path | None = None,
     version: str | None = None,
     *,
     snapshot: str | None = None,
