@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 
 from zs_pipeline import arrow
 from zs_pipeline.acorns import asset_basics, behavior_curriculum
-from zs_pipeline.acorns.behavior_curriculum import ACORN, ask, questions, rows
-from zs_pipeline.files import Files, NotParsed, NotReadable, NotThere, NotUsable, OtherShape
+from zs_pipeline.acorns.behavior_curriculum import ACORN, questions, rows
+from zs_pipeline.files import (
+    Files,
+    NotParsed,
+    NotReadable,
+    NotThere,
+    NotUsable,
+    OtherShape,
+    Question,
+)
 
 PLACE = "behavior/trainer_state.json"
 OLD_PLACE = "behavior/Logs/.launcher/TrainerState_2024.json"
@@ -48,6 +56,12 @@ def lay(folder: Path, content: dict[str, Any]) -> Files:
         path.write_bytes(body if isinstance(body, bytes) else json.dumps(body).encode())
         os.utime(path, (second, second))
     return Files(str(folder))
+
+
+def ask(files: Files, question: Question) -> Any:
+    """What the acorn is told, with what it has listed before."""
+    listed = files.listing(question.location, *ACORN.listed)
+    return behavior_curriculum.ask(files, question, listed)
 
 
 def row(folder: Path, content: dict[str, Any]) -> tuple[Any, Any, Any]:

@@ -129,6 +129,8 @@ def test_what_is_not_there_is_told_from_what_may_not_be_read(found):
         "s3://bucket-1/a//b",
         "s3://Bad Bucket!/one",
         "s3://bucket-1/a\0b",
+        "s3://bucket-1/a\nb",
+        "s3://bucket-1/a\ud800b",
         "/data/one",
     ],
 )

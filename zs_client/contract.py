@@ -67,6 +67,8 @@ class Acorn:
         finish: A step over the whole table, for values that depend on other rows.
         questions: What it asks about data assets, of an acorn from their side files; pure.
         ask: Asks one of its questions; what it returns is kept, and given to `rows`.
+        listed: Of each data asset that it asks about, what is listed and given to `ask`: how keys
+            below its location begin. Many data assets are listed with one request.
         basics: The columns of asset_basics that `rows` looks at, beside a document; all when empty.
         form: To be raised when `ask` returns something else, so that everything is asked again.
         file: The address of the one side file that it is made from, where it is one for all.
@@ -88,6 +90,7 @@ class Acorn:
     finish: Callable[..., Any] | None = None
     questions: Callable[..., Any] | None = None
     ask: Callable[..., Any] | None = None
+    listed: tuple[str, ...] = ()
     basics: tuple[str, ...] = ()
     form: int = 1
     file: str = ""

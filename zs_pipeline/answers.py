@@ -8,9 +8,10 @@ an answer means, is in the acorns; how a side file is read is in `zs_pipeline.fi
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from queue import SimpleQueue
 from typing import Any
 
 import orjson
@@ -19,7 +20,15 @@ import pyarrow as pa
 from zs_client.contract import FILES, Acorn
 from zs_client.store import Conflict, Store
 from zs_pipeline import arrow
-from zs_pipeline.files import Files, NotParsed, NotReadable, NotUsable, OtherShape, Question
+from zs_pipeline.files import (
+    Entry,
+    Files,
+    NotParsed,
+    NotReadable,
+    NotUsable,
+    OtherShape,
+    Question,
+)
 from zs_pipeline.progress import Progress
 
 FOUND = "found"
@@ -29,6 +38,8 @@ _FINAL = frozenset((FOUND, NotParsed.outcome, OtherShape.outcome))
 PROBLEMS = frozenset((NotReadable.outcome, NotParsed.outcome, OtherShape.outcome))
 # Answers after which what was asked is kept for good, so that a killed build goes on there.
 KEEP_EVERY = 5000
+# Data assets that are listed one after another, so that a request answers several.
+LISTED_TOGETHER = 64
 KEPT_CONTENTS = 5
 ATTEMPTS = 20
 CONTENT = pa.schema(
@@ -107,17 +118,14 @@ def update(
     known, manifest, _ = _load(store, acorn)
     answers = {q.id: known[q.id] for q in questions if q.id in known and known[q.id].holds(q)}
     reused = len(answers)
-    wanted = [q for q in questions if q.id not in answers]
+    # Neighbours are listed together.
+    wanted = sorted((q for q in questions if q.id not in answers), key=lambda q: q.location or "")
     shown = Progress(progress, acorn.name, "asked", len(wanted))
     with ThreadPoolExecutor(files.in_flight) as pool:
         for start in range(0, len(wanted), KEEP_EVERY):
-            asked = [
-                pool.submit(_ask, acorn.ask, files, question, known.get(question.id))
-                for question in wanted[start : start + KEEP_EVERY]
-            ]
+            asked = _asked(acorn, acorn.ask, files, wanted[start : start + KEEP_EVERY], known, pool)
             try:
-                for done in as_completed(asked):
-                    answer = done.result()
+                for answer in asked:
                     answers[answer.question.id] = answer
             except BaseException:
                 pool.shutdown(cancel_futures=True)
@@ -169,11 +177,60 @@ def problems(store: Store, acorn: Acorn, content: str) -> list[dict[str, Any]]:
     ]
 
 
+def _asked(
+    acorn: Acorn,
+    ask: Callable[..., Any],
+    files: Files,
+    questions: Sequence[Question],
+    known: dict[str, Answer],
+    pool: ThreadPoolExecutor,
+) -> Iterator[Answer]:
+    """The answers, as they come."""
+    done: SimpleQueue[Future[Any]] = SimpleQueue()
+    running = 0
+
+    def begin(call: Callable[..., Any], *about: Any) -> None:
+        nonlocal running
+        running += 1
+        pool.submit(call, files, *about).add_done_callback(done.put)
+
+    if acorn.listed:
+        size = max(LISTED_TOGETHER, -(-len(questions) // files.in_flight))
+        for start in range(0, len(questions), size):
+            begin(_list, acorn.listed, questions[start : start + size])
+    else:
+        for question in questions:
+            begin(_ask, ask, question, known.get(question.id))
+    while running:
+        came = done.get().result()
+        running -= 1
+        if isinstance(came, Answer):
+            yield came
+            continue
+        for question, listing in came:
+            begin(_ask, ask, question, known.get(question.id), listing)
+
+
+def _list(
+    files: Files, listed: tuple[str, ...], questions: Sequence[Question]
+) -> list[tuple[Question, list[Entry] | NotUsable]]:
+    found = files.listings([question.location for question in questions], listed)
+    return [(question, found[question.location]) for question in questions]
+
+
 def _ask(
-    ask: Callable[..., Any], files: Files, question: Question, before: Answer | None
+    files: Files,
+    ask: Callable[..., Any],
+    question: Question,
+    before: Answer | None,
+    *listed: list[Entry] | NotUsable,
 ) -> Answer:
+    """Ask, with what was listed where the acorn wants that."""
     try:
-        value = orjson.dumps(ask(files, question))
+        for listing in listed:
+            if isinstance(listing, NotUsable):
+                raise listing
+        value = orjson.dumps(ask(files, question, *listed))
     except NotReadable as error:
         # A lost permission takes nothing away that was read before.
         same = before is not None and before.question.about == question.about

@@ -10,9 +10,11 @@ import re
 import socket
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
 from urllib.parse import unquote, urlsplit
@@ -43,6 +45,10 @@ IN_FLIGHT = 64
 LOCAL_IN_FLIGHT = 4
 _PAGE = 1000
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}", re.ASCII)
+# Neither obstore nor S3 can be asked for these.
+_IN_NO_KEY = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+# Keys that begin with a slash sort before this one, and come from obstore without the slash.
+_BEHIND_SLASH = "0"
 _REGION_TIMEOUT = 10
 _CONNECT_TIMEOUT = 10
 _CONNECT_ATTEMPTS = 3
@@ -130,7 +136,7 @@ class Question:
 
 class _Bucket(Protocol):
     def get(self, key: str, tag: str | None, largest: int) -> tuple[bytes, str] | None: ...
-    def listing(self, prefixes: list[str]) -> list[Entry]: ...
+    def listings(self, asked: list[list[str]]) -> list[list[Entry] | NotUsable]: ...
     def folder(self, key: str) -> Folder: ...
 
 
@@ -210,17 +216,46 @@ class Files:
             raise NotParsed(f"{at}: is no JSON: {first_line(error)[:200]}") from error
 
     def listing(self, location: str | None, *prefixes: str) -> list[Entry]:
-        """The files whose key below the location begins so, in folders below as well.
+        """The files whose key below the location begins so and goes on, by key.
 
-        Several prefixes with less than a page of keys between them cost one request.
+        In folders below as well. Several prefixes with less than a page of keys between them cost
+        one request.
 
         Raises:
             NotReadable: They may not be listed, or the location is none.
         """
-        bucket, full = self._at(location, prefixes[0])
-        above = full.removesuffix(prefixes[0])
-        found = bucket.listing([above + prefix for prefix in prefixes])
-        return [Entry(one.modified, one.key.removeprefix(above)) for one in found]
+        found = self.listings([location], prefixes)[location]
+        if isinstance(found, NotUsable):
+            raise found
+        return found
+
+    def listings(
+        self, locations: Iterable[str | None], prefixes: Sequence[str]
+    ) -> dict[str | None, list[Entry] | NotUsable]:
+        """The listing of each location, or why there is none.
+
+        Locations with less than a page of keys between them cost one request together, others
+        one each, and further pages of what begins so. One after another: who wants several
+        requests at a time calls this from several threads, each with locations that are neighbours.
+        """
+        found: dict[str | None, list[Entry] | NotUsable] = {}
+        places: dict[_Bucket, dict[str | None, str]] = defaultdict(dict)
+        for location in locations:
+            try:
+                bucket, full = self._at(location, prefixes[0])
+            except NotReadable as error:
+                found[location] = error
+            else:
+                places[bucket][location] = full.removesuffix(prefixes[0])
+        for bucket, below in places.items():
+            told = bucket.listings([[above + p for p in prefixes] for above in below.values()])
+            for (location, above), one in zip(below.items(), told, strict=True):
+                found[location] = (
+                    one
+                    if isinstance(one, NotUsable)
+                    else [Entry(e.modified, e.key.removeprefix(above)) for e in one]
+                )
+        return found
 
     def folder(self, location: str | None, key: str = "") -> Folder:
         """What lies directly in a folder; nothing when it is not there.
@@ -239,7 +274,7 @@ class Files:
         name, _, prefix = rest.partition("/")
         full = "/".join(part for part in (prefix.strip("/"), key) if part)
         odd = [s for s in full.rstrip("/").split("/") if s in ("", ".", "..")] if full else []
-        if scheme != "s3" or not _BUCKET.fullmatch(name) or odd or "\0" in full:
+        if scheme != "s3" or not _BUCKET.fullmatch(name) or odd or _IN_NO_KEY.search(full):
             raise NotReadable(f"{location!r} is no location such as s3://bucket/prefix")
         with self._lock:
             if name not in self._buckets:
@@ -281,36 +316,81 @@ class _S3Bucket:
         at = f"{S3}{self._name}/{key}"
         return self._through(request, at)
 
-    def listing(self, prefixes: list[str]) -> list[Entry]:
-        def request(view: Any) -> list[Entry]:
-            found: list[Entry] = []
-            waiting = sorted(prefixes)
+    def listings(self, asked: list[list[str]]) -> list[list[Entry] | NotUsable]:
+        found: dict[str, list[Entry]] = {}
+        at = [f"{S3}{self._name}/{prefixes[0]}" for prefixes in asked]
+        if len(asked) > 1:
+            every = {prefix for prefixes in asked for prefix in prefixes}
+            try:
+                self._scan([prefix for prefix in every if prefix >= _BEHIND_SLASH], found, at[0])
+            except NoBucket:
+                return [NoBucket(f"{one}: there is no bucket {self._name}") for one in at]
+            except NotReadable:
+                # One folder may be open where the bucket is not, and a key that cannot be asked
+                # for spoils its page only: those that had no answer are asked one by one.
+                pass
+        return [self._alone(*one, found) for one in zip(asked, at, strict=True)]
+
+    def _alone(
+        self, prefixes: list[str], at: str, found: dict[str, list[Entry]]
+    ) -> list[Entry] | NotUsable:
+        """What begins so, by key; what is not found yet is asked for."""
+        try:
+            self._scan(prefixes, found, at)
+        except NotUsable as error:
+            return error
+        return sorted({e for prefix in prefixes for e in found[prefix]}, key=attrgetter("key"))
+
+    def _scan(self, prefixes: list[str], found: dict[str, list[Entry]], at: str) -> None:
+        """Add what begins with each prefix; what had its answer before a failure stays."""
+
+        def request(view: Any) -> None:
+            waiting = sorted(prefix for prefix in prefixes if prefix not in found)
             while waiting:
                 waiting = self._list(view, waiting, found)
-            return found
 
-        return self._through(request, f"{S3}{self._name}/{prefixes[0]}")
+        if any(prefix not in found for prefix in prefixes):
+            self._through(request, at)
 
-    def _list(self, view: Any, waiting: list[str], found: list[Entry]) -> list[str]:
-        """Add what begins so; what is returned begins too far away and is to be listed anew."""
+    def _list(self, view: Any, waiting: list[str], found: dict[str, list[Entry]]) -> list[str]:
+        """Add what one stream of pages reaches; what is returned is to be listed anew.
+
+        A page reaches all prefixes that sort before its end. While one goes on behind the end, so
+        does the stream, else a new one at the next prefix is never worse: what lies between them
+        may be a hundred thousand keys.
+        """
         self._asked()
-        above = posixpath.commonpath([prefix.rpartition("/")[0] for prefix in waiting])
-        # A prefix is of whole folders in obstore, so the offset skips what comes before.
-        pages = obstore.list(view, above or None, offset=waiting[0], chunk_size=_PAGE)
+        begun: dict[str, list[Entry]] = defaultdict(list)
+        # They are sorted: what these two have in common, all have.
+        ends = (waiting[0], waiting[-1])
+        above = posixpath.commonpath([prefix.rpartition("/")[0] for prefix in ends])
+        # A prefix is of whole folders in obstore, so the offset skips what comes before. It takes
+        # a slash at the end away, and all that sorts before the slash would come as well.
+        before = waiting[0].removesuffix("/")
+        offset = before if before == waiting[0] else f"{before}.\U0010ffff"
+        pages = obstore.list(view, above or None, offset=offset, chunk_size=_PAGE)
         for number, page in enumerate(pages):
             if number:
                 self._asked()
-            for entry in page:
-                path = entry["path"]
-                # Keys come sorted.
-                while waiting and path > waiting[0] and not path.startswith(waiting[0]):
-                    waiting = waiting[1:]
-                if not waiting:
-                    return []
-                if path.startswith(waiting[0]):
-                    found.append(Entry(entry["last_modified"].timestamp(), path))
-            if len(page) >= _PAGE and not page[-1]["path"].startswith(waiting[0]):
+            # Keys come sorted, but for the slash at their end, which obstore takes away.
+            entries = sorted(page, key=itemgetter("path"))
+            paths = [entry["path"] for entry in entries]
+            reached = bisect_right(waiting, paths[-1])
+            unfinished = []
+            for prefix in waiting[:reached]:
+                for place in range(bisect_right(paths, prefix), len(paths)):
+                    if not paths[place].startswith(prefix):
+                        break
+                    modified = entries[place]["last_modified"].timestamp()
+                    begun[prefix].append(Entry(modified, paths[place]))
+                if paths[-1].startswith(prefix):
+                    unfinished.append(prefix)
+                else:
+                    found[prefix] = begun[prefix]
+            waiting = unfinished + waiting[reached:]
+            if not waiting or (not unfinished and len(page) >= _PAGE):
                 return waiting
+        found.update((prefix, begun[prefix]) for prefix in waiting)
         return []
 
     def folder(self, key: str) -> Folder:
@@ -455,20 +535,26 @@ class _LocalBucket:
         except PermissionError as error:
             raise NotReadable(f"{path}: may not be read") from error
 
-    def listing(self, prefixes: list[str]) -> list[Entry]:
-        self._there()
-        found = []
-        for prefix in prefixes:
-            parent, _, start = prefix.rpartition("/")
-            for path in self._in(self._root / parent):
-                if path.name.startswith(start):
-                    inside = path.rglob("*") if path.is_dir() else iter([path])
-                    found += [
-                        Entry(one.stat().st_mtime, one.relative_to(self._root).as_posix())
-                        for one in inside
-                        if one.is_file()
-                    ]
-        return sorted(found, key=lambda entry: entry.key)
+    def listings(self, asked: list[list[str]]) -> list[list[Entry] | NotUsable]:
+        return [self._listing(prefixes) for prefixes in asked]
+
+    def _listing(self, prefixes: list[str]) -> list[Entry] | NotUsable:
+        found = set()
+        try:
+            self._there()
+            for prefix in prefixes:
+                parent, _, start = prefix.rpartition("/")
+                for path in self._in(self._root / parent):
+                    if path.name.startswith(start):
+                        inside = path.rglob("*") if path.is_dir() else iter([path])
+                        found |= {
+                            Entry(one.stat().st_mtime, one.relative_to(self._root).as_posix())
+                            for one in inside
+                            if one.is_file() and one != self._root / prefix
+                        }
+        except NotUsable as error:
+            return error
+        return sorted(found, key=attrgetter("key"))
 
     def folder(self, key: str) -> Folder:
         self._there()

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from zs_client.contract import Acorn, Column
 from zs_pipeline.fields import part, text
-from zs_pipeline.files import Files, NotThere, OtherShape, Question
+from zs_pipeline.files import Entry, Files, NotThere, OtherShape, Question
 from zs_pipeline.lineage import data_assets
 
 # The place of today, then that of before.
@@ -29,9 +29,9 @@ def questions(asset_basics: pa.Table) -> list[Question]:
     ]
 
 
-def ask(files: Files, question: Question) -> dict[str, Any]:
+def ask(files: Files, question: Question, listed: list[Entry]) -> dict[str, Any]:
     """The names of the curriculum and the stage in the newest trainer state, and of all stages."""
-    there = [e for e in files.listing(question.location, *_PLACES) if e.key.endswith(".json")]
+    there = [entry for entry in listed if entry.key.endswith(".json")]
     for place in _PLACES:
         found = [entry for entry in there if entry.key.startswith(place)]
         if found:
@@ -84,6 +84,7 @@ ACORN = Acorn(
     inputs=("asset_basics", "files"),
     questions=questions,
     ask=ask,
+    listed=_PLACES,
     rows=rows,
     columns=(
         Column("asset_name", "string", "The data asset's name.", nullable=False),
