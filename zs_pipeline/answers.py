@@ -38,8 +38,9 @@ _FINAL = frozenset((FOUND, NotParsed.outcome, OtherShape.outcome))
 PROBLEMS = frozenset((NotReadable.outcome, NotParsed.outcome, OtherShape.outcome))
 # Answers after which what was asked is kept for good, so that a killed build goes on there.
 KEEP_EVERY = 5000
-# Data assets that are listed one after another, so that a request answers several.
-LISTED_TOGETHER = 64
+# In how many parts data assets are listed at first. A request of a part reaches as many data assets
+# as have 1,000 files together; parts that this does not end are cut in two and go on side by side.
+PARTS = 4
 KEPT_CONTENTS = 5
 ATTEMPTS = 20
 CONTENT = pa.schema(
@@ -194,10 +195,13 @@ def _asked(
         running += 1
         pool.submit(call, files, *about).add_done_callback(done.put)
 
+    def begin_listing(of: Sequence[Question], parts: int) -> None:
+        size = max(1, -(-len(of) // parts))
+        for start in range(0, len(of), size):
+            begin(_list, acorn.listed, of[start : start + size])
+
     if acorn.listed:
-        size = max(LISTED_TOGETHER, -(-len(questions) // files.in_flight))
-        for start in range(0, len(questions), size):
-            begin(_list, acorn.listed, questions[start : start + size])
+        begin_listing(questions, min(PARTS, files.in_flight))
     else:
         for question in questions:
             begin(_ask, ask, question, known.get(question.id))
@@ -207,15 +211,19 @@ def _asked(
         if isinstance(came, Answer):
             yield came
             continue
-        for question, listing in came:
+        reached, left = came
+        for question, listing in reached:
             begin(_ask, ask, question, known.get(question.id), listing)
+        begin_listing(left, 2 if running < files.in_flight else 1)
 
 
 def _list(
     files: Files, listed: tuple[str, ...], questions: Sequence[Question]
-) -> list[tuple[Question, list[Entry] | NotUsable]]:
-    found = files.listings([question.location for question in questions], listed)
-    return [(question, found[question.location]) for question in questions]
+) -> tuple[list[tuple[Question, list[Entry] | NotUsable]], list[Question]]:
+    """What one request for neighbours reached, and the data assets that it did not reach."""
+    found = files.listings([question.location for question in questions], listed, streams=1)
+    reached = [(q, found[q.location]) for q in questions if q.location in found]
+    return reached, [q for q in questions if q.location not in found]
 
 
 def _ask(

@@ -136,7 +136,9 @@ class Question:
 
 class _Bucket(Protocol):
     def get(self, key: str, tag: str | None, largest: int) -> tuple[bytes, str] | None: ...
-    def listings(self, asked: list[list[str]]) -> list[list[Entry] | NotUsable]: ...
+    def listings(
+        self, asked: list[list[str]], streams: int | None
+    ) -> list[list[Entry] | NotUsable | None]: ...
     def folder(self, key: str) -> Folder: ...
 
 
@@ -230,13 +232,23 @@ class Files:
         return found
 
     def listings(
-        self, locations: Iterable[str | None], prefixes: Sequence[str]
+        self,
+        locations: Iterable[str | None],
+        prefixes: Sequence[str],
+        *,
+        streams: int | None = None,
     ) -> dict[str | None, list[Entry] | NotUsable]:
         """The listing of each location, or why there is none.
 
         Locations with less than a page of keys between them cost one request together, others
         one each, and further pages of what begins so. One after another: who wants several
         requests at a time calls this from several threads, each with locations that are neighbours.
+
+        Args:
+            locations: Where the data assets lie, as documents have it.
+            prefixes: How keys below a location begin.
+            streams: After how many requests (and further pages of what begins so) in a bucket to
+                leave out the locations that were not reached, at least one is; never when None.
         """
         found: dict[str | None, list[Entry] | NotUsable] = {}
         places: dict[_Bucket, dict[str | None, str]] = defaultdict(dict)
@@ -248,13 +260,13 @@ class Files:
             else:
                 places[bucket][location] = full.removesuffix(prefixes[0])
         for bucket, below in places.items():
-            told = bucket.listings([[above + p for p in prefixes] for above in below.values()])
+            asked = [[above + prefix for prefix in prefixes] for above in below.values()]
+            told = bucket.listings(asked, streams)
             for (location, above), one in zip(below.items(), told, strict=True):
-                found[location] = (
-                    one
-                    if isinstance(one, NotUsable)
-                    else [Entry(e.modified, e.key.removeprefix(above)) for e in one]
-                )
+                if isinstance(one, NotUsable):
+                    found[location] = one
+                elif one is not None:
+                    found[location] = [Entry(e.modified, e.key.removeprefix(above)) for e in one]
         return found
 
     def folder(self, location: str | None, key: str = "") -> Folder:
@@ -316,20 +328,27 @@ class _S3Bucket:
         at = f"{S3}{self._name}/{key}"
         return self._through(request, at)
 
-    def listings(self, asked: list[list[str]]) -> list[list[Entry] | NotUsable]:
+    def listings(
+        self, asked: list[list[str]], streams: int | None
+    ) -> list[list[Entry] | NotUsable | None]:
         found: dict[str, list[Entry]] = {}
         at = [f"{S3}{self._name}/{prefixes[0]}" for prefixes in asked]
         if len(asked) > 1:
             every = {prefix for prefixes in asked for prefix in prefixes}
             try:
-                self._scan([prefix for prefix in every if prefix >= _BEHIND_SLASH], found, at[0])
+                self._scan([p for p in every if p >= _BEHIND_SLASH], found, at[0], streams)
             except NoBucket:
                 return [NoBucket(f"{one}: there is no bucket {self._name}") for one in at]
             except NotReadable:
                 # One folder may be open where the bucket is not, and a key that cannot be asked
                 # for spoils its page only: those that had no answer are asked one by one.
-                pass
-        return [self._alone(*one, found) for one in zip(asked, at, strict=True)]
+                streams = None
+        return [
+            self._alone(prefixes, one, found)
+            if not streams or all(p in found or p < _BEHIND_SLASH for p in prefixes)
+            else None
+            for prefixes, one in zip(asked, at, strict=True)
+        ]
 
     def _alone(
         self, prefixes: list[str], at: str, found: dict[str, list[Entry]]
@@ -341,13 +360,21 @@ class _S3Bucket:
             return error
         return sorted({e for prefix in prefixes for e in found[prefix]}, key=attrgetter("key"))
 
-    def _scan(self, prefixes: list[str], found: dict[str, list[Entry]], at: str) -> None:
+    def _scan(
+        self,
+        prefixes: list[str],
+        found: dict[str, list[Entry]],
+        at: str,
+        streams: int | None = None,
+    ) -> None:
         """Add what begins with each prefix; what had its answer before a failure stays."""
 
         def request(view: Any) -> None:
             waiting = sorted(prefix for prefix in prefixes if prefix not in found)
-            while waiting:
+            begun = 0
+            while waiting and (streams is None or begun < streams):
                 waiting = self._list(view, waiting, found)
+                begun += 1
 
         if any(prefix not in found for prefix in prefixes):
             self._through(request, at)
@@ -535,7 +562,11 @@ class _LocalBucket:
         except PermissionError as error:
             raise NotReadable(f"{path}: may not be read") from error
 
-    def listings(self, asked: list[list[str]]) -> list[list[Entry] | NotUsable]:
+    def listings(
+        self,
+        asked: list[list[str]],
+        streams: int | None,  # noqa: ARG002 - a folder reaches all
+    ) -> list[list[Entry] | NotUsable | None]:
         return [self._listing(prefixes) for prefixes in asked]
 
     def _listing(self, prefixes: list[str]) -> list[Entry] | NotUsable:
