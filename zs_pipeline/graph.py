@@ -82,7 +82,6 @@ def _near_by(run: str) -> Path:
         with suppress(FileNotFoundError):
             if old.stat().st_mtime < time.time() - _NEAR_AGE:
                 shutil.rmtree(old, ignore_errors=True)
-    # Dagster sets resources up once for the assets and once for the IO manager of a run.
     near = folders / f"{_NEAR}{run}"
     near.mkdir(mode=0o700, exist_ok=True)
     return near
@@ -109,10 +108,11 @@ class SideFiles(dg.ConfigurableResource[None]):
         return Files(settings.files_url(self.url, self.source))
 
 
-class Acorns(dg.ConfigurableIOManager):
+class Acorns(dg.IOManager):
     """Commits what an acorn's asset built, and reads tables for the assets after it."""
 
-    cache: dg.ResourceDependency[Cache]
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
 
     # As a generator, so that what was reported in a batch is among the run's events as well.
     def handle_output(  # type: ignore[override]
@@ -168,6 +168,14 @@ class Acorns(dg.ConfigurableIOManager):
         """The whole table that an asset asks for."""
         acorn = BY_NAME[context.asset_key.path[-1]]
         return read_content(self.cache.open(), self.cache.folder(), acorn)
+
+
+# As a function of the resources, so that a run has one of each: what a resource declares as its
+# own is set up once more, and Dagster warns of how it does that itself.
+@dg.io_manager(required_resource_keys={"cache"})
+def acorns(context: dg.InitResourceContext) -> Acorns:
+    """Commits and reads tables in the run's cache."""
+    return Acorns(context.resources.cache)
 
 
 class Scope(dg.Config):
@@ -568,7 +576,6 @@ def definitions(
         accept_shrink: Accept tables and sweeps that lost more than they may.
         loggers: What shows a run's messages.
     """
-    cache = Cache(url=store, version=version, accept_shrink=accept_shrink)
     return dg.Definitions(
         assets=[
             FILES,
@@ -583,10 +590,10 @@ def definitions(
         schedules=[SCHEDULE],
         sensors=[*chain(TABLES, PLATFORMS), *chain(PLATFORMS, PUBLISH)],
         resources={
-            "cache": cache,
+            "cache": Cache(url=store, version=version, accept_shrink=accept_shrink),
             "source": Documents(url=source),
             "side_files": SideFiles(url=files, source=source),
-            "acorns": Acorns(cache=cache),
+            "acorns": acorns,
         },
         # A step in a process of its own costs 2 to 3 s of imports; the work itself is in threads.
         executor=dg.in_process_executor,
