@@ -96,7 +96,7 @@ def held_open(instance: dg.DagsterInstance) -> Iterator[None]:
 
     hold = threading.Lock()
     storage._connect = connect  # type: ignore[method-assign]
-    storage.has_table = has_table  # type: ignore[method-assign]
+    storage.has_table = has_table  # type: ignore[method-assign,assignment]
     try:
         yield
     finally:
