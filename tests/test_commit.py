@@ -18,6 +18,7 @@ from zs_pipeline import arrow
 from zs_pipeline import commit as commit_module
 from zs_pipeline.commit import (
     Built,
+    Known,
     Part,
     Report,
     ShrinkRefused,
@@ -688,3 +689,33 @@ def test_any_series_of_commits_and_crashes_ends_as_the_last_words_about_each_par
         assert facts["partitions"].keys() == {s for s, found in wanted.items() if found}
         for segment in facts["partitions"]:
             assert values(store, BY_SUBJECT, segment) == wanted[segment]
+
+
+def test_what_was_decided_by_facts_that_another_writer_has_changed_since_undoes_nothing(store):
+    build(store, BY_SUBJECT, {"1": [1], "2": [2]})
+    known = Known(store, VERSION, BY_SUBJECT)
+    build(store, BY_SUBJECT, {"2": [22], "3": [3]}, state="t")
+
+    made = [part(BY_SUBJECT, "1", [11], "u:1")]
+    commit(store, VERSION, BY_SUBJECT, Built(made, {"documents": "u"}, "code", known=known))
+
+    facts = assert_agrees(store, BY_SUBJECT)
+    assert {s: values(store, BY_SUBJECT, s) for s in facts["partitions"]} == {
+        "1": [11],
+        "2": [22],
+        "3": [3],
+    }
+
+
+def test_what_was_decided_by_given_facts_reads_them_no_more(folder):
+    build(folder, WHOLE, {"": [1]})
+    watched = Watched(folder)
+    known = Known(watched, VERSION, WHOLE)
+    skipped = Built((), {"documents": "s"}, "code", "nothing changed", known=known)
+
+    report = commit(watched, VERSION, WHOLE, skipped)
+
+    assert watched.done == [("get", facts_key(VERSION, WHOLE.table))]
+    assert report.facts == read_facts(folder, VERSION, WHOLE.table)
+    # Dagster keeps what it was handed, and facts may be large.
+    assert skipped.known is None

@@ -3,6 +3,7 @@
 import copy
 import json
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from zs_client.contract import DOCUMENTS
 from zs_client.store import Store
 from zs_pipeline import documents as documents_module
 from zs_pipeline.commit import ShrinkRefused
-from zs_pipeline.documents import MANIFEST, Changes, Snapshot, load, shard_of, update
+from zs_pipeline.documents import MANIFEST, Changes, Snapshot, lately, load, shard_of, update
 from zs_pipeline.problems import CORE, Problem
 from zs_pipeline.source import Swept
 
@@ -608,3 +609,63 @@ def test_after_any_history_the_snapshot_is_that_of_a_first_build(
             run(store, source, accept_shrink=True)
         snapshot = assert_is_the_source(store, source)
         assert json.loads(store.get(MANIFEST))["state"] == snapshot.state
+
+
+# What a run has loaded, its other tables take over.
+
+
+def test_a_state_that_is_loaded_again_is_asked_for_no_more(store: Store) -> None:
+    first, _ = update(store, Listed([document("a")]), PATHS)
+    watched = Watched(store)
+
+    loaded = load(watched)
+    watched.done.clear()
+    again = load(watched, first.state)
+
+    assert watched.done == []
+    assert (again.state, again.index, again.set_aside) == (
+        loaded.state,
+        loaded.index,
+        loaded.set_aside,
+    )
+
+
+def test_the_latest_state_is_asked_for_each_time_and_its_index_only_when_it_is_another(
+    store: Store,
+) -> None:
+    source = Listed([document("a")])
+    update(store, source, PATHS)
+    watched = Watched(store)
+    load(watched)
+    watched.done.clear()
+
+    load(watched)
+    assert watched.asked("get") == [MANIFEST]
+
+    # Another process goes on meanwhile, through a store of its own.
+    source.documents.append(document("b"))
+    latest, _ = update(store, source, PATHS)
+    assert lately(watched) != latest.state
+    assert load(watched).index["_id"].to_pylist() == ["a", "b"]
+    assert lately(watched) == latest.state
+
+
+def test_an_earlier_state_is_loaded_beside_the_latest(store: Store) -> None:
+    source = Listed([document("a")])
+    first, _ = update(store, source, PATHS)
+    source.documents.append(document("b"))
+    latest, _ = update(store, source, PATHS)
+    for state, ids in ((first.state, ["a"]), (latest.state, ["a", "b"]), (first.state, ["a"])):
+        found = load(store, state)
+        assert (found.state, found.index["_id"].to_pylist()) == (state, ids)
+
+
+def test_what_was_loaded_goes_with_the_store(folder: Store) -> None:
+    update(folder, Listed([document("a")]), PATHS)
+    watched = Watched(folder)
+    load(watched)
+    there = weakref.ref(watched)
+
+    del watched
+
+    assert there() is None

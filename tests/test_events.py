@@ -1,7 +1,11 @@
 """Which partitions a run wrote, as Dagster knows it: in a batch, on disk and in memory."""
 
+import sqlite3
+from contextlib import closing
+
 import dagster as dg
 import pytest
+import sqlalchemy
 
 from zs_pipeline import events
 
@@ -104,3 +108,37 @@ def test_an_event_log_that_is_held_open_keeps_what_it_is_told_and_is_let_go(tmp_
         assert "_connect" not in vars(instance.event_log_storage)
         run(instance, {"3": 3})
         assert instance.get_materialized_partitions(ASSET) == {"1", "2", "3"}
+
+
+def test_a_run_that_is_held_open_has_the_database_that_dagster_makes(tmp_path):
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
+        by_dagster = run(instance, {"1": 1})
+        with events.held_open(instance):
+            made = [by_dagster, run(instance, {"2": 2}), run(instance, {"3": 3})]
+        paths = [instance.event_log_storage.path_for_shard(one.run_id) for one in made]
+
+        assert len({tuple(made_of(path)) for path in paths}) == 1
+        told = [len(instance.all_logs(one.run_id)) for one in made]
+        assert told[0] == told[1] == told[2] > 0
+
+
+def made_of(path: str) -> list[tuple[str, ...]]:
+    """The tables and indexes of a database, its revision and how it keeps its journal."""
+    with closing(sqlite3.connect(path)) as opened:
+        return [
+            *opened.execute("SELECT name, sql FROM sqlite_master ORDER BY name"),
+            *opened.execute("SELECT version_num FROM alembic_version"),
+            *opened.execute("PRAGMA journal_mode"),
+        ]
+
+
+def test_a_table_that_dagster_makes_meanwhile_is_seen(tmp_path):
+    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance, events.held_open(instance):
+        storage = instance.event_log_storage
+        assert not storage.has_table("later")
+        with storage.index_connection() as connection:
+            connection.execute(sqlalchemy.text("CREATE TABLE later (id INTEGER)"))
+
+        assert storage.has_table("later")
+        assert storage.supports_asset_checks
+    assert "has_table" not in vars(storage)

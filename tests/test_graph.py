@@ -1,6 +1,7 @@
 """Dagster's side: what a person sees in the graph, what a run tells it, what checks find."""
 
 import json
+from datetime import datetime
 from pathlib import Path
 
 import dagster as dg
@@ -207,3 +208,61 @@ def test_checks_see_a_table_that_was_left_behind(built, tmp_path):
     assert zs_build(source, tmp_path / "out", select=["qc"], accept_shrink=True) == 0
     assert not looked(built, "source_data", checks.fresh).passed
     assert looked(built, "quality_control", checks.fresh).passed
+
+
+def failed(result, name: str) -> set[str]:
+    """The checks of a table that failed in a run."""
+    found = result.get_asset_check_evaluations()
+    return {
+        one.check_name for one in found if one.asset_key == dg.AssetKey(name) and not one.passed
+    }
+
+
+def test_a_night_without_a_change_sees_a_file_that_was_changed_behind_our_back(tmp_path, instance):
+    source = dump(tmp_path / "d.ndjson", [document("a", "1"), document("b", "1")])
+    assert run(instance, source, tmp_path / "out").success
+    store = open_store(tmp_path / "out")
+    for key, dropped in (("asset_basics.pqt", []), ("qc/subject_id=1/data.pqt", ["asset_name"])):
+        content = arrow.decode(store.get(f"{FOLDER}/{key}")).drop_columns(dropped)
+        doubled = arrow.pa.concat_tables([content, content])
+        store.put(f"{FOLDER}/{key}", arrow.encode(doubled))
+    result = run(instance, source, tmp_path / "out")
+
+    assert failed(result, "asset_basics") == {"key_unique", "row_count", "names_once"}
+    assert failed(result, "quality_control") == {"not_null", "row_count"}
+    assert not failed(result, "source_data")
+
+
+def test_checks_of_a_run_look_at_what_it_wrote_and_at_another_file_each_day(built, monkeypatch):
+    acorn = graph.BY_NAME["quality_control"]
+    facts = commit.read_facts(built, "1.0.0", acorn.table)
+    report = commit.Report(changed=["2", "gone"], facts=facts)
+    seen = set()
+    for day in range(3):
+        monkeypatch.setattr(checks, "datetime", At(day))
+        content = checks.look(built, "1.0.0", acorn, report).content.keys()
+        assert "2" in content
+        seen |= content
+    assert seen == {"1", "2", "3"}
+
+
+class At:
+    """A clock that stands on a day."""
+
+    def __init__(self, day: int) -> None:
+        self.day = day
+
+    def now(self, zone):
+        return datetime(2025, 1, 1 + self.day, tzinfo=zone)
+
+
+def test_a_run_checks_against_the_documents_that_it_looked_at_last(tmp_path, instance):
+    """Of one subject alone: the rest of the table is of an earlier state, and the run knows."""
+    source = dump(tmp_path / "d.ndjson", [document("a", "1"), document("b", "2")])
+    assert run(instance, source, tmp_path / "out").success
+    dump(source, [document("a", "1"), document("b", "2"), document("c", "3")])
+    only = {"ops": {"quality_control": {"config": {"only": ["1"]}}}}
+    result = run(instance, source, tmp_path / "out", run_config=only)
+
+    assert failed(result, "quality_control") == {"fresh"}
+    assert not failed(result, "qc_tag_status")

@@ -77,11 +77,11 @@ def night(store: Store, source: Path, only: list[str] | None = None) -> None:
     documents.update(store, open_source(str(source), paths), paths, accept_shrink=True)
     for acorn in IN_ORDER:
         inputs = {
-            name: commit.read_content(store, __version__, graph.BY_NAME[name])
+            name: graph.read_input(store, __version__, graph.BY_NAME[name])
             for name in acorn.inputs
             if name in graph.BY_NAME
         }
-        at = (store, __version__, acorn, inputs)
+        at = (commit.Known(store, __version__, acorn), graph.Inputs(inputs))
         if "files" in acorn.inputs:
             built = graph._build_from_files(CONTEXT, *at, Files(str(SIDE_FILES)))
         elif "old_documents" in acorn.inputs:

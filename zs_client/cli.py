@@ -425,7 +425,11 @@ def _reading_as(given: argparse.Namespace) -> Iterator[None]:
 
 def _build(given: argparse.Namespace) -> int:
     try:
-        from zs_pipeline.build import main as build
+        from zs_pipeline import memory
+
+        with memory.of_modules():
+            from zs_pipeline.build import main as build
+        memory.without_pandas()
     except ImportError as error:
         print(
             f"zs build: the pipeline cannot be imported ({error}); install it with "

@@ -138,7 +138,8 @@ def _run(
         instance=instance,
         run_config=config,
         raise_on_error=False,
-        asset_selection=[dg.AssetKey(name) for name in sorted(names)],
+        # Of a part of a job Dagster stores the whole as well.
+        asset_selection=[dg.AssetKey(name) for name in sorted(names)] if chosen else None,
         tags={graph.BY_COMMAND: "true"},
     )
 

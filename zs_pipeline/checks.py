@@ -7,6 +7,7 @@ more. The checks are made from the declarations; `zs_pipeline.graph` makes Dagst
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ import pyarrow as pa
 from zs_client.contract import Acorn
 from zs_client.store import Store
 from zs_pipeline import arrow, documents
-from zs_pipeline.commit import entries, path, read_facts
+from zs_pipeline.commit import Report, entries, path, read_facts
 
 # Fewer rows than this share of the last time is worth a look.
 FEWER = 0.9
@@ -41,8 +42,7 @@ class Looked:
         version: The version's folder.
         acorn: The declaration.
         facts: The table's facts.
-        content: The first of the partitions that the last build wrote, or the whole table, from
-            their fixed paths, by segment.
+        content: Partitions, or the whole table, from their fixed paths, by segment; see `look`.
         state: The name of the current state of the documents.
     """
 
@@ -54,23 +54,45 @@ class Looked:
     state: str
 
 
-def look(store: Store, version: str, acorn: Acorn) -> Looked:
+def look(store: Store, version: str, acorn: Acorn, report: Report | None = None) -> Looked:
     """Read what the checks of a table look at.
 
+    After a commit of the same run that is what it left: its facts, the files that it wrote, and
+    one more, another each day, so that in a night without a change a file that was altered by
+    others is found as well. Alone it is what lies there now, and the files that were written last.
+    Of files that were written no more than the first 20 are looked at.
+
+    Args:
+        store: Where the table lies.
+        version: The version's folder.
+        acorn: The declaration.
+        report: What this run's commit of the table did; None where there was none.
+
     Raises:
-        FileNotFoundError: The table was never built.
+        FileNotFoundError: The table was never built, or a file is gone.
     """
-    facts = read_facts(store, version, acorn.table)
+    facts = report.facts if report else read_facts(store, version, acorn.table)
     if facts is None:
         raise FileNotFoundError(f"{acorn.name} was never built in {store.url}")
     found = entries(facts)
-    newest = max((e["built_at"] for e in found.values()), default="")
-    written = [segment for segment, entry in found.items() if entry["built_at"] == newest]
-    with ThreadPoolExecutor(LOOKED_AT + 1) as pool:
-        state = pool.submit(documents.current, store)
-        files = pool.map(lambda s: store.get(path(version, acorn, s)), written[:LOOKED_AT])
-        content = {s: arrow.decode(body) for s, body in zip(written, files, strict=False)}
+    if report:
+        wanted = [s for s in report.changed if s in found][:LOOKED_AT]
+        wanted += [s for s in _of_the_day(sorted(found)) if s not in wanted]
+    else:
+        newest = max((e["built_at"] for e in found.values()), default="")
+        wanted = [s for s, entry in found.items() if entry["built_at"] == newest][:LOOKED_AT]
+    with ThreadPoolExecutor(LOOKED_AT + 2) as pool:
+        state = pool.submit(documents.lately if report else documents.current, store)
+        files = pool.map(lambda s: store.get(path(version, acorn, s)), wanted)
+        content = {s: arrow.decode(body) for s, body in zip(wanted, files, strict=True)}
     return Looked(store, version, acorn, facts, content, state.result())
+
+
+def _of_the_day(segments: list[str]) -> list[str]:
+    """One of them, the next one each day."""
+    if not segments:
+        return []
+    return [segments[datetime.now(UTC).date().toordinal() % len(segments)]]
 
 
 def key_unique(seen: Looked) -> Finding:

@@ -60,6 +60,7 @@ class Built:
         code_version: The version of the acorn's code.
         skipped: Why nothing was computed; empty when it was.
         files: How many parts there are at most; 0 when that is not known.
+        known: The facts that it was decided by, which `commit` takes; it reads them when None.
     """
 
     parts: Iterable[Part]
@@ -67,6 +68,7 @@ class Built:
     code_version: str
     skipped: str = ""
     files: int = 0
+    known: "Known | None" = None
 
 
 @dataclass
@@ -157,13 +159,25 @@ def read_content(
         FileNotFoundError: There is no such table or partition.
     """
     facts = facts or read_facts(store, version, acorn.table)
+    return arrow.decode(_body(store, version, acorn, segment, facts), columns)
+
+
+def read_head(
+    store: Store, version: str, acorn: Acorn, segment: str, *, facts: dict[str, Any], rows: int
+) -> pa.Table:
+    """The first rows of a table or of one partition; else as `read_content`."""
+    return arrow.head(_body(store, version, acorn, segment, facts), rows)
+
+
+def _body(
+    store: Store, version: str, acorn: Acorn, segment: str, facts: dict[str, Any] | None
+) -> bytes:
     entry = entries(facts).get(segment)
     if entry is None:
         raise FileNotFoundError(
             f"{acorn.name}{'/' + segment if segment else ''} is not in {store.url}; build it first"
         )
-    body = store.get_object(object_key(version, acorn.table, entry["sha256"]))
-    return arrow.decode(body, columns)
+    return store.get_object(object_key(version, acorn.table, entry["sha256"]))
 
 
 def path(version: str, acorn: Acorn, segment: str) -> str:
@@ -196,7 +210,8 @@ def commit(
         arrow.InvalidTable: The content breaks its declaration; nothing was changed.
         ShrinkRefused: Too many rows would be gone; nothing was changed.
     """
-    known = _Known(store, version, acorn)
+    # Dagster holds what it was handed until the run ends.
+    known, built.known = built.known or Known(store, version, acorn), None
     facts = _mend(store, version, acorn, known)
     before = dict(entries(facts))
     had = sum(entry["rows"] for entry in before.values())
@@ -308,7 +323,7 @@ def _guard(
 
 
 def _publish(
-    known: "_Known",
+    known: "Known",
     chunk: list[_Staged],
     pool: ThreadPoolExecutor,
     built: Built,
@@ -411,12 +426,12 @@ def mark_stale(store: Store, version: str, acorn: Acorn, reason: str) -> None:
     def apply(facts: dict[str, Any]) -> None:
         facts["state"], facts["reason"] = "stale", reason
 
-    known = _Known(store, version, acorn)
+    known = Known(store, version, acorn)
     if known.facts is not None:
         known.update(None, apply)
 
 
-def _mend(store: Store, version: str, acorn: Acorn, known: "_Known") -> dict[str, Any] | None:
+def _mend(store: Store, version: str, acorn: Acorn, known: "Known") -> dict[str, Any] | None:
     """Bring the fixed paths of writers that were killed back to what the facts say."""
     facts = known.facts
     if not facts or not facts["pending"]:
@@ -446,10 +461,13 @@ def _mend(store: Store, version: str, acorn: Acorn, known: "_Known") -> dict[str
     return facts
 
 
-class _Known:
+class Known:
     """A table's facts as they were last read or written; changed by compare-and-set.
 
     Attributes:
+        store: The store.
+        version: The version's folder.
+        acorn: The declaration.
         facts: None where there are none.
     """
 

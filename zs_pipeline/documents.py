@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import orjson
 import pyarrow as pa
@@ -127,8 +128,30 @@ class Snapshot:
         return _shard_body(self.store, self.manifest["shards"][str(number)])
 
 
+@dataclass
+class _Held:
+    """What was last read of a store's documents.
+
+    Attributes:
+        latest: The state that was the latest one then; None when that was not asked.
+        manifest: What names the index and what was set aside.
+        index: The index; it holds no store, or the store would hold itself.
+        set_aside: What was no usable document.
+    """
+
+    latest: str | None = None
+    manifest: dict[str, Any] = field(default_factory=dict)
+    index: pa.Table | None = None
+    set_aside: list[Problem] = field(default_factory=list)
+
+
+# A run opens its store once, and most of its tables are made from one state. The last one alone is
+# held: an index is some 300 bytes for each document.
+_held: WeakKeyDictionary[Store, _Held] = WeakKeyDictionary()
+
+
 def load(store: Store, state: str = "") -> Snapshot:
-    """A snapshot that the store holds.
+    """A snapshot that the store holds; what was loaded of the same content before is taken over.
 
     Args:
         store: Where it lies.
@@ -137,40 +160,65 @@ def load(store: Store, state: str = "") -> Snapshot:
     Raises:
         FileNotFoundError: It is not there, or no longer.
     """
-    found = _load(store, _state_key(state) if state else MANIFEST)[0]
-    if found is None:
-        raise FileNotFoundError(
-            f"{store.url} keeps no documents{' in the state ' + state if state else ''}; "
-            "build documents and asset_basics first"
-        )
-    return found
+    held = _held.setdefault(store, _Held())
+    if not state or held.manifest.get("state") != state:
+        manifest = _manifest(store, _state_key(state) if state else MANIFEST)[0]
+        if manifest is None:
+            raise FileNotFoundError(
+                f"{store.url} keeps no documents{' in the state ' + state if state else ''}; "
+                "build documents and asset_basics first"
+            )
+        if not state:
+            held.latest = str(manifest["state"])
+        names = ("index", "set_aside")
+        if any(held.manifest.get(name) != manifest[name] for name in names):
+            held.manifest, held.index = {}, None
+            held.set_aside = _load_aside(store, manifest)
+            held.index = load_index(store, manifest["index"])
+        held.manifest = manifest
+    return Snapshot(store, held.manifest, held.index, held.set_aside)
 
 
 def current(store: Store) -> str:
     """The name of the latest state of the documents; empty when there is none."""
-    try:
-        return str(json.loads(store.get(MANIFEST))["state"])
-    except FileNotFoundError:
-        return ""
+    manifest = _manifest(store)[0]
+    return str(manifest["state"]) if manifest else ""
+
+
+def lately(store: Store) -> str:
+    """The name of the state that was the latest one when a run last looked; else of the latest."""
+    held = _held.setdefault(store, _Held())
+    if held.latest is None:
+        held.latest = current(store)
+    return held.latest
 
 
 def _state_key(state: str) -> str:
     return f"{DOCUMENTS}/states/{state}.json"
 
 
-def _load(store: Store, key: str = MANIFEST) -> tuple[Snapshot | None, str | None]:
+def _manifest(store: Store, key: str = MANIFEST) -> tuple[dict[str, Any] | None, str | None]:
     try:
         body, tag = store.get_tagged(key)
     except FileNotFoundError:
         return None, None
     try:
-        manifest = json.loads(body)
+        return json.loads(body), tag
     except ValueError as error:
         raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
-    aside = orjson.loads(store.get_object(f"{DOCUMENTS}/set_aside/{manifest['set_aside']}.json"))
-    return Snapshot(
-        store, manifest, load_index(store, manifest["index"]), [Problem(*row) for row in aside]
-    ), tag
+
+
+def _load(store: Store) -> tuple[Snapshot | None, str | None]:
+    manifest, tag = _manifest(store)
+    if manifest is None:
+        return None, None
+    index = load_index(store, manifest["index"])
+    return Snapshot(store, manifest, index, _load_aside(store, manifest)), tag
+
+
+def _load_aside(store: Store, manifest: dict[str, Any]) -> list[Problem]:
+    body = store.get_object(f"{DOCUMENTS}/set_aside/{manifest['set_aside']}.json")
+    return [Problem(*row) for row in orjson.loads(body)]
 
 
 def load_index(store: Store, name: str) -> pa.Table:

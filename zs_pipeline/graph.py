@@ -9,9 +9,9 @@ import tempfile
 import time
 import uuid
 import warnings
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,17 @@ from zs_pipeline import (
     tables,
 )
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.commit import Built, commit, mark_stale, read_content, read_facts
+from zs_pipeline.commit import (
+    Built,
+    Known,
+    Report,
+    commit,
+    entries,
+    mark_stale,
+    read_content,
+    read_facts,
+    read_head,
+)
 from zs_pipeline.files import Files
 from zs_pipeline.source import open_source
 
@@ -46,8 +56,6 @@ _NEAR_AGE = 2 * 24 * 3600
 # Set on the runs of `zs build`, which starts the later ones itself.
 BY_COMMAND = "zs/by_command"
 NIGHTLY = "0 9 * * *"
-# In the metadata of an input: the columns that are asked for; all when None.
-_COLUMNS = "columns"
 
 BY_NAME = {acorn.name: acorn for acorn in ACORNS}
 # Acorns whose side files' findings are problems of data assets.
@@ -61,6 +69,8 @@ class Cache(dg.ConfigurableResource[None]):
     version: str = ""
     accept_shrink: bool = False
     _opened: Store | None = PrivateAttr(default=None)
+    # What this run committed and has not checked yet, by acorn.
+    _reports: dict[str, Report] = PrivateAttr(default_factory=dict)
     _while_running: ExitStack = PrivateAttr(default_factory=ExitStack)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -87,6 +97,14 @@ class Cache(dg.ConfigurableResource[None]):
         """The version; `ZS_VERSION`, else the package's, when none is set."""
         return settings.version(self.version)
 
+    def committed(self, acorn: Acorn, report: Report) -> None:
+        """Keep what a commit of this run did, for the checks of the table."""
+        self._reports[acorn.name] = report
+
+    def report(self, acorn: Acorn) -> Report | None:
+        """What this run's commit of a table did, once; None where it made none."""
+        return self._reports.pop(acorn.name, None)
+
 
 def _near_by(run: str) -> Path:
     """A folder of this run; what killed runs left behind is removed."""
@@ -95,7 +113,6 @@ def _near_by(run: str) -> Path:
         with suppress(FileNotFoundError):
             if old.stat().st_mtime < time.time() - _NEAR_AGE:
                 shutil.rmtree(old, ignore_errors=True)
-    # Dagster sets resources up once for the assets and once for the IO manager of a run.
     near = folders / f"{_NEAR}{run}"
     near.mkdir(mode=0o700, exist_ok=True)
     return near
@@ -122,10 +139,11 @@ class SideFiles(dg.ConfigurableResource[None]):
         return Files(settings.files_url(self.url, self.source))
 
 
-class Acorns(dg.ConfigurableIOManager):
+class Acorns(dg.IOManager):
     """Commits what an acorn's asset built, and reads tables for the assets after it."""
 
-    cache: dg.ResourceDependency[Cache]
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
 
     # As a generator, so that what was reported in a batch is among the run's events as well.
     def handle_output(  # type: ignore[override]
@@ -144,6 +162,7 @@ class Acorns(dg.ConfigurableIOManager):
                 accept_shrink=self.cache.accept_shrink,
                 progress=context.log.info,
             )
+        self.cache.committed(acorn, report)
         said = obj.skipped or f"{report.computed} computed"
         context.log.info(
             "%s: %s rows; %d files written, %d removed (%s)",
@@ -177,11 +196,88 @@ class Acorns(dg.ConfigurableIOManager):
                 {s: found.get(s, {"rows": 0})["rows"] for s in (*report.changed, *report.empty)},
             )
 
-    def load_input(self, context: dg.InputContext) -> pa.Table:
-        """The table that an asset asks for, or those of its columns that it looks at."""
+    def load_input(self, context: dg.InputContext) -> "Input":
+        """The whole table that an asset asks for."""
         acorn = BY_NAME[context.asset_key.path[-1]]
-        columns = (context.definition_metadata or {}).get(_COLUMNS)
-        return read_content(self.cache.open(), self.cache.folder(), acorn, columns=columns)
+        return read_input(self.cache.open(), self.cache.folder(), acorn)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A whole table that an acorn is made from, as its facts were when they were read.
+
+    Attributes:
+        store: Where it lies.
+        version: The version's folder.
+        acorn: The declaration.
+        facts: Its facts.
+    """
+
+    store: Store
+    version: str
+    acorn: Acorn
+    facts: dict[str, Any]
+
+    def rows(self, columns: Sequence[str] | None) -> pa.Table:
+        """Its rows: those that the facts name, whoever has written since.
+
+        Args:
+            columns: Only these; all when None.
+        """
+        return read_content(self.store, self.version, self.acorn, facts=self.facts, columns=columns)
+
+
+def read_input(store: Store, version: str, acorn: Acorn) -> Input:
+    """The facts of a table that an acorn is made from; its rows are read when they are looked at.
+
+    Raises:
+        FileNotFoundError: It was never built.
+    """
+    facts = read_facts(store, version, acorn.table)
+    if not facts or not entries(facts):
+        raise FileNotFoundError(f"{acorn.name} is not in {store.url}; build it first")
+    return Input(store, version, acorn, facts)
+
+
+class Inputs(Mapping[str, pa.Table]):
+    """The tables that an acorn is made from by name, each read when it is first looked at.
+
+    A night without a change looks at facts alone. Of asset_basics an acorn that says which columns
+    it looks at gets no others: 100,000 rows of all of them are 100 MB.
+
+    Attributes:
+        sources: Each one's facts. State and rows are both taken by them, so that they agree.
+        made: Tables that are at hand: those that were read, and such as lie nowhere.
+    """
+
+    def __init__(self, acorn: Acorn, found: Mapping[str, Input]) -> None:
+        self._found = found
+        self._columns = {"asset_basics": ["_id", *acorn.basics]} if acorn.basics else {}
+        self.sources = {name: one.facts for name, one in found.items()}
+        self.made: dict[str, pa.Table] = {}
+
+    def __getitem__(self, name: str) -> pa.Table:
+        if name not in self.made:
+            self.made[name] = self._found[name].rows(self._columns.get(name))
+        return self.made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self._found, **self.made})
+
+    def __len__(self) -> int:
+        return len({**self._found, **self.made})
+
+    def state(self) -> dict[str, str]:
+        """What identifies the content of those that lie in the store."""
+        return {name: facts["sha256"] for name, facts in self.sources.items()}
+
+
+# As a function of the resources, so that a run has one of each: what a resource declares as its
+# own is set up once more, and Dagster warns of how it does that itself.
+@dg.io_manager(required_resource_keys={"cache"})
+def acorns(context: dg.InitResourceContext) -> Acorns:
+    """Commits and reads tables in the run's cache."""
+    return Acorns(context.resources.cache)
 
 
 class Scope(dg.Config):
@@ -310,7 +406,7 @@ def _acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
         kinds={"parquet"},
         code_version=tables.code_version(acorn),
         deps=others,
-        ins={name: _in(acorn, name) for name in from_acorns},
+        ins={name: dg.AssetIn() for name in from_acorns},
         partitions_def=_partitions(acorn),
         # Not one run for each key where a person asks for all of them.
         backfill_policy=dg.BackfillPolicy.single_run() if acorn.partition else None,
@@ -327,39 +423,30 @@ def _acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
         cache: Cache,
         side_files: SideFiles,
         source: Documents,
-        **inputs: pa.Table,
+        **inputs: Input,
     ) -> Built:
-        store, version = cache.open(), cache.folder()
+        store, version, found = cache.open(), cache.folder(), Inputs(acorn, inputs)
         only = _only(context, config)
         with _stale_on_failure(store, version, acorn), memory.lean():
+            known = Known(store, version, acorn)
             if "files" in acorn.inputs:
-                return _build_from_files(context, store, version, acorn, inputs, side_files.open())
+                return _build_from_files(context, known, found, side_files.open())
             if "old_documents" in acorn.inputs:
-                return _build_from_custom(context, store, version, acorn, inputs, source.url)
-            return _build(store, version, acorn, inputs, only)
+                return _build_from_custom(context, known, found, source.url)
+            return _build(known, found, only)
 
     return build
 
 
-def _in(acorn: Acorn, name: str) -> dg.AssetIn:
-    """What an acorn takes of another one: 100,000 rows of asset_basics are 100 MB."""
-    columns = ["_id", *acorn.basics] if name == "asset_basics" and acorn.basics else None
-    return dg.AssetIn(metadata={_COLUMNS: columns})
-
-
 def _build_from_custom(
-    context: dg.AssetExecutionContext,
-    store: Store,
-    version: str,
-    acorn: Acorn,
-    inputs: dict[str, pa.Table],
-    source_url: str,
+    context: dg.AssetExecutionContext, known: Known, inputs: Inputs, source_url: str
 ) -> Built:
-    state = _state(_sources(store, version, inputs))
+    store, version, acorn, state = known.store, known.version, known.acorn, inputs.state()
     url = settings.old_source_url(source_url)
     old = open_source(url, acorn.fields) if url else None
     sample = settings.custom_folder(source_url)
     built = tables.by_custom(store, version, acorn, inputs, state, old=old, sample=sample)
+    built.known = known
     if old is None:
         context.log.warning(
             "%s: names of documents that were not upgraded are not known without the old "
@@ -370,46 +457,24 @@ def _build_from_custom(
     return built
 
 
-def _sources(
-    store: Store, version: str, inputs: dict[str, pa.Table]
-) -> dict[str, dict[str, Any] | None]:
-    """The facts of an acorn's inputs, read once, so that all that is taken from them agrees."""
-    with ThreadPoolExecutor(max(1, len(inputs))) as pool:
-        found = pool.map(lambda name: read_facts(store, version, BY_NAME[name].table), inputs)
-        return dict(zip(inputs, found, strict=True))
-
-
-def _state(sources: dict[str, dict[str, Any] | None]) -> dict[str, str]:
-    """What identifies the content of an acorn's inputs."""
-    return {name: found["sha256"] for name, found in sources.items() if found}
-
-
-def _snapshot(store: Store, sources: dict[str, dict[str, Any] | None]) -> documents.Snapshot:
+def _snapshot(store: Store, inputs: Inputs) -> documents.Snapshot:
     """The documents: the very state that asset_basics was built from, where it is an input."""
-    if "asset_basics" not in sources:
+    if "asset_basics" not in inputs.sources:
         return documents.load(store)
-    basics = sources["asset_basics"] or {}
-    return documents.load(store, basics["source_state"]["documents"])
+    return documents.load(store, inputs.sources["asset_basics"]["source_state"]["documents"])
 
 
 def _build_from_files(
-    context: dg.AssetExecutionContext,
-    store: Store,
-    version: str,
-    acorn: Acorn,
-    inputs: dict[str, pa.Table],
-    files: Files,
+    context: dg.AssetExecutionContext, known: Known, inputs: Inputs, files: Files
 ) -> Built:
-    facts = read_facts(store, version, acorn.table)
+    store, acorn, facts = known.store, known.acorn, known.facts
     said: list[str] = []
     if acorn.questions is None:
         built, counts, said = tables.by_file(acorn, files, facts)
     else:
-        sources = _sources(store, version, inputs)
-        state = _state(sources)
-        snapshot = None
+        state, snapshot = inputs.state(), None
         if "documents" in acorn.inputs:
-            snapshot = _snapshot(store, sources)
+            snapshot = _snapshot(store, inputs)
             state["documents"] = snapshot.state
         asked = acorn.questions(**inputs)
         told = answers.update(store, acorn, asked, files, context.log.info)
@@ -418,6 +483,7 @@ def _build_from_files(
     context.log.info("%s", _counted(acorn, counts))
     for problem in said:
         context.log.warning("%s: %s", acorn.name, problem)
+    built.known = known
     return built
 
 
@@ -434,25 +500,24 @@ def _counted(acorn: Acorn, counts: dict[str, int]) -> str:
     )
 
 
-def _build(
-    store: Store,
-    version: str,
-    acorn: Acorn,
-    inputs: dict[str, pa.Table],
-    only: list[str] | None,
-) -> Built:
-    facts = read_facts(store, version, acorn.table)
-    sources = _sources(store, version, inputs)
-    state = _state(sources)
+def _build(known: Known, inputs: Inputs, only: list[str] | None) -> Built:
+    built = _built(known, inputs, only)
+    built.known = known
+    return built
+
+
+def _built(known: Known, inputs: Inputs, only: list[str] | None) -> Built:
+    store, version, acorn, facts = known.store, known.version, known.acorn, known.facts
+    state = inputs.state()
     if acorn.partition:
-        snapshot, basics = _snapshot(store, sources), inputs["asset_basics"]
+        snapshot, basics = _snapshot(store, inputs), inputs["asset_basics"]
         if acorn.partitions:
             digest = state["asset_basics"]
             return tables.by_platform(version, acorn, snapshot, basics, digest, facts, only=only)
-        code = (sources["asset_basics"] or {})["code_version"]
+        code = inputs.sources["asset_basics"]["code_version"]
         return tables.by_subject(acorn, snapshot, basics, facts, basics_code=code, only=only)
     if "documents" in acorn.inputs:
-        snapshot = _snapshot(store, sources)
+        snapshot = _snapshot(store, inputs)
         return tables.by_document(
             store, version, acorn, snapshot, facts, tables=inputs, made_from=state
         )
@@ -465,7 +530,7 @@ def _build(
             if built and "answers" in built["source_state"]:
                 state[name] = built["source_state"]["answers"]
                 of_files += answers.problems(store, BY_NAME[name], state[name])
-        inputs["problems"] = tables.problems(snapshot, of_files)
+        inputs.made["problems"] = tables.problems(snapshot, of_files)
     return tables.by_acorn(acorn, inputs, state, facts)
 
 
@@ -481,7 +546,7 @@ def acorn_checks(acorn: Acorn) -> dg.AssetChecksDefinition:
         ],
     )
     def check_table(cache: Cache) -> Iterator[dg.AssetCheckResult]:
-        seen = checks.look(cache.open(), cache.folder(), acorn)
+        seen = checks.look(cache.open(), cache.folder(), acorn, cache.report(acorn))
         for name, check in made.items():
             found = check(seen)
             yield dg.AssetCheckResult(
@@ -588,7 +653,6 @@ def definitions(
         accept_shrink: Accept tables and sweeps that lost more than they may.
         loggers: What shows a run's messages.
     """
-    cache = Cache(url=store, version=version, accept_shrink=accept_shrink)
     return dg.Definitions(
         assets=[
             FILES,
@@ -603,10 +667,10 @@ def definitions(
         schedules=[SCHEDULE],
         sensors=[*chain(TABLES, PLATFORMS), *chain(PLATFORMS, PUBLISH)],
         resources={
-            "cache": cache,
+            "cache": Cache(url=store, version=version, accept_shrink=accept_shrink),
             "source": Documents(url=source),
             "side_files": SideFiles(url=files, source=source),
-            "acorns": Acorns(cache=cache),
+            "acorns": acorns,
         },
         # A step in a process of its own costs 2 to 3 s of imports; the work itself is in threads.
         executor=dg.in_process_executor,
@@ -674,7 +738,7 @@ def _preview(store: Store, version: str, acorn: Acorn, facts: dict[str, Any]) ->
     segment = next(iter(facts["partitions"]), "")
     if acorn.partition and not segment:
         return "no rows"
-    rows = read_content(store, version, acorn, segment, facts=facts).slice(0, PREVIEW).to_pylist()
+    rows = read_head(store, version, acorn, segment, facts=facts, rows=PREVIEW).to_pylist()
     names = [c.name for c in acorn.columns]
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     for row in rows:

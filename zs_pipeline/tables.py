@@ -7,7 +7,7 @@ how a part is written (`zs_pipeline.commit`).
 import hashlib
 import inspect
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,7 @@ def by_document(
     snapshot: Snapshot,
     facts: dict[str, Any] | None,
     *,
-    tables: dict[str, pa.Table] | None = None,
+    tables: Mapping[str, pa.Table] | None = None,
     made_from: dict[str, str] | None = None,
 ) -> Built:
     """A table with rows for each document; rows of unchanged documents are taken over.
@@ -116,7 +116,10 @@ def by_document(
 
 
 def by_acorn(
-    acorn: Acorn, tables: dict[str, pa.Table], state: dict[str, str], facts: dict[str, Any] | None
+    acorn: Acorn,
+    tables: Mapping[str, pa.Table],
+    state: dict[str, str],
+    facts: dict[str, Any] | None,
 ) -> Built:
     """A table made from whole other tables.
 
@@ -241,7 +244,7 @@ def by_platform(
 
 def by_files(
     acorn: Acorn,
-    inputs: dict[str, pa.Table],
+    inputs: Mapping[str, pa.Table],
     snapshot: Snapshot | None,
     told: answers.Told,
     state: dict[str, str],
@@ -321,7 +324,7 @@ def by_custom(
     store: Store,
     version: str,
     acorn: Acorn,
-    inputs: dict[str, pa.Table],
+    inputs: Mapping[str, pa.Table],
     state: dict[str, str],
     *,
     old: Source | None,

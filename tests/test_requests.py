@@ -1,0 +1,87 @@
+"""What a night asks of the store when nothing changed, counted at S3: no more than it needs."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+from building import FOLDER, document, dump
+from stores import FaultyProxy
+
+from zs_client.contract import DOCUMENTS, INDEX, facts_key, registry_key
+from zs_client.store import Store
+from zs_pipeline import build, graph
+from zs_pipeline.acorns import ACORNS
+from zs_pipeline.settings import sample
+
+pytest_plugins = ("stores",)
+
+# Its own facts, the squirrel's look at them, the first rows that Dagster shows, the day's file.
+OF_A_TABLE = 4
+# Documents, answers, custom tables, the registry, what is shown at the end.
+OF_THE_REST = 34
+
+
+@pytest.fixture
+def asked(proxy: FaultyProxy, s3: Store, tmp_path: Path) -> Counter[tuple[str, str]]:
+    """Method and key of all that a night asked for after one of the same documents."""
+    documents = [document(f"a{n}", str(n // 2)) for n in range(20)]
+    source = dump(tmp_path / "d.ndjson", documents)
+    for _ in range(2):
+        proxy.seen.clear()
+        assert build.main(source=str(source), store=s3.url, files=str(sample() / "files")) == 0
+    paths = [(method, urlsplit(path).path.split("/", 2)) for method, path in proxy.seen]
+    return Counter((method, unquote("".join(path[2:]))) for method, path in paths)
+
+
+def test_a_night_without_a_change_reads_what_it_needs_once(asked: Counter) -> None:
+    got = Counter({key: count for (method, key), count in asked.items() if method == "GET"})
+    inputs = Counter(name for acorn in ACORNS for name in acorn.inputs if name in graph.BY_NAME)
+
+    assert got.total() <= OF_A_TABLE * len(ACORNS) + inputs.total() + OF_THE_REST
+    # Nothing is made, so that no document and no other table's rows are looked at.
+    assert not [key for key in got if key.startswith(f"{DOCUMENTS}/shards/")]
+    assert len([key for key in got if key.endswith("/data.pqt")]) == len(
+        [acorn for acorn in ACORNS if acorn.partition]
+    )
+    # A run fetches an object once; tables by platform are in a run of their own.
+    objects = {key: count for key, count in got.items() if "/_objects/" in key}
+    assert max(objects.values()) <= 2
+    assert sum(objects.values()) <= len(ACORNS) + 2
+    # Facts are read for the table itself, for the registry, and for each table made from it.
+    once = {acorn.name: got[facts_key("1.0.0", acorn.table)] for acorn in ACORNS}
+    assert once["quality_control"] == once["platform_qc"] == once["metadata_core"] == 2
+    assert once["asset_basics"] == 2 + inputs["asset_basics"]
+
+
+def test_a_night_without_a_change_writes_the_registry_and_when_it_looked(asked: Counter) -> None:
+    written = {key for method, key in asked if method in ("PUT", "POST", "DELETE")}
+
+    assert written == {registry_key("1.0.0"), f"{FOLDER}/metadata_upgrade.json"}
+    assert INDEX not in written
+
+
+def test_a_build_loads_pandas_for_what_is_pickled_alone(tmp_path: Path) -> None:
+    """Which pyarrow would load for every list, to find out that it is no series."""
+    source = dump(tmp_path / "d.ndjson", [document("a")])
+    program = (
+        "import sys; from zs_client.cli import main; code = main(['build']);"
+        "print('pandas' in sys.modules);"
+        "import pyarrow; print(pyarrow.table({'a': [1, 2]}).to_pandas()['a'].sum());"
+        "sys.exit(code)"
+    )
+    where = {"ZS_SOURCE": str(source), "ZS_STORE": str(tmp_path / "out")}
+    nights = [
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, **where},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.splitlines()[-2:]
+        for _ in range(2)
+    ]
+    assert nights == [["True", "3"], ["False", "3"]]
