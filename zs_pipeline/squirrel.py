@@ -53,13 +53,13 @@ def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
             versions cannot be, and it was not changed.
     """
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    state = documents.current(store)
-    failed = documents.failed(store)
     gathered: list[dict[str, Any]] = []
     partitions: dict[str, Any] = {}
     missing = []
-    with ThreadPoolExecutor(len(acorns)) as pool:
+    with ThreadPoolExecutor(len(acorns) + 2) as pool:
+        asked = pool.submit(documents.current, store), pool.submit(documents.failed, store)
         found = list(pool.map(lambda acorn: read_facts(store, version, acorn.table), acorns))
+        state, failed = (one.result() for one in asked)
     for acorn, facts in zip(acorns, found, strict=True):
         # One that a build began and did not end has rows, but not all of them.
         if facts is None or not facts["source_state"]:
