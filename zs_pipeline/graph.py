@@ -85,7 +85,6 @@ class Cache(dg.ConfigurableResource[None]):
         if context.instance:
             self._while_running.enter_context(events.held_open(context.instance))
         self._while_running.enter_context(processes.held())
-        self._while_running.enter_context(processes.prompt())
 
     def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
         """Remove that folder."""

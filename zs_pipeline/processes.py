@@ -7,7 +7,6 @@ What they do is in `zs_pipeline.shards`. Measured on two cores with 20,000 lean 
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -25,7 +24,6 @@ MOST = 8
 # Shards on their way to each process, so that it never waits for the next one; and those of which
 # one before them is not done. Memory depends on both.
 AHEAD = 2
-SWITCH = 0.0005
 MOST_WAITING = 3
 
 T = TypeVar("T")
@@ -86,21 +84,6 @@ def held() -> Iterator[None]:
         yield
     finally:
         _pool.release()
-
-
-@contextmanager
-def prompt() -> Iterator[None]:
-    """Let threads that send requests have the interpreter soon while another one makes rows.
-
-    A thread whose answer came waits up to 5 ms for it by Python's own setting, several times for
-    each request: 459 side files took 14 s beside quality control, and 4 s alone.
-    """
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
 
 
 def each(
