@@ -173,11 +173,6 @@ class Files:
             )
         self._buckets: dict[str, _Bucket] = {}
         self._lock = threading.Lock()
-        self._closed = False
-
-    def close(self) -> None:
-        """Ask for nothing more; whoever still wants to gets an error."""
-        self._closed = True
 
     def get(self, location: str | None, key: str) -> bytes:
         """The bytes of a side file.
@@ -285,8 +280,6 @@ class Files:
 
     def _at(self, location: str | None, key: str) -> tuple[_Bucket, str]:
         """The bucket of a location, and a full key in it."""
-        if self._closed:
-            raise StoreError(f"{self.url}: no longer asked, since the build ended")
         if not location:
             raise NotReadable("the document names no location")
         scheme, _, rest = location.partition("://")

@@ -9,10 +9,9 @@ import tempfile
 import time
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +33,6 @@ from zs_pipeline import (
     tables,
 )
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.ahead import Ahead
 from zs_pipeline.commit import (
     Built,
     Known,
@@ -46,7 +44,7 @@ from zs_pipeline.commit import (
     read_facts,
     read_head,
 )
-from zs_pipeline.files import Files, Question
+from zs_pipeline.files import Files
 from zs_pipeline.source import open_source
 
 OWNERS = ["team:data-infrastructure"]
@@ -131,71 +129,21 @@ class Documents(dg.ConfigurableResource[None]):
 
 
 class SideFiles(dg.ConfigurableResource[None]):
-    """The buckets of side files, and what a run asks of them ahead."""
+    """The buckets of side files."""
 
     url: str = ""
     source: str = ""
-    _ahead: Ahead[tuple[dict[str, str], answers.Told]] | None = PrivateAttr(default=None)
-    # The acorns that ask and were not begun yet, and what of their inputs was not committed yet.
-    _waiting: dict[str, set[str]] = PrivateAttr(default_factory=dict)
-
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Note which acorns of a run ask."""
-        # Of a whole job the selection is empty.
-        chosen = context.run.asset_selection if context.run else None
-        self._ahead = Ahead()
-        self._waiting = {
-            name: {i for i in BY_NAME[name].inputs if i in BY_NAME}
-            for name in ASKING
-            if not chosen or dg.AssetKey(name) in chosen
-        }
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
-        """End what nobody took."""
-        if self._ahead:
-            self._ahead.close()
 
     def open(self) -> Files:
         """The buckets; where `ZS_FILES` says, else the sample's own or S3, when no URL is set."""
         return Files(settings.files_url(self.url, self.source))
 
-    def committed(self, store: Store, version: str, name: str) -> None:
-        """Begin to ask for the acorns of which this run has committed the last input."""
-        for asking, missing in list(self._waiting.items()):
-            missing.discard(name)
-            if self._ahead and not missing:
-                del self._waiting[asking]
-                ask = partial(_asked_ahead, store, version, BY_NAME[asking])
-                self._ahead.begin(asking, self.open(), ask)
-
-    def told(
-        self, acorn: Acorn, state: dict[str, str], tell: Callable[[str], None]
-    ) -> answers.Told | None:
-        """What was asked ahead for an acorn of the inputs that it is made from; else None."""
-        found = self._ahead.take(acorn.name, tell) if self._ahead else None
-        return found[1] if found and found[0] == state else None
-
-
-def _asked_ahead(
-    store: Store, version: str, acorn: Acorn, files: Files, tell: Callable[[str], None]
-) -> tuple[dict[str, str], answers.Told]:
-    """What side files say, and what identifies the inputs by which they were asked."""
-    names = [name for name in acorn.inputs if name in BY_NAME]
-    inputs = Inputs(acorn, {name: read_input(store, version, BY_NAME[name]) for name in names})
-    return inputs.state(), answers.update(store, acorn, _questions(acorn, inputs), files, tell)
-
-
-def _questions(acorn: Acorn, inputs: "Inputs") -> list[Question]:
-    found: list[Question] = acorn.questions(**inputs) if acorn.questions else []
-    return found
-
 
 class Acorns(dg.IOManager):
     """Commits what an acorn's asset built, and reads tables for the assets after it."""
 
-    def __init__(self, cache: Cache, side_files: SideFiles) -> None:
+    def __init__(self, cache: Cache) -> None:
         self.cache = cache
-        self.side_files = side_files
 
     # As a generator, so that what was reported in a batch is among the run's events as well.
     def handle_output(  # type: ignore[override]
@@ -215,7 +163,6 @@ class Acorns(dg.IOManager):
                 progress=context.log.info,
             )
         self.cache.committed(acorn, report)
-        self.side_files.committed(store, version, acorn.name)
         said = obj.skipped or f"{report.computed} computed"
         context.log.info(
             "%s: %s rows; %d files written, %d removed (%s)",
@@ -327,10 +274,10 @@ class Inputs(Mapping[str, pa.Table]):
 
 # As a function of the resources, so that a run has one of each: what a resource declares as its
 # own is set up once more, and Dagster warns of how it does that itself.
-@dg.io_manager(required_resource_keys={"cache", "side_files"})
+@dg.io_manager(required_resource_keys={"cache"})
 def acorns(context: dg.InitResourceContext) -> Acorns:
     """Commits and reads tables in the run's cache."""
-    return Acorns(context.resources.cache, context.resources.side_files)
+    return Acorns(context.resources.cache)
 
 
 class Scope(dg.Config):
@@ -464,8 +411,6 @@ def _acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
         # Not one run for each key where a person asks for all of them.
         backfill_policy=dg.BackfillPolicy.single_run() if acorn.partition else None,
         io_manager_key="acorns",
-        # What is asked ahead is waited for last: meanwhile other tables are made.
-        op_tags={"dagster/priority": "-1"} if acorn.ask else None,
         metadata={
             "dagster/column_schema": _column_schema(acorn),
             "dagster/table_name": acorn.table,
@@ -485,7 +430,7 @@ def _acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
         with _stale_on_failure(store, version, acorn), memory.lean():
             known = Known(store, version, acorn)
             if "files" in acorn.inputs:
-                return _build_from_files(context, known, found, side_files)
+                return _build_from_files(context, known, found, side_files.open())
             if "old_documents" in acorn.inputs:
                 return _build_from_custom(context, known, found, source.url)
             return _build(known, found, only)
@@ -520,9 +465,9 @@ def _snapshot(store: Store, inputs: Inputs) -> documents.Snapshot:
 
 
 def _build_from_files(
-    context: dg.AssetExecutionContext, known: Known, inputs: Inputs, side_files: SideFiles
+    context: dg.AssetExecutionContext, known: Known, inputs: Inputs, files: Files
 ) -> Built:
-    store, acorn, facts, files = known.store, known.acorn, known.facts, side_files.open()
+    store, acorn, facts = known.store, known.acorn, known.facts
     said: list[str] = []
     if acorn.questions is None:
         built, counts, said = tables.by_file(acorn, files, facts)
@@ -531,10 +476,8 @@ def _build_from_files(
         if "documents" in acorn.inputs:
             snapshot = _snapshot(store, inputs)
             state["documents"] = snapshot.state
-        told = side_files.told(acorn, inputs.state(), context.log.info)
-        if told is None:
-            asked = _questions(acorn, inputs)
-            told = answers.update(store, acorn, asked, files, context.log.info)
+        asked = acorn.questions(**inputs)
+        told = answers.update(store, acorn, asked, files, context.log.info)
         built, counts = tables.by_files(acorn, inputs, snapshot, told, state, facts), told.counts
     context.add_output_metadata({**counts, "files_from": files.url, "problems": "; ".join(said)})
     context.log.info("%s", _counted(acorn, counts))
