@@ -1,0 +1,123 @@
+"""Rows are made in processes beside the build, where that is worth it, and come out the same."""
+
+import operator
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from building import document, dump, tables, zs_build
+
+from zs_pipeline import processes
+
+BEGUN = """
+import os, sys, time
+from zs_pipeline import processes
+
+processes.WORTH, processes.count = 0, lambda: 2
+with processes.held():
+    print(*processes.each(os.getpid, [()], 1), flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process beside this one, for any number of documents."""
+    monkeypatch.setattr(processes, "WORTH", 0)
+    monkeypatch.setattr(processes, "count", lambda: 2)
+
+
+def gone(pid: int, seconds: float = 30) -> bool:
+    """Whether a process ends in time; one that ended and was not waited for counts as gone."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except FileNotFoundError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.slow
+def test_a_build_with_processes_writes_the_same_bytes(tmp_path, monkeypatch):
+    source = dump(
+        tmp_path / "d.ndjson",
+        [document(f"a{n}", f"70000{n % 7}" if n % 5 else None) for n in range(40)],
+    )
+    found = []
+    for name, worth in (("alone", 10**9), ("beside", 0)):
+        monkeypatch.setattr(processes, "WORTH", worth)
+        monkeypatch.setattr(processes, "count", lambda: 3)
+        (tmp_path / name).mkdir()
+        assert zs_build(source, tmp_path / name) == 0
+        found.append(tables(tmp_path / name))
+    assert found[0] == found[1]
+    assert sum("qc/subject_id=" in key for key in found[0]) == 8
+
+
+def test_few_documents_are_worked_on_in_this_process():
+    assert list(processes.each(os.getpid, [(), ()], processes.WORTH - 1)) == [os.getpid()] * 2
+
+
+def test_many_are_worked_on_in_this_one_and_in_others(beside):
+    # The first ones go to the other, and this one helps when that has enough to do.
+    work = [(0.2,)] * 2 + [(0.0,)] * 20
+    with processes.held():
+        began = list(processes.each(os.getpid, [()], 1))
+        assert os.getpid() not in began
+        assert list(processes.each(os.getpid, [()], 1)) == began
+        assert len(list(processes.each(time.sleep, work, 22))) == 22
+
+
+def test_results_come_in_order_and_work_is_drawn_as_there_is_room(beside):
+    drawn = 0
+
+    def work():
+        nonlocal drawn
+        for number in range(200):
+            drawn += 1
+            yield number, 2
+
+    made = processes.each(operator.mul, work(), 200)
+    assert next(made) == 0
+    assert drawn < 20
+    assert list(made) == [2 * number for number in range(1, 200)]
+
+
+def test_an_error_in_another_process_is_the_error(beside):
+    with pytest.raises(ZeroDivisionError):
+        list(processes.each(operator.truediv, [(1, 0)], 1))
+
+
+def test_a_process_that_ends_by_itself_is_told_and_the_next_work_is_done(beside):
+    with processes.held():
+        with pytest.raises(processes.ProcessLost, match="build again"):
+            list(processes.each(os._exit, [(3,)], 1))
+        assert list(processes.each(operator.add, [(1, 2)], 1)) == [3]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_processes_end_with_the_block_that_held_them(beside):
+    with processes.held():
+        (pid,) = processes.each(os.getpid, [()], 1)
+        assert not gone(pid, 0.2)
+    assert gone(pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_processes_end_when_the_build_is_killed():
+    command = [sys.executable, "-c", BEGUN]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as build:
+        assert build.stdout is not None
+        pid = int(build.stdout.readline())
+        assert pid != build.pid
+        assert not gone(pid, 0.2)
+        build.send_signal(signal.SIGKILL)
+    assert gone(pid)
