@@ -415,7 +415,7 @@ class _S3Bucket:
                 else:
                     found[prefix] = begun[prefix]
             waiting = unfinished + waiting[reached:]
-            if not waiting or (not unfinished and len(page) >= _PAGE):
+            if not waiting or (reached and not unfinished and len(page) >= _PAGE):
                 return waiting
         found.update((prefix, begun[prefix]) for prefix in waiting)
         return []
