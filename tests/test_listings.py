@@ -28,17 +28,24 @@ OLD = "behavior/Logs/.launcher/TrainerState_1.json"
 def bucket_of(keys: Any) -> str:
     """A new bucket with these keys, and nothing in them."""
     name = f"files-{uuid.uuid4().hex[:12]}"
-    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
-    # Ten times as fast as over HTTP.
-    backend.create_bucket(name, "us-east-1")
-    for key in keys:
-        backend.put_object(name, key, b"{}")
+    s3_backends[DEFAULT_ACCOUNT_ID]["aws"].create_bucket(name, "us-east-1")
+    fill(name, keys)
     return name
 
 
-def told(files: Files, bucket: str, names: Any, prefixes: Any = PLACES) -> dict[str, Any]:
+def fill(bucket: str, keys: Any) -> None:
+    backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    backend.buckets[bucket].keys.clear()
+    for key in keys:
+        # Ten times as fast as over HTTP.
+        backend.put_object(bucket, key, b"{}")
+
+
+def told(
+    files: Files, bucket: str, names: Any, prefixes: Any = PLACES, **more: Any
+) -> dict[str, Any]:
     """What is listed of each, as keys; of what is not listed, the kind of its outcome."""
-    found = files.listings([f"s3://{bucket}/{name}" for name in names], prefixes)
+    found = files.listings([f"s3://{bucket}/{name}" for name in names], prefixes, **more)
     return {
         location.removeprefix(f"s3://{bucket}/"): type(one)
         if isinstance(one, NotUsable)
@@ -67,7 +74,15 @@ keys = st.tuples(
 ).map(lambda parts: "/".join((parts[0], "".join(parts[1:]))).lstrip("/").replace("//", "/"))
 
 
-@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.fixture
+def empty(proxy: FaultyProxy) -> tuple[Files, str]:
+    """An empty bucket, and who has asked it before."""
+    files, bucket = Files("s3://"), bucket_of(())
+    assert files.listing(f"s3://{bucket}", "none") == []
+    return files, bucket
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     there=st.sets(keys | keys.map("/{}".format), max_size=25),
     asked=st.lists(folders, min_size=1, max_size=8),
@@ -75,24 +90,33 @@ keys = st.tuples(
     page=st.integers(1, 5),
 )
 def test_each_is_told_what_one_listing_of_it_tells(
-    small_pages, proxy, there, asked, prefixes, page
+    small_pages, empty, there, asked, prefixes, page
 ):
     small_pages(page)
-    bucket = bucket_of(there)
-    together, one_by_one = Files("s3://"), Files("s3://")
-    found = told(together, bucket, asked, prefixes)
-    for name in found:
-        begins = [f"{name}/{prefix}".lstrip("/") for prefix in prefixes]
-        wanted = {
-            key.removesuffix("/").removeprefix(f"{name}/")
-            for key in there
-            for begin in begins
-            if key.startswith(begin) and key.removesuffix("/") != begin.removesuffix("/")
-        }
-        assert found[name] == sorted(wanted)
-        alone = one_by_one.listing(f"s3://{bucket}/{name}", *prefixes)
-        assert [entry.key for entry in alone] == sorted(wanted)
-    assert together.count["requests"] <= one_by_one.count["requests"]
+    files, bucket = empty
+    fill(bucket, there)
+    begun = files.count["requests"]
+    together = told(files, bucket, asked, prefixes)
+    between = files.count["requests"]
+    assert together == {name: told(files, bucket, [name], prefixes)[name] for name in asked}
+    one_by_one = files.count["requests"] - between
+    begins = {
+        name: [(f"{name}/" if name else "") + prefix for prefix in prefixes] for name in asked
+    }
+    paths = {key.removesuffix("/") for key in there}
+    for name, found in together.items():
+        wanted = {p for p in paths for one in begins[name] if p.startswith(one) and p != one}
+        assert found == sorted(path.removeprefix(f"{name}/") for path in wanted)
+    in_steps: dict[str, Any] = {}
+    while left := set(asked) - in_steps.keys():
+        step = told(files, bucket, sorted(left), prefixes, streams=1)
+        assert step
+        in_steps |= step
+    assert in_steps == together
+    # A page may end with the last key that begins so. That a folder ends there as well is told to
+    # who lists that folder alone.
+    ends = {one for two in begins.values() for one in two if any(k.startswith(one) for k in there)}
+    assert between - begun <= one_by_one + len(ends)
 
 
 def test_neighbours_with_few_files_take_one_request(proxy):
@@ -241,15 +265,18 @@ def test_300_data_assets_take_a_handful_of_listings(proxy):
     assert counts["requests"] == len(proxy.seen) == len(lists) + 100
 
 
-def test_data_assets_are_listed_by_many_threads(tmp_path, monkeypatch):
+def test_data_assets_far_apart_are_listed_by_more_and_more_threads(monkeypatch):
     together = threading.Barrier(32, timeout=20)
 
-    def listings(files, locations, prefixes):
-        together.wait()
-        return {location: [] for location in locations}
+    def listings(files, locations, prefixes, *, streams):
+        # Four parts of 1,024 are 32 of at most 128 after three cuts, where a request reaches one.
+        if len(locations) <= 128:
+            together.wait()
+            return {location: [] for location in locations}
+        return {locations[0]: []}
 
     monkeypatch.setattr(Files, "listings", listings)
-    asked = questions(f"s3://some-bucket/{n}" for n in range(answers.LISTED_TOGETHER * 64))
+    asked = questions(f"s3://some-bucket/{n}" for n in range(4096))
     told = answers.update(memory(), behavior_curriculum.ACORN, asked, Files("s3://"))
     assert told.counts["not_there"] == len(asked)
 
@@ -269,13 +296,13 @@ def test_what_was_asked_before_a_listing_failed_is_kept(tmp_path, monkeypatch):
             others.set()
         return found
 
-    def failing(files: Files, locations: Any, prefixes: Any) -> Any:
+    def failing(files: Files, locations: Any, prefixes: Any, **more: Any) -> Any:
         if "s3://some-bucket/0" in locations:
             assert others.wait(20)
             raise TimeoutError("no answer")
-        return listings(files, locations, prefixes)
+        return listings(files, locations, prefixes, **more)
 
-    monkeypatch.setattr(answers, "LISTED_TOGETHER", 2)
+    monkeypatch.setattr(answers, "PARTS", 3)
     monkeypatch.setattr(Files, "json", json)
     monkeypatch.setattr(Files, "listings", failing)
     store, asked = memory(), questions(f"s3://some-bucket/{n}" for n in range(6))

@@ -343,11 +343,12 @@ class _S3Bucket:
                 # One folder may be open where the bucket is not, and a key that cannot be asked
                 # for spoils its page only: those that had no answer are asked one by one.
                 streams = None
+        reached = [not streams or all(p in found for p in prefixes) for prefixes in asked]
+        # A request may end between the prefixes of the first one, and there may be but one.
+        reached[min(range(len(asked)), key=lambda place: min(asked[place]))] = True
         return [
-            self._alone(prefixes, one, found)
-            if not streams or all(p in found or p < _BEHIND_SLASH for p in prefixes)
-            else None
-            for prefixes, one in zip(asked, at, strict=True)
+            self._alone(prefixes, one, found) if is_reached else None
+            for prefixes, one, is_reached in zip(asked, at, reached, strict=True)
         ]
 
     def _alone(
