@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
@@ -89,6 +89,10 @@ def empty(proxy: FaultyProxy) -> tuple[Files, str]:
     prefixes=st.lists(st.sampled_from(PREFIXES), min_size=1, max_size=3, unique=True),
     page=st.integers(1, 5),
 )
+# A folder's own key loses its slash, and is then no longer where it was in the order.
+@example(there={"a/t-0", "a/t/", "b/t"}, asked=["", "a"], prefixes=["t", "a/t-"], page=2)
+@example(there={"a/t/", "a/t0", "b/t-0"}, asked=["a", "b"], prefixes=["t-"], page=1)
+@example(there={"/a/t0", "a-/t0", "b/t0"}, asked=["-a", "a", "a-", "b"], prefixes=["t"], page=2)
 def test_each_is_told_what_one_listing_of_it_tells(
     small_pages, empty, there, asked, prefixes, page
 ):
@@ -302,7 +306,7 @@ def test_what_was_asked_before_a_listing_failed_is_kept(tmp_path, monkeypatch):
             raise TimeoutError("no answer")
         return listings(files, locations, prefixes, **more)
 
-    monkeypatch.setattr(answers, "PARTS", 3)
+    monkeypatch.setattr(answers, "LEAST", 2)
     monkeypatch.setattr(Files, "json", json)
     monkeypatch.setattr(Files, "listings", failing)
     store, asked = memory(), questions(f"s3://some-bucket/{n}" for n in range(6))

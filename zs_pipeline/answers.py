@@ -38,9 +38,11 @@ _FINAL = frozenset((FOUND, NotParsed.outcome, OtherShape.outcome))
 PROBLEMS = frozenset((NotReadable.outcome, NotParsed.outcome, OtherShape.outcome))
 # Answers after which what was asked is kept for good, so that a killed build goes on there.
 KEEP_EVERY = 5000
-# In how many parts data assets are listed at first. A request of a part reaches as many data assets
-# as have 1,000 files together; parts that this does not end are cut in two and go on side by side.
+# In how many parts data assets are listed at first, and how many a part has at least. A request of
+# a part reaches as many data assets as have 1,000 files together; a part of which it does not reach
+# all is cut in two, which go on side by side.
 PARTS = 4
+LEAST = 64
 KEPT_CONTENTS = 5
 ATTEMPTS = 20
 CONTENT = pa.schema(
@@ -201,7 +203,7 @@ def _asked(
             begin(_list, acorn.listed, of[start : start + size])
 
     if acorn.listed:
-        begin_listing(questions, min(PARTS, files.in_flight))
+        begin_listing(questions, min(PARTS, files.in_flight, 1 + len(questions) // LEAST))
     else:
         for question in questions:
             begin(_ask, ask, question, known.get(question.id))
