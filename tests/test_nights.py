@@ -81,7 +81,7 @@ def night(store: Store, source: Path, only: list[str] | None = None) -> None:
             for name in acorn.inputs
             if name in graph.BY_NAME
         }
-        at = (commit.Known(store, __version__, acorn), graph.Inputs(inputs))
+        at = (commit.Known(store, __version__, acorn), graph.Inputs(acorn, inputs))
         if "files" in acorn.inputs:
             built = graph._build_from_files(CONTEXT, *at, Files(str(SIDE_FILES)))
         elif "old_documents" in acorn.inputs:
