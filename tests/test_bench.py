@@ -396,9 +396,9 @@ if child:
 def measured(code: str, folder: Path) -> measure.Usage:
     """What a program takes, measured by a process that is small: the kernel counts its size too."""
     by = (
-        "import json, os, sys; from pathlib import Path; from bench import measure; "
-        "found = measure.run('it', [sys.executable, '-c', sys.argv[1]], dict(os.environ), Path('.'))"
-        "; print(json.dumps(found))"
+        "import json, os, sys; from pathlib import Path; from bench.measure import run; "
+        "found = run('it', [sys.executable, '-c', sys.argv[1]], dict(os.environ), Path('.')); "
+        "print(json.dumps(found))"
     )
     done = subprocess.run(
         [sys.executable, "-c", by, code],
