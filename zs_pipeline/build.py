@@ -71,16 +71,22 @@ def main(
         accept_shrink=accept_shrink,
         loggers={"console": _console_logger(console)},
     )
-    with _instance() as instance, events.held_open(instance), processes.held():
+    # The three runs read the same documents and tables, and use the same processes.
+    with (
+        graph.near_by(store_url) as near,
+        _instance() as instance,
+        events.held_open(instance),
+        processes.held(),
+    ):
         # A result holds all that its run made, so none is kept until the next.
         failures = [
             line
             for job in ("tables", "platforms", "publish")
             for line in _failures(_run(defs, job, chosen, subjects, instance))
         ]
-    if not failures and subjects:
-        failures = _unknown(opened, subjects)
-    _show_aside(console, opened, version)
+        if not failures and subjects:
+            failures = _unknown(opened, subjects)
+        _show_aside(console, settings.writable_store(store_url, near=near), version)
     for line in failures:
         errors.print(line, style="red", markup=False, soft_wrap=True)
     return _FAILED if failures else 0

@@ -53,6 +53,9 @@ PREVIEW = 5
 # Folders of runs, and the seconds after which one that nothing was put into is no longer in use.
 _NEAR = "data-asset-cache-"
 _NEAR_AGE = 2 * 24 * 3600
+# Those of this process, by the store's URL. No configuration: that is a part of the job that
+# Dagster stores, anew when it differs.
+_in_use: dict[str, Path] = {}
 # Set on the runs of `zs build`, which starts the later ones itself.
 BY_COMMAND = "zs/by_command"
 NIGHTLY = "0 9 * * *"
@@ -75,10 +78,8 @@ class Cache(dg.ConfigurableResource[None]):
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
         """Open the store for a run, with a folder near by for what never changes."""
-        url, near = settings.store_url(self.url), None
-        if url.startswith("s3://"):
-            near = _near_by(context.run.run_id if context.run else uuid.uuid4().hex)
-            self._while_running.callback(shutil.rmtree, near, ignore_errors=True)
+        url = settings.store_url(self.url)
+        near = self._while_running.enter_context(near_by(url))
         self._opened = settings.writable_store(url, near=near)
         if context.instance:
             self._while_running.enter_context(events.held_open(context.instance))
@@ -106,16 +107,28 @@ class Cache(dg.ConfigurableResource[None]):
         return self._reports.pop(acorn.name, None)
 
 
-def _near_by(run: str) -> Path:
-    """A folder of this run; what killed runs left behind is removed."""
+@contextmanager
+def near_by(url: str) -> Iterator[Path | None]:
+    """A folder for what never changes on S3, removed afterwards; None for another kind of store.
+
+    Within another one of the same store it is that one. What killed runs left behind is removed.
+    """
+    if not url.startswith("s3://") or url in _in_use:
+        yield _in_use.get(url)
+        return
     folders = Path(tempfile.gettempdir())
     for old in folders.glob(f"{_NEAR}*"):
         with suppress(FileNotFoundError):
             if old.stat().st_mtime < time.time() - _NEAR_AGE:
                 shutil.rmtree(old, ignore_errors=True)
-    near = folders / f"{_NEAR}{run}"
-    near.mkdir(mode=0o700, exist_ok=True)
-    return near
+    near = folders / f"{_NEAR}{uuid.uuid4().hex}"
+    near.mkdir(mode=0o700)
+    _in_use[url] = near
+    try:
+        yield near
+    finally:
+        del _in_use[url]
+        shutil.rmtree(near, ignore_errors=True)
 
 
 class Documents(dg.ConfigurableResource[None]):
