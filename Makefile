@@ -65,7 +65,7 @@ run: .venv .dagster/dagster.yaml ## build every acorn from the sample into ./dat
 	$(BIN)/zs status --store .
 
 test: .venv ## run all tests (ARGS="-k qc" for some)
-	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 # Dagster warns that ./dagster.yaml is not the one it reads: it reads the copy above.
 ui: .venv .dagster/dagster.yaml ## Dagster's UI on what `make run` built (PORT=3000)

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ def zs_build(source: str | Path, store: str | Path, **more: Any) -> int:
     """`zs build`, in this process, with the sample's side files; returns its exit code."""
     files = str(more.pop("files", sample() / "files"))
     return build.main(source=str(source), store=str(store), files=files, **more)
+
+
+def zs_build_alone(source: str, store: str) -> None:
+    """`zs build` as all that a process does."""
+    sys.exit(zs_build(source, store))
 
 
 def dump(path: Path, documents: Iterable[Any]) -> Path:
