@@ -380,7 +380,8 @@ def test_reading_some_documents_reads_only_their_shards(store: Store) -> None:
     assert list(snapshot.read(ids={"not there"})) == []
 
 
-def test_reading_stops_asking_when_the_reader_stops() -> None:
+def test_reading_stops_asking_when_the_reader_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents_module, "FEW", 0)
     store, source = memory(), many(60, subjects=60)
     run(store, source)
     watched = Watched(store)
@@ -390,6 +391,37 @@ def test_reading_stops_asking_when_the_reader_stops() -> None:
     next(reading)
     reading.close()
     assert len(watched.asked("get")) <= documents_module.AHEAD + 1
+
+
+def test_few_documents_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, source = memory(), many(60, subjects=60)
+    run(store, source)
+    ids = {f"d{number:03}" for number in range(20)}
+    watched = Watched(store)
+
+    def shards_read() -> int:
+        return sum("/shards/" in key for key in watched.asked("get"))
+
+    monkeypatch.setattr(documents_module, "FEW", 0)
+    expected = [one for shard in load(store).read(ids=ids) for one in shard]
+    assert {one["_id"] for one in expected} == ids
+    monkeypatch.setattr(documents_module, "FEW", 20)
+    (together,) = load(watched).read(ids=ids)
+    assert together == expected
+    read = shards_read()
+    assert read > 1
+    (fewer,) = load(watched).read(ids={"d003", "d007"})
+    assert [one["_id"] for one in fewer] == [
+        one["_id"] for one in expected if one["_id"] in {"d003", "d007"}
+    ]
+    assert shards_read() == read
+    # Many are read shard by shard, and another state of the documents is looked at again.
+    assert len(list(load(watched).read())) > 1
+    source["d003"].update(document("d003", at="t1", value="new"))
+    run(watched, source)
+    (fewer,) = load(watched).read(ids={"d003", "d007"})
+    assert "new" in str(fewer)
+    assert "new" not in str(expected)
 
 
 def test_core_files_that_are_not_asked_for_only_say_whether_they_are_there() -> None:
@@ -419,6 +451,7 @@ def test_a_snapshot_that_was_replaced_lately_can_still_be_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A build may read it: what it names was written long ago and is unused only since now."""
+    monkeypatch.setattr(documents_module, "FEW", 0)
     store, source = memory(), many(12)
     run(store, source)
     first, before = load(store), kept(load(store))

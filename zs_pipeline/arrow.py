@@ -190,6 +190,11 @@ def _open(body: bytes) -> pq.ParquetFile:
     return pq.ParquetFile(pa.BufferReader(sink.getvalue()))
 
 
+def column(content: pa.Table, name: str) -> pa.Array:
+    """A column as one array, apart from what it was cut from: pickle would send all of that."""
+    return pa.concat_arrays([pa.array([], content.schema.field(name).type), *content[name].chunks])
+
+
 def pack(content: pa.Table) -> bytes:
     """A table in less memory, to be held or sent; not to be kept."""
     sink = pa.BufferOutputStream()

@@ -39,6 +39,11 @@ UNUSED_FOR = timedelta(days=2)
 AHEAD = 4
 # Shards that are sent to the store at a time.
 PUTS = 16
+# Documents that are looked for in their shards once, and then lie together: all of a night's tables
+# ask for those that changed.
+FEW = 1000
+# What of the index says where a document lies.
+WHERE = ("shard", "_id")
 # Former indexes and states that stay readable: a table's last build is compared with one of them.
 KEPT_STATES = 14
 
@@ -69,12 +74,14 @@ class Snapshot:
         manifest: `documents.json`.
         index: One row for each document: `INDEX`.
         set_aside: What was no usable document.
+        together: Few documents by their ids, in the form of a shard; `load` hands it on.
     """
 
     store: Store
     manifest: dict[str, Any]
     index: pa.Table
     set_aside: list[Problem] = field(default_factory=list)
+    together: dict[frozenset[str], bytes] = field(default_factory=dict)
 
     @property
     def state(self) -> str:
@@ -93,8 +100,9 @@ class Snapshot:
         Yields:
             The documents of one shard, as `shards.parse` gives them.
         """
-        for body, found in self.shards(self.rows(ids)):
-            yield shards.parse(body, cores, [c for c in CORE if c not in cores], ids=found)
+        there = [core for core in CORE if core not in cores]
+        for body, found in self.shards(self.rows(ids).select(WHERE)):
+            yield shards.parse(body, cores, there, ids=arrow.column(found, "_id"))
 
     def rows(self, ids: set[str] | None) -> pa.Table:
         """The rows of the index for some documents; all of them when None."""
@@ -103,16 +111,38 @@ class Snapshot:
         wanted = pa.array(sorted(ids), pa.string())
         return self.index.filter(pa.compute.is_in(self.index["_id"], wanted))
 
-    def shards(self, wanted: pa.Table) -> Iterator[tuple[bytes, pa.Array]]:
-        """The shards of some documents, in their order, read ahead.
+    def shards(self, wanted: pa.Table) -> Iterator[tuple[bytes, pa.Table]]:
+        """The shards of some documents, in their order, read ahead; few documents lie in one.
 
         Args:
-            wanted: Rows of the index.
+            wanted: `shard`, `_id` and what else is wanted of each of them.
 
         Yields:
-            The shard as it lies in the store, and which of its documents are wanted.
+            The shard as it lies in the store, and the rows of its documents that are wanted.
         """
-        rows = wanted.select(["shard", "_id"]).sort_by("shard").combine_chunks()
+        if 0 < wanted.num_rows <= FEW:
+            yield self._together(wanted), wanted
+        else:
+            yield from self._shards(wanted)
+
+    def _together(self, wanted: pa.Table) -> bytes:
+        ids = frozenset(wanted["_id"].to_pylist())
+        for known, body in self.together.items():
+            if ids <= known:
+                return body
+        pieces = []
+        for body, found in self._shards(wanted):
+            content = arrow.decode(body)
+            pieces.append(
+                content.filter(pa.compute.is_in(content["_id"], arrow.column(found, "_id")))
+            )
+        # The last ones alone: a night has one set of them.
+        self.together.clear()
+        self.together[ids] = arrow.encode(pa.concat_tables(pieces))
+        return self.together[ids]
+
+    def _shards(self, wanted: pa.Table) -> Iterator[tuple[bytes, pa.Table]]:
+        rows = wanted.sort_by("shard").combine_chunks()
         found = list(shards.runs(rows["shard"].to_pylist()))
         with ThreadPoolExecutor(AHEAD) as pool:
             ahead = deque(pool.submit(self._shard, number) for number, _, _ in found[:AHEAD])
@@ -120,9 +150,7 @@ class Snapshot:
                 body = ahead.popleft().result()
                 if place + AHEAD < len(found):
                     ahead.append(pool.submit(self._shard, found[place + AHEAD][0]))
-                ids = rows["_id"].slice(start, end - start).combine_chunks()
-                # A slice of an array is sent to another process as the whole of it.
-                yield body, pa.concat_arrays([ids])
+                yield body, rows.slice(start, end - start)
 
     def _shard(self, number: int) -> bytes:
         return _shard_body(self.store, self.manifest["shards"][str(number)])
@@ -137,12 +165,14 @@ class _Held:
         manifest: What names the index and what was set aside.
         index: The index; it holds no store, or the store would hold itself.
         set_aside: What was no usable document.
+        together: As in `Snapshot`.
     """
 
     latest: str | None = None
     manifest: dict[str, Any] = field(default_factory=dict)
     index: pa.Table | None = None
     set_aside: list[Problem] = field(default_factory=list)
+    together: dict[frozenset[str], bytes] = field(default_factory=dict)
 
 
 # A run opens its store once, and most of its tables are made from one state. The last one alone is
@@ -172,11 +202,11 @@ def load(store: Store, state: str = "") -> Snapshot:
             held.latest = str(manifest["state"])
         names = ("index", "set_aside")
         if any(held.manifest.get(name) != manifest[name] for name in names):
-            held.manifest, held.index = {}, None
+            held.manifest, held.index, held.together = {}, None, {}
             held.set_aside = _load_aside(store, manifest)
             held.index = load_index(store, manifest["index"])
         held.manifest = manifest
-    return Snapshot(store, held.manifest, held.index, held.set_aside)
+    return Snapshot(store, held.manifest, held.index, held.set_aside, held.together)
 
 
 def current(store: Store) -> str:

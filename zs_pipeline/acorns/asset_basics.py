@@ -50,20 +50,18 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def finish(table: pa.Table) -> pa.Table:
     """Normalise the people, which depends on who else is in the table."""
-    lists = [names for column in _PEOPLE for names in table[column].to_pylist()]
-    mapping = people.first_name_map(lists)
-    for column in _PEOPLE:
-        known: dict[tuple[str, ...], list[str] | None] = {}
-        result = []
-        for names in table[column].to_pylist():
-            key = None if names is None else tuple(names)
-            if key is not None and key not in known:
-                known[key] = people.normalize(names, mapping)
-            result.append(None if key is None else known[key])
+    written = {
+        column: [names if names is None else tuple(names) for names in table[column].to_pylist()]
+        for column in _PEOPLE
+    }
+    # Few lists differ: one by one they were 3 of the 24 s of a night that changed 200 of 20,000.
+    distinct = set().union(*written.values())
+    mapping = people.first_name_map(distinct)
+    known = {names: people.normalize(names, mapping) for names in distinct}
+    for column, lists in written.items():
         place = table.schema.get_field_index(f"{column}_normalized")
-        table = table.set_column(
-            place, table.schema.field(place), pa.array(result, pa.list_(pa.string()))
-        )
+        final = pa.array([known[names] for names in lists], pa.list_(pa.string()))
+        table = table.set_column(place, table.schema.field(place), final)
     return table
 
 
