@@ -18,14 +18,15 @@ from zs_pipeline.graph import document_paths
 from zs_pipeline.problems import CORE, check
 from zs_pipeline.source.projection import tree, trim
 
+# Sources give larger ones as texts.
+integers = st.integers(-(2**63), 2**64 - 1)
 garbage = st.one_of(
     st.none(),
     st.text(max_size=8),
-    # Sources give larger ones as texts.
-    st.integers(-(2**63), 2**64 - 1),
+    integers,
     st.floats(),
     st.booleans(),
-    st.lists(st.one_of(st.none(), st.text(max_size=3), st.integers(), st.just({})), max_size=3),
+    st.lists(st.one_of(st.none(), st.text(max_size=3), integers, st.just({})), max_size=3),
     st.dictionaries(st.text(max_size=3), st.one_of(st.none(), st.text(max_size=3)), max_size=2),
 )
 

@@ -312,7 +312,7 @@ def test_what_was_asked_before_a_listing_failed_is_kept(tmp_path, monkeypatch):
     store, asked = memory(), questions(f"s3://some-bucket/{n}" for n in range(6))
     with pytest.raises(TimeoutError):
         answers.update(store, behavior_curriculum.ACORN, asked, Files(str(tmp_path)))
-    known = answers._load(store, behavior_curriculum.ACORN)[0]
+    known = answers._load(store, behavior_curriculum.ACORN, {})[0]
     assert {"id-0", "id-1"}.isdisjoint(known)
     assert len(known) >= 3
 

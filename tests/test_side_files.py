@@ -232,7 +232,7 @@ def test_a_data_asset_that_is_gone_leaves_the_table_and_the_answers(on_s3):
     dump(source, three()[1:])
     assert zs_build(source, out, files="s3://") == 0
     assert set(stages(out)) == {"one-b", "one-c"}
-    kept = answers._load(open_store(out), behavior_curriculum.ACORN)[0]
+    kept = answers._load(open_store(out), behavior_curriculum.ACORN, {})[0]
     assert set(kept) == {"id-one-b", "id-one-c"}
 
 
@@ -430,7 +430,7 @@ def test_what_was_asked_before_a_failure_is_kept(tmp_path):
     store = memory()
     with pytest.raises(TimeoutError):
         answers.update(store, asking(ask), questions(8), Files(str(tmp_path)))
-    known = answers._load(store, asking(ask))[0]
+    known = answers._load(store, asking(ask), {})[0]
     assert known
     assert "id-7" not in known
     fine = asking(lambda files, question: 1)

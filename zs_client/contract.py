@@ -69,7 +69,7 @@ class Acorn:
         ask: Asks one of its questions; what it returns is kept, and given to `rows`.
         listed: Of each data asset that it asks about, what is listed and given to `ask`: how keys
             below its location begin. Many data assets are listed with one request.
-        basics: The columns of asset_basics that `rows` looks at, beside a document; all when empty.
+        basics: The columns of asset_basics that are looked at, beside `_id`; all when empty.
         form: To be raised when `ask` returns something else, so that everything is asked again.
         file: The address of the one side file that it is made from, where it is one for all.
         problems: What of that file did not fit, as sentences.

@@ -58,7 +58,7 @@ CONTENT = pa.schema(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a side file said.
 
@@ -118,7 +118,8 @@ def update(
     if acorn.ask is None:
         raise ValueError(f"{acorn.name} asks nothing of side files")
     begun = files.count["requests"]
-    known, manifest, _ = _load(store, acorn)
+    seen: dict[str, dict[str, Answer]] = {}
+    known, manifest, _ = _load(store, acorn, seen)
     answers = {q.id: known[q.id] for q in questions if q.id in known and known[q.id].holds(q)}
     reused = len(answers)
     # Neighbours are listed together.
@@ -132,15 +133,15 @@ def update(
                     answers[answer.question.id] = answer
             except BaseException:
                 pool.shutdown(cancel_futures=True)
-                _keep(store, acorn, questions, answers)
+                _keep(store, acorn, questions, answers, seen)
                 raise
             if start + KEEP_EVERY < len(wanted):
-                _keep(store, acorn, questions, answers)
+                _keep(store, acorn, questions, answers, seen)
                 shown.at(start + KEEP_EVERY)
     if manifest.get("form") == acorn.form and _unchanged(known, answers):
         content = str(manifest["content"])
     else:
-        content = _keep(store, acorn, questions, answers)
+        content = _keep(store, acorn, questions, answers, seen)
     outcomes = Counter(answer.outcome for answer in answers.values())
     return Told(
         {
@@ -271,8 +272,10 @@ def _content_key(acorn: Acorn, content: str) -> str:
     return f"{FILES}/{acorn.name}/{content}.pqt"
 
 
-def _load(store: Store, acorn: Acorn) -> tuple[dict[str, Answer], dict[str, Any], str | None]:
-    """The kept answers by `_id`, the manifest, and its tag."""
+def _load(
+    store: Store, acorn: Acorn, seen: dict[str, dict[str, Answer]]
+) -> tuple[dict[str, Answer], dict[str, Any], str | None]:
+    """The kept answers by `_id`, the manifest, and its tag; those seen last are not read again."""
     key = _manifest_key(acorn)
     try:
         body, tag = store.get_tagged(key)
@@ -284,28 +287,32 @@ def _load(store: Store, acorn: Acorn) -> tuple[dict[str, Answer], dict[str, Any]
         raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
     if manifest["form"] != acorn.form:
         return {}, manifest, tag
-    content = arrow.decode(store.get_object(_content_key(acorn, manifest["content"])))
-    columns = [content[name].to_pylist() for name in CONTENT.names]
-    return (
-        {
+    name = manifest["content"]
+    if name not in seen:
+        content = arrow.decode(store.get_object(_content_key(acorn, name)))
+        columns = [content[column].to_pylist() for column in CONTENT.names]
+        seen.clear()
+        seen[name] = {
             # The location is a part of the state.
             key: Answer(Question(key, name, None, state, about), outcome, reason, value)
             for key, name, about, state, outcome, reason, value in zip(*columns, strict=True)
-        },
-        manifest,
-        tag,
-    )
+        }
+    return seen[name], manifest, tag
 
 
 def _keep(
-    store: Store, acorn: Acorn, questions: Sequence[Question], answers: dict[str, Answer]
+    store: Store,
+    acorn: Acorn,
+    questions: Sequence[Question],
+    answers: dict[str, Answer],
+    seen: dict[str, dict[str, Answer]],
 ) -> str:
     """Make these answers the kept ones; what is not answered yet keeps what is known of it."""
     for _ in range(ATTEMPTS):
-        known, manifest, tag = _load(store, acorn)
+        known, manifest, tag = _load(store, acorn, seen)
         merged = {**known, **answers}
-        found = [merged[q.id] for q in questions if q.id in merged]
-        body = arrow.encode(_table(found))
+        found = {q.id: merged[q.id] for q in questions if q.id in merged}
+        body = arrow.encode(_table(list(found.values())))
         content = hashlib.sha256(body).hexdigest()[:32]
         if manifest.get("content") == content and manifest["form"] == acorn.form:
             return content
@@ -316,6 +323,8 @@ def _keep(
             store.replace(_manifest_key(acorn), json.dumps(new, indent=1).encode(), tag)
         except Conflict:
             continue
+        seen.clear()
+        seen[content] = found
         store.delete([_content_key(acorn, old) for old in kept[:-KEPT_CONTENTS]])
         return content
     raise Conflict(

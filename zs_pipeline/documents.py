@@ -102,7 +102,7 @@ class Snapshot:
         """
         there = [core for core in CORE if core not in cores]
         for body, found in self.shards(self.rows(ids).select(WHERE)):
-            yield shards.parse(body, cores, there, ids=arrow.column(found, "_id"))
+            yield list(shards.parse(body, cores, there, ids=arrow.column(found, "_id")))
 
     def rows(self, ids: set[str] | None) -> pa.Table:
         """The rows of the index for some documents; all of them when None."""

@@ -95,7 +95,7 @@ class OtherShape(NotUsable):
     outcome = "other_shape"
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Entry:
     """A file in a listing; the later modified one is the greater, then the greater key.
 
@@ -116,7 +116,7 @@ class Folder:
     files: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Question:
     """What an acorn asks about one data asset.
 

@@ -489,8 +489,9 @@ def _build_from_files(
         if "documents" in acorn.inputs:
             snapshot = _snapshot(store, inputs)
             state["documents"] = snapshot.state
-        asked = acorn.questions(**inputs)
-        told = answers.update(store, acorn, asked, files, context.log.info)
+        with memory.lean():
+            asked = acorn.questions(**inputs)
+            told = answers.update(store, acorn, asked, files, context.log.info)
         built, counts = tables.by_files(acorn, inputs, snapshot, told, state, facts), told.counts
     context.add_output_metadata({**counts, "files_from": files.url, "problems": "; ".join(said)})
     context.log.info("%s", _counted(acorn, counts))

@@ -12,7 +12,7 @@ import pyarrow as pa
 from zs_pipeline.files import Question
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class DataAsset:
     """What acorns with side files need to know of a data asset.
 
@@ -44,14 +44,15 @@ class DataAsset:
         return f"{self.location.rstrip('/')}/{path}" if self.location else None
 
 
-_COLUMNS = ("_id", "name", "_last_modified", "location", "modalities", "data_level")
+# The columns of asset_basics that `data_assets` looks at, beside `_id`.
+COLUMNS = ("name", "_last_modified", "location", "modalities", "data_level", "instrument_id")
 
 
 def data_assets(asset_basics: pa.Table) -> dict[str, DataAsset]:
     """Every data asset by name."""
     columns = [
         (asset_basics[c].cast(pa.int64()) if c == "_last_modified" else asset_basics[c]).to_pylist()
-        for c in (*_COLUMNS, "instrument_id")
+        for c in ("_id", *COLUMNS)
     ]
     found: dict[str, DataAsset] = {}
     for key, name, modified, location, modalities, level, instrument in zip(*columns, strict=True):

@@ -24,7 +24,7 @@ MOST = 8
 # Shards on their way to each process, so that it never waits for the next one; and those of which
 # one before them is not done. Memory depends on both.
 AHEAD = 2
-MOST_WAITING = 3
+MOST_WAITING = 2
 
 T = TypeVar("T")
 

@@ -8,6 +8,7 @@ fetched for, is in `zs_pipeline.documents`.
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import groupby
 from typing import Any
 
 import orjson
@@ -120,8 +121,8 @@ def cores(acorn: Acorn) -> tuple[set[str], set[str]]:
 
 def parse(
     body: bytes, inside: Iterable[str], there: Iterable[str] = (), *, ids: pa.Array | None = None
-) -> list[dict[str, Any]]:
-    """The documents of a shard.
+) -> Iterator[dict[str, Any]]:
+    """The documents of a shard, one after another: as JSON they take a tenth of the memory.
 
     Args:
         body: The shard, as it lies in the store.
@@ -129,23 +130,22 @@ def parse(
         there: The core files that are `{}` when they are there and None when not.
         ids: Only these documents; all when None.
 
-    Returns:
+    Yields:
         The documents in the order of the shard, with `_id`, the envelope's keys, and the core
         files that were asked for.
     """
     content = arrow.decode(body, ["_id", "envelope", *inside, *there])
     if ids is not None and len(ids) != content.num_rows:
         content = content.filter(pa.compute.is_in(content["_id"], ids))
-    documents: list[dict[str, Any]] = [
-        orjson.loads(envelope) for envelope in content["envelope"].to_pylist()
-    ]
-    for core in inside:
-        for document, value in zip(documents, content[core].to_pylist(), strict=True):
-            document[core] = None if value is None else orjson.loads(value)
-    for core in there:
-        for document, is_there in zip(documents, content[core].is_valid().to_pylist(), strict=True):
-            document[core] = {} if is_there else None
-    return documents
+    values = [(core, content[core].to_pylist()) for core in inside]
+    valid = [(core, content[core].is_valid().to_pylist()) for core in there]
+    for at, envelope in enumerate(content["envelope"].to_pylist()):
+        document: dict[str, Any] = orjson.loads(envelope)
+        for core, of_all in values:
+            document[core] = None if of_all[at] is None else orjson.loads(of_all[at])
+        for core, is_there in valid:
+            document[core] = {} if is_there[at] else None
+        yield document
 
 
 def document_rows(acorn: Acorn, body: bytes, ids: pa.Array) -> pa.Table:
@@ -163,16 +163,17 @@ def subject_files(acorn: Acorn, body: bytes, ids: pa.Array, basics: pa.Table) ->
         ids: All documents of the subjects that are looked at.
         basics: Their rows of asset_basics, in any order.
     """
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for document, row in _with_basics(acorn, body, ids, basics):
-        found[encode_partition(row["subject_id"])].extend(acorn.rows(document, row))
-    return [
-        (
-            segment,
-            arrow.file(acorn, arrow.arrange(acorn, arrow.table(acorn, rows))) if rows else None,
-        )
-        for segment, rows in sorted(found.items())
-    ]
+    files: dict[str, arrow.File | None] = {}
+    both = _with_basics(acorn, body, ids, basics)
+    # A shard is sorted by subject: the rows of one alone are held as Python has them.
+    for subject, documents in groupby(both, key=lambda one: one[1]["subject_id"]):
+        segment = encode_partition(subject)
+        rows = [row for document, basic in documents for row in acorn.rows(document, basic)]
+        if segment in files:
+            raise ValueError(f"{acorn.name}: the shard of {segment} is not sorted by subject")
+        content = arrow.arrange(acorn, arrow.table(acorn, rows)) if rows else None
+        files[segment] = None if content is None else arrow.file(acorn, content)
+    return sorted(files.items())
 
 
 def platform_rows(

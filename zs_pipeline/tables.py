@@ -41,6 +41,7 @@ from zs_pipeline.commit import Built, Part, entries, read_content, read_facts
 from zs_pipeline.documents import WHERE, Snapshot, load_index
 from zs_pipeline.files import Files, NoBucket, NotReached, NotThere
 from zs_pipeline.source import Source
+from zs_pipeline.source.projection import tree, trim
 
 _SHARED = (fields, people, instruments, tags, arrow, shards)
 _FROM_FILES = (frames, lineage)
@@ -270,8 +271,10 @@ def by_files(
     def parts() -> Iterator[Part]:
         more = {}
         if snapshot is not None:
+            # Of thousands of documents at a time no more than what is looked at.
+            paths = tree(acorn.fields)
             read = snapshot.read(shards.cores(acorn)[0], ids=set(told.values))
-            more["documents"] = {one["_id"]: one for shard in read for one in shard}
+            more["documents"] = {one["_id"]: trim(one, paths) for shard in read for one in shard}
         rows = acorn.rows(told.values, **inputs, **more)
         yield Part("", arrow.arrange(acorn, arrow.table(acorn, rows)))
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 from zs_client.contract import Acorn, Column
 from zs_pipeline.fields import part, parts, text, time
 from zs_pipeline.files import Files, NotThere, OtherShape, Question
-from zs_pipeline.lineage import DataAsset, data_assets, latest_derived, raw_ones
+from zs_pipeline.lineage import COLUMNS, DataAsset, data_assets, latest_derived, raw_ones
 
 _VIEWER = "https://allen.neuroglass.io/new#!"
 _CONFIG = "neuroglancer_config.json"
@@ -117,6 +117,7 @@ ACORN = Acorn(
     key=("raw_name", "channel"),
     inputs=("documents", "asset_basics", "source_data", "files"),
     order=("raw_name", "channel"),
+    basics=COLUMNS,
     questions=questions,
     ask=ask,
     rows=rows,

@@ -13,7 +13,7 @@ import pyarrow as pa
 from zs_client.contract import Acorn, Column
 from zs_pipeline.fields import part, text
 from zs_pipeline.files import Entry, Files, NotThere, OtherShape, Question
-from zs_pipeline.lineage import data_assets
+from zs_pipeline.lineage import COLUMNS, data_assets
 
 # The place of today, then that of before.
 _PLACES = ("behavior/trainer_state", "behavior/Logs/.launcher/TrainerState_")
@@ -82,6 +82,7 @@ ACORN = Acorn(
     type="asset",
     key=("asset_name",),
     inputs=("asset_basics", "files"),
+    basics=COLUMNS,
     questions=questions,
     ask=ask,
     listed=_PLACES,

@@ -26,6 +26,7 @@ _BEHIND = 8 * _HOUR
 _DAY = 24 * _HOUR
 _SHOWN = 5
 _BEGAN, _ENDED = "acquisition_start_time", "acquisition_end_time"
+_COLUMNS = ("name", "location", "data_level", _BEGAN, _ENDED)
 
 Finding = tuple[str, str, str]
 
@@ -65,7 +66,7 @@ def finish(table: pa.Table, asset_basics: pa.Table, source_data: pa.Table) -> pa
     for name, source in zip(*_lists(source_data, "name", "source_data"), strict=True):
         sources[name].append(source)
     ids: dict[str | None, list[str]] = defaultdict(list)
-    names = ("_id", "name", "location", "data_level", _BEGAN, _ENDED)
+    names = ("_id", *_COLUMNS)
     columns = _lists(asset_basics, *names)
     for one, name in zip(columns[0], columns[1], strict=True):
         ids[name].append(one)
@@ -183,6 +184,7 @@ ACORN = Acorn(
     type="metadata",
     key=(),
     inputs=("documents", "asset_basics", "source_data"),
+    basics=_COLUMNS,
     order=("severity", "name", "_id", "field", "reason"),
     rows=rows,
     finish=finish,

@@ -170,6 +170,7 @@ ACORN = Acorn(
     type="metadata",
     key=("_id",),
     inputs=(f"custom:{CUSTOM}", "asset_basics", "old_documents"),
+    basics=_NAMES,
     order=("name", "_id"),
     rows=rows,
     # Of documents of the old database, which has them where the present one does.

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from zs_client.contract import Acorn, Column
 from zs_pipeline.files import Files, NotThere, Question
-from zs_pipeline.lineage import data_assets, latest_derived, raw_ones
+from zs_pipeline.lineage import COLUMNS, data_assets, latest_derived, raw_ones
 
 _VIEWER = "https://neuroglancer-demo.appspot.com/#!"
 _CONFIGS = ("neuroglancer.json", "process_output.json")
@@ -58,6 +58,7 @@ ACORN = Acorn(
     type="metadata",
     key=("raw_name",),
     inputs=("asset_basics", "source_data", "files"),
+    basics=COLUMNS,
     questions=questions,
     ask=ask,
     rows=rows,

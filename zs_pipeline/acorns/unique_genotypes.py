@@ -17,6 +17,7 @@ ACORN = Acorn(
     type="metadata",
     key=("genotype",),
     inputs=("asset_basics",),
+    basics=("genotype",),
     rows=rows,
     columns=(
         Column("genotype", "string", "The genotype, without blanks around it.", nullable=False),

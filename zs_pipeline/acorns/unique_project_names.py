@@ -17,6 +17,7 @@ ACORN = Acorn(
     type="metadata",
     key=("project_name",),
     inputs=("asset_basics",),
+    basics=("project_name",),
     rows=rows,
     columns=(
         Column("project_name", "string", "The project, without blanks around it.", nullable=False),

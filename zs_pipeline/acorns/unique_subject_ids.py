@@ -17,6 +17,7 @@ ACORN = Acorn(
     type="metadata",
     key=("subject_id",),
     inputs=("asset_basics",),
+    basics=("subject_id",),
     rows=rows,
     columns=(
         Column(
