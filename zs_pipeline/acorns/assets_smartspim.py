@@ -12,7 +12,7 @@ import pyarrow as pa
 from zs_client.contract import Acorn, Column
 from zs_pipeline.fields import part, parts, text, time
 from zs_pipeline.files import Files, NotThere, OtherShape, Question
-from zs_pipeline.lineage import COLUMNS, DataAsset, data_assets, latest_derived, raw_ones
+from zs_pipeline.lineage import COLUMNS, DataAsset, pairs
 
 _VIEWER = "https://allen.neuroglass.io/new#!"
 _CONFIG = "neuroglancer_config.json"
@@ -34,10 +34,7 @@ def questions(asset_basics: pa.Table, source_data: pa.Table) -> list[Question]:
 def _pairs(
     asset_basics: pa.Table, source_data: pa.Table
 ) -> list[tuple[DataAsset, DataAsset | None]]:
-    assets = data_assets(asset_basics)
-    stitched = latest_derived(assets, source_data, "stitched")
-    raw = raw_ones(assets, source_data, "SPIM", "smartspim")
-    return [(one, stitched.get(one.name)) for one in raw]
+    return pairs(asset_basics, source_data, "SPIM", "smartspim", "stitched")
 
 
 def ask(files: Files, question: Question) -> Any:

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from zs_client.contract import Acorn, Column
 from zs_pipeline.files import Files, NotThere, Question
-from zs_pipeline.lineage import COLUMNS, data_assets, latest_derived, raw_ones
+from zs_pipeline.lineage import COLUMNS, DataAsset, pairs
 
 _VIEWER = "https://neuroglancer-demo.appspot.com/#!"
 _CONFIGS = ("neuroglancer.json", "process_output.json")
@@ -18,8 +18,13 @@ _CONFIGS = ("neuroglancer.json", "process_output.json")
 
 def questions(asset_basics: pa.Table, source_data: pa.Table) -> list[Question]:
     """One for each raw data asset."""
-    assets = data_assets(asset_basics)
-    return [one.question() for one in raw_ones(assets, source_data, "SPIM", "exa")]
+    return [raw.question() for raw, _ in _pairs(asset_basics, source_data)]
+
+
+def _pairs(
+    asset_basics: pa.Table, source_data: pa.Table
+) -> list[tuple[DataAsset, DataAsset | None]]:
+    return pairs(asset_basics, source_data, "SPIM", "exa", "fused")
 
 
 def ask(files: Files, question: Question) -> str:
@@ -35,10 +40,7 @@ def rows(
     answers: Mapping[str, Any], asset_basics: pa.Table, source_data: pa.Table
 ) -> Iterator[dict[str, Any]]:
     """One row for each raw data asset."""
-    assets = data_assets(asset_basics)
-    fused = latest_derived(assets, source_data, "fused")
-    for raw in raw_ones(assets, source_data, "SPIM", "exa"):
-        made = fused.get(raw.name)
+    for raw, made in _pairs(asset_basics, source_data):
         config = answers[raw.id]
         yield {
             "name": made.name if made else raw.name,
