@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from building import document, dump, tables, zs_build
 
-from zs_pipeline import processes
+from zs_pipeline import documents, processes
 
 BEGUN = """
 import os, sys, time
@@ -46,20 +46,27 @@ def gone(pid: int, seconds: float = 30) -> bool:
 
 
 @pytest.mark.slow
-def test_a_build_with_processes_writes_the_same_bytes(tmp_path, monkeypatch):
-    source = dump(
-        tmp_path / "d.ndjson",
-        [document(f"a{n}", f"70000{n % 7}" if n % 5 else None) for n in range(40)],
-    )
-    found = []
+def test_builds_with_processes_write_the_same_bytes(tmp_path, monkeypatch):
+    made = [document(f"a{n}", f"70000{n % 7}" if n % 5 else None) for n in range(40)]
+    source = dump(tmp_path / "first.ndjson", made)
+    # Of each shard some documents change, and are not found together beforehand.
+    for one in made[::3]:
+        one["_last_modified"] = "2025-02-02T00:00:00.000Z"
+        one["quality_control"]["metrics"][0]["name"] = "changed"
+    changed = dump(tmp_path / "changed.ndjson", made)
+    monkeypatch.setattr(documents, "FEW", 0)
+    monkeypatch.setattr(processes, "count", lambda: 3)
+    first, second = [], []
     for name, worth in (("alone", 10**9), ("beside", 0)):
         monkeypatch.setattr(processes, "WORTH", worth)
-        monkeypatch.setattr(processes, "count", lambda: 3)
         (tmp_path / name).mkdir()
         assert zs_build(source, tmp_path / name) == 0
-        found.append(tables(tmp_path / name))
-    assert found[0] == found[1]
-    assert sum("qc/subject_id=" in key for key in found[0]) == 8
+        first.append(tables(tmp_path / name))
+        assert zs_build(changed, tmp_path / name) == 0
+        second.append(tables(tmp_path / name))
+    assert first[0] == first[1]
+    assert second[0] == second[1] != first[0]
+    assert sum("qc/subject_id=" in key for key in second[0]) == 8
 
 
 def test_few_documents_are_worked_on_in_this_process():

@@ -10,6 +10,9 @@ from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
+
+# `pa.compute` is there only once something has imported it; every module here uses it.
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from zs_client.contract import Acorn
