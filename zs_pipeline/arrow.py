@@ -10,9 +10,7 @@ from operator import itemgetter
 from typing import Any
 
 import pyarrow as pa
-
-# `pa.compute` is there only once something has imported it; every module here uses it.
-import pyarrow.compute
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from zs_client.contract import Acorn
@@ -140,7 +138,7 @@ def duplicates(acorn: Acorn, content: pa.Table) -> list[dict[str, Any]]:
     counted = groups.group_by(list(acorn.key)).aggregate([("count", "sum")])
     if counted.num_rows == content.num_rows:
         return []
-    twice = counted.filter(pa.compute.greater(counted["count_sum"], 1))
+    twice = counted.filter(pc.greater(counted["count_sum"], 1))
     return [
         {**{k: row[k] for k in acorn.key}, "count": row["count_sum"]} for row in twice.to_pylist()
     ]

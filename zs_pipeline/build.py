@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
+import pyarrow.compute as pc
 from rich.console import Console
 
 from zs_client.contract import encode_partition
@@ -204,7 +204,7 @@ def _show_aside(console: Console, store: Store, version: str) -> None:
         found = read_content(store, version, graph.BY_NAME["document_problems"])
     except FileNotFoundError:
         return
-    aside = found.filter(pa.compute.equal(found["severity"], "error"))
+    aside = found.filter(pc.equal(found["severity"], "error"))
     if aside.num_rows:
         console.print(f"{aside.num_rows} documents were set aside:", style="yellow")
         for row in aside.slice(0, SHOWN).to_pylist():

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zs_client.contract import Acorn
 from zs_client.store import Store
@@ -153,8 +154,8 @@ def sources_known(seen: Looked) -> Finding:
     """Every source that a derived data asset names has a document."""
     index = documents.load(seen.store).index
     content = seen.content[""].filter(seen.content[""]["source_data"].is_valid())
-    known = pa.compute.is_in(content["source_data"], index["name"].combine_chunks())
-    unknown = content.filter(pa.compute.invert(known))
+    known = pc.is_in(content["source_data"], index["name"].combine_chunks())
+    unknown = content.filter(pc.invert(known))
     said = f"{unknown.num_rows} of {content.num_rows} named sources have no document"
     examples = unknown["source_data"].slice(0, SHOWN).to_pylist()
     return Finding(not unknown.num_rows, said, {"examples": str(examples)})

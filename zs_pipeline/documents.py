@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zs_client.contract import DOCUMENTS
 from zs_client.store import Conflict, Store
@@ -109,7 +110,7 @@ class Snapshot:
         if ids is None:
             return self.index
         wanted = pa.array(sorted(ids), pa.string())
-        return self.index.filter(pa.compute.is_in(self.index["_id"], wanted))
+        return self.index.filter(pc.is_in(self.index["_id"], wanted))
 
     def shards(self, wanted: pa.Table) -> Iterator[tuple[bytes, pa.Table]]:
         """The shards of some documents, in their order, read ahead; few documents lie in one.
@@ -133,9 +134,7 @@ class Snapshot:
         pieces = []
         for body, found in self._shards(wanted):
             content = arrow.decode(body)
-            pieces.append(
-                content.filter(pa.compute.is_in(content["_id"], arrow.column(found, "_id")))
-            )
+            pieces.append(content.filter(pc.is_in(content["_id"], arrow.column(found, "_id"))))
         # The last ones alone: a night has one set of them.
         self.together.clear()
         self.together[ids] = arrow.encode(pa.concat_tables(pieces))
@@ -464,8 +463,8 @@ class _Update:
             content = arrow.decode(_shard_body(self.store, name)).cast(SHARD)
         dropped = drop | set(rows["_id"].to_pylist())
         if dropped and content.num_rows:
-            out = pa.compute.is_in(content["_id"], pa.array(sorted(dropped), pa.string()))
-            content = content.filter(pa.compute.invert(out))
+            out = pc.is_in(content["_id"], pa.array(sorted(dropped), pa.string()))
+            content = content.filter(pc.invert(out))
         content = pa.concat_tables([content, rows])
         content = content.sort_by([("subject_id", "ascending"), ("_id", "ascending")])
         self.indexes[shard] = content.select(INDEX.names)
@@ -494,9 +493,7 @@ class _Update:
         before = json.dumps(self.manifest, sort_keys=True)
         if self.indexes or not self.tag:
             touched = pa.array(sorted(self.indexes), pa.int16())
-            rest = self.index.filter(
-                pa.compute.invert(pa.compute.is_in(self.index["shard"], touched))
-            )
+            rest = self.index.filter(pc.invert(pc.is_in(self.index["shard"], touched)))
             self.index = pa.concat_tables([rest, *self.indexes.values()]).sort_by("_id")
             self.index = self.index.combine_chunks()
             self.indexes = {}
@@ -508,7 +505,7 @@ class _Update:
         if _digest(aside) != self.manifest.get("set_aside"):
             manifest["set_aside"] = _put(self.store, "set_aside", aside, ".json")
         manifest["documents"] = self.index.num_rows
-        contents = pa.compute.binary_join_element_wise(
+        contents = pc.binary_join_element_wise(
             self.index["_id"], self.index["content"], "="
         ).to_pylist()
         state = hashlib.sha256("\n".join([*contents, manifest["set_aside"]]).encode())
@@ -516,7 +513,7 @@ class _Update:
         named = whole or self.same_projection or not self.old_rows
         manifest["projection"] = self.projection if named else ""
         self.changes.values_unread = int(
-            pa.compute.sum(pa.compute.list_value_length(self.index["problems"])).as_py() or 0
+            pc.sum(pc.list_value_length(self.index["problems"])).as_py() or 0
         )
         if self.tag is not None and json.dumps(manifest, sort_keys=True) == before:
             return Snapshot(self.store, manifest, self.index, self.aside)

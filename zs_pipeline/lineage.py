@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zs_pipeline import arrow
 from zs_pipeline.files import Question
@@ -62,10 +63,10 @@ def data_assets(
     """
     if modality:
         lists, given = (arrow.column(asset_basics, name) for name in ("modalities", "name"))
-        having = pa.compute.equal(pa.compute.list_flatten(lists), modality)
-        at = pa.compute.list_parent_indices(lists).filter(having)
+        having = pc.equal(pc.list_flatten(lists), modality)
+        at = pc.list_parent_indices(lists).filter(having)
         wanted = pa.concat_arrays([given.take(at), pa.array(sorted(names), pa.string())])
-        asset_basics = asset_basics.filter(pa.compute.is_in(given, wanted))
+        asset_basics = asset_basics.filter(pc.is_in(given, wanted))
     columns = [
         (asset_basics[c].cast(pa.int64()) if c == "_last_modified" else asset_basics[c]).to_pylist()
         for c in ("_id", *COLUMNS)

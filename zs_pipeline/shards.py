@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zs_client.contract import Acorn, encode_partition
 from zs_pipeline import arrow, fields
@@ -136,7 +137,7 @@ def parse(
     """
     content = arrow.decode(body, ["_id", "envelope", *inside, *there])
     if ids is not None and len(ids) != content.num_rows:
-        content = content.filter(pa.compute.is_in(content["_id"], ids))
+        content = content.filter(pc.is_in(content["_id"], ids))
     values = [(core, content[core].to_pylist()) for core in inside]
     valid = [(core, content[core].is_valid().to_pylist()) for core in there]
     for at, envelope in enumerate(content["envelope"].to_pylist()):

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zs_client import customs
 from zs_client.contract import (
@@ -182,7 +183,7 @@ def by_subject(
             yield Part(segment, None)
         index = snapshot.index.filter(snapshot.index["has_qc"])
         subjects = pa.array([decode_partition(s) for s in sorted(compute)], pa.string())
-        index = index.filter(pa.compute.is_in(index["subject_id"], subjects))
+        index = index.filter(pc.is_in(index["subject_id"], subjects))
         work = _with_basics(acorn, snapshot, index, basics)
         for files in processes.each(shards.subject_files, work, index.num_rows):
             for segment, file in files:
@@ -438,7 +439,7 @@ def _with_basics(
     columns = {"_id": None, **dict.fromkeys(acorn.basics or basics.schema.names)}
     basics = basics.select(list(columns)).combine_chunks()
     # Looked up once: for each of 256 shards it would be a second for every 20,000 documents.
-    places = pa.compute.index_in(index["_id"], arrow.column(basics, "_id"))
+    places = pc.index_in(index["_id"], arrow.column(basics, "_id"))
     for body, found in snapshot.shards(index.select(WHERE).append_column("place", places)):
         yield acorn, body, arrow.column(found, "_id"), basics.take(arrow.column(found, "place"))
 
@@ -457,15 +458,15 @@ def _current(
 
 def _touched(old: pa.Table, new: pa.Table) -> set[str]:
     """The documents that came, went, or have another name or content, of two indexes."""
-    was = old.take(pa.compute.index_in(new["_id"], old["_id"].combine_chunks()))
-    named = pa.compute.equal(new["name"], was["name"])
-    unnamed = pa.compute.and_(pa.compute.is_null(new["name"]), pa.compute.is_null(was["name"]))
-    same = pa.compute.and_(
-        pa.compute.equal(new["content"], was["content"]).fill_null(False),  # noqa: FBT003
-        pa.compute.or_(named.fill_null(False), unnamed),  # noqa: FBT003
+    was = old.take(pc.index_in(new["_id"], old["_id"].combine_chunks()))
+    named = pc.equal(new["name"], was["name"])
+    unnamed = pc.and_(pc.is_null(new["name"]), pc.is_null(was["name"]))
+    same = pc.and_(
+        pc.equal(new["content"], was["content"]).fill_null(False),  # noqa: FBT003
+        pc.or_(named.fill_null(False), unnamed),  # noqa: FBT003
     )
-    gone = pa.compute.invert(pa.compute.is_in(old["_id"], new["_id"].combine_chunks()))
-    came = new["_id"].filter(pa.compute.invert(same))
+    gone = pc.invert(pc.is_in(old["_id"], new["_id"].combine_chunks()))
+    came = new["_id"].filter(pc.invert(same))
     return {*came.to_pylist(), *old["_id"].filter(gone).to_pylist()}
 
 
@@ -475,25 +476,25 @@ def _names(ids: set[str], *indexes: pa.Table) -> set[str | None]:
     return {
         name
         for index in indexes
-        for name in index["name"].filter(pa.compute.is_in(index["_id"], wanted)).to_pylist()
+        for name in index["name"].filter(pc.is_in(index["_id"], wanted)).to_pylist()
     }
 
 
 def _named(index: pa.Table, names: set[str | None]) -> set[str]:
     """The documents of some names."""
-    wanted = pa.compute.is_in(index["name"], pa.array(names, pa.string()))
+    wanted = pc.is_in(index["name"], pa.array(names, pa.string()))
     return set(index["_id"].filter(wanted).to_pylist())
 
 
 def _without(content: pa.Table, column: str, values: Iterable[str | None]) -> pa.Table:
     """The rows whose column has none of some values; those of null stay."""
     gone = pa.array(sorted(value for value in values if value is not None), pa.string())
-    return content.filter(pa.compute.invert(pa.compute.is_in(content[column], gone)))
+    return content.filter(pc.invert(pc.is_in(content[column], gone)))
 
 
 def _changed_rows(old: pa.Table, new: pa.Table) -> set[str]:
     """The documents whose rows of asset_basics differ, those that both have."""
-    places = pa.compute.index_in(new["_id"], old["_id"].combine_chunks())
+    places = pc.index_in(new["_id"], old["_id"].combine_chunks())
     both = places.is_valid()
     new, old = new.filter(both), old.take(places.filter(both))
     ids = new["_id"].to_pylist()

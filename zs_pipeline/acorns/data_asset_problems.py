@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zs_client.contract import Acorn, Column
 from zs_pipeline.fields import part, text, time
@@ -75,7 +76,7 @@ def finish(table: pa.Table, asset_basics: pa.Table, source_data: pa.Table) -> pa
         row = dict(zip(names, values, strict=True))
         for field, reason, severity in _findings(row, sources, ids):
             found.append((row["_id"], row["name"], field, reason, severity))
-    own = table.filter(pa.compute.equal(table["field"], _SUBJECT))
+    own = table.filter(pc.equal(table["field"], _SUBJECT))
     arrays = [pa.array(values, pa.string()) for values in zip(*found, strict=True)]
     return pa.concat_tables(
         [own, pa.Table.from_arrays(arrays, schema=table.schema)] if found else [own]

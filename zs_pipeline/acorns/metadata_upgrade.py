@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zs_client.contract import Acorn, Column, version_order
 from zs_pipeline import arrow
@@ -149,7 +150,7 @@ def _former(before: pa.Table | None) -> dict[str, dict[str, Any]]:
 def _told(asset_basics: pa.Table, wanted: set[str | None]) -> dict[str, dict[str, Any]]:
     known = pa.array(sorted(one for one in wanted if one), pa.string())
     rows = asset_basics.select(["_id", *_NAMES])
-    kept = rows.filter(pa.compute.is_in(rows["_id"], known))
+    kept = rows.filter(pc.is_in(rows["_id"], known))
     return {row["_id"]: row for row in kept.to_pylist()}
 
 
