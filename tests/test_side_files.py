@@ -421,6 +421,25 @@ def test_the_same_answers_are_not_written_again(tmp_path):
     assert store.written() == []
 
 
+def test_answers_are_kept_on_the_way_only_when_some_are_new(tmp_path, monkeypatch):
+    monkeypatch.setattr(answers, "KEEP_EVERY", 2)
+    store = Watched(memory())
+    # Without a state all are asked each time.
+    same, other = (asking(lambda files, question, v=v: [question.id, v]) for v in ("same", "other"))
+    mixed = asking(lambda files, q: [q.id, "other" if q.id == "id-2" else "same"])
+
+    def kept_and_looked(acorn):
+        store.done.clear()
+        assert counted(store, acorn, questions(7, None), tmp_path) == (7, 0)
+        of_manifest = [name for name, key in store.done if key.endswith(".json")]
+        return of_manifest.count("replace"), of_manifest.count("get")
+
+    assert kept_and_looked(same)[0] == 4
+    assert kept_and_looked(same) == (0, 1)
+    assert kept_and_looked(mixed)[0] == 1
+    assert kept_and_looked(other)[0] == 4
+
+
 def test_what_was_asked_before_a_failure_is_kept(tmp_path):
     def ask(files, question):
         if question.id == "id-7":
