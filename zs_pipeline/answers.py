@@ -126,14 +126,14 @@ def update(
     # Neighbours are listed together.
     wanted = sorted((q for q in questions if q.id not in answers), key=lambda q: q.location or "")
     shown = Progress(progress, acorn.name, "asked", len(wanted))
-    learned = False
+    learned = kept = 0
     with ThreadPoolExecutor(files.in_flight) as pool:
         for start in range(0, len(wanted), KEEP_EVERY):
             asked = _asked(acorn, acorn.ask, files, wanted[start : start + KEEP_EVERY], known, pool)
             try:
                 for answer in asked:
                     answers[answer.question.id] = answer
-                    learned = learned or not _same(answer, known.get(answer.question.id))
+                    learned += not _same(answer, known.get(answer.question.id))
             except BaseException:
                 pool.shutdown(cancel_futures=True)
                 _keep(store, acorn, questions, answers, seen)
@@ -141,11 +141,12 @@ def update(
             if start + KEEP_EVERY < len(wanted):
                 # 100,000 documents have 40,000 data assets that have no side file yet: encoding
                 # all answers again after each 5,000 of them was 3 of a night's 25 s.
-                if learned:
+                if learned > kept:
                     _keep(store, acorn, questions, answers, seen)
-                    learned = False
+                    kept = learned
                 shown.at(start + KEEP_EVERY)
-    if manifest.get("form") == acorn.form and _unchanged(known, answers):
+    same = not learned and known.keys() == answers.keys()
+    if same and manifest.get("form") == acorn.form:
         content = str(manifest["content"])
     else:
         content = _keep(store, acorn, questions, answers, seen)
@@ -260,14 +261,8 @@ def _ask(
     return Answer(question, FOUND, "", value)
 
 
-def _unchanged(known: dict[str, Answer], answers: dict[str, Answer]) -> bool:
-    """Whether the answers are those that are kept, of the same data assets in the same states."""
-    return known.keys() == answers.keys() and all(
-        _same(answer, known[key]) for key, answer in answers.items()
-    )
-
-
 def _same(answer: Answer, kept: Answer | None) -> bool:
+    """Whether an answer is the kept one, of its data asset in the same state."""
     return (
         kept is not None
         # A kept question knows no location; it is a part of the state.
