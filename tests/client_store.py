@@ -35,7 +35,7 @@ TIME = 1_770_000_000_000_000
 def whole(store: Store, name: str, rows: list[dict[str, Any]], version: str = VERSION) -> None:
     """Commit a table that is not partitioned."""
     acorn = BY_NAME[name]
-    content = arrow.arrange(acorn, arrow.table(acorn, rows))
+    content = arrow.table(acorn, rows)
     commit(store, version, acorn, Built([Part("", content)], STATE, "1"))
 
 

@@ -647,7 +647,7 @@ def test_a_table_that_two_builds_write_at_once_goes_with_its_own_source_state(
             == []
         )
         facts = assert_agrees(folder, WHOLE)
-        assert values(folder, WHOLE)[1] == 1000 + int(facts["source_state"]["documents"])
+        assert 1000 + int(facts["source_state"]["documents"]) in values(folder, WHOLE)
 
 
 def test_a_writer_that_never_gets_its_turn_says_so() -> None:
@@ -688,7 +688,7 @@ def test_any_series_of_commits_and_crashes_ends_as_the_last_words_about_each_par
         facts = assert_agrees(store, BY_SUBJECT)
         assert facts["partitions"].keys() == {s for s, found in wanted.items() if found}
         for segment in facts["partitions"]:
-            assert values(store, BY_SUBJECT, segment) == wanted[segment]
+            assert values(store, BY_SUBJECT, segment) == sorted(wanted[segment])
 
 
 def test_what_was_decided_by_facts_that_another_writer_has_changed_since_undoes_nothing(store):

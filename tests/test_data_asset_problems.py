@@ -47,9 +47,7 @@ def table(*documents: dict[str, Any], kept: pa.Table | None = None) -> pa.Table:
     own = of(acorn, list(documents)) if kept is None else kept
     basics = of(asset_basics.ACORN, list(documents))
     sources = of(source_data.ACORN, list(documents))
-    found = arrow.arrange(acorn, acorn.finish(own, basics, sources))
-    arrow.check(acorn, found)
-    return found
+    return arrow.decode(arrow.file(acorn, acorn.finish(own, basics, sources)).body)
 
 
 def findings(*documents: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -172,9 +172,7 @@ def subject_files(acorn: Acorn, body: bytes, ids: pa.Array, basics: pa.Table) ->
         rows = [row for document, basic in documents for row in acorn.rows(document, basic)]
         if segment in files:
             raise ValueError(f"{acorn.name}: the shard of {segment} is not sorted by subject")
-        files[segment] = (
-            arrow.file(acorn, arrow.arrange(acorn, arrow.table(acorn, rows))) if rows else None
-        )
+        files[segment] = arrow.file(acorn, arrow.table(acorn, rows)) if rows else None
     return sorted(files.items())
 
 

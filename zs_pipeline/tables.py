@@ -113,7 +113,7 @@ def by_document(
         content = pa.concat_tables([arrow.schema(acorn).empty_table(), *pieces]).combine_chunks()
         if acorn.finish is not None:
             content = acorn.finish(content, **(tables or {}))
-        yield Part("", arrow.arrange(acorn, content))
+        yield Part("", content)
 
     return Built(parts(), state, version_of_code)
 
@@ -138,7 +138,7 @@ def by_acorn(
 
     def parts() -> Iterator[Part]:
         content = acorn.rows(**tables)
-        yield Part("", arrow.arrange(acorn, content.cast(arrow.schema(acorn))))
+        yield Part("", content.cast(arrow.schema(acorn)))
 
     return Built(parts(), state, version_of_code)
 
@@ -181,7 +181,8 @@ def by_subject(
         # A removal without an input leaves nothing to remember.
         for segment in sorted(gone):
             yield Part(segment, None)
-        index = snapshot.index.filter(snapshot.index["has_qc"])
+        index = snapshot.index.select([*WHERE, "subject_id", "has_qc"])
+        index = index.filter(index["has_qc"])
         subjects = pa.array([decode_partition(s) for s in sorted(compute)], pa.string())
         index = index.filter(pc.is_in(index["subject_id"], subjects))
         work = _with_basics(acorn, snapshot, index, basics)
@@ -232,7 +233,7 @@ def by_platform(
         )
         # All platforms come of one pass over the documents, and are unpacked one by one.
         pieces = {name: [kept[name]] if name in kept else [] for name in wanted}
-        index = snapshot.rows(ids)
+        index = snapshot.rows(ids).select([*WHERE, "has_qc"])
         index = index.filter(index["has_qc"])
         work = _with_basics(acorn, snapshot, index, basics)
         for found in processes.each(shards.platform_rows, work, index.num_rows):
@@ -240,7 +241,7 @@ def by_platform(
                 pieces[name].append(found[name])
         for name in wanted:
             content = arrow.unpack(pieces.pop(name), acorn)
-            yield Part(encode_partition(name), arrow.arrange(acorn, content), inputs)
+            yield Part(encode_partition(name), content, inputs)
 
     return Built(parts(), None if only is not None else state, version_of_code)
 
@@ -277,7 +278,7 @@ def by_files(
             read = snapshot.read(shards.cores(acorn)[0], ids=set(told.values))
             more["documents"] = {one["_id"]: trim(one, paths) for shard in read for one in shard}
         rows = acorn.rows(told.values, **inputs, **more)
-        yield Part("", arrow.arrange(acorn, arrow.table(acorn, rows)))
+        yield Part("", arrow.table(acorn, rows))
 
     return Built(parts(), state, version_of_code)
 
@@ -316,7 +317,7 @@ def by_file(
     frame = frames.read_frame(found[0])
     content = arrow.table(acorn, acorn.rows(frame))
     said = acorn.problems(frame) if acorn.problems else []
-    part = Part("", arrow.arrange(acorn, content))
+    part = Part("", content)
     return Built((part,), {"file": found[1]}, version_of_code), counts, said
 
 
@@ -374,7 +375,7 @@ def by_custom(
     def parts() -> Iterator[Part]:
         before = _before(store, version, acorn)
         made = acorn.rows(content, **inputs, before=before, old=old.fetch if old else _none)
-        yield Part("", arrow.arrange(acorn, made))
+        yield Part("", made)
 
     return Built(parts(), state, version_of_code)
 
@@ -420,9 +421,7 @@ def subject_inputs(snapshot: Snapshot, version_of_code: str) -> dict[str, str]:
     """For each encoded subject with QC a fingerprint of its documents and of the code."""
     index = snapshot.index.filter(snapshot.index["has_qc"])
     contents: dict[str | None, list[str]] = defaultdict(list)
-    for subject, document, content in zip(
-        *(index[name].to_pylist() for name in ("subject_id", "_id", "content")), strict=True
-    ):
+    for subject, document, content in arrow.values(index, "subject_id", "_id", "content"):
         contents[subject].append(f"{document}={content}")
     return {
         encode_partition(subject): hashlib.sha256(

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_client.contract import Acorn, Column
+from zs_pipeline import arrow
 from zs_pipeline.fields import part, text, time
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
@@ -64,17 +65,21 @@ def finish(table: pa.Table, asset_basics: pa.Table, source_data: pa.Table) -> pa
         source_data: Which of them names which source.
     """
     sources: dict[str, list[str | None]] = defaultdict(list)
-    for name, source in zip(*_lists(source_data, "name", "source_data"), strict=True):
+    for name, source in arrow.values(source_data, "name", "source_data"):
         sources[name].append(source)
+    given = arrow.column(asset_basics, "name")
+    counted = given.value_counts()
+    twice = counted.field("values").filter(pc.greater(counted.field("counts"), 1))
     ids: dict[str | None, list[str]] = defaultdict(list)
-    names = ("_id", *_COLUMNS)
-    columns = _lists(asset_basics, *names)
-    for one, name in zip(columns[0], columns[1], strict=True):
+    for one, name in arrow.values(asset_basics.filter(pc.is_in(given, twice)), "_id", "name"):
         ids[name].append(one)
+    named = source_data["source_data"].unique()
+    there = set(named.filter(pc.is_in(named, given)).to_pylist())
     found = []
-    for values in zip(*columns, strict=True):
+    names = ("_id", *_COLUMNS)
+    for values in arrow.values(asset_basics, *names):
         row = dict(zip(names, values, strict=True))
-        for field, reason, severity in _findings(row, sources, ids):
+        for field, reason, severity in _findings(row, sources, ids, there):
             found.append((row["_id"], row["name"], field, reason, severity))
     own = table.filter(pc.equal(table["field"], _SUBJECT))
     arrays = [pa.array(values, pa.string()) for values in zip(*found, strict=True)]
@@ -83,41 +88,43 @@ def finish(table: pa.Table, asset_basics: pa.Table, source_data: pa.Table) -> pa
     )
 
 
-def _lists(table: pa.Table, *names: str) -> list[list[Any]]:
-    """The columns' values; times as microseconds since 1970."""
-    columns = (table[name] for name in names)
-    return [
-        (column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column).to_pylist()
-        for column in columns
-    ]
-
-
 def _findings(
-    row: dict[str, Any], sources: dict[str, list[str | None]], ids: dict[str | None, list[str]]
+    row: dict[str, Any],
+    sources: dict[str, list[str | None]],
+    ids: dict[str | None, list[str]],
+    there: set[str | None],
 ) -> Iterator[Finding]:
+    """What is wrong with one data asset.
+
+    Args:
+        row: Of asset_basics.
+        sources: What each derived data asset names.
+        ids: The documents of each name that several have.
+        there: The named sources that are a document's name.
+    """
     name = row["name"]
     if name is None:
         return
-    others = len(ids[name]) - 1
+    others = len(ids[name]) - 1 if name in ids else 0
     if others:
         some = [one for one in ids[name][: _SHOWN + 1] if one != row["_id"]][:_SHOWN]
         shown = ", ".join(some) + (" and more" if others > _SHOWN else "")
         count = "another document" if others == 1 else f"{others:,} other documents"
         yield "name", f"is also the name of {count}: {shown}", ERROR
-    yield from _of_sources(row, sources.get(name), ids)
+    yield from _of_sources(row, sources.get(name), there)
     yield from _of_location(name, row["location"])
     yield from _of_times(row, derived=name in sources)
 
 
 def _of_sources(
-    row: dict[str, Any], named: list[str | None] | None, ids: dict[str | None, list[str]]
+    row: dict[str, Any], named: list[str | None] | None, there: set[str | None]
 ) -> Iterator[Finding]:
     for source in named or ():
         if source is None:
             yield _SOURCE, "names no source, though the data asset is derived", WARNING
         elif source == row["name"]:
             yield _SOURCE, "names the data asset itself as its source", ERROR
-        elif source not in ids:
+        elif source not in there:
             yield _SOURCE, f"names {source!r}, which no document has as its name", WARNING
     given = [source for source in named or () if source is not None]
     if given and row["data_level"] == "raw":
