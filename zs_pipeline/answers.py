@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from zs_client.contract import FILES, Acorn
 from zs_client.store import Conflict, Store
-from zs_pipeline import arrow
+from zs_pipeline import arrow, memory
 from zs_pipeline.files import (
     Entry,
     Files,
@@ -145,6 +145,7 @@ def update(
                     _keep(store, acorn, questions, answers, seen)
                     kept = learned
                 shown.at(start + KEEP_EVERY)
+                memory.give_back()
     same = not learned and known.keys() == answers.keys()
     if same and manifest.get("form") == acorn.form:
         content = str(manifest["content"])

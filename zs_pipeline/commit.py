@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from zs_client.contract import Acorn, facts_key, object_key, partition_key, table_key
 from zs_client.store import Conflict, Store
-from zs_pipeline import arrow
+from zs_pipeline import arrow, memory
 from zs_pipeline.progress import Progress
 
 # A table that lost more than this share of its rows is refused. Small tables may: a subject with
@@ -236,6 +236,7 @@ def commit(
             if finish and not chunks:
                 known.update(built, finish)
             waiting.clear()
+            memory.give_back()
 
         for staged in _stage(acorn, built.parts, before):
             report.computed += 1

@@ -33,6 +33,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -47,25 +48,23 @@ BATCH = 500
 _TIMEOUT = 60
 
 
-def report(context: dg.OutputContext, rows: Mapping[str, int]) -> list[dg.DagsterEvent]:
+def report(context: dg.OutputContext, rows: Mapping[str, int]) -> None:
     """Tell Dagster that partitions of an output's asset were materialized.
+
+    They are among the run's events in Dagster's history, and not in the result of a run in this
+    process, which would hold them until its end.
 
     Args:
         context: The output's.
         rows: How many rows each partition has now, by its key.
-
-    Returns:
-        The events, stored already.
     """
-    entries = [_entry(context, key, count) for key, count in rows.items()]
     storage = context.step_context.instance.event_log_storage
-    for start in range(0, len(entries), BATCH):
-        batch = entries[start : start + BATCH]
+    entries = (_entry(context, key, count) for key, count in rows.items())
+    while batch := list(islice(entries, BATCH)):
         if isinstance(storage, SqliteEventLogStorage | InMemoryEventLogStorage):
             _store(storage, batch)
         else:
             storage.store_event_batch(batch)
-    return [entry.get_dagster_event() for entry in entries]
 
 
 @contextmanager

@@ -158,10 +158,7 @@ class Acorns(dg.IOManager):
     def __init__(self, cache: Cache) -> None:
         self.cache = cache
 
-    # As a generator, so that what was reported in a batch is among the run's events as well.
-    def handle_output(  # type: ignore[override]
-        self, context: dg.OutputContext, obj: Built
-    ) -> Iterator[dg.DagsterEvent]:
+    def handle_output(self, context: dg.OutputContext, obj: Built) -> None:
         """Write what changed, and tell Dagster which partitions did."""
         acorn = BY_NAME[context.asset_key.path[-1]]
         store, version = self.cache.open(), self.cache.folder()
@@ -204,7 +201,7 @@ class Acorns(dg.IOManager):
         # A run without a key works out the changed subjects itself; the graph shows just those.
         if acorn.partition and not _has_key(context):
             found = facts["partitions"]
-            yield from events.report(
+            events.report(
                 context,
                 {s: found.get(s, {"rows": 0})["rows"] for s in (*report.changed, *report.empty)},
             )
@@ -271,7 +268,9 @@ class Inputs(Mapping[str, pa.Table]):
 
     def __getitem__(self, name: str) -> pa.Table:
         if name not in self.made:
-            self.made[name] = self._found[name].rows(self._columns.get(name))
+            found = self._found[name].rows(self._columns.get(name))
+            # Here, so that no other one is held beside a combined one.
+            self.made[name] = found.combine_chunks()
         return self.made[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -489,9 +488,10 @@ def _build_from_files(
         if "documents" in acorn.inputs:
             snapshot = _snapshot(store, inputs)
             state["documents"] = snapshot.state
-        with memory.lean():
-            asked = acorn.questions(**inputs)
-            told = answers.update(store, acorn, asked, files, context.log.info)
+        asked = acorn.questions(**inputs)
+        memory.give_back()
+        told = answers.update(store, acorn, asked, files, context.log.info)
+        memory.give_back()
         built, counts = tables.by_files(acorn, inputs, snapshot, told, state, facts), told.counts
     context.add_output_metadata({**counts, "files_from": files.url, "problems": "; ".join(said)})
     context.log.info("%s", _counted(acorn, counts))
