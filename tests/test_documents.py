@@ -3,111 +3,22 @@
 import copy
 import json
 import threading
-import weakref
-from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from listed import PATHS, Listed, assert_is_the_source, document, kept, many, run
 from stores import Crash, Watched, contents, memory, stamps
 
 from zs_client.contract import DOCUMENTS
 from zs_client.store import Store
 from zs_pipeline import documents as documents_module
 from zs_pipeline.commit import ShrinkRefused
-from zs_pipeline.documents import MANIFEST, Changes, Snapshot, lately, load, shard_of, update
-from zs_pipeline.problems import CORE, Problem
-from zs_pipeline.source import Swept
+from zs_pipeline.documents import MANIFEST, load, shard_of, update
 
 pytest_plugins = ("stores",)
-
-PATHS = ("subject.subject_id", "quality_control.metrics")
-
-
-class Listed:
-    """A source over a list of documents in this process."""
-
-    url = "list://documents"
-    requests = 0
-    bytes = 0
-
-    def __init__(self, documents: Sequence[dict[str, Any]] = ()) -> None:
-        self.documents = list(documents)
-        self.fetched: list[str] = []
-        # Called between the sweep and each fetch.
-        self.meanwhile: Callable[[], None] = lambda: None
-
-    def check(self) -> None:
-        """It is always there."""
-
-    def sweep(self) -> Iterator[Swept | Problem]:
-        for document in list(self.documents):
-            if "_id" not in document:
-                yield Problem(None, document.get("name"), "", "has no _id", "error")
-                continue
-            subject = (document.get("subject") or {}).get("subject_id")
-            yield Swept(document["_id"], document.get("_last_modified"), None, subject)
-
-    def fetch(self, ids: Sequence[str]) -> Iterator[dict]:
-        self.meanwhile()
-        wanted = set(ids)
-        self.fetched.extend(ids)
-        for document in self.documents:
-            if document.get("_id") in wanted:
-                yield {**dict.fromkeys(CORE), **copy.deepcopy(document)}
-
-    def __getitem__(self, document_id: str) -> dict[str, Any]:
-        return next(d for d in self.documents if d.get("_id") == document_id)
-
-    def drop(self, *ids: str) -> None:
-        self.documents = [d for d in self.documents if d.get("_id") not in ids]
-
-
-def document(
-    document_id: str, subject: str | None = "1", value: Any = 0, at: str | None = "t0"
-) -> dict:
-    made: dict[str, Any] = {
-        "_id": document_id,
-        "name": f"name of {document_id}",
-        "_last_modified": at,
-        "quality_control": {"metrics": [{"name": "m", "value": value}]},
-    }
-    if subject is not None:
-        made["subject"] = {"subject_id": subject}
-    return made
-
-
-def many(count: int, subjects: int = 5) -> Listed:
-    return Listed([document(f"d{n:03}", str(n % subjects)) for n in range(count)])
-
-
-def run(store: Store, source: Listed, paths: Sequence[str] = PATHS, **more: Any) -> Changes:
-    source.fetched.clear()
-    return update(store, source, paths, **more)[1]
-
-
-def kept(snapshot: Snapshot) -> dict[str, Any]:
-    """What every document holds, by id; none twice."""
-    found = [d for shard in snapshot.read() for d in shard]
-    assert len({d["_id"] for d in found}) == len(found)
-    return {d["_id"]: (d.get("subject"), d["quality_control"]) for d in found}
-
-
-def assert_is_the_source(store: Store, source: Listed) -> Snapshot:
-    """The snapshot is that of a first build now."""
-    snapshot = load(store)
-    wanted = {
-        d["_id"]: (d.get("subject"), d["quality_control"]) for d in source.documents if "_id" in d
-    }
-    assert kept(snapshot) == wanted
-    assert snapshot.index["_id"].to_pylist() == sorted(wanted)
-    assert snapshot.manifest["documents"] == len(wanted)
-    fresh, _ = update(memory(), Listed(source.documents), PATHS)
-    assert snapshot.state == fresh.state
-    assert sorted(map(str, snapshot.set_aside)) == sorted(map(str, fresh.set_aside))
-    return snapshot
 
 
 # One night after another.
@@ -363,74 +274,7 @@ def test_odd_subjects_and_ids_are_kept_as_they_are(store: Store) -> None:
     assert run(store, source).fetched == 0
 
 
-# Reading.
-
-
-def test_reading_some_documents_reads_only_their_shards(store: Store) -> None:
-    source = many(60, subjects=20)
-    run(store, source)
-    watched = Watched(store)
-    snapshot = load(watched)
-    watched.done.clear()
-    wanted = {"d003", "d023", "d007"}
-    found = [d for shard in snapshot.read(("quality_control",), ids=wanted) for d in shard]
-    assert {d["_id"] for d in found} == wanted
-    assert len(watched.asked("get")) == len({shard_of("3"), shard_of("7")})
-    assert list(snapshot.read(ids=set())) == []
-    assert list(snapshot.read(ids={"not there"})) == []
-
-
-def test_reading_stops_asking_when_the_reader_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents_module, "FEW", 0)
-    store, source = memory(), many(60, subjects=60)
-    run(store, source)
-    watched = Watched(store)
-    snapshot = load(watched)
-    watched.done.clear()
-    reading = snapshot.read()
-    next(reading)
-    reading.close()
-    assert len(watched.asked("get")) <= documents_module.AHEAD + 1
-
-
-def test_few_documents_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    store, source = memory(), many(60, subjects=60)
-    run(store, source)
-    ids = {f"d{number:03}" for number in range(20)}
-    watched = Watched(store)
-
-    def shards_read() -> int:
-        return sum("/shards/" in key for key in watched.asked("get"))
-
-    monkeypatch.setattr(documents_module, "FEW", 0)
-    expected = [one for shard in load(store).read(ids=ids) for one in shard]
-    assert {one["_id"] for one in expected} == ids
-    monkeypatch.setattr(documents_module, "FEW", 20)
-    (together,) = load(watched).read(ids=ids)
-    assert together == expected
-    read = shards_read()
-    assert read > 1
-    (fewer,) = load(watched).read(ids={"d003", "d007"})
-    assert [one["_id"] for one in fewer] == [
-        one["_id"] for one in expected if one["_id"] in {"d003", "d007"}
-    ]
-    assert shards_read() == read
-    # Many are read shard by shard, and another state of the documents is looked at again.
-    assert len(list(load(watched).read())) > 1
-    source["d003"].update(document("d003", at="t1", value="new"))
-    run(watched, source)
-    (fewer,) = load(watched).read(ids={"d003", "d007"})
-    assert "new" in str(fewer)
-    assert "new" not in str(expected)
-
-
-def test_core_files_that_are_not_asked_for_only_say_whether_they_are_there() -> None:
-    store, source = memory(), many(2)
-    run(store, source)
-    for found in (d for shard in load(store).read(("subject",)) for d in shard):
-        assert found["subject"] == {"subject_id": found["subject"]["subject_id"]}
-        assert found["quality_control"] == {}
-        assert found["procedures"] is None
+# More than fits at once, and what cannot be read.
 
 
 def test_more_documents_of_one_subject_than_a_batch_are_all_kept(
@@ -445,41 +289,6 @@ def test_more_documents_of_one_subject_than_a_batch_are_all_kept(
         source[f"d{n:03}"].update(document(f"d{n:03}", str(n % 3), n, "t1"))
     run(store, source)
     assert_is_the_source(store, source)
-
-
-def test_a_snapshot_that_was_replaced_lately_can_still_be_read(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """A build may read it: what it names was written long ago and is unused only since now."""
-    monkeypatch.setattr(documents_module, "FEW", 0)
-    store, source = memory(), many(12)
-    run(store, source)
-    first, before = load(store), kept(load(store))
-
-    class LongAfter(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return datetime.now(tz) + LongAfter.late
-
-    LongAfter.late = timedelta(days=30)
-    monkeypatch.setattr(documents_module, "datetime", LongAfter)
-    for document_id in ("d001", "d002", "d003"):
-        source[document_id].update(document(document_id, at="t1", value=document_id))
-    run(store, source)
-    assert kept(first) == before
-    assert load(store, first.state).state == first.state
-    # Days later it may go.
-    LongAfter.late = timedelta(days=40)
-    source["d001"].update(document("d001", at="t2"))
-    run(store, source)
-    with pytest.raises(FileNotFoundError):
-        kept(first)
-    assert_is_the_source(store, source)
-
-
-def test_a_store_without_documents_says_what_to_do(store: Store) -> None:
-    with pytest.raises(FileNotFoundError, match="keeps no documents; build documents"):
-        load(store)
 
 
 def test_a_manifest_that_cannot_be_read_is_an_error_and_stays(store: Store) -> None:
@@ -642,63 +451,3 @@ def test_after_any_history_the_snapshot_is_that_of_a_first_build(
             run(store, source, accept_shrink=True)
         snapshot = assert_is_the_source(store, source)
         assert json.loads(store.get(MANIFEST))["state"] == snapshot.state
-
-
-# What a run has loaded, its other tables take over.
-
-
-def test_a_state_that_is_loaded_again_is_asked_for_no_more(store: Store) -> None:
-    first, _ = update(store, Listed([document("a")]), PATHS)
-    watched = Watched(store)
-
-    loaded = load(watched)
-    watched.done.clear()
-    again = load(watched, first.state)
-
-    assert watched.done == []
-    assert (again.state, again.index, again.set_aside) == (
-        loaded.state,
-        loaded.index,
-        loaded.set_aside,
-    )
-
-
-def test_the_latest_state_is_asked_for_each_time_and_its_index_only_when_it_is_another(
-    store: Store,
-) -> None:
-    source = Listed([document("a")])
-    update(store, source, PATHS)
-    watched = Watched(store)
-    load(watched)
-    watched.done.clear()
-
-    load(watched)
-    assert watched.asked("get") == [MANIFEST]
-
-    # Another process goes on meanwhile, through a store of its own.
-    source.documents.append(document("b"))
-    latest, _ = update(store, source, PATHS)
-    assert lately(watched) != latest.state
-    assert load(watched).index["_id"].to_pylist() == ["a", "b"]
-    assert lately(watched) == latest.state
-
-
-def test_an_earlier_state_is_loaded_beside_the_latest(store: Store) -> None:
-    source = Listed([document("a")])
-    first, _ = update(store, source, PATHS)
-    source.documents.append(document("b"))
-    latest, _ = update(store, source, PATHS)
-    for state, ids in ((first.state, ["a"]), (latest.state, ["a", "b"]), (first.state, ["a"])):
-        found = load(store, state)
-        assert (found.state, found.index["_id"].to_pylist()) == (state, ids)
-
-
-def test_what_was_loaded_goes_with_the_store(folder: Store) -> None:
-    update(folder, Listed([document("a")]), PATHS)
-    watched = Watched(folder)
-    load(watched)
-    there = weakref.ref(watched)
-
-    del watched
-
-    assert there() is None

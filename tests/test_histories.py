@@ -1,0 +1,361 @@
+"""After any history of changes and killed builds the store is as a build from nothing makes it."""
+
+import copy
+import json
+import logging
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from itertools import count
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import dagster as dg
+import hypothesis
+import pytest
+from building import FOLDER, document, dump, zs_build
+from hypothesis import HealthCheck, Phase
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from stores import Crash, Watched, memory
+
+from zs_client.contract import (
+    DOCUMENTS,
+    FILES,
+    INDEX,
+    __version__,
+    decode_partition,
+    facts_key,
+    object_key,
+    registry_key,
+    snapshot_key,
+)
+from zs_client.store import Store
+from zs_pipeline import build, commit, documents, graph, settings, squirrel, tables
+from zs_pipeline.acorns import ACORNS
+from zs_pipeline.files import Files
+from zs_pipeline.settings import sample, source_url_of_sample
+from zs_pipeline.source import open_source
+
+SIDE_FILES = sample() / "files"
+IN_ORDER = sorted(ACORNS, key=lambda acorn: len(graph.upstream([acorn.name])))
+
+# Dagster's part in a build that it does not run.
+CONTEXT: Any = SimpleNamespace(
+    log=logging.getLogger("nights"), add_output_metadata=lambda metadata: None
+)
+
+
+def night(store: Store, source: Path, only: list[str] | None = None) -> None:
+    """The steps of Dagster's three runs in their order, on any store.
+
+    Args:
+        store: Where to.
+        source: A dump.
+        only: Of tables by subject only these, as with `zs build --subject`.
+    """
+    paths = graph.document_paths()
+    documents.update(store, open_source(str(source), paths), paths, accept_shrink=True)
+    for acorn in IN_ORDER:
+        inputs = {
+            name: graph.read_input(store, __version__, graph.BY_NAME[name])
+            for name in acorn.inputs
+            if name in graph.BY_NAME
+        }
+        at = (commit.Known(store, __version__, acorn), graph.Inputs(acorn, inputs))
+        if "files" in acorn.inputs:
+            built = graph._build_from_files(CONTEXT, *at, Files(str(SIDE_FILES)))
+        elif "old_documents" in acorn.inputs:
+            # The sample's upgrades, whatever the documents are.
+            built = graph._build_from_custom(CONTEXT, *at, source_url_of_sample())
+        else:
+            built = graph._build(*at, only if acorn.partition == "subject_id" else None)
+        commit.commit(store, __version__, acorn, built, accept_shrink=True)
+    squirrel.publish(store, __version__, ACORNS)
+
+
+# What differs between two builds of the same: times, and what tells of the way there.
+_OF_THE_WAY = ("built_at", "checked_at", "published_at", "updated_at", "rows_before")
+_OF_STATES = ("states", "indexes", "kept", "source")
+
+
+def _settled(value: Any, left_out: tuple[str, ...]) -> Any:
+    if isinstance(value, dict):
+        return {k: _settled(v, left_out) for k, v in value.items() if k not in left_out}
+    if isinstance(value, list):
+        return [_settled(one, left_out) for one in value]
+    return value
+
+
+def whole(store: Store) -> dict[str, Any]:
+    """All that a build leaves for readers and for the next build, without times."""
+
+    def told(key: str, *left_out: str) -> Any:
+        body = store.get(key).decode().replace(store.url, "")
+        return _settled(json.loads(body), (*_OF_THE_WAY, *left_out))
+
+    found: dict[str, Any] = {INDEX: told(INDEX)}
+    for entry in store.walk(FOLDER):
+        key = entry["path"]
+        if "/_objects/" not in key and "/_snapshots/" not in key:
+            found[key] = told(key) if key.endswith(".json") else store.get(key)
+    for acorn in ACORNS:
+        stated = json.loads(store.get(facts_key(__version__, acorn.table)))
+        assert stated["pending"] == {}
+        for entry in commit.entries(stated).values():
+            key = object_key(__version__, acorn.table, entry["sha256"])
+            found[key] = store.get(key)
+    snapshot = found[registry_key(__version__)]["snapshot"]
+    # Its other facts are those of when this content was first published.
+    found["snapshot"] = told(snapshot_key(__version__, snapshot))["partitions"]
+    manifest = found["documents"] = told(documents.MANIFEST, *_OF_STATES)
+    names = [f"index/{manifest['index']}", *manifest["shards"].values()]
+    found |= {name: store.get(f"{DOCUMENTS}/{name}.pqt") for name in names}
+    for acorn in ACORNS:
+        if acorn.ask:
+            answers = found[f"answers to {acorn.name}"] = told(f"{FILES}/{acorn.name}.json", "kept")
+            key = f"{FILES}/{acorn.name}/{answers['content']}.pqt"
+            found[key] = store.get(key)
+    return found
+
+
+def killed_at(store: Store, number: int) -> Store:
+    """The store for a build that is killed before that write of its."""
+    found, writes = Watched(store), count(1)
+
+    def before(name: str, key: str) -> None:
+        # What other threads have begun is not written either.
+        if name in ("put", "replace", "copy", "delete") and next(writes) >= number:
+            raise Crash(f"{name} {key}")
+
+    found.before = before
+    return found
+
+
+def assert_as_from_nothing(store: Store, source: Path) -> None:
+    """The store holds what a full build of the same documents makes, byte for byte."""
+    full = memory()
+    night(full, source)
+    has, should = whole(store), whole(full)
+    assert has.keys() == should.keys()
+    differing = [key for key in should if has[key] != should[key]]
+    shown = {key: (has[key], should[key]) for key in differing if isinstance(has[key], dict)}
+    assert not differing, f"{differing}: {shown}"
+
+
+# Any history.
+
+SUBJECTS = st.sampled_from(["1", "2", "3", "a/b=%", " é🐭", 17, 4.0, "", None, "x" * 300, ["1"]])
+RAW = "SmartSPIM_7_2025-01-01_10-00-00"
+NAMES = [
+    "one",
+    "two",
+    "ecephys_8_2025-01-01_10-00-00",
+    RAW,
+    f"{RAW}_stitched_2025-01-02_11-00-00",
+    f"{RAW}_stitched_2025-02-02_11-00-00",
+]
+PEOPLE = st.lists(
+    st.sampled_from(["Ada", "ada.lovelace", "Ada Lovelace", "Grace Hopper", {"name": "Ada"}, 5]),
+    max_size=3,
+)
+TIMES = st.sampled_from(
+    ["2025-01-01T18:00:00-08:00", "2025-01-01T10:00:00Z", "2025-03-01 09:00", "soon", 5, None]
+)
+STATUSES = st.sampled_from(["Pass", "Fail", "Pending", None, 3])
+SAMPLE = [json.loads(line) for line in (sample() / "documents.ndjson").read_text().splitlines()]
+
+
+@st.composite
+def small(draw: st.DrawFn) -> dict[str, Any]:
+    """A small document, odd in places."""
+    found = document(draw(st.sampled_from(NAMES)), draw(SUBJECTS))
+    found["subject"]["subject_details"]["genotype"] = draw(
+        st.sampled_from(["wt/wt", " wt/wt ", "Pvalb-Cre", None, 1])
+    )
+    described = found["data_description"]
+    described["project_name"] = draw(st.sampled_from(["P", " P ", "Q", None, 5, ["P"]]))
+    described["modalities"] = [
+        {"abbreviation": one}
+        for one in draw(st.lists(st.sampled_from(["ecephys", "SPIM", "fib", "behavior", None])))
+    ]
+    described["data_level"] = draw(st.sampled_from(["raw", "derived", None]))
+    described["source_data"] = draw(st.sampled_from([None, [RAW], "one", ["one", "gone"], [], 5]))
+    described["investigators"] = draw(PEOPLE)
+    found["acquisition"]["experimenters"] = draw(PEOPLE)
+    found["acquisition"]["acquisition_start_time"] = draw(TIMES)
+    quality = found["quality_control"]
+    metric = quality["metrics"][0]
+    quality["metrics"] = [
+        {**copy.deepcopy(metric), "name": name, "tags": draw(st.sampled_from([["A"], {"p": "A"}]))}
+        for name in draw(st.lists(st.sampled_from(["drift", "noise", 7, None]), max_size=3))
+    ]
+    quality["status"] = draw(
+        st.dictionaries(st.sampled_from(["p:A", "A", "ecephys", "SPIM", "fib"]), STATUSES)
+    )
+    odd = {"quality_control": [None, {}, "odd", {"metrics": 5}], "acquisition": [None, {}, []]}
+    for core in ("subject", "data_description", "processing"):
+        odd[core] = [None, {}]
+    for core, values in odd.items():
+        if draw(st.integers(0, 5)) == 5:
+            found[core] = draw(st.sampled_from(values))
+    return found
+
+
+# By number: a strategy's own text would hold all of them.
+CONTENTS = small() | st.integers(0, len(SAMPLE) - 1).map(SAMPLE.__getitem__)
+IDS = st.sampled_from([f"d{n}" for n in range(7)])
+ANY = st.integers(0, 6)
+# Before which of its writes one build after another is killed.
+KILLS = st.lists(st.integers(1, 50), max_size=3)
+
+
+class Nights(RuleBasedStateMachine):
+    """Documents that come, change, move and go, and builds of which some are killed."""
+
+    folder: Path
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.store = memory()
+        self.documents: dict[str, Any] = {}
+        self.aside: list[dict[str, Any]] = []
+        self.clock = 0
+
+    def put(self, key: str, content: dict[str, Any]) -> None:
+        self.clock += 1
+        at = f"2025-03-01T{self.clock // 60:02}:{self.clock % 60:02}:00.000Z"
+        self.documents[key] = {**copy.deepcopy(content), "_id": key, "_last_modified": at}
+
+    def source(self) -> Path:
+        return dump(self.folder / "d.ndjson", [*self.documents.values(), *self.aside])
+
+    def night(self, store: Store, only: list[str] | None = None) -> None:
+        night(store, self.source(), only)
+
+    def one(self, number: int) -> str:
+        return sorted(self.documents)[number % len(self.documents)]
+
+    @initialize(contents=st.lists(CONTENTS, min_size=2, max_size=5), built=st.booleans())
+    def begin(self, contents: list[dict[str, Any]], built: bool) -> None:
+        for number, content in enumerate(contents):
+            self.put(f"d{number}", content)
+        if built:
+            self.night(self.store)
+
+    @rule(contents=st.dictionaries(IDS, CONTENTS, min_size=1, max_size=3))
+    def add_or_change(self, contents: dict[str, dict[str, Any]]) -> None:
+        for key, content in contents.items():
+            self.put(key, content)
+
+    @precondition(lambda self: self.documents)
+    @rule(number=ANY, subject=SUBJECTS)
+    def move_to_another_subject(self, number: int, subject: Any) -> None:
+        found = self.documents[self.one(number)]
+        self.put(self.one(number), {**found, "subject": {"subject_id": subject}})
+
+    @precondition(lambda self: self.documents)
+    @rule(number=ANY)
+    def write_anew(self, number: int) -> None:
+        self.put(self.one(number), self.documents[self.one(number)])
+
+    @precondition(lambda self: self.documents)
+    @rule(number=ANY)
+    def delete(self, number: int) -> None:
+        del self.documents[self.one(number)]
+
+    @rule(name=st.sampled_from(["nameless", None]))
+    def add_what_is_no_document(self, name: str | None) -> None:
+        self.aside = [] if self.aside else [{"name": name}]
+
+    @rule(writes=KILLS)
+    def build_and_be_killed(self, writes: list[int]) -> None:
+        for number in writes:
+            with suppress(Crash):
+                self.night(killed_at(self.store, number))
+
+    @rule(writes=KILLS)
+    def build(self, writes: Sequence[int] = ()) -> None:
+        self.build_and_be_killed(writes)
+        self.night(self.store)
+        assert_as_from_nothing(self.store, self.source())
+
+    @rule(subject=st.sampled_from(["1", "2", "3"]))
+    def build_one_subject(self, subject: str) -> None:
+        self.night(self.store, [subject])
+
+    def teardown(self) -> None:
+        self.build()
+
+
+@pytest.fixture
+def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So few documents and partitions at a time that a kill falls between them."""
+    monkeypatch.setattr(documents, "BATCH", 2)
+    monkeypatch.setattr(documents, "KEEP_EVERY", 3)
+    monkeypatch.setattr(commit, "CHUNK", 2)
+
+
+class DagsterNights(Nights):
+    """The same with Dagster's own runs, which know of the subjects as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.instance = dg.DagsterInstance.ephemeral()
+
+    def night(self, store: Store, only: list[str] | None = None) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(settings, "writable_store", lambda url, near=None: store)
+            patch.setattr(settings, "custom_folder", lambda url: sample() / "custom")
+            patch.setenv("ZS_OLD_SOURCE", str(sample() / "old_documents.ndjson"))
+            patch.setattr(build, "_instance", lambda: nullcontext(self.instance))
+            subjects = map(decode_partition, only or ())
+            zs_build(self.source(), store.url, subjects=tuple(subjects), accept_shrink=True)
+
+    def build(self, writes: Sequence[int] = ()) -> None:
+        super().build(writes)
+        known = set(self.instance.get_dynamic_partitions("subject_id"))
+        assert known == set(tables.subject_inputs(documents.load(self.store), ""))
+
+    def teardown(self) -> None:
+        super().teardown()
+        self.instance.dispose()
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_after_any_history_a_build_ends_where_a_full_one_does(tmp_path: Path) -> None:
+    run_state_machine_as_test(
+        type("Nights", (Nights,), {"folder": tmp_path}),
+        settings=hypothesis.settings(
+            derandomize=True,
+            deadline=None,
+            database=None,
+            max_examples=6,
+            stateful_step_count=12,
+            suppress_health_check=list(HealthCheck),
+            # To shrink a failing history takes minutes of builds; it is printed as it is.
+            phases=[Phase.generate],
+        ),
+    )
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_after_killed_nights_of_dagster_a_build_ends_where_a_full_one_does(tmp_path: Path) -> None:
+    nights = type("DagsterNights", (DagsterNights,), {"folder": tmp_path})()
+    nights.begin(SAMPLE[:8], built=False)
+    # The first build is killed as well.
+    nights.build_and_be_killed([40])
+    nights.add_or_change({"d1": SAMPLE[9], "d9": document("two", "1")})
+    nights.build()
+    nights.move_to_another_subject(2, "a/b")
+    nights.delete(0)
+    nights.add_or_change({"d3": document("one", "1", quality_control=None)})
+    nights.build_and_be_killed([30])
+    nights.write_anew(5)
+    nights.teardown()
