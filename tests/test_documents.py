@@ -17,6 +17,7 @@ from zs_client.store import Store
 from zs_pipeline import documents as documents_module
 from zs_pipeline.commit import ShrinkRefused
 from zs_pipeline.documents import MANIFEST, load, shard_of, update
+from zs_pipeline.source import SourceError
 
 pytest_plugins = ("stores",)
 
@@ -275,6 +276,46 @@ def test_odd_subjects_and_ids_are_kept_as_they_are(store: Store) -> None:
 
 
 # More than fits at once, and what cannot be read.
+
+
+def test_the_next_documents_are_fetched_while_the_last_ones_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(documents_module, "BATCH", 10)
+    store, source = memory(), many(60, subjects=60)
+    again = threading.Event()
+    source.meanwhile = lambda: again.set() if source.fetched else None
+    waited = []
+
+    def progress(said: str) -> None:
+        if "fetched" in said and not waited:
+            waited.append(again.wait(30))
+
+    changes = run(store, source, progress=progress)
+    assert waited == [True]
+    assert changes.added == 60
+    assert_is_the_source(store, source)
+
+
+def test_a_fetch_that_fails_ahead_keeps_what_came_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(documents_module, "BATCH", 10)
+    monkeypatch.setattr(documents_module, "KEEP_EVERY", 10)
+    store, source = memory(), many(60, subjects=60)
+
+    def fail() -> None:
+        if len(source.fetched) >= 30:
+            raise SourceError("the gateway is down")
+
+    source.meanwhile = fail
+    with pytest.raises(SourceError, match="the gateway is down"):
+        run(store, source)
+    came = len(source.fetched)
+    assert came >= 30
+    source.meanwhile = lambda: None
+    assert run(store, source).fetched == 60 - came
+    assert_is_the_source(store, source)
 
 
 def test_more_documents_of_one_subject_than_a_batch_are_all_kept(

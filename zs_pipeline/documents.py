@@ -403,23 +403,38 @@ class _Update:
     def _fetched(
         self, wanted: list[Swept], swept: dict[str, Swept], sent: deque[list[Swept]]
     ) -> Iterator[tuple[list[shards.Fetched], list[Problem], list[str]]]:
-        """Batch by batch what was fetched, what of it cannot be kept, and what was not there."""
-        for batch in _batches(wanted):
-            found: list[shards.Fetched] = []
-            aside: list[Problem] = []
-            missing = dict.fromkeys(one.id for one in batch)
-            for document in self.source.fetch([one.id for one in batch]):
-                one = swept[document["_id"]]
-                missing.pop(one.id, None)
-                try:
-                    found.append((orjson.dumps(document), one.modified, one.fingerprint))
-                except orjson.JSONEncodeError as error:
-                    # It reads 1,024 levels and writes 254.
-                    reason = f"cannot be kept as JSON: {error}; set aside"
-                    name = fields.text(document.get("name"))
-                    aside.append(Problem(one.id, name, "", reason, "error"))
-            sent.append(batch)
-            yield found, aside, list(missing)
+        """Batch by batch what `_fetch` gives; the next one is fetched meanwhile."""
+        coming: deque[Future[Any]] = deque()
+        pool = ThreadPoolExecutor(1, thread_name_prefix="fetch")
+        try:
+            for batch in _batches(wanted):
+                sent.append(batch)
+                coming.append(pool.submit(self._fetch, batch, swept))
+                if len(coming) > 1:
+                    yield coming.popleft().result()
+            while coming:
+                yield coming.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _fetch(
+        self, batch: list[Swept], swept: dict[str, Swept]
+    ) -> tuple[list[shards.Fetched], list[Problem], list[str]]:
+        """What was fetched of a batch, what of it cannot be kept, and what was not there."""
+        found: list[shards.Fetched] = []
+        aside: list[Problem] = []
+        missing = dict.fromkeys(one.id for one in batch)
+        for document in self.source.fetch([one.id for one in batch]):
+            one = swept[document["_id"]]
+            missing.pop(one.id, None)
+            try:
+                found.append((orjson.dumps(document), one.modified, one.fingerprint))
+            except orjson.JSONEncodeError as error:
+                # It reads 1,024 levels and writes 254.
+                reason = f"cannot be kept as JSON: {error}; set aside"
+                name = fields.text(document.get("name"))
+                aside.append(Problem(one.id, name, "", reason, "error"))
+        return found, aside, list(missing)
 
     def _sweep(self) -> dict[str, Swept]:
         swept = {}
