@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 
 from zs_client.contract import DOCUMENTS
 from zs_client.store import Conflict, Store
-from zs_pipeline import arrow, fields, processes, shards
+from zs_pipeline import arrow, fields, memory, processes, shards
 from zs_pipeline.commit import ShrinkRefused
 from zs_pipeline.problems import CORE, Problem
 from zs_pipeline.progress import Progress
@@ -378,6 +378,7 @@ class _Update:
             for shard, start, end in shards.runs(rows["shard"].to_pylist()):
                 self._merge(shard, drops.pop(shard, set()), rows.slice(start, end - start))
             shown.at(self.changes.fetched)
+            memory.give_back()
             since_kept += len(batch)
             if since_kept >= KEEP_EVERY:
                 for shard in sorted(drops):
