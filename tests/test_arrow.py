@@ -45,6 +45,11 @@ def numbers(values: list[int | None], names: int = 3) -> pa.Table:
     )
 
 
+def in_pieces(content: pa.Table, size: int) -> pa.Table:
+    pieces = [content.slice(start, size) for start in range(0, content.num_rows, size)]
+    return pa.concat_tables([content.slice(0, 0), *pieces])
+
+
 def in_order(content: pa.Table) -> pa.Table:
     """The rows sorted by Python, with nulls last; equal ones stay as they are."""
     rows = sorted(
@@ -57,8 +62,7 @@ def in_order(content: pa.Table) -> pa.Table:
 @pytest.mark.parametrize("rows", [0, 1, 2, arrow.ROW_GROUP, 2 * arrow.ROW_GROUP + 1])
 def test_a_file_is_sorted_and_in_groups_whatever_pieces_the_table_came_in(rows: int) -> None:
     content = numbers([None if n % 11 == 0 else n * 7919 % 101 for n in range(rows)])
-    pieces = [content.slice(start, 1000) for start in range(0, rows, 1000)]
-    file = arrow.file(NUMBERS, pa.concat_tables([content.slice(0, 0), *pieces]))
+    file = arrow.file(NUMBERS, in_pieces(content, 1000))
 
     assert file.num_rows == rows
     assert arrow.decode(file.body).cast(content.schema) == in_order(content)
@@ -76,10 +80,7 @@ def test_the_same_rows_give_the_same_bytes_in_any_pieces(
     values: list[int | None], size: int
 ) -> None:
     content = numbers(values)
-    pieces = [content.slice(start, size) for start in range(0, len(values), size)]
-    assert arrow.file(NUMBERS, pa.concat_tables([content.slice(0, 0), *pieces])) == arrow.file(
-        NUMBERS, content
-    )
+    assert arrow.file(NUMBERS, in_pieces(content, size)) == arrow.file(NUMBERS, content)
 
 
 def test_values_come_row_by_row_with_times_as_microseconds(

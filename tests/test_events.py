@@ -59,6 +59,8 @@ def test_every_partition_is_known_with_its_rows(instance, count):
         if record.partition_key
     }
     assert stored == rows
+    of_result = [e.partition for e in result.all_events if e.is_step_materialization]
+    assert of_result == [None]
     of_run = [
         entry.dagster_event.partition
         for entry in instance.all_logs(result.run_id)

@@ -298,12 +298,12 @@ def _load(
     name = manifest["content"]
     if name not in seen:
         content = arrow.decode(store.get_object(_content_key(acorn, name)))
-        columns = [content[column].to_pylist() for column in CONTENT.names]
+        rows = arrow.values(content, *CONTENT.names)
         seen.clear()
         seen[name] = {
             # The location is a part of the state.
             key: Answer(Question(key, name, None, state, about), outcome, reason, value)
-            for key, name, about, state, outcome, reason, value in zip(*columns, strict=True)
+            for key, name, about, state, outcome, reason, value in rows
         }
     return seen[name], manifest, tag
 

@@ -335,12 +335,8 @@ class _Update:
         self.index = old.index if old else INDEX.empty_table()
         self.old_rows: dict[str, tuple[str | None, str | None, int, str]] = {
             row_id: (modified, fingerprint, shard, content)
-            for row_id, modified, fingerprint, shard, content in zip(
-                *(
-                    self.index[name].to_pylist()
-                    for name in ("_id", "modified", "fingerprint", "shard", "content")
-                ),
-                strict=True,
+            for row_id, modified, fingerprint, shard, content in arrow.values(
+                self.index, "_id", "modified", "fingerprint", "shard", "content"
             )
         }
         self.same_projection = self.manifest.get("projection") == projection
@@ -461,8 +457,7 @@ class _Update:
 
     def _count(self, rows: pa.Table) -> None:
         self.changes.fetched += rows.num_rows
-        columns = (rows[name].to_pylist() for name in ("_id", "content"))
-        for document_id, content in zip(*columns, strict=True):
+        for document_id, content in arrow.values(rows, "_id", "content"):
             old = self.old_rows.get(document_id)
             if old is None:
                 self.changes.added += 1

@@ -269,7 +269,7 @@ class Inputs(Mapping[str, pa.Table]):
     def __getitem__(self, name: str) -> pa.Table:
         if name not in self.made:
             found = self._found[name].rows(self._columns.get(name))
-            # Here, so that no other one is held beside a combined one.
+            # In one piece, once: what takes rows of it does so for each shard.
             self.made[name] = found.combine_chunks()
         return self.made[name]
 

@@ -102,8 +102,8 @@ def pairs(
         word: What stands in their name or instrument, in any case.
         made_word: What stands in the name of one that was made from them, in any case.
     """
-    columns = (source_data[c].to_pylist() for c in ("name", "source_data", "processing_time"))
-    derived = [row for row in zip(*columns, strict=True) if row[1] is not None]
+    rows = arrow.values(source_data, "name", "source_data", "processing_time")
+    derived = [row for row in rows if row[1] is not None]
     made = [row for row in derived if made_word in row[0].lower()]
     assets = data_assets(asset_basics, modality, {name for name, _, _ in made})
     latest: dict[str, tuple[str, str]] = {}

@@ -191,14 +191,8 @@ def _with_basics(
     acorn: Acorn, body: bytes, ids: pa.Array, basics: pa.Table
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Each document with its row of asset_basics; times are microseconds since 1970."""
-    times = {
-        name: basics[name].cast(pa.int64()).to_pylist()
-        for name, kind in zip(basics.schema.names, basics.schema.types, strict=True)
-        if pa.types.is_timestamp(kind)
-    }
-    rows = {
-        row["_id"]: {**row, **{name: values[place] for name, values in times.items()}}
-        for place, row in enumerate(basics.drop_columns(list(times)).to_pylist())
-    }
+    names = basics.schema.names
+    made = (dict(zip(names, values, strict=True)) for values in arrow.values(basics, *names))
+    rows = {row["_id"]: row for row in made}
     for document in parse(body, *cores(acorn), ids=ids):
         yield document, rows[document["_id"]]

@@ -436,7 +436,7 @@ def _with_basics(
 ) -> Iterator[tuple[Acorn, bytes, pa.Array, pa.Table]]:
     """The shards of some documents, each with the documents' rows of asset_basics."""
     columns = {"_id": None, **dict.fromkeys(acorn.basics or basics.schema.names)}
-    basics = basics.select(list(columns)).combine_chunks()
+    basics = basics.select(list(columns))
     # Looked up once: for each of 256 shards it would be a second for every 20,000 documents.
     places = pc.index_in(index["_id"], arrow.column(basics, "_id"))
     for body, found in snapshot.shards(index.select(WHERE).append_column("place", places)):
