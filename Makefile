@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test ui bench docs lint lock clean
+.PHONY: help run test ui bench compare docs lint lock clean
 
 # The Python to make .venv with. Empty: the first of these that runs and fits.
 PYTHON ?=
@@ -12,6 +12,8 @@ FITS = import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 
 UV ?= uv
 PORT ?= 3000
+# `make compare BASE=main`
+BASE ?= main
 # `make test ARGS="-k qc"`
 ARGS ?=
 
@@ -76,6 +78,11 @@ ui: .venv .dagster/dagster.yaml ## Dagster's UI on what `make run` built (PORT=3
 # `make bench SIZE=100000` for as many documents as there are; ARGS="--markdown BENCHMARKS.md" keeps them.
 bench: .venv ## what a build costs, on made-up documents (SIZE=2000, MODE=dump)
 	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(if $(MODE),--mode $(MODE)) $(ARGS)
+
+# Of this checkout and another one: `make compare BASE=main`, or BASE="--base FOLDER" for one that lies there.
+# ARGS="--speed 5" times five pairs of first builds as well; `-h` in its place lists the rest.
+compare: .venv ## whether this checkout builds the same as BASE, byte by byte (BASE=main)
+	$(BIN)/python -m bench.checkouts $(BASE) $(ARGS)
 
 docs: .venv ## build the site of the pages into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
