@@ -22,6 +22,7 @@ IGNORED = {
     "code_version": "a digest of the code, which is what differs between checkouts",
     "source_state": "names code versions, those of the tables before it among them",
     "inputs": "a digest over code versions and what was read",
+    "reads": "a digest of what tables read and the kinds of value that they expect",
     "built_at": "a time",
     "checked_at": "a time",
     "published_at": "a time",

@@ -7,18 +7,21 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from zs_client.contract import INDEX, Acorn, encode_partition, table_key, version_folder
+from zs_client.contract import INDEX, encode_partition, table_key, version_folder
 from zs_client.store import Store, open_store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.commit import Built, Part, commit, read_facts
 from zs_pipeline.squirrel import publish
+
+if TYPE_CHECKING:
+    from zs_pipeline.declaration import Acorn
 
 VERSION = "1.0.0"
 STATE = {"documents": ""}
@@ -121,7 +124,7 @@ def fill(store: Store) -> None:
     }
     split(store, "qc_tag_status", tags)
     fib = [{"asset_name": "raw", "tag": "a", "status": "Pass", "experimenters_normalized": ["A B"]}]
-    platforms = {name: [] for name in BY_NAME["platform_qc"].partitions}
+    platforms = {name: [] for name in BY_NAME["platform_qc"].kind.values}
     split(store, "platform_qc", platforms | {"fib": fib})
     for acorn in ACORNS:
         if read_facts(store, VERSION, acorn.table) is None:

@@ -4,14 +4,21 @@ import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from declaring import reads
 from stores import memory
 
 from zs_client.store import Store
+from zs_pipeline.catalogue import Reads
+from zs_pipeline.declaration import CORE, Expected, Read
 from zs_pipeline.documents import Changes, Snapshot, load, update
-from zs_pipeline.problems import CORE, Problem
+from zs_pipeline.problems import Problem
 from zs_pipeline.source import Swept
 
-PATHS = ("subject.subject_id", "quality_control.metrics")
+WANTED = (
+    Read("subject.subject_id", Expected.SUBJECT),
+    Read("quality_control.metrics", Expected.LIST),
+)
+READS = reads(*WANTED)
 
 
 class Listed:
@@ -71,9 +78,9 @@ def many(count: int, subjects: int = 5) -> Listed:
     return Listed([document(f"d{n:03}", str(n % subjects)) for n in range(count)])
 
 
-def run(store: Store, source: Listed, paths: Sequence[str] = PATHS, **more: Any) -> Changes:
+def run(store: Store, source: Listed, reads: Reads = READS, **more: Any) -> Changes:
     source.fetched.clear()
-    return update(store, source, paths, **more)[1]
+    return update(store, source, reads, **more)[1]
 
 
 def kept(snapshot: Snapshot) -> dict[str, Any]:
@@ -92,7 +99,7 @@ def assert_is_the_source(store: Store, source: Listed) -> Snapshot:
     assert kept(snapshot) == wanted
     assert snapshot.index["_id"].to_pylist() == sorted(wanted)
     assert snapshot.manifest["documents"] == len(wanted)
-    fresh, _ = update(memory(), Listed(source.documents), PATHS)
+    fresh, _ = update(memory(), Listed(source.documents), READS)
     assert snapshot.state == fresh.state
     assert sorted(map(str, snapshot.set_aside)) == sorted(map(str, fresh.set_aside))
     return snapshot

@@ -7,20 +7,20 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from declaring import WHOLE
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zs_client.contract import Acorn, Column
 from zs_pipeline import arrow
+from zs_pipeline.declaration import Acorn, Column
 
 NUMBERS = Acorn(
     name="numbers",
     description="Numbers.",
     type="metadata",
     key=(),
-    inputs=(),
     order=("number", "name"),
-    rows=lambda: None,
+    kind=WHOLE,
     columns=(
         Column("number", "int64", "A number."),
         Column("name", "string", "Its name."),

@@ -51,9 +51,14 @@ BOTH = basics(raw={"name": RAW}, stitched={"name": STITCHED, "data_level": "deri
 PAIR = sources((STITCHED, RAW))
 
 
+def named(basics: pa.Table, sources: pa.Table) -> dict[str, pa.Table]:
+    """The tables that the acorn looks at, by name."""
+    return {"asset_basics": basics, "source_data": sources}
+
+
 def built(answers: dict[str, Any], *tables: pa.Table, **documents: Any) -> list[dict[str, Any]]:
     """The rows, as they come out of the table."""
-    table = arrow.table(ACORN, rows(answers, *tables, documents))
+    table = arrow.table(ACORN, rows(answers, named(*tables), documents))
     arrow.check(ACORN, table)
     return table.to_pylist()
 
@@ -73,7 +78,7 @@ def built(answers: dict[str, Any], *tables: pa.Table, **documents: Any) -> list[
     ],
 )
 def test_raw_ones_are_told_by_level_modality_and_name_or_instrument(asset, belongs):
-    asked = questions(basics(one=asset), NO_SOURCES)
+    asked = questions(named(basics(one=asset), NO_SOURCES))
     assert [question.id for question in asked] == (["one"] if belongs else [])
 
 
@@ -100,7 +105,7 @@ def test_the_latest_stitched_one_counts():
         raw={"name": RAW}, **{k: {"name": n, "data_level": "derived"} for k, n in names.items()}
     )
     made = sources(*((name, RAW) for name in names.values()), ("not a document_stitched", RAW))
-    assert [q.id for q in questions(table, made)] == ["raw", "new"]
+    assert [q.id for q in questions(named(table, made))] == ["raw", "new"]
 
 
 def test_there_is_a_row_for_each_channel_with_its_links():
@@ -169,19 +174,19 @@ def lay(folder: Path, content: dict[str, Any]) -> Files:
 
 
 def test_the_side_files_are_asked_for_link_and_channels(tmp_path):
-    raw, stitched = questions(BOTH, PAIR)
+    raw, stitched = questions(named(BOTH, PAIR))
     files = lay(tmp_path, {})
     for question in (raw, stitched):
         with pytest.raises(NotThere):
-            ask(files, question)
+            ask(files, question, ())
     config = f"{RAW}/SPIM/derivatives/neuroglancer_config.json"
     cells = f"{STITCHED}/image_cell_segmentation"
     lay(tmp_path, {config: {"ng_link": "L"}, f"{cells}/Ex_1/x": 1, f"{cells}/manifest.json": 1})
-    assert ask(files, raw) == "L"
-    assert ask(files, stitched) == ["Ex_1"]
+    assert ask(files, raw, ()) == "L"
+    assert ask(files, stitched, ()) == ["Ex_1"]
     for other in ({}, {"ng_link": None}, {"ng_link": [1]}, [], 3):
         with pytest.raises(OtherShape, match="no ng_link"):
-            ask(lay(tmp_path, {config: other}), raw)
+            ask(lay(tmp_path, {config: other}), raw, ())
 
 
 @pytest.mark.real
@@ -189,8 +194,8 @@ def test_an_old_link_of_a_real_configuration(tmp_path, corpus):
     body = (corpus / "s3/neuroglancer_config__raw_SPIM_derivatives_old_link.json").read_text()
     files = lay(tmp_path, {f"{RAW}/SPIM/derivatives/neuroglancer_config.json": json.loads(body)})
     table = basics(one={"name": RAW})
-    (question,) = questions(table, NO_SOURCES)
-    (row,) = built({"one": ask(files, question)}, table, NO_SOURCES)
+    (question,) = questions(named(table, NO_SOURCES))
+    (row,) = built({"one": ask(files, question, ())}, table, NO_SOURCES)
     assert row["raw_link"].endswith(
         "_2025-04-16_21-39-58/SPIM/derivatives/neuroglancer_config.json"
     )

@@ -60,14 +60,14 @@ def lay(folder: Path, content: dict[str, Any]) -> Files:
 
 def ask(files: Files, question: Question) -> Any:
     """What the acorn is told, with what it has listed before."""
-    listed = files.listing(question.location, *ACORN.listed)
+    listed = files.listing(question.location, *ACORN.kind.listing_prefixes)
     return behavior_curriculum.ask(files, question, listed)
 
 
 def row(folder: Path, content: dict[str, Any]) -> tuple[Any, Any, Any]:
     """Curriculum, stage and node of the row that these side files give."""
-    (question,) = questions(ONE)
-    (found,) = rows({question.id: ask(lay(folder, content), question)}, ONE)
+    (question,) = questions({"asset_basics": ONE})
+    (found,) = rows({question.id: ask(lay(folder, content), question)}, {"asset_basics": ONE}, {})
     return found["curriculum_name"], found["stage_name"], found["stage_node_id"]
 
 
@@ -91,7 +91,7 @@ def test_the_newest_counts_then_the_last_by_key(tmp_path):
     assert row(tmp_path, files)[0] == "C"
     for path in (tmp_path / "bucket-1/one/behavior").iterdir():
         os.utime(path, (9, 9))
-    (question,) = questions(ONE)
+    (question,) = questions({"asset_basics": ONE})
     assert ask(Files(str(tmp_path)), question)["curriculum"] == "old"
 
 
@@ -149,7 +149,7 @@ def test_a_node_is_a_number_that_fits(tmp_path, nodes, wanted):
 
 
 def test_none_is_told_from_one_that_cannot_be_used(tmp_path):
-    (question,) = questions(ONE)
+    (question,) = questions({"asset_basics": ONE})
     with pytest.raises(NotThere, match="no trainer state"):
         ask(lay(tmp_path, {"behavior/other.json": {}}), question)
     with pytest.raises(NotParsed):
@@ -157,7 +157,7 @@ def test_none_is_told_from_one_that_cannot_be_used(tmp_path):
     for other in ({"unexpected": 1}, [], "text", 3, None):
         with pytest.raises(OtherShape, match="is no trainer state"):
             ask(lay(tmp_path, {PLACE: other}), question)
-    (nowhere,) = questions(basics({"location": None}))
+    (nowhere,) = questions({"asset_basics": basics({"location": None})})
     with pytest.raises(NotReadable):
         ask(Files(str(tmp_path)), nowhere)
 
@@ -170,9 +170,9 @@ def test_there_is_a_row_for_each_data_asset_with_behavior_in_a_modality():
         {"name": "d", "modalities": ["behavior"], "location": None},
         {"name": None, "modalities": ["behavior"]},
     )
-    asked = questions(table)
+    asked = questions({"asset_basics": table})
     assert [question.name for question in asked] == ["a", "d"]
-    found = list(rows({question.id: None for question in asked}, table))
+    found = list(rows({question.id: None for question in asked}, {"asset_basics": table}, {}))
     assert found == [
         {
             "asset_name": name,
@@ -190,14 +190,14 @@ def test_of_two_documents_with_one_name_the_newer_counts():
         {"location": "s3://b/old", "_last_modified": 8},
         {"location": "s3://b/none", "_last_modified": None},
     )
-    assert [question.location for question in questions(table)] == ["s3://b/new"]
+    assert [question.location for question in questions({"asset_basics": table})] == ["s3://b/new"]
     tie = basics({"location": "s3://b/x"}, {"location": "s3://b/y"})
-    assert [question.location for question in questions(tie)] == ["s3://b/y"]
+    assert [question.location for question in questions({"asset_basics": tie})] == ["s3://b/y"]
 
 
 def test_what_is_asked_is_another_question_once_the_document_changes():
     def states(**change: Any) -> Any:
-        return questions(basics(change))[0].state
+        return questions({"asset_basics": basics(change)})[0].state
 
     assert states() == states(project_name="another")
     assert len({states(), states(_last_modified=6), states(location="s3://bucket-1/two")}) == 3
@@ -232,12 +232,12 @@ curricula = st.fixed_dictionaries(
 def test_whatever_the_file_holds_there_is_a_row_that_fits(tmp_path_factory, body):
     folder = tmp_path_factory.getbasetemp() / "garbage"
     folder.mkdir(exist_ok=True)
-    (question,) = questions(ONE)
+    (question,) = questions({"asset_basics": ONE})
     try:
         value = ask(lay(folder, {PLACE: body}), question)
     except NotUsable:
         value = None
-    table = arrow.table(ACORN, rows({question.id: value}, ONE))
+    table = arrow.table(ACORN, rows({question.id: value}, {"asset_basics": ONE}, {}))
     arrow.check(ACORN, table)
     assert table.num_rows == 1
 

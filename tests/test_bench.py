@@ -26,8 +26,7 @@ from bench.s3 import Bucket
 from zs_client import cli
 from zs_client.contract import __version__
 from zs_pipeline import settings
-from zs_pipeline.acorns import ACORNS
-from zs_pipeline.graph import document_paths
+from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.source import Problem, open_source
 
 ROOT = Path(__file__).parents[1]
@@ -107,14 +106,14 @@ def test_what_is_written_into_a_folder_is_what_is_new_there(tmp_path, made):
 def test_the_gateway_tells_what_the_dump_tells_and_what_changed(made, tmp_path, monkeypatch):
     folder, _ = made
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    dump = open_source(str(folder / corpus.DUMP), document_paths())
+    dump = open_source(str(folder / corpus.DUMP), CATALOGUE.reads.paths)
     (tmp_path / corpus.DUMP).hardlink_to(folder / corpus.DUMP)
     with server.started("bench.gateway", str(folder / corpus.DUMP)) as address:
-        gateway = open_source(f"{address}/v2", document_paths())
+        gateway = open_source(f"{address}/v2", CATALOGUE.reads.paths)
         assert content(gateway) == content(dump)
         corpus.change(tmp_path, 0.1)
         server.post(f"{address}{CHANGE}", str(tmp_path / corpus.CHANGED))
-        changed = open_source(str(tmp_path / corpus.DUMP), document_paths())
+        changed = open_source(str(tmp_path / corpus.DUMP), CATALOGUE.reads.paths)
         assert content(gateway) == content(changed) != content(dump)
         stats = server.stats(address)
     assert stats.requests == {"GET": gateway.requests}

@@ -8,11 +8,14 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from declaring import BY_SUBJECT as SPLIT
+from declaring import WHOLE as IN_ONE
+from declaring import by_platform
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from stores import Crash, Watched, contents, memory, stamps
 
-from zs_client.contract import Acorn, Column, facts_key, object_key, version_folder
+from zs_client.contract import facts_key, object_key, version_folder
 from zs_client.store import Conflict, Store
 from zs_pipeline import arrow
 from zs_pipeline import commit as commit_module
@@ -29,6 +32,7 @@ from zs_pipeline.commit import (
     read_content,
     read_facts,
 )
+from zs_pipeline.declaration import Acorn, Column
 
 pytest_plugins = ("stores",)
 
@@ -47,15 +51,14 @@ def declared(name: str, **more: Any) -> Acorn:
         type="asset",
         columns=more.pop("columns", COLUMNS),
         key=("name",),
-        inputs=("documents",),
-        rows=lambda document: (),
+        kind=more.pop("kind", IN_ONE),
         **more,
     )
 
 
 WHOLE = declared("whole")
-BY_SUBJECT = declared("visits", folder="visit", partition="subject_id")
-BY_PLATFORM = declared("by_platform", partition="platform", partitions=("fib", "ecephys"))
+BY_SUBJECT = declared("visits", folder="visit", kind=SPLIT)
+BY_PLATFORM = declared("by_platform", kind=by_platform("fib", "ecephys"))
 
 
 def rows(acorn: Acorn, values: Iterable[int]) -> pa.Table:
@@ -460,7 +463,7 @@ def test_a_crash_at_any_point_leaves_old_or_new_content_and_is_mended(
         facts = assert_agrees(store, acorn)
         assert facts["state"] == "fresh"
         for segment, wanted in new.items():
-            if wanted or acorn.partitions:
+            if wanted or acorn is BY_PLATFORM:
                 assert values(store, acorn, segment) == wanted
     assert count > 4
     assert read_facts(store, VERSION, acorn.table)["source_state"] == {"documents": "s2"}

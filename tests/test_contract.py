@@ -4,14 +4,13 @@ import re
 
 import pytest
 from dagster import DynamicPartitionsDefinition, instance_for_test
+from declaring import WHOLE
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from zs_client import contract
 from zs_client.contract import (
     NULL_PARTITION,
-    Acorn,
-    Column,
     decode_partition,
     encode_partition,
     location,
@@ -19,6 +18,7 @@ from zs_client.contract import (
     version_folder,
     version_order,
 )
+from zs_pipeline.declaration import Acorn, Column
 
 # Lone surrogates too: what a document may hold, not only what is Unicode.
 any_text = st.text(st.characters(exclude_categories=()))
@@ -142,5 +142,5 @@ def test_a_column_of_an_unknown_type_cannot_be_declared() -> None:
 
 
 def test_a_table_lies_under_its_folder_where_it_has_one() -> None:
-    acorn = Acorn("quality_control", "", "asset", (), (), (), rows=list, folder="qc")
-    assert (acorn.table, Acorn("a", "", "asset", (), (), (), rows=list).table) == ("qc", "a")
+    acorn = Acorn("quality_control", "", "asset", (), (), WHOLE, folder="qc")
+    assert (acorn.table, Acorn("a", "", "asset", (), (), WHOLE).table) == ("qc", "a")

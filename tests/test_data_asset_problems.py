@@ -8,10 +8,9 @@ from building import real
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zs_client.contract import Acorn
 from zs_pipeline import arrow
 from zs_pipeline.acorns import asset_basics, data_asset_problems, source_data
-from zs_pipeline.problems import CORE
+from zs_pipeline.declaration import CORE, Acorn
 
 NAME = "ecephys_1_2025-01-02_10-00-00"
 
@@ -38,8 +37,8 @@ def derived(name: str, *sources: str, **more: Any) -> dict[str, Any]:
 
 
 def of(acorn: Acorn, documents: list[dict[str, Any]]) -> pa.Table:
-    table = arrow.table(acorn, (row for one in documents for row in acorn.rows(one)))
-    return acorn.finish(table) if acorn.finish and acorn is not data_asset_problems.ACORN else table
+    table = arrow.table(acorn, (row for one in documents for row in acorn.kind.rows(one)))
+    return acorn.kind.finish(table, {}) if acorn is not data_asset_problems.ACORN else table
 
 
 def table(*documents: dict[str, Any], kept: pa.Table | None = None) -> pa.Table:
@@ -47,7 +46,11 @@ def table(*documents: dict[str, Any], kept: pa.Table | None = None) -> pa.Table:
     own = of(acorn, list(documents)) if kept is None else kept
     basics = of(asset_basics.ACORN, list(documents))
     sources = of(source_data.ACORN, list(documents))
-    return arrow.decode(arrow.file(acorn, acorn.finish(own, basics, sources)).body)
+    return arrow.decode(
+        arrow.file(
+            acorn, acorn.kind.finish(own, {"asset_basics": basics, "source_data": sources})
+        ).body
+    )
 
 
 def findings(*documents: dict[str, Any]) -> list[tuple[str, str, str]]:

@@ -7,15 +7,17 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from declaring import reads
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from listed import PATHS, Listed, assert_is_the_source, document, kept, many, run
+from listed import READS, WANTED, Listed, assert_is_the_source, document, kept, many, run
 from stores import Crash, Watched, contents, memory, stamps
 
 from zs_client.contract import DOCUMENTS
 from zs_client.store import Store
 from zs_pipeline import documents as documents_module
 from zs_pipeline.commit import ShrinkRefused
+from zs_pipeline.declaration import Expected, Read
 from zs_pipeline.documents import MANIFEST, load, shard_of, update
 from zs_pipeline.source import SourceError
 
@@ -176,7 +178,7 @@ def test_a_source_that_sweeps_but_does_not_hand_out_is_refused_too() -> None:
     all_of_them = list(source.documents)
     source.meanwhile = source.documents.clear
     with pytest.raises(ShrinkRefused, match="12 of 12 are gone"):
-        run(store, source, ("another.path",))
+        run(store, source, reads(Read("acquisition.acquisition_type", Expected.TEXT)))
     assert contents(store) == before
     source.documents, source.meanwhile = all_of_them, lambda: None
     assert_is_the_source(store, source)
@@ -188,8 +190,9 @@ def test_a_source_that_sweeps_but_does_not_hand_out_is_refused_too() -> None:
 def test_another_projection_fetches_everything_anew(store: Store) -> None:
     source = many(12)
     run(store, source)
-    assert run(store, source, (*PATHS, "acquisition")).fetched == 12
-    assert run(store, source, ("acquisition", *reversed(PATHS))).fetched == 0
+    other = Read("acquisition.acquisition_type", Expected.TEXT)
+    assert run(store, source, reads(*WANTED, other)).fetched == 12
+    assert run(store, source, reads(other, *reversed(WANTED))).fetched == 0
     assert run(store, source).fetched == 12
     assert_is_the_source(store, source)
 
@@ -210,7 +213,7 @@ def test_a_build_killed_in_another_projection_leaves_nothing_that_the_first_take
 
     narrow.meanwhile = killed
     with pytest.raises(Crash):
-        run(store, narrow, ("subject.subject_id",))
+        run(store, narrow, reads(WANTED[0]))
     assert {"metrics": []} in [quality for _, quality in kept(load(store)).values()]
     run(store, source)
     assert_is_the_source(store, source)
@@ -260,10 +263,11 @@ def test_values_that_could_not_be_read_are_counted_while_they_are_there(store: S
     for found in source.documents:
         found["_last_modified"] = "2026-01-02T03:04:05Z"
     source["d001"]["acquisition"] = {"experimenters": "not a list"}
-    assert run(store, source).values_unread == 1
-    assert run(store, source).values_unread == 1
+    people = reads(*WANTED, Read("acquisition.experimenters[].name", Expected.TEXT))
+    assert run(store, source, people).values_unread == 1
+    assert run(store, source, people).values_unread == 1
     source["d001"].update({"acquisition": None, "_last_modified": "2026-01-03T03:04:05Z"})
-    assert run(store, source).values_unread == 0
+    assert run(store, source, people).values_unread == 0
 
 
 def test_odd_subjects_and_ids_are_kept_as_they_are(store: Store) -> None:
@@ -351,7 +355,7 @@ def test_two_updates_at_once_end_with_what_the_source_has(store: Store) -> None:
         def night(gate: Any = gate, raised: Any = raised) -> None:
             gate.wait()
             try:
-                update(store, source, PATHS)
+                update(store, source, READS)
             except BaseException as error:  # noqa: BLE001 - looked at below
                 raised.append(error)
 
@@ -380,7 +384,7 @@ def test_an_update_that_another_overtakes_looks_again_and_loses_nothing() -> Non
             overtaking.before = lambda name, key: None
             source["d002"].update(document("d002", "2", "theirs", "t1"))
             source.documents.append(document("theirs", "9"))
-            update(store, source, PATHS)
+            update(store, source, READS)
 
     overtaking.before = overtake
     run(overtaking, source)

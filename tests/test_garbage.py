@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from zs_pipeline import arrow, shards
-from zs_pipeline.acorns import ACORNS
-from zs_pipeline.graph import document_paths
-from zs_pipeline.problems import CORE, check
+from zs_pipeline.acorns import ACORNS, CATALOGUE
+from zs_pipeline.declaration import CORE, ByDocument, ByKey, ByPlatform
+from zs_pipeline.problems import check
 from zs_pipeline.source.projection import tree, trim
 
 # Sources give larger ones as texts.
@@ -42,7 +42,7 @@ def places(value: Any, path: tuple = ()) -> list[tuple]:
     return found
 
 
-WANTED = tree(document_paths())
+WANTED = tree(CATALOGUE.reads.paths)
 PLACES = [p for p in places(document("a")) if p != ("_id",)]
 
 
@@ -64,17 +64,17 @@ def put(one: dict, path: tuple, value: Any, *, remove: bool) -> dict:
 def test_no_value_anywhere_stops_a_row_function(path, value, remove):
     one = trim(put(document("a"), path, value, remove=remove), WANTED)
     one = {**dict.fromkeys(CORE), **one}
-    check(one)
+    check(one, CATALOGUE.reads)
     basics = None
     for acorn in sorted(ACORNS, key=lambda a: a.name):
-        if acorn.inputs == ("documents",):
-            rows = list(acorn.rows(one))
+        if isinstance(acorn.kind, ByDocument):
+            rows = list(acorn.kind.rows(one))
             arrow.check(acorn, arrow.table(acorn, rows))
             basics = rows[0] if acorn.name == "asset_basics" else basics
     basics = {**basics, "experimenters_normalized": None, "investigators_normalized": None}
     for acorn in ACORNS:
-        if acorn.inputs == ("documents", "asset_basics"):
-            rows = list(acorn.rows(one, basics))
+        if isinstance(acorn.kind, ByKey | ByPlatform):
+            rows = list(acorn.kind.rows(one, basics))
             for row in rows:
                 row.pop("platform", None)
             arrow.check(acorn, arrow.table(acorn, rows))
@@ -120,7 +120,7 @@ def test_a_core_file_of_any_kind_is_counted_as_there_and_told(tmp_path):
 def test_a_row_of_the_snapshot_is_the_same_for_the_same_document():
     one = trim(document("a"), WANTED)
     made, again = (
-        shards.rows([(orjson.dumps(each), "2025", None)], [], [])[0]
+        shards.rows(CATALOGUE.reads, [(orjson.dumps(each), "2025", None)], [], [])[0]
         for each in (one, copy.deepcopy(one))
     )
     assert made["_id"].to_pylist() == ["id-a"]

@@ -2,12 +2,10 @@
 
 import copy
 import json
-import logging
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import dagster as dg
@@ -37,19 +35,13 @@ from zs_client.contract import (
     snapshot_key,
 )
 from zs_client.store import Store
-from zs_pipeline import build, commit, documents, graph, settings, squirrel, tables
-from zs_pipeline.acorns import ACORNS
+from zs_pipeline import build, commit, documents, settings, squirrel, tables
+from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.files import Files
 from zs_pipeline.settings import sample, source_url_of_sample
 from zs_pipeline.source import open_source
 
 SIDE_FILES = sample() / "files"
-IN_ORDER = sorted(ACORNS, key=lambda acorn: len(graph.upstream([acorn.name])))
-
-# Dagster's part in a build that it does not run.
-CONTEXT: Any = SimpleNamespace(
-    log=logging.getLogger("nights"), add_output_metadata=lambda metadata: None
-)
 
 
 def night(store: Store, source: Path, only: list[str] | None = None) -> None:
@@ -60,22 +52,21 @@ def night(store: Store, source: Path, only: list[str] | None = None) -> None:
         source: A dump.
         only: Of tables by subject only these, as with `zs build --subject`.
     """
-    paths = graph.document_paths()
-    documents.update(store, open_source(str(source), paths), paths, accept_shrink=True)
-    for acorn in IN_ORDER:
-        inputs = {
-            name: graph.read_input(store, __version__, graph.BY_NAME[name])
-            for name in acorn.inputs
-            if name in graph.BY_NAME
-        }
-        at = (commit.Known(store, __version__, acorn), graph.Inputs(acorn, inputs))
-        if "files" in acorn.inputs:
-            built = graph._build_from_files(CONTEXT, *at, Files(str(SIDE_FILES)))
-        elif "old_documents" in acorn.inputs:
-            # The sample's upgrades, whatever the documents are.
-            built = graph._build_from_custom(CONTEXT, *at, source_url_of_sample())
-        else:
-            built = graph._build(*at, only if acorn.partition == "subject_id" else None)
+    reads = CATALOGUE.reads
+    documents.update(store, open_source(str(source), reads.paths), reads, accept_shrink=True)
+    # The sample's upgrades, whatever the documents are.
+    of_sample = source_url_of_sample()
+    around = tables.Surroundings(
+        store,
+        __version__,
+        CATALOGUE,
+        Files(str(SIDE_FILES)),
+        settings.old_source_url(of_sample),
+        settings.custom_folder(of_sample),
+    )
+    for acorn in CATALOGUE.in_order:
+        parts = only if acorn.partition == "subject_id" else None
+        built = tables.build(acorn, around, only=parts)
         commit.commit(store, __version__, acorn, built, accept_shrink=True)
     squirrel.publish(store, __version__, ACORNS)
 
@@ -117,11 +108,10 @@ def whole(store: Store) -> dict[str, Any]:
     manifest = found["documents"] = told(documents.MANIFEST, *_OF_STATES)
     names = [f"index/{manifest['index']}", *manifest["shards"].values()]
     found |= {name: store.get(f"{DOCUMENTS}/{name}.pqt") for name in names}
-    for acorn in ACORNS:
-        if acorn.ask:
-            answers = found[f"answers to {acorn.name}"] = told(f"{FILES}/{acorn.name}.json", "kept")
-            key = f"{FILES}/{acorn.name}/{answers['content']}.pqt"
-            found[key] = store.get(key)
+    for acorn in CATALOGUE.asking:
+        answers = found[f"answers to {acorn.name}"] = told(f"{FILES}/{acorn.name}.json", "kept")
+        key = f"{FILES}/{acorn.name}/{answers['content']}.pqt"
+        found[key] = store.get(key)
     return found
 
 
@@ -321,7 +311,8 @@ class DagsterNights(Nights):
     def build(self, writes: Sequence[int] = ()) -> None:
         super().build(writes)
         known = set(self.instance.get_dynamic_partitions("subject_id"))
-        assert known == set(tables.subject_inputs(documents.load(self.store), ""))
+        stated = commit.read_facts(self.store, __version__, "qc")
+        assert known == commit.segments(stated)
 
     def teardown(self) -> None:
         super().teardown()

@@ -10,7 +10,7 @@ import pytest
 from zs_client import acorns as client
 from zs_pipeline import settings
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.problems import CORE
+from zs_pipeline.declaration import CORE
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted([*ROOT.glob("zs_client/**/*.py"), *ROOT.glob("zs_pipeline/**/*.py")])

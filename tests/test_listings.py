@@ -18,9 +18,12 @@ from zs_pipeline import files as module
 from zs_pipeline.acorns import behavior_curriculum
 from zs_pipeline.files import Files, NoBucket, NotReadable, NotUsable, Question
 
+# Whose questions these are, and how it asks.
+CURRICULUM = ("behavior_curriculum", behavior_curriculum.ACORN.kind)
+
 pytest_plugins = ("stores",)
 
-PLACES = behavior_curriculum.ACORN.listed
+PLACES = behavior_curriculum.ACORN.kind.listing_prefixes
 STATE = "behavior/trainer_state.json"
 OLD = "behavior/Logs/.launcher/TrainerState_1.json"
 
@@ -262,7 +265,7 @@ def test_300_data_assets_take_a_handful_of_listings(proxy):
         s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(bucket, f"{name}/{STATE}", state)
     proxy.seen.clear()
     asked = questions(f"s3://{bucket}/{name}" for name in reversed(names))
-    counts = answers.update(memory(), behavior_curriculum.ACORN, asked, Files("s3://")).counts
+    counts = answers.update(memory(), *CURRICULUM, asked, Files("s3://")).counts
     assert (counts["found"], counts["not_there"]) == (100, 200)
     lists = [path for _, path in proxy.seen if "list-type" in path]
     assert len(lists) <= 8
@@ -281,7 +284,7 @@ def test_data_assets_far_apart_are_listed_by_more_and_more_threads(monkeypatch):
 
     monkeypatch.setattr(Files, "listings", listings)
     asked = questions(f"s3://some-bucket/{n}" for n in range(4096))
-    told = answers.update(memory(), behavior_curriculum.ACORN, asked, Files("s3://"))
+    told = answers.update(memory(), *CURRICULUM, asked, Files("s3://"))
     assert told.counts["not_there"] == len(asked)
 
 
@@ -311,8 +314,14 @@ def test_what_was_asked_before_a_listing_failed_is_kept(tmp_path, monkeypatch):
     monkeypatch.setattr(Files, "listings", failing)
     store, asked = memory(), questions(f"s3://some-bucket/{n}" for n in range(6))
     with pytest.raises(TimeoutError):
-        answers.update(store, behavior_curriculum.ACORN, asked, Files(str(tmp_path)))
-    known = answers._load(store, behavior_curriculum.ACORN, {})[0]
+        answers.update(
+            store,
+            "behavior_curriculum",
+            behavior_curriculum.ACORN.kind,
+            asked,
+            Files(str(tmp_path)),
+        )
+    known = answers._load(store, *CURRICULUM, {})[0]
     assert {"id-0", "id-1"}.isdisjoint(known)
     assert len(known) >= 3
 
@@ -321,7 +330,7 @@ def test_two_data_assets_at_one_location_are_both_told(tmp_path: Path):
     (tmp_path / "some-bucket/a/behavior").mkdir(parents=True)
     (tmp_path / f"some-bucket/a/{STATE}").write_bytes(b'{"curriculum": {"name": "C"}}')
     asked = questions(["s3://some-bucket/a", "s3://some-bucket/a/", "s3://some-bucket/a", None])
-    told = answers.update(memory(), behavior_curriculum.ACORN, asked, Files(str(tmp_path)))
+    told = answers.update(memory(), *CURRICULUM, asked, Files(str(tmp_path)))
     found = [told.values[question.id] for question in asked]
     assert [one and one["curriculum"] for one in found] == ["C", "C", "C", None]
     assert told.counts["not_readable"] == 1

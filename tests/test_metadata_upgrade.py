@@ -74,7 +74,7 @@ def table(
 ) -> pa.Table:
     if isinstance(runs, list):
         runs = pa.Table.from_pandas(pd.DataFrame(runs), preserve_index=False)
-    made = ACORN.rows(runs, basics, before, (old or Old()).fetch)
+    made = ACORN.kind.rows(runs, {"asset_basics": basics}, before, (old or Old()).fetch)
     return arrow.decode(arrow.file(ACORN, made).body)
 
 
@@ -246,9 +246,8 @@ def test_a_run_of_no_document_or_no_version_makes_no_row_or_no_memory() -> None:
     assert rows([run("a", None)])["a"]["status_by_version"] == {}
 
 
-def test_without_the_custom_table_or_with_an_empty_one_there_are_no_rows() -> None:
+def test_with_an_empty_custom_table_there_are_no_rows() -> None:
     old = Old("a")
-    assert table(None, old=old).num_rows == 0
     empty = pa.table({name: pa.array([], pa.null()) for name in run("a")})
     assert table(empty, old=old).num_rows == 0
     assert old.asked == []
@@ -276,7 +275,7 @@ def test_what_a_script_stored_becomes_the_table_and_is_remembered_in_the_store(
     for version in ("0.9.0", "0.10.0"):
         custom(metadata_upgrade.CUSTOM, pd.DataFrame([run("a", version), failed("x", version)]))
         upgrader, state = content(store, "1.0.0", metadata_upgrade.CUSTOM)
-        made = ACORN.rows(upgrader, BASICS, before, Old("x").fetch)
+        made = ACORN.kind.rows(upgrader, {"asset_basics": BASICS}, before, Old("x").fetch)
         built = Built([Part("", made)], {"custom": state}, "1")
         assert commit(store, "1.0.0", ACORN, built).rows == 2
         before = read_content(store, "1.0.0", ACORN)

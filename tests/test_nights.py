@@ -20,8 +20,7 @@ from building import tables as fixed_paths
 from source_servers import Gateway, serve
 
 from zs_client.contract import encode_partition
-from zs_pipeline import graph
-from zs_pipeline.acorns import ACORNS
+from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.settings import sample
 
 ROOT = Path(__file__).parents[1]
@@ -93,7 +92,7 @@ def known_to_dagster() -> tuple[Counter[tuple[str, str | None]], set[str]]:
     """The materializations in Dagster's event log, and its subjects."""
     found: Counter[tuple[str, str | None]] = Counter()
     with dg.DagsterInstance.get() as instance:
-        for name in ("documents", *graph.BY_NAME, "squirrel"):
+        for name in ("documents", *CATALOGUE.by_name, "squirrel"):
             records = instance.fetch_materializations(dg.AssetKey(name), limit=1000).records
             found.update((name, record.partition_key) for record in records)
         return found, set(instance.get_dynamic_partitions("subject_id"))
@@ -146,7 +145,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
         yield place
 
 
-ALL = {(name, None): 1 for name in ("documents", *graph.BY_NAME, "squirrel")}
+ALL = {(name, None): 1 for name in ("documents", *CATALOGUE.by_name, "squirrel")}
 
 
 def test_the_first_night_fetches_and_tells_of_everything(place: Place) -> None:
@@ -158,7 +157,7 @@ def test_the_first_night_fetches_and_tells_of_everything(place: Place) -> None:
         (acorn.name, partition)
         for acorn in ACORNS
         if acorn.partition
-        for partition in acorn.partitions or subjects
+        for partition in acorn.kind.partitioning.values or subjects
     }
 
 
@@ -269,5 +268,5 @@ def test_a_change_of_code_makes_what_depends_on_it_anew_and_fetches_nothing(
         now = facts(kept, acorn.table)
         assert (now["code_version"] != was["code_version"]) == (acorn.name in LINES)
         # What does not depend on either was not even computed.
-        if not graph.upstream([acorn.name]) & LINES.keys():
+        if not CATALOGUE.upstream([acorn.name]) & LINES.keys():
             assert now == was

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from test_assets_smartspim import NO_SOURCES, basics, lay, sources
+from test_assets_smartspim import NO_SOURCES, basics, lay, named, sources
 
 from zs_pipeline import arrow
 from zs_pipeline.acorns.platform_exaspim import ACORN, ask, questions, rows
@@ -14,7 +14,7 @@ VIEWER = "https://neuroglancer-demo.appspot.com/#!"
 
 
 def built(answers: dict[str, Any], *tables: Any) -> list[dict[str, Any]]:
-    table = arrow.table(ACORN, rows(answers, *tables))
+    table = arrow.table(ACORN, rows(answers, named(*tables), {}))
     arrow.check(ACORN, table)
     return table.to_pylist()
 
@@ -30,7 +30,7 @@ def built(answers: dict[str, Any], *tables: Any) -> list[dict[str, Any]]:
     ],
 )
 def test_raw_ones_are_told_by_level_modality_and_name_or_instrument(asset, belongs):
-    asked = questions(basics(one=asset), NO_SOURCES)
+    asked = questions(named(basics(one=asset), NO_SOURCES))
     assert [question.id for question in asked] == (["one"] if belongs else [])
 
 
@@ -63,14 +63,14 @@ def test_the_latest_fused_one_counts_and_no_other_derived_one():
 
 
 def test_neuroglancer_comes_before_process_output(tmp_path):
-    (question,) = questions(basics(one={"name": RAW}), NO_SOURCES)
+    (question,) = questions(named(basics(one={"name": RAW}), NO_SOURCES))
     files = lay(tmp_path, {})
     with pytest.raises(NotThere, match="neither"):
-        ask(files, question)
+        ask(files, question, ())
     lay(tmp_path, {f"{RAW}/process_output.json": {}})
-    assert ask(files, question) == "process_output.json"
+    assert ask(files, question, ()) == "process_output.json"
     lay(tmp_path, {f"{RAW}/neuroglancer.json": {}})
-    assert ask(files, question) == "neuroglancer.json"
+    assert ask(files, question, ()) == "neuroglancer.json"
 
 
 def test_the_link_is_below_the_location_whatever_the_name(tmp_path):

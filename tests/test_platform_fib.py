@@ -14,13 +14,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zs_pipeline import arrow, problems
+from zs_pipeline import arrow
 from zs_pipeline.acorns import platform_fib
 from zs_pipeline.acorns.platform_fib import ACORN
+from zs_pipeline.catalogue import projected
+from zs_pipeline.declaration import CORE as CORE_FILES
 from zs_pipeline.source import projection
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
-CORE = (*problems.CORE, "model")
+CORE = (*CORE_FILES, "model")
 FIB = {"modalities": [{"abbreviation": "fib"}]}
 
 Row = tuple[str, str, str, str, str]
@@ -361,12 +363,12 @@ def test_documents_of_one_name_share_their_rows_whatever_their_order() -> None:
     ]
     for some in itertools.permutations(both):
         rows = [row for one in some for row in platform_fib.rows(one)]
-        table = platform_fib.finish(arrow.table(ACORN, rows))
+        table = platform_fib.finish(arrow.table(ACORN, rows), {})
         arrow.check(ACORN, table)
         assert [list(row.values()) for row in table.to_pylist()] == [
             ["a_name", "Fiber_0", "Cord", "g", "calcium", "ACB"]
         ]
-        assert platform_fib.finish(table).equals(table)
+        assert platform_fib.finish(table, {}).equals(table)
 
 
 # Garbage
@@ -380,7 +382,8 @@ values = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(sorted({p for path in ACORN.fields for p in path.split(".")})), inner
+            st.sampled_from(sorted({name for read in ACORN.kind.reads for name in read.names})),
+            inner,
         )
     ),
     max_leaves=12,
@@ -418,7 +421,7 @@ def test_anything_may_stand_anywhere_and_the_table_is_valid(
         with contextlib.suppress(LookupError, TypeError):
             functools.reduce(operator.getitem, parents, odd)[last] = value
     odd["name"] = odd["name"] if isinstance(odd["name"], str) else "a_name"
-    arrow.check(ACORN, platform_fib.finish(arrow.table(ACORN, platform_fib.rows(odd))))
+    arrow.check(ACORN, platform_fib.finish(arrow.table(ACORN, platform_fib.rows(odd)), {}))
 
 
 @given(st.fixed_dictionaries(dict.fromkeys(("name", *CORE), values)))
@@ -566,6 +569,6 @@ def test_older_forms_of_real_documents_give_what_is_in_them(pattern: str) -> Non
 
 @pytest.mark.real
 def test_the_declared_fields_are_all_that_is_read() -> None:
-    wanted = projection.tree(ACORN.fields)
+    wanted = projection.tree(projected(ACORN.kind.reads))
     for one in [*corpus().values(), WHOLE]:
         assert found(dict.fromkeys(CORE) | projection.trim(one, wanted)) == found(one)

@@ -13,7 +13,7 @@ from stores import FaultyProxy
 
 from zs_client.contract import DOCUMENTS, INDEX, facts_key, registry_key
 from zs_client.store import Store
-from zs_pipeline import build, graph
+from zs_pipeline import build
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.settings import sample
 
@@ -39,7 +39,7 @@ def asked(proxy: FaultyProxy, s3: Store, tmp_path: Path) -> Counter[tuple[str, s
 
 def test_a_night_without_a_change_reads_what_it_needs_once(asked: Counter) -> None:
     got = Counter({key: count for (method, key), count in asked.items() if method == "GET"})
-    inputs = Counter(name for acorn in ACORNS for name in acorn.inputs if name in graph.BY_NAME)
+    inputs = Counter(read.table for acorn in ACORNS for read in acorn.kind.tables)
 
     assert got.total() <= OF_A_TABLE * len(ACORNS) + inputs.total() + OF_THE_REST
     # Nothing is made, so that no document and no other table's rows are looked at.

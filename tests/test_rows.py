@@ -7,6 +7,7 @@ import pytest
 
 from zs_pipeline import arrow
 from zs_pipeline.acorns import (
+    CATALOGUE,
     asset_basics,
     metadata_core,
     platform_qc,
@@ -14,7 +15,8 @@ from zs_pipeline.acorns import (
     quality_control,
     source_data,
 )
-from zs_pipeline.problems import CORE, check
+from zs_pipeline.declaration import CORE
+from zs_pipeline.problems import check
 
 MICROSECONDS = 1_000_000
 
@@ -25,7 +27,7 @@ def document(**more: Any) -> dict[str, Any]:
 
 
 def basics(**more: Any) -> dict[str, Any]:
-    (row,) = asset_basics.ACORN.rows(document(**more))
+    (row,) = asset_basics.ACORN.kind.rows(document(**more))
     return row
 
 
@@ -44,13 +46,13 @@ def aged(started: Any, **details: Any) -> int | None:
 
 
 def sources(**more: Any) -> list[dict[str, Any]]:
-    return list(source_data.ACORN.rows(document(**more)))
+    return list(source_data.ACORN.kind.rows(document(**more)))
 
 
 def metric_rows(*metrics: Any, **more: Any) -> list[dict[str, Any]]:
     one = document(quality_control={"metrics": list(metrics)}, **more)
-    (row,) = asset_basics.ACORN.rows(one)
-    return list(quality_control.ACORN.rows(one, row))
+    (row,) = asset_basics.ACORN.kind.rows(one)
+    return list(quality_control.ACORN.kind.rows(one, row))
 
 
 def metric(**more: Any) -> dict[str, Any]:
@@ -60,8 +62,8 @@ def metric(**more: Any) -> dict[str, Any]:
 
 def statuses(status: Any) -> list[tuple[str | None, str | None]]:
     one = document(quality_control={"metrics": [], "status": status})
-    (row,) = asset_basics.ACORN.rows(one)
-    return [(r["tag"], r["status"]) for r in qc_tag_status.ACORN.rows(one, row)]
+    (row,) = asset_basics.ACORN.kind.rows(one)
+    return [(r["tag"], r["status"]) for r in qc_tag_status.ACORN.kind.rows(one, row)]
 
 
 def platform_tags(
@@ -73,9 +75,9 @@ def platform_tags(
         acquisition={"acquisition_type": kind},
         quality_control={"metrics": list(metrics), "status": status},
     )
-    table = arrow.table(asset_basics.ACORN, asset_basics.ACORN.rows(one))
-    (row,) = asset_basics.ACORN.finish(table).to_pylist()
-    return [(r["platform"], r["tag"]) for r in platform_qc.ACORN.rows(one, row)]
+    table = arrow.table(asset_basics.ACORN, asset_basics.ACORN.kind.rows(one))
+    (row,) = asset_basics.ACORN.kind.finish(table, {}).to_pylist()
+    return [(r["platform"], r["tag"]) for r in platform_qc.ACORN.kind.rows(one, row)]
 
 
 def of(modality: str, tags: Any) -> dict[str, Any]:
@@ -128,7 +130,7 @@ def test_a_time_that_cannot_be_read_is_null(written):
 
 def test_a_time_that_cannot_be_read_is_told_and_one_that_is_not_there_is_not():
     one = document(acquisition={"acquisition_start_time": "soon", "acquisition_end_time": None})
-    assert [p.field for p in check(one)] == ["acquisition.acquisition_start_time"]
+    assert [p.field for p in check(one, CATALOGUE.reads)] == ["acquisition.acquisition_start_time"]
 
 
 def test_in_the_hour_that_occurs_twice_the_offset_decides():
@@ -150,7 +152,7 @@ def test_in_the_hour_that_occurs_twice_the_offset_decides():
 )
 def test_the_older_envelopes_time_counts_where_the_newer_one_is_not_there(envelope):
     assert basics(**envelope)["_last_modified"] == MICROSECONDS
-    (row,) = metadata_core.ACORN.rows(document(**envelope))
+    (row,) = metadata_core.ACORN.kind.rows(document(**envelope))
     assert row["_last_modified"] == MICROSECONDS
 
 
@@ -326,8 +328,8 @@ def test_people_of_a_table_depend_on_its_other_rows():
         document(_id="b", data_description={"investigators": [{"name": "huy.nguyen"}]}),
         document(_id="c", acquisition={"experimenters": None}),
     )
-    rows = (row for one in documents for row in asset_basics.ACORN.rows(one))
-    table = asset_basics.ACORN.finish(arrow.table(asset_basics.ACORN, rows))
+    rows = (row for one in documents for row in asset_basics.ACORN.kind.rows(one))
+    table = asset_basics.ACORN.kind.finish(arrow.table(asset_basics.ACORN, rows), {})
     assert table["experimenters_normalized"].to_pylist() == [["Huy Nguyen"], None, None]
     assert table["investigators_normalized"].to_pylist() == [None, ["Huy Nguyen"], None]
     assert table["experimenters"].to_pylist() == [["Huy"], None, None]
@@ -337,7 +339,7 @@ def test_people_of_a_table_depend_on_its_other_rows():
 
 
 def test_a_core_file_is_there_unless_it_is_null():
-    (row,) = metadata_core.ACORN.rows(document(subject={}, processing={"data_processes": []}))
+    (row,) = metadata_core.ACORN.kind.rows(document(subject={}, processing={"data_processes": []}))
     assert {core for core in CORE if row[core]} == {"subject", "processing"}
 
 
@@ -429,8 +431,8 @@ def test_a_name_that_several_documents_share_has_each_source_once_with_its_pipel
         document(_id="b", data_description=level, processing={"pipelines": [{"name": "P"}]}),
     )
     for order in (documents, documents[::-1]):
-        rows = [row for one in order for row in source_data.ACORN.rows(one)]
-        table = source_data.ACORN.finish(arrow.table(source_data.ACORN, rows))
+        rows = [row for one in order for row in source_data.ACORN.kind.rows(one)]
+        table = source_data.ACORN.kind.finish(arrow.table(source_data.ACORN, rows), {})
         assert table.select(["source_data", "pipeline_name"]).to_pylist() == [
             {"source_data": "x", "pipeline_name": "P"}
         ]
@@ -483,7 +485,7 @@ def test_curation_metrics_and_what_is_no_object_are_left_out():
 )
 def test_without_metrics_there_are_no_rows(control):
     one = document(quality_control=control)
-    assert list(quality_control.ACORN.rows(one, basics())) == []
+    assert list(quality_control.ACORN.kind.rows(one, basics())) == []
 
 
 def test_the_status_is_the_last_in_the_list_not_the_latest_by_time():
@@ -688,12 +690,12 @@ def test_a_name_with_a_source_has_no_row_without_one():
         {"name": "a", "source_data": "raw", "pipeline_name": None, "processing_time": None},
         {"name": "b", "source_data": None, "pipeline_name": None, "processing_time": None},
     ]
-    made = source_data.ACORN.finish(arrow.table(source_data.ACORN, rows)).to_pylist()
+    made = source_data.ACORN.kind.finish(arrow.table(source_data.ACORN, rows), {}).to_pylist()
     assert [(row["name"], row["source_data"]) for row in made] == [("a", "raw"), ("b", None)]
 
 
 def test_a_subject_that_cannot_be_a_folder_is_null_and_told():
     one = document(subject={"subject_id": "x" * 300, "subject_details": None})
-    (row,) = asset_basics.ACORN.rows(one)
+    (row,) = asset_basics.ACORN.kind.rows(one)
     assert row["subject_id"] is None
-    assert [p.field for p in check(one)] == ["subject.subject_id"]
+    assert [p.field for p in check(one, CATALOGUE.reads)] == ["subject.subject_id"]

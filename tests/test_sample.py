@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 
 from zs_pipeline import fields
+from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.acorns.platform_qc import PLATFORMS, platforms
-from zs_pipeline.problems import CORE, Problem, check
+from zs_pipeline.declaration import CORE
+from zs_pipeline.problems import Problem, check
 from zs_pipeline.settings import sample
 from zs_pipeline.source import open_source
 
@@ -92,7 +94,8 @@ def test_only_the_line_without_an_id_is_set_aside() -> None:
 
 
 def test_only_one_value_cannot_be_read() -> None:
-    found = [(p.name, p.field) for document in DOCUMENTS for p in check(document)]
+    of_all = (check(document, CATALOGUE.reads) for document in DOCUMENTS)
+    found = [(p.name, p.field) for of_one in of_all for p in of_one]
     assert found == [(named("behavior_901019")["name"], "acquisition.acquisition_end_time")]
 
 

@@ -18,9 +18,12 @@ from stores import Watched, every, memory
 
 from zs_client.store import open_store
 from zs_pipeline import answers, fields, graph
-from zs_pipeline.acorns import ACORNS, behavior_curriculum
+from zs_pipeline.acorns import ACORNS, CATALOGUE, behavior_curriculum
 from zs_pipeline.files import Files, NotThere, Question
 from zs_pipeline.settings import sample
+
+# Whose questions these are, and how it asks.
+CURRICULUM = ("behavior_curriculum", behavior_curriculum.ACORN.kind)
 
 pytest_plugins = ("stores",)
 
@@ -232,7 +235,7 @@ def test_a_data_asset_that_is_gone_leaves_the_table_and_the_answers(on_s3):
     dump(source, three()[1:])
     assert zs_build(source, out, files="s3://") == 0
     assert set(stages(out)) == {"one-b", "one-c"}
-    kept = answers._load(open_store(out), behavior_curriculum.ACORN, {})[0]
+    kept = answers._load(open_store(out), *CURRICULUM, {})[0]
     assert set(kept) == {"id-one-b", "id-one-c"}
 
 
@@ -374,7 +377,7 @@ def test_the_graph_shows_who_asks_side_files_and_who_tells_of_them():
     assert parents["behavior_curriculum"] == {"asset_basics", "files"}
     assert parents["assets_smartspim"] == {"documents", "asset_basics", "source_data", "files"}
     assert parents["document_problems"] >= {"documents", *FROM_FILES[:3]}
-    assert graph.upstream(["document_problems"]) >= set(FROM_FILES[:3])
+    assert CATALOGUE.upstream(["document_problems"]) >= set(FROM_FILES[:3])
 
 
 # What is kept
@@ -385,27 +388,29 @@ def questions(count: int, state: str | None = "1") -> list[Question]:
 
 
 def asking(ask: Any, form: int = 1) -> Any:
-    """The acorn, with something else to ask, of which nothing is listed."""
+    """The kind, with something else to ask, of which nothing is listed."""
     from dataclasses import replace
 
-    return replace(behavior_curriculum.ACORN, ask=ask, listed=(), form=form)
+    return replace(
+        behavior_curriculum.ACORN.kind, ask=ask, listing_prefixes=(), answers_version=form
+    )
 
 
-def counted(store: Any, acorn: Any, asked: list[Question], files: Path) -> tuple[int, int]:
-    told = answers.update(store, acorn, asked, Files(str(files)))
+def counted(store: Any, kind: Any, asked: list[Question], files: Path) -> tuple[int, int]:
+    told = answers.update(store, "behavior_curriculum", kind, asked, Files(str(files)))
     return told.counts["asked"], told.counts["reused"]
 
 
 def test_only_what_cannot_change_is_not_asked_again(tmp_path):
-    def ask(files, question):
+    def ask(files, question, listed):
         if question.id == "id-0":
             raise NotThere("nothing there")
         return question.name
 
-    store, acorn = memory(), asking(ask)
-    assert counted(store, acorn, questions(4), tmp_path) == (4, 0)
-    assert counted(store, acorn, questions(4), tmp_path) == (1, 3)
-    assert counted(store, acorn, questions(4, "2"), tmp_path) == (4, 0)
+    store, kind = memory(), asking(ask)
+    assert counted(store, kind, questions(4), tmp_path) == (4, 0)
+    assert counted(store, kind, questions(4), tmp_path) == (1, 3)
+    assert counted(store, kind, questions(4, "2"), tmp_path) == (4, 0)
     assert counted(store, asking(ask, form=2), questions(4, "2"), tmp_path) == (4, 0)
     assert counted(store, asking(ask, form=2), questions(4, None), tmp_path) == (4, 0)
     assert counted(store, asking(ask, form=2), questions(4, None), tmp_path) == (4, 0)
@@ -413,10 +418,10 @@ def test_only_what_cannot_change_is_not_asked_again(tmp_path):
 
 def test_the_same_answers_are_not_written_again(tmp_path):
     store = Watched(memory())
-    acorn = asking(lambda files, question: {"a": 1})
-    first = answers.update(store, acorn, questions(3), Files(str(tmp_path)))
+    kind = asking(lambda files, question, listed: {"a": 1})
+    first = answers.update(store, "behavior_curriculum", kind, questions(3), Files(str(tmp_path)))
     store.done.clear()
-    second = answers.update(store, acorn, questions(3), Files(str(tmp_path)))
+    second = answers.update(store, "behavior_curriculum", kind, questions(3), Files(str(tmp_path)))
     assert (first.content, first.values) == (second.content, second.values)
     assert store.written() == []
 
@@ -425,12 +430,14 @@ def test_answers_are_kept_on_the_way_only_when_some_are_new(tmp_path, monkeypatc
     monkeypatch.setattr(answers, "KEEP_EVERY", 2)
     store = Watched(memory())
     # Without a state all are asked each time.
-    same, other = (asking(lambda files, question, v=v: [question.id, v]) for v in ("same", "other"))
-    mixed = asking(lambda files, q: [q.id, "other" if q.id == "id-2" else "same"])
+    same, other = (
+        asking(lambda files, question, listed, v=v: [question.id, v]) for v in ("same", "other")
+    )
+    mixed = asking(lambda files, q, listed: [q.id, "other" if q.id == "id-2" else "same"])
 
-    def kept_and_looked(acorn):
+    def kept_and_looked(kind):
         store.done.clear()
-        assert counted(store, acorn, questions(7, None), tmp_path) == (7, 0)
+        assert counted(store, kind, questions(7, None), tmp_path) == (7, 0)
         of_manifest = [name for name, key in store.done if key.endswith(".json")]
         return of_manifest.count("replace"), of_manifest.count("get")
 
@@ -441,43 +448,47 @@ def test_answers_are_kept_on_the_way_only_when_some_are_new(tmp_path, monkeypatc
 
 
 def test_what_was_asked_before_a_failure_is_kept(tmp_path):
-    def ask(files, question):
+    def ask(files, question, listed):
         if question.id == "id-7":
             raise TimeoutError("no answer")
         return 1
 
     store = memory()
     with pytest.raises(TimeoutError):
-        answers.update(store, asking(ask), questions(8), Files(str(tmp_path)))
-    known = answers._load(store, asking(ask), {})[0]
+        answers.update(
+            store, "behavior_curriculum", asking(ask), questions(8), Files(str(tmp_path))
+        )
+    known = answers._load(store, "behavior_curriculum", asking(ask), {})[0]
     assert known
     assert "id-7" not in known
-    fine = asking(lambda files, question: 1)
+    fine = asking(lambda files, question, listed: 1)
     assert counted(store, fine, questions(8), tmp_path) == (8 - len(known), len(known))
 
 
 def test_two_builds_that_ask_at_once_both_keep_their_answers(tmp_path):
     store = memory()
-    acorn = asking(lambda files, question: question.name)
+    kind = asking(lambda files, question, listed: question.name)
     watched = Watched(store)
     done = []
 
     def other_build(name, key):
         if name == "replace" and not done:
             done.append(key)
-            counted(store, acorn, questions(3), tmp_path)
+            counted(store, kind, questions(3), tmp_path)
 
     watched.before = other_build
-    assert counted(watched, acorn, questions(5), tmp_path) == (5, 0)
+    assert counted(watched, kind, questions(5), tmp_path) == (5, 0)
     assert done
-    assert counted(store, acorn, questions(5), tmp_path) == (0, 5)
+    assert counted(store, kind, questions(5), tmp_path) == (0, 5)
 
 
 def test_former_answers_are_forgotten_after_a_while(tmp_path):
     store = memory()
     for number in range(answers.KEPT_CONTENTS + 4):
-        acorn = asking(lambda files, question, number=number: number)
-        answers.update(store, acorn, questions(1, str(number)), Files(str(tmp_path)))
+        kind = asking(lambda files, question, listed, number=number: number)
+        answers.update(
+            store, "behavior_curriculum", kind, questions(1, str(number)), Files(str(tmp_path))
+        )
     kept = [e["path"] for e in store.walk("data-asset-cache/_files")]
     assert len([path for path in kept if path.endswith(".pqt")]) == answers.KEPT_CONTENTS
 
@@ -486,6 +497,6 @@ def test_many_are_asked_at_once(tmp_path):
     import threading
 
     together = threading.Barrier(32, timeout=20)
-    acorn = asking(lambda files, question: together.wait() >= 0)
-    told = answers.update(memory(), acorn, questions(64), Files("s3://"))
+    kind = asking(lambda files, question, listed: together.wait() >= 0)
+    told = answers.update(memory(), "behavior_curriculum", kind, questions(64), Files("s3://"))
     assert told.counts["asked"] == 64

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from listed import PATHS, Listed, assert_is_the_source, document, kept, many, run
+from listed import READS, Listed, assert_is_the_source, document, kept, many, run
 from stores import Watched, memory
 
 from zs_client.store import Store
@@ -123,7 +123,7 @@ def test_a_store_without_documents_says_what_to_do(store: Store) -> None:
 
 
 def test_a_state_that_is_loaded_again_is_asked_for_no_more(store: Store) -> None:
-    first, _ = update(store, Listed([document("a")]), PATHS)
+    first, _ = update(store, Listed([document("a")]), READS)
     watched = Watched(store)
 
     loaded = load(watched)
@@ -142,7 +142,7 @@ def test_the_latest_state_is_asked_for_each_time_and_its_index_only_when_it_is_a
     store: Store,
 ) -> None:
     source = Listed([document("a")])
-    update(store, source, PATHS)
+    update(store, source, READS)
     watched = Watched(store)
     load(watched)
     watched.done.clear()
@@ -152,7 +152,7 @@ def test_the_latest_state_is_asked_for_each_time_and_its_index_only_when_it_is_a
 
     # Another process goes on meanwhile, through a store of its own.
     source.documents.append(document("b"))
-    latest, _ = update(store, source, PATHS)
+    latest, _ = update(store, source, READS)
     assert lately(watched) != latest.state
     assert load(watched).index["_id"].to_pylist() == ["a", "b"]
     assert lately(watched) == latest.state
@@ -160,16 +160,16 @@ def test_the_latest_state_is_asked_for_each_time_and_its_index_only_when_it_is_a
 
 def test_an_earlier_state_is_loaded_beside_the_latest(store: Store) -> None:
     source = Listed([document("a")])
-    first, _ = update(store, source, PATHS)
+    first, _ = update(store, source, READS)
     source.documents.append(document("b"))
-    latest, _ = update(store, source, PATHS)
+    latest, _ = update(store, source, READS)
     for state, ids in ((first.state, ["a"]), (latest.state, ["a", "b"]), (first.state, ["a"])):
         found = load(store, state)
         assert (found.state, found.index["_id"].to_pylist()) == (state, ids)
 
 
 def test_what_was_loaded_goes_with_the_store(folder: Store) -> None:
-    update(folder, Listed([document("a")]), PATHS)
+    update(folder, Listed([document("a")]), READS)
     watched = Watched(folder)
     load(watched)
     there = weakref.ref(watched)

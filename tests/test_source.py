@@ -11,8 +11,8 @@ from pymongo import MongoClient
 from secantus import SecantusDBServer
 from source_servers import serve
 
+from zs_pipeline.declaration import CORE
 from zs_pipeline.source import SourceError, open_source, shown
-from zs_pipeline.source.projection import CORE
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus" / "documents.ndjson"
 FIELDS = (

@@ -5,12 +5,14 @@ import threading
 from typing import Any
 
 import pytest
+from declaring import BY_SUBJECT, WHOLE, by_platform
 from stores import Watched, contents, memory, stamps
 
-from zs_client.contract import INDEX, Acorn, Column, facts_key, registry_key, snapshot_key
+from zs_client.contract import INDEX, facts_key, registry_key, snapshot_key
 from zs_client.store import Conflict, Store
 from zs_pipeline import arrow, documents
 from zs_pipeline.commit import Built, Part, commit, mark_stale
+from zs_pipeline.declaration import Acorn, Column
 from zs_pipeline.squirrel import publish
 
 pytest_plugins = ("stores",)
@@ -29,15 +31,14 @@ def declared(name: str, **more: Any) -> Acorn:
         type=more.pop("type", "metadata"),
         columns=COLUMNS,
         key=("name",),
-        inputs=("documents",),
-        rows=lambda document: (),
+        kind=more.pop("kind", WHOLE),
         **more,
     )
 
 
 BASICS = declared("basics")
-QC = declared("quality", folder="qc", partition="subject_id", type="asset")
-FIB = declared("fib", partition="platform", partitions=("fib",), type="platform")
+QC = declared("quality", folder="qc", kind=BY_SUBJECT, type="asset")
+FIB = declared("fib", kind=by_platform("fib"), type="platform")
 ACORNS = (BASICS, QC, FIB)
 
 
@@ -122,7 +123,7 @@ def test_a_version_is_not_listed_before_all_its_acorns_are_there(store: Store) -
 
 def test_an_acorn_whose_first_build_did_not_end_is_missing(store: Store) -> None:
     build_all(store)
-    other = declared("other", partition="subject_id")
+    other = declared("other", kind=BY_SUBJECT)
     content = arrow.table(other, [{"name": "a"}])
     commit(store, VERSION, other, Built([Part("1", content)], None, "c"))
     done = publish(store, VERSION, (*ACORNS, other))

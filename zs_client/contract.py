@@ -1,12 +1,11 @@
-"""What the pipeline and every reader agree on: the declaration of a table, and where things lie.
+"""What the pipeline and every reader agree on: names of types, and where things lie.
 
 Standard library only, since both packages import it. Nothing here reads or writes the store
-(`zs_client.store`), and no table is declared here (`zs_pipeline/acorns/<table>.py`).
+(`zs_client.store`), and what a declaration of a table is stands in `zs_pipeline.declaration`.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,88 +21,6 @@ VERSION_FORM = re.compile(r"\d+(\.\d+)*", re.ASCII)
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
 
 TYPES = ("string", "bool", "int32", "int64", "float64", "time", "[string]", "{string: string}")
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column of an acorn.
-
-    Attributes:
-        name: The column's name; the same name has the same type in every table.
-        type: One of `TYPES`. `time` is a timestamp in microseconds, UTC.
-        description: What the value means, as a sentence for a scientist; units and nulls included.
-        nullable: False when the store refuses a table with a null in this column.
-    """
-
-    name: str
-    type: str
-    description: str
-    nullable: bool = True
-
-    def __post_init__(self) -> None:
-        if self.type not in TYPES:
-            raise ValueError(f"column {self.name}: {self.type!r} is not one of {TYPES}")
-
-
-@dataclass(frozen=True)
-class Acorn:
-    """One table of the cache: its declaration and the pure function that makes its rows.
-
-    Attributes:
-        name: The acorn's name in Dagster and in the registry.
-        description: What a row is and how to join it, as sentences.
-        type: `metadata` (may be loaded whole), `asset` or `platform`.
-        columns: In the order of the file.
-        key: The columns that together occur once; a null counts as a value.
-        inputs: What it is made from: `documents`, `files` (side files), `problems` (what did not
-            fit in either), `custom:<name>` (a custom table), `old_documents` (those of the old
-            database), or names of other acorns.
-        rows: The pure function; `zs_pipeline.graph` says how each kind is called.
-        folder: The table's name in the store, where it is not the acorn's.
-        partition: The column, or the name, by which the table is split into files.
-        partitions: The values of a static partition; empty for a dynamic one.
-        fields: The paths of a document that `rows` reads.
-        order: The columns by which rows are sorted; the key when empty.
-        finish: A step over the whole table, for values that depend on other rows.
-        questions: What it asks about data assets, of an acorn from their side files; pure.
-        ask: Asks one of its questions; what it returns is kept, and given to `rows`.
-        listed: Of each data asset that it asks about, what is listed and given to `ask`: how keys
-            below its location begin. Many data assets are listed with one request.
-        basics: The columns of asset_basics that are looked at, beside `_id`; all when empty.
-        form: To be raised when `ask` returns something else, so that everything is asked again.
-        file: The address of the one side file that it is made from, where it is one for all.
-        problems: What of that file did not fit, as sentences.
-    """
-
-    name: str
-    description: str
-    type: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-    inputs: tuple[str, ...]
-    rows: Callable[..., Any]
-    folder: str = ""
-    partition: str = ""
-    partitions: tuple[str, ...] = ()
-    fields: tuple[str, ...] = ()
-    order: tuple[str, ...] = ()
-    finish: Callable[..., Any] | None = None
-    questions: Callable[..., Any] | None = None
-    ask: Callable[..., Any] | None = None
-    listed: tuple[str, ...] = ()
-    basics: tuple[str, ...] = ()
-    form: int = 1
-    file: str = ""
-    problems: Callable[..., Any] | None = None
-
-    @property
-    def table(self) -> str:
-        """The table's name in the store."""
-        return self.folder or self.name
-
-    def column(self, name: str) -> Column:
-        """The column of that name."""
-        return next(c for c in self.columns if c.name == name)
 
 
 def version_folder(version: str) -> str:

@@ -18,9 +18,10 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zs_client.contract import FILES, Acorn
+from zs_client.contract import FILES
 from zs_client.store import Conflict, Store
 from zs_pipeline import arrow, memory
+from zs_pipeline.declaration import FromSideFiles
 from zs_pipeline.files import (
     Entry,
     Files,
@@ -98,7 +99,8 @@ class Told:
 
 def update(
     store: Store,
-    acorn: Acorn,
+    name: str,
+    kind: FromSideFiles,
     questions: Sequence[Question],
     files: Files,
     progress: Callable[[str], None] = lambda _: None,
@@ -107,7 +109,8 @@ def update(
 
     Args:
         store: Where the answers are kept.
-        acorn: Whose questions these are.
+        name: The acorn whose questions these are.
+        kind: How it asks.
         questions: One for each data asset; what is kept of others is dropped.
         files: The side files.
         progress: Told how far it is.
@@ -116,41 +119,39 @@ def update(
         Exception: A request failed for good; the answers until then are kept.
         Conflict: Other builds were faster every time.
     """
-    if acorn.ask is None:
-        raise ValueError(f"{acorn.name} asks nothing of side files")
     begun = files.count["requests"]
     seen: dict[str, dict[str, Answer]] = {}
-    known, manifest, _ = _load(store, acorn, seen)
+    known, manifest, _ = _load(store, name, kind, seen)
     answers = {q.id: known[q.id] for q in questions if q.id in known and known[q.id].holds(q)}
     reused = len(answers)
     # Neighbours are listed together.
     wanted = sorted((q for q in questions if q.id not in answers), key=lambda q: q.location or "")
-    shown = Progress(progress, acorn.name, "asked", len(wanted))
+    shown = Progress(progress, name, "asked", len(wanted))
     learned = kept = 0
     with ThreadPoolExecutor(files.in_flight) as pool:
         for start in range(0, len(wanted), KEEP_EVERY):
-            asked = _asked(acorn, acorn.ask, files, wanted[start : start + KEEP_EVERY], known, pool)
+            asked = _asked(kind, files, wanted[start : start + KEEP_EVERY], known, pool)
             try:
                 for answer in asked:
                     answers[answer.question.id] = answer
                     learned += not _same(answer, known.get(answer.question.id))
             except BaseException:
                 pool.shutdown(cancel_futures=True)
-                _keep(store, acorn, questions, answers, seen)
+                _keep(store, name, kind, questions, answers, seen)
                 raise
             if start + KEEP_EVERY < len(wanted):
                 # 100,000 documents have 40,000 data assets that have no side file yet: encoding
                 # all answers again after each 5,000 of them was 3 of a night's 25 s.
                 if learned > kept:
-                    _keep(store, acorn, questions, answers, seen)
+                    _keep(store, name, kind, questions, answers, seen)
                     kept = learned
                 shown.at(start + KEEP_EVERY)
                 memory.give_back()
     same = not learned and known.keys() == answers.keys()
-    if same and manifest.get("form") == acorn.form:
+    if same and manifest.get("form") == kind.answers_version:
         content = str(manifest["content"])
     else:
-        content = _keep(store, acorn, questions, answers, seen)
+        content = _keep(store, name, kind, questions, answers, seen)
     outcomes = Counter(answer.outcome for answer in answers.values())
     return Told(
         {
@@ -168,21 +169,21 @@ def update(
     )
 
 
-def problems(store: Store, acorn: Acorn, content: str) -> list[dict[str, Any]]:
+def problems(store: Store, name: str, content: str) -> list[dict[str, Any]]:
     """What of the side files may not be read or is not as it should be, for `document_problems`.
 
     Args:
         store: Where the answers are kept.
-        acorn: Whose they are.
+        name: The acorn whose they are.
         content: Which of the kept answers.
     """
-    found = arrow.decode(store.get_object(_content_key(acorn, content)))
+    found = arrow.decode(store.get_object(_content_key(name, content)))
     found = found.filter(pc.is_in(found["outcome"], pa.array(sorted(PROBLEMS))))
     return [
         {
             "_id": row["_id"],
             "name": row["name"],
-            "field": f"file:{acorn.name}",
+            "field": f"file:{name}",
             "reason": row["reason"],
             "severity": "warning",
         }
@@ -191,8 +192,7 @@ def problems(store: Store, acorn: Acorn, content: str) -> list[dict[str, Any]]:
 
 
 def _asked(
-    acorn: Acorn,
-    ask: Callable[..., Any],
+    kind: FromSideFiles,
     files: Files,
     questions: Sequence[Question],
     known: dict[str, Answer],
@@ -210,13 +210,13 @@ def _asked(
     def begin_listing(of: Sequence[Question], parts: int) -> None:
         size = max(1, -(-len(of) // parts))
         for start in range(0, len(of), size):
-            begin(_list, acorn.listed, of[start : start + size])
+            begin(_list, kind.listing_prefixes, of[start : start + size])
 
-    if acorn.listed:
+    if kind.listing_prefixes:
         begin_listing(questions, min(PARTS, files.in_flight, 1 + len(questions) // LEAST))
     else:
         for question in questions:
-            begin(_ask, ask, question, known.get(question.id))
+            begin(_ask, kind, question, known.get(question.id), ())
     while running:
         came = done.get().result()
         running -= 1
@@ -225,7 +225,7 @@ def _asked(
             continue
         reached, left = came
         for question, listing in reached:
-            begin(_ask, ask, question, known.get(question.id), listing)
+            begin(_ask, kind, question, known.get(question.id), listing)
         begin_listing(left, 2 if running < files.in_flight else 1)
 
 
@@ -240,17 +240,16 @@ def _list(
 
 def _ask(
     files: Files,
-    ask: Callable[..., Any],
+    kind: FromSideFiles,
     question: Question,
     before: Answer | None,
-    *listed: list[Entry] | NotUsable,
+    listing: Sequence[Entry] | NotUsable,
 ) -> Answer:
-    """Ask, with what was listed where the acorn wants that."""
+    """Returns the answer to a question, given what was listed for it or why nothing could be."""
     try:
-        for listing in listed:
-            if isinstance(listing, NotUsable):
-                raise listing
-        value = orjson.dumps(ask(files, question, *listed))
+        if isinstance(listing, NotUsable):
+            raise listing
+        value = orjson.dumps(kind.ask(files, question, listing))
     except NotReadable as error:
         # A lost permission takes nothing away that was read before.
         same = before is not None and before.question.about == question.about
@@ -272,19 +271,19 @@ def _same(answer: Answer, kept: Answer | None) -> bool:
     )
 
 
-def _manifest_key(acorn: Acorn) -> str:
-    return f"{FILES}/{acorn.name}.json"
+def _manifest_key(name: str) -> str:
+    return f"{FILES}/{name}.json"
 
 
-def _content_key(acorn: Acorn, content: str) -> str:
-    return f"{FILES}/{acorn.name}/{content}.pqt"
+def _content_key(name: str, content: str) -> str:
+    return f"{FILES}/{name}/{content}.pqt"
 
 
 def _load(
-    store: Store, acorn: Acorn, seen: dict[str, dict[str, Answer]]
+    store: Store, name: str, kind: FromSideFiles, seen: dict[str, dict[str, Answer]]
 ) -> tuple[dict[str, Answer], dict[str, Any], str | None]:
     """The kept answers by `_id`, the manifest, and its tag; those seen last are not read again."""
-    key = _manifest_key(acorn)
+    key = _manifest_key(name)
     try:
         body, tag = store.get_tagged(key)
     except FileNotFoundError:
@@ -293,50 +292,51 @@ def _load(
         manifest: dict[str, Any] = json.loads(body)
     except ValueError as error:
         raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
-    if manifest["form"] != acorn.form:
+    if manifest["form"] != kind.answers_version:
         return {}, manifest, tag
-    name = manifest["content"]
-    if name not in seen:
-        content = arrow.decode(store.get_object(_content_key(acorn, name)))
+    kept = manifest["content"]
+    if kept not in seen:
+        content = arrow.decode(store.get_object(_content_key(name, kept)))
         rows = arrow.values(content, *CONTENT.names)
         seen.clear()
-        seen[name] = {
+        seen[kept] = {
             # The location is a part of the state.
-            key: Answer(Question(key, name, None, state, about), outcome, reason, value)
-            for key, name, about, state, outcome, reason, value in rows
+            key: Answer(Question(key, called, None, state, about), outcome, reason, value)
+            for key, called, about, state, outcome, reason, value in rows
         }
-    return seen[name], manifest, tag
+    return seen[kept], manifest, tag
 
 
 def _keep(
     store: Store,
-    acorn: Acorn,
+    name: str,
+    kind: FromSideFiles,
     questions: Sequence[Question],
     answers: dict[str, Answer],
     seen: dict[str, dict[str, Answer]],
 ) -> str:
     """Make these answers the kept ones; what is not answered yet keeps what is known of it."""
     for _ in range(ATTEMPTS):
-        known, manifest, tag = _load(store, acorn, seen)
+        known, manifest, tag = _load(store, name, kind, seen)
         merged = {**known, **answers}
         found = {q.id: merged[q.id] for q in questions if q.id in merged}
         body = arrow.encode(_table(list(found.values())))
         content = hashlib.sha256(body).hexdigest()[:32]
-        if manifest.get("content") == content and manifest["form"] == acorn.form:
+        if manifest.get("content") == content and manifest["form"] == kind.answers_version:
             return content
-        store.put_object(_content_key(acorn, content), body)
+        store.put_object(_content_key(name, content), body)
         kept = [*(c for c in manifest.get("kept", []) if c != content), content]
-        new = {"form": acorn.form, "content": content, "kept": kept[-KEPT_CONTENTS:]}
+        new = {"form": kind.answers_version, "content": content, "kept": kept[-KEPT_CONTENTS:]}
         try:
-            store.replace(_manifest_key(acorn), json.dumps(new, indent=1).encode(), tag)
+            store.replace(_manifest_key(name), json.dumps(new, indent=1).encode(), tag)
         except Conflict:
             continue
         seen.clear()
         seen[content] = found
-        store.delete([_content_key(acorn, old) for old in kept[:-KEPT_CONTENTS]])
+        store.delete([_content_key(name, old) for old in kept[:-KEPT_CONTENTS]])
         return content
     raise Conflict(
-        f"{store.at(_manifest_key(acorn))}: {ATTEMPTS} times another writer was faster; "
+        f"{store.at(_manifest_key(name))}: {ATTEMPTS} times another writer was faster; "
         "is another build running?"
     )
 

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from zs_client.contract import Acorn
+from zs_pipeline.declaration import Acorn
 
 TYPES = {
     "string": pa.string(),
@@ -115,27 +115,25 @@ def check(acorn: Acorn, content: pa.Table) -> None:
             raise InvalidTable(
                 f"{acorn.name}.{field.name}: {count} nulls in a column that has none"
             )
-    twice = duplicates(acorn, content)
+    twice = duplicates(acorn.key, content)
     if twice:
         raise InvalidTable(
             f"{acorn.name}: the key ({', '.join(acorn.key)}) occurs more than once: {twice[:5]}"
         )
 
 
-def duplicates(acorn: Acorn, content: pa.Table) -> list[dict[str, Any]]:
+def duplicates(key: Sequence[str], content: pa.Table) -> list[dict[str, Any]]:
     """The keys that occur more than once, each with its `count`."""
-    if not acorn.key or content.num_rows < 2:
+    if not key or content.num_rows < 2:
         return []
-    groups = content.select(list(acorn.key)).append_column(
+    groups = content.select(list(key)).append_column(
         "count", pa.array([1] * content.num_rows, pa.int32())
     )
-    counted = groups.group_by(list(acorn.key)).aggregate([("count", "sum")])
+    counted = groups.group_by(list(key)).aggregate([("count", "sum")])
     if counted.num_rows == content.num_rows:
         return []
     twice = counted.filter(pc.greater(counted["count_sum"], 1))
-    return [
-        {**{k: row[k] for k in acorn.key}, "count": row["count_sum"]} for row in twice.to_pylist()
-    ]
+    return [{**{k: row[k] for k in key}, "count": row["count_sum"]} for row in twice.to_pylist()]
 
 
 def file(acorn: Acorn, content: pa.Table) -> File:

@@ -16,8 +16,8 @@ from rich.console import Console
 
 from zs_client.contract import encode_partition
 from zs_client.store import Store, StoreError
-from zs_pipeline import documents, events, graph, processes, settings
-from zs_pipeline.acorns import ACORNS
+from zs_pipeline import documents, events, graph, processes, settings, shards
+from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.commit import read_content
 from zs_pipeline.files import Files
 from zs_pipeline.source import SourceError, open_source
@@ -58,7 +58,7 @@ def main(
         Files(files_url)
         opened = settings.writable_store(store_url)
         opened.check()
-        open_source(source_url, graph.document_paths()).check()
+        open_source(source_url, CATALOGUE.reads.paths).check()
         chosen = _chosen(select)
     except (StoreError, SourceError, ValueError, OSError) as error:
         errors.print(f"zs build: {error}", style="red", markup=False, soft_wrap=True)
@@ -81,8 +81,8 @@ def main(
         # A result holds all that its run made, so none is kept until the next.
         failures = [
             line
-            for job in ("tables", "platforms", "publish")
-            for line in _failures(_run(defs, job, chosen, subjects, instance))
+            for job in graph.jobs(CATALOGUE)
+            for line in _failures(_run(defs, job.name, chosen, subjects, instance))
         ]
         if not failures and subjects:
             failures = _unknown(opened, subjects)
@@ -105,11 +105,11 @@ def _chosen(select: Sequence[str]) -> set[str] | None:
         return None
     by_table = {acorn.table: acorn.name for acorn in ACORNS}
     names = [by_table.get(name, name) for name in select]
-    unknown = [name for name in names if name not in graph.BY_NAME]
+    unknown = [name for name in names if name not in CATALOGUE.by_name]
     if unknown:
-        known = ", ".join(graph.BY_NAME)
+        known = ", ".join(CATALOGUE.by_name)
         raise ValueError(f"no such acorn: {', '.join(unknown)}; there are {known}")
-    return {"documents", "squirrel", *graph.upstream(names)}
+    return {"documents", "squirrel", *CATALOGUE.upstream(names)}
 
 
 def _instance() -> Any:
@@ -138,7 +138,7 @@ def _run(
         config["ops"] = {
             acorn.name: {"config": {"only": segments}}
             for acorn in ACORNS
-            if acorn.name in names and acorn.partition == "subject_id"
+            if acorn.name in names and acorn.partition == shards.KEY
         }
     return resolved.execute_in_process(
         instance=instance,
@@ -201,7 +201,7 @@ def _failures(result: dg.ExecuteInProcessResult | None) -> list[str]:
 def _show_aside(console: Console, store: Store, version: str) -> None:
     """Say what did not fit, and where to read more of it."""
     try:
-        found = read_content(store, version, graph.BY_NAME["document_problems"])
+        found = read_content(store, version, CATALOGUE.by_name["document_problems"])
     except FileNotFoundError:
         return
     aside = found.filter(pc.equal(found["severity"], "error"))

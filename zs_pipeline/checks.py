@@ -8,15 +8,16 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zs_client.contract import Acorn
 from zs_client.store import Store
 from zs_pipeline import arrow, documents
 from zs_pipeline.commit import Report, entries, path, read_facts
+from zs_pipeline.declaration import Acorn, ColumnCheck, Once
 
 # Fewer rows than this share of the last time is worth a look.
 FEWER = 0.9
@@ -101,7 +102,7 @@ def key_unique(seen: Looked) -> Finding:
     twice = [
         {"partition": segment, **row}
         for segment, content in seen.content.items()
-        for row in arrow.duplicates(seen.acorn, content)
+        for row in arrow.duplicates(seen.acorn.key, content)
     ]
     said = f"{len(twice)} keys ({', '.join(seen.acorn.key)}) occur more than once"
     return Finding(not twice, said, {"examples": str(twice[:SHOWN])})
@@ -142,39 +143,54 @@ def fresh(seen: Looked) -> Finding:
     return Finding(not reason, reason or "built from the current documents")
 
 
-def names_once(seen: Looked) -> Finding:
-    """No name belongs to several documents."""
-    named = Acorn("", "", "", seen.acorn.columns, ("name",), (), dict)
-    twice = [row for row in arrow.duplicates(named, seen.content[""]) if row["name"] is not None]
-    said = f"{len(twice)} names belong to more than one document"
+def _once(check: ColumnCheck, seen: Looked) -> Finding:
+    column = check.column
+    content = seen.content[""]
+    twice = arrow.duplicates([column], content.filter(content[column].is_valid()))
+    said = f"{len(twice)} {column}s belong to more than one document"
     return Finding(not twice, said, {"examples": str(twice[:SHOWN])})
 
 
-def sources_known(seen: Looked) -> Finding:
-    """Every source that a derived data asset names has a document."""
+def _names_documents(check: ColumnCheck, seen: Looked) -> Finding:
     index = documents.load(seen.store).index
-    content = seen.content[""].filter(seen.content[""]["source_data"].is_valid())
-    known = pc.is_in(content["source_data"], index["name"].combine_chunks())
+    content = seen.content[""].filter(seen.content[""][check.column].is_valid())
+    known = pc.is_in(content[check.column], index["name"].combine_chunks())
     unknown = content.filter(pc.invert(known))
     said = f"{unknown.num_rows} of {content.num_rows} named sources have no document"
-    examples = unknown["source_data"].slice(0, SHOWN).to_pylist()
+    examples = unknown[check.column].slice(0, SHOWN).to_pylist()
     return Finding(not unknown.num_rows, said, {"examples": str(examples)})
 
 
-ALWAYS: dict[str, Callable[[Looked], Finding]] = {
-    "not_null": not_null,
-    "row_count": row_count,
-    "fresh": fresh,
-}
-OF_ONE: dict[str, dict[str, Callable[[Looked], Finding]]] = {
-    "asset_basics": {"names_once": names_once},
-    "source_data": {"sources_known": sources_known},
-}
-# An error means that the table is not what it declares; the rest is worth a look.
-ERRORS = frozenset(("key_unique", "not_null"))
+@dataclass(frozen=True)
+class Check:
+    """A check of a table.
+
+    Attributes:
+        name: Its name in Dagster.
+        description: What passes, as a sentence.
+        look: Looks at the table.
+        is_error: Whether a table that fails is not what it declares; else it is worth a look.
+    """
+
+    name: str
+    description: str
+    look: Callable[[Looked], Finding]
+    is_error: bool = False
 
 
-def checks_of(acorn: Acorn) -> dict[str, Callable[[Looked], Finding]]:
-    """The checks of a table, by name."""
-    keyed = {"key_unique": key_unique} if acorn.key else {}
-    return {**keyed, **ALWAYS, **OF_ONE.get(acorn.name, {})}
+def checks_of(acorn: Acorn) -> list[Check]:
+    """Returns the checks of a table: those of every table, then those that it declares."""
+    made = [
+        *((key_unique,) if acorn.key else ()),
+        not_null,
+        row_count,
+        fresh,
+    ]
+    found = [
+        Check(look.__name__, look.__doc__ or "", look, look in (key_unique, not_null))
+        for look in made
+    ]
+    for declared in acorn.checks:
+        look = partial(_once if isinstance(declared, Once) else _names_documents, declared)
+        found.append(Check(declared.name, declared.description, look))
+    return found

@@ -15,9 +15,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from zs_client.contract import Acorn, facts_key, object_key, partition_key, table_key
+from zs_client.contract import facts_key, object_key, partition_key, table_key
 from zs_client.store import Conflict, Store
 from zs_pipeline import arrow, memory
+from zs_pipeline.declaration import Acorn
 from zs_pipeline.progress import Progress
 
 # A table that lost more than this share of its rows is refused. Small tables may: a subject with
@@ -61,6 +62,8 @@ class Built:
         skipped: Why nothing was computed; empty when it was.
         files: How many parts there are at most; 0 when that is not known.
         known: The facts that it was decided by, which `commit` takes; it reads them when None.
+        counts: What was counted on the way, for people, by name.
+        problems: What did not fit on the way, as sentences.
     """
 
     parts: Iterable[Part]
@@ -69,6 +72,8 @@ class Built:
     skipped: str = ""
     files: int = 0
     known: "Known | None" = None
+    counts: dict[str, int | str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -134,6 +139,11 @@ def entries(facts: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
     if not facts["sha256"]:
         return {}
     return {"": {k: facts[k] for k in ("rows", "bytes", "sha256", "inputs", "built_at")}}
+
+
+def segments(facts: dict[str, Any] | None) -> set[str]:
+    """Returns the encoded values of a table's partitions, those without rows among them."""
+    return {*facts["partitions"], *facts["empty"]} if facts else set()
 
 
 def read_content(
@@ -273,6 +283,9 @@ def _stage(
 ) -> Iterator[_Staged]:
     """Validate and encode each part."""
     now = _now()
+    split = acorn.kind.partitioning
+    # A partition of a fixed list is there without rows as well.
+    may_vanish = split is not None and not split.is_fixed
     seen: set[str] = set()
     for part in parts:
         # Two contents for one path would be placed in any order.
@@ -281,7 +294,7 @@ def _stage(
         seen.add(part.segment)
         old = before.get(part.segment)
         content = part.content
-        if content is None or (not content.num_rows and acorn.partition and not acorn.partitions):
+        if content is None or (may_vanish and not content.num_rows):
             staged = _Staged(part.segment, None, part.inputs, None, old is not None)
         else:
             file = content if isinstance(content, arrow.File) else arrow.file(acorn, content)

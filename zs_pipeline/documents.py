@@ -9,7 +9,7 @@ release fetches nothing. What a document means is in `zs_pipeline.fields` and th
 import hashlib
 import json
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,8 +23,10 @@ import pyarrow.compute as pc
 from zs_client.contract import DOCUMENTS
 from zs_client.store import Conflict, Store
 from zs_pipeline import arrow, fields, memory, processes, shards
+from zs_pipeline.catalogue import Reads
 from zs_pipeline.commit import ShrinkRefused
-from zs_pipeline.problems import CORE, Problem
+from zs_pipeline.declaration import CORE
+from zs_pipeline.problems import Problem
 from zs_pipeline.progress import Progress
 from zs_pipeline.shards import INDEX, SHARD, shard_of
 from zs_pipeline.source import Source, Swept
@@ -262,7 +264,7 @@ def load_index(store: Store, name: str) -> pa.Table:
 def update(
     store: Store,
     source: Source,
-    paths: Sequence[str],
+    reads: Reads,
     *,
     accept_shrink: bool = False,
     progress: Callable[[str], None] = lambda _: None,
@@ -272,7 +274,8 @@ def update(
     Args:
         store: Where the snapshot lies.
         source: Where the documents come from.
-        paths: The paths that acorns read; another union of them fetches everything anew.
+        reads: What tables read of a document. Other paths fetch everything anew; other kinds of
+            value on the same paths only look through the kept documents again.
         accept_shrink: Accept a sweep that lost more documents than it may.
         progress: Told how far it is.
 
@@ -280,11 +283,10 @@ def update(
         ShrinkRefused: The sweep lost too many documents; nothing was changed.
         Conflict: Other builds were faster every time.
     """
-    projection = hashlib.sha256("\n".join(sorted(paths)).encode()).hexdigest()[:16]
     for _ in range(ATTEMPTS):
         try:
             with ThreadPoolExecutor(PUTS) as pool:
-                update = _Update(store, source, projection, pool, progress)
+                update = _Update(store, source, reads, pool, progress)
                 return update.run(accept_shrink=accept_shrink)
         except Conflict:
             progress("documents: another build was faster; looking again")
@@ -318,13 +320,14 @@ class _Update:
         self,
         store: Store,
         source: Source,
-        projection: str,
+        reads: Reads,
         pool: ThreadPoolExecutor,
         progress: Callable[[str], None],
     ) -> None:
         self.store = store
         self.source = source
-        self.projection = projection
+        self.reads = reads
+        self.projection = hashlib.sha256("\n".join(reads.paths).encode()).hexdigest()[:16]
         self.pool = pool
         self.progress = progress
         # Shards on their way, by name.
@@ -339,7 +342,7 @@ class _Update:
                 self.index, "_id", "modified", "fingerprint", "shard", "content"
             )
         }
-        self.same_projection = self.manifest.get("projection") == projection
+        self.same_projection = self.manifest.get("projection") == self.projection
         self.aside: list[Problem] = []
         self.indexes: dict[int, pa.Table] = {}
 
@@ -348,6 +351,8 @@ class _Update:
         gone = self.old_rows.keys() - swept.keys()
         self.changes.removed = len(gone)
         self._guard(accept_shrink=accept_shrink)
+        if self.same_projection and self.manifest.get("reads") != self.reads.digest:
+            self._check_anew()
         wanted = sorted(
             (s for s in swept.values() if not self._same(s)),
             key=lambda s: (shard_of(s.subject_id), s.id),
@@ -387,6 +392,16 @@ class _Update:
         snapshot = self._keep(whole=True)
         return snapshot, self.changes
 
+    def _check_anew(self) -> None:
+        """Find what does not fit in the kept documents, now that other values are expected."""
+        numbers = sorted(self.manifest["shards"], key=int)
+        self.progress(f"documents: {self.index.num_rows:,} kept ones are looked through again")
+        work = ((self.reads, _shard_body(self.store, self.manifest["shards"][n])) for n in numbers)
+        found = processes.each(shards.checked_anew, work, self.index.num_rows)
+        for number, content in zip(numbers, found, strict=True):
+            if content is not None:
+                self._send(int(number), content)
+
     def _guard(self, *, accept_shrink: bool) -> None:
         """Refuse what lost too much, in the sweep or between it and the fetch."""
         lost, had = self.changes.removed, len(self.old_rows)
@@ -399,8 +414,8 @@ class _Update:
 
     def _fetched(
         self, wanted: list[Swept], swept: dict[str, Swept], sent: deque[list[Swept]]
-    ) -> Iterator[tuple[list[shards.Fetched], list[Problem], list[str]]]:
-        """Batch by batch what `_fetch` gives; the next one is fetched meanwhile."""
+    ) -> Iterator[tuple[Any, ...]]:
+        """Batch by batch the arguments of `shards.rows`; the next one is fetched meanwhile."""
         coming: deque[Future[Any]] = deque()
         pool = ThreadPoolExecutor(1, thread_name_prefix="fetch")
         try:
@@ -408,9 +423,9 @@ class _Update:
                 sent.append(batch)
                 coming.append(pool.submit(self._fetch, batch, swept))
                 if len(coming) > 1:
-                    yield coming.popleft().result()
+                    yield self.reads, *coming.popleft().result()
             while coming:
-                yield coming.popleft().result()
+                yield self.reads, *coming.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -477,7 +492,10 @@ class _Update:
             out = pc.is_in(content["_id"], pa.array(sorted(dropped), pa.string()))
             content = content.filter(pc.invert(out))
         content = pa.concat_tables([content, rows])
-        content = content.sort_by([("subject_id", "ascending"), ("_id", "ascending")])
+        self._send(shard, content.sort_by([("subject_id", "ascending"), ("_id", "ascending")]))
+
+    def _send(self, shard: int, content: pa.Table) -> None:
+        """Send a shard's new content to the store."""
         self.indexes[shard] = content.select(INDEX.names)
         if content.num_rows:
             body = arrow.encode(content)
@@ -523,6 +541,7 @@ class _Update:
         manifest["state"] = state.hexdigest()[:32]
         named = whole or self.same_projection or not self.old_rows
         manifest["projection"] = self.projection if named else ""
+        manifest["reads"] = self.reads.digest if named else ""
         self.changes.values_unread = int(
             pc.sum(pc.list_value_length(self.index["problems"])).as_py() or 0
         )

@@ -67,6 +67,23 @@ def report(context: dg.OutputContext, rows: Mapping[str, int]) -> None:
             storage.store_event_batch(batch)
 
 
+def sync_partitions(context: dg.OutputContext, name: str, there: set[str], gone: set[str]) -> None:
+    """Tell Dagster which values a dynamic partition has.
+
+    Args:
+        context: The output's.
+        name: The partition's name.
+        there: Values that it has; those that are known are not told again.
+        gone: Values that it had and has no longer.
+    """
+    instance = context.step_context.instance
+    known = set(instance.get_dynamic_partitions(name))
+    if there - known:
+        instance.add_dynamic_partitions(name, sorted(there - known))
+    for value in gone & known:
+        instance.delete_dynamic_partition(name, value)
+
+
 @contextmanager
 def held_open(instance: dg.DagsterInstance) -> Iterator[None]:
     """Hold an event log's connections open, which SQLite and memory else make for each event."""

@@ -12,14 +12,14 @@ from typing import Any
 
 import orjson
 
-from zs_client.contract import encode_partition
+from zs_client.contract import NULL_PARTITION, encode_partition
 
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)? ?([Zz]|[+-]\d\d(:?\d\d)?)?", re.ASCII
 )
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)([Tt ].*)?", re.ASCII)
 # A file name has 255 bytes on most disks, and `subject_id=` stands before it.
-LONGEST_SUBJECT = 240
+LONGEST_SEGMENT = 240
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -54,7 +54,13 @@ def text(value: Any) -> str | None:
 def subject(value: Any) -> str | None:
     """A subject's id as text; None when it is too long to be a folder's name as well."""
     found = text(value)
-    return found if found is None or len(encode_partition(found)) <= LONGEST_SUBJECT else None
+    return None if segment(found) == NULL_PARTITION else found
+
+
+def segment(value: str | None) -> str:
+    """Returns a partition's value as a segment of a key; a value too long for one is no value."""
+    found = encode_partition(value)
+    return found if len(found) <= LONGEST_SEGMENT else NULL_PARTITION
 
 
 def trimmed(value: Any) -> str | None:

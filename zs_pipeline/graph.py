@@ -9,17 +9,16 @@ import tempfile
 import time
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import pyarrow as pa
 from pydantic import Field, PrivateAttr
 
-from zs_client.contract import Acorn, encode_partition, location
+from zs_client.contract import encode_partition, location
 from zs_client.store import Store, first_line
 from zs_pipeline import (
     answers,
@@ -29,26 +28,26 @@ from zs_pipeline import (
     memory,
     processes,
     settings,
+    shards,
     squirrel,
     tables,
 )
-from zs_pipeline.acorns import ACORNS
+from zs_pipeline.acorns import CATALOGUE
+from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.commit import (
     Built,
-    Known,
     Report,
     commit,
-    entries,
     mark_stale,
-    read_content,
     read_facts,
     read_head,
+    segments,
 )
+from zs_pipeline.declaration import Acorn, Partitioning
 from zs_pipeline.files import Files
-from zs_pipeline.source import open_source
+from zs_pipeline.source import Source, open_source
 
 OWNERS = ["team:data-infrastructure"]
-SUBJECTS = dg.DynamicPartitionsDefinition(name="subject_id")
 PREVIEW = 5
 # Folders of runs, and the seconds after which one that nothing was put into is no longer in use.
 _NEAR = "data-asset-cache-"
@@ -59,10 +58,6 @@ _in_use: dict[str, Path] = {}
 # Set on the runs of `zs build`, which starts the later ones itself.
 BY_COMMAND = "zs/by_command"
 NIGHTLY = "0 9 * * *"
-
-BY_NAME = {acorn.name: acorn for acorn in ACORNS}
-# Acorns whose side files' findings are problems of data assets.
-ASKING = [acorn.name for acorn in ACORNS if acorn.ask]
 
 
 class Cache(dg.ConfigurableResource[None]):
@@ -136,9 +131,9 @@ class Documents(dg.ConfigurableResource[None]):
 
     url: str = ""
 
-    def open(self) -> Any:
+    def open(self, catalogue: Catalogue) -> Source:
         """The source; `ZS_SOURCE`, else the packaged sample, when no URL is set."""
-        return open_source(settings.source_url(self.url), document_paths())
+        return open_source(settings.source_url(self.url), catalogue.reads.paths)
 
 
 class SideFiles(dg.ConfigurableResource[None]):
@@ -155,14 +150,16 @@ class SideFiles(dg.ConfigurableResource[None]):
 class Acorns(dg.IOManager):
     """Commits what an acorn's asset built, and reads tables for the assets after it."""
 
-    def __init__(self, cache: Cache) -> None:
+    def __init__(self, cache: Cache, catalogue: Catalogue) -> None:
         self.cache = cache
+        self.catalogue = catalogue
 
     def handle_output(self, context: dg.OutputContext, obj: Built) -> None:
         """Write what changed, and tell Dagster which partitions did."""
-        acorn = BY_NAME[context.asset_key.path[-1]]
+        acorn = self.catalogue.by_name[context.asset_key.path[-1]]
         store, version = self.cache.open(), self.cache.folder()
         begun = time.monotonic()
+        before = segments(obj.known.facts if obj.known else None)
         with _stale_on_failure(store, version, acorn), memory.lean():
             report = commit(
                 store,
@@ -200,96 +197,44 @@ class Acorns(dg.IOManager):
         )
         # A run without a key works out the changed subjects itself; the graph shows just those.
         if acorn.partition and not _has_key(context):
+            self._sync(context, acorn, before, segments(facts))
             found = facts["partitions"]
             events.report(
                 context,
                 {s: found.get(s, {"rows": 0})["rows"] for s in (*report.changed, *report.empty)},
             )
 
-    def load_input(self, context: dg.InputContext) -> "Input":
+    def _sync(
+        self, context: dg.OutputContext, acorn: Acorn, before: set[str], now: set[str]
+    ) -> None:
+        """Tell Dagster the values of a key that this table, or another one, is split by."""
+        split = acorn.kind.partitioning
+        if split is None or split.is_fixed:
+            return
+        gone = before - now
+        for other in self.catalogue.acorns if gone else ():
+            if other is not acorn and other.kind.partitioning == split:
+                cache = self.cache
+                gone -= segments(read_facts(cache.open(), cache.folder(), other.table))
+        events.sync_partitions(context, split.column, now, gone)
+
+    def load_input(self, context: dg.InputContext) -> tables.Input:
         """The whole table that an asset asks for."""
-        acorn = BY_NAME[context.asset_key.path[-1]]
-        return read_input(self.cache.open(), self.cache.folder(), acorn)
-
-
-@dataclass(frozen=True)
-class Input:
-    """A whole table that an acorn is made from, as its facts were when they were read.
-
-    Attributes:
-        store: Where it lies.
-        version: The version's folder.
-        acorn: The declaration.
-        facts: Its facts.
-    """
-
-    store: Store
-    version: str
-    acorn: Acorn
-    facts: dict[str, Any]
-
-    def rows(self, columns: Sequence[str] | None) -> pa.Table:
-        """Its rows: those that the facts name, whoever has written since.
-
-        Args:
-            columns: Only these; all when None.
-        """
-        return read_content(self.store, self.version, self.acorn, facts=self.facts, columns=columns)
-
-
-def read_input(store: Store, version: str, acorn: Acorn) -> Input:
-    """The facts of a table that an acorn is made from; its rows are read when they are looked at.
-
-    Raises:
-        FileNotFoundError: It was never built.
-    """
-    facts = read_facts(store, version, acorn.table)
-    if not facts or not entries(facts):
-        raise FileNotFoundError(f"{acorn.name} is not in {store.url}; build it first")
-    return Input(store, version, acorn, facts)
-
-
-class Inputs(Mapping[str, pa.Table]):
-    """The tables that an acorn is made from by name, each read when it is first looked at.
-
-    A night without a change looks at facts alone. Of asset_basics an acorn that says which columns
-    it looks at gets no others: 100,000 rows of all of them are 100 MB.
-
-    Attributes:
-        sources: Each one's facts. State and rows are both taken by them, so that they agree.
-        made: Tables that are at hand: those that were read, and such as lie nowhere.
-    """
-
-    def __init__(self, acorn: Acorn, found: Mapping[str, Input]) -> None:
-        self._found = found
-        self._columns = {"asset_basics": ["_id", *acorn.basics]} if acorn.basics else {}
-        self.sources = {name: one.facts for name, one in found.items()}
-        self.made: dict[str, pa.Table] = {}
-
-    def __getitem__(self, name: str) -> pa.Table:
-        if name not in self.made:
-            found = self._found[name].rows(self._columns.get(name))
-            # In one piece, once: what takes rows of it does so for each shard.
-            self.made[name] = found.combine_chunks()
-        return self.made[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter({**self._found, **self.made})
-
-    def __len__(self) -> int:
-        return len({**self._found, **self.made})
-
-    def state(self) -> dict[str, str]:
-        """What identifies the content of those that lie in the store."""
-        return {name: facts["sha256"] for name, facts in self.sources.items()}
+        acorn = self.catalogue.by_name[context.asset_key.path[-1]]
+        return tables.read_input(self.cache.open(), self.cache.folder(), acorn)
 
 
 # As a function of the resources, so that a run has one of each: what a resource declares as its
 # own is set up once more, and Dagster warns of how it does that itself.
-@dg.io_manager(required_resource_keys={"cache"})
-def acorns(context: dg.InitResourceContext) -> Acorns:
+def acorns(catalogue: Catalogue) -> dg.IOManagerDefinition:
     """Commits and reads tables in the run's cache."""
-    return Acorns(context.resources.cache)
+
+    @dg.io_manager(required_resource_keys={"cache"})
+    def of_run(context: dg.InitResourceContext) -> Acorns:
+        """Commits and reads tables in the run's cache."""
+        return Acorns(context.resources.cache, catalogue)
+
+    return of_run
 
 
 class Scope(dg.Config):
@@ -298,69 +243,52 @@ class Scope(dg.Config):
     only: list[str] = Field(default=[])
 
 
-def document_paths() -> list[str]:
-    """The union of the paths that acorns read in a document."""
-    return sorted({path for acorn in ACORNS for path in acorn.fields})
+def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
+    """The asset that keeps the documents."""
 
-
-def upstream(names: Sequence[str]) -> set[str]:
-    """The acorns of these names and all that they are made from."""
-    found: set[str] = set()
-    for name in names:
-        if name in BY_NAME and name not in found:
-            found |= {name, *upstream(_parents(BY_NAME[name]))}
-    return found
-
-
-def _parents(acorn: Acorn) -> list[str]:
-    """The names of the assets that an acorn is made from."""
-    if "problems" in acorn.inputs:
-        return ["documents", *ASKING, *(name for name in acorn.inputs if name in BY_NAME)]
-    return [name.partition(":")[0] for name in acorn.inputs]
-
-
-@dg.asset(
-    name="documents",
-    group_name="source",
-    owners=OWNERS,
-    kinds={"mongodb", "parquet"},
-    description=(
-        "The incremental snapshot of the documents: one sweep of ids, then only what changed is "
-        "fetched. Lies outside the version folders; documents that do not fit are in "
-        "document_problems."
-    ),
-)
-def documents_asset(
-    context: dg.AssetExecutionContext, cache: Cache, source: Documents
-) -> dg.MaterializeResult[None]:
-    """Bring the snapshot of the documents up to date, and the subjects that Dagster knows."""
-    store, opened = cache.open(), source.open()
-    store.sweep_staging()
-    try:
-        opened.check()
-        with memory.lean():
-            snapshot, changes = documents.update(
-                store,
-                opened,
-                document_paths(),
-                accept_shrink=cache.accept_shrink,
-                progress=context.log.info,
-            )
-    except Exception as error:
-        documents.mark_failed(store, _reason(error))
-        raise
-    documents.clear_failed(store)
-    _sync_subjects(context.instance, set(tables.subject_inputs(snapshot, "")))
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": snapshot.index.num_rows,
-            "source": opened.url,
-            "state": snapshot.state,
-            **vars(changes),
-            "requests": opened.requests,
-            "bytes_received": opened.bytes,
-        }
+    @dg.asset(
+        name="documents",
+        group_name="source",
+        owners=OWNERS,
+        kinds={"mongodb", "parquet"},
+        description=(
+            "The incremental snapshot of the documents: one sweep of ids, then only what changed "
+            "is fetched. Lies outside the version folders; documents that do not fit are in "
+            "document_problems."
+        ),
     )
+    def update(
+        context: dg.AssetExecutionContext, cache: Cache, source: Documents
+    ) -> dg.MaterializeResult[None]:
+        """Bring the snapshot of the documents up to date."""
+        store, opened = cache.open(), source.open(catalogue)
+        store.sweep_staging()
+        try:
+            opened.check()
+            with memory.lean():
+                snapshot, changes = documents.update(
+                    store,
+                    opened,
+                    catalogue.reads,
+                    accept_shrink=cache.accept_shrink,
+                    progress=context.log.info,
+                )
+        except Exception as error:
+            documents.mark_failed(store, _reason(error))
+            raise
+        documents.clear_failed(store)
+        return dg.MaterializeResult(
+            metadata={
+                "dagster/row_count": snapshot.index.num_rows,
+                "source": opened.url,
+                "state": snapshot.state,
+                **vars(changes),
+                "requests": opened.requests,
+                "bytes_received": opened.bytes,
+            }
+        )
+
+    return update
 
 
 FILES = dg.AssetSpec(
@@ -398,17 +326,17 @@ OLD_DOCUMENTS = dg.AssetSpec(
 )
 
 
-def acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
+def acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
     """The asset that makes one acorn."""
     with warnings.catch_warnings():
         # A backfill policy, which Dagster may still change.
         warnings.simplefilter("ignore", dg.BetaWarning)
-        return _acorn_asset(acorn)
+        return _acorn_asset(acorn, catalogue)
 
 
-def _acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
-    from_acorns = [name for name in acorn.inputs if name in BY_NAME]
-    others = [name for name in _parents(acorn) if name not in from_acorns]
+def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
+    handed_over = [read.table for read in acorn.kind.tables]
+    upstream = (*acorn.kind.sources, *catalogue.made_from(acorn))
 
     @dg.asset(
         name=acorn.name,
@@ -417,9 +345,9 @@ def _acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
         owners=OWNERS,
         kinds={"parquet"},
         code_version=tables.code_version(acorn),
-        deps=others,
-        ins={name: dg.AssetIn() for name in from_acorns},
-        partitions_def=_partitions(acorn),
+        deps=[name for name in upstream if name not in handed_over],
+        ins={name: dg.AssetIn() for name in handed_over},
+        partitions_def=_partitions(acorn.kind.partitioning),
         # Not one run for each key where a person asks for all of them.
         backfill_policy=dg.BackfillPolicy.single_run() if acorn.partition else None,
         io_manager_key="acorns",
@@ -435,73 +363,37 @@ def _acorn_asset(acorn: Acorn) -> dg.AssetsDefinition:
         cache: Cache,
         side_files: SideFiles,
         source: Documents,
-        **inputs: Input,
+        **inputs: tables.Input,
     ) -> Built:
-        store, version, found = cache.open(), cache.folder(), Inputs(acorn, inputs)
-        only = _only(context, config)
-        with _stale_on_failure(store, version, acorn), memory.lean():
-            known = Known(store, version, acorn)
-            if "files" in acorn.inputs:
-                return _build_from_files(context, known, found, side_files.open())
-            if "old_documents" in acorn.inputs:
-                return _build_from_custom(context, known, found, source.url)
-            return _build(known, found, only)
+        around = tables.Surroundings(
+            cache.open(),
+            cache.folder(),
+            catalogue,
+            side_files.open(),
+            settings.old_source_url(source.url),
+            settings.custom_folder(source.url),
+            context.log.info,
+        )
+        with _stale_on_failure(around.store, around.version, acorn), memory.lean():
+            built = tables.build(acorn, around, inputs=inputs, only=_only(context, config))
+        _tell(context, acorn, built)
+        return built
 
     return build
 
 
-def _build_from_custom(
-    context: dg.AssetExecutionContext, known: Known, inputs: Inputs, source_url: str
-) -> Built:
-    store, version, acorn, state = known.store, known.version, known.acorn, inputs.state()
-    url = settings.old_source_url(source_url)
-    old = open_source(url, acorn.fields) if url else None
-    sample = settings.custom_folder(source_url)
-    built = tables.by_custom(store, version, acorn, inputs, state, old=old, sample=sample)
-    built.known = known
-    if old is None:
-        context.log.warning(
-            "%s: names of documents that were not upgraded are not known without the old "
-            "database; ZS_OLD_SOURCE names it",
-            acorn.name,
-        )
-    context.add_output_metadata({"old_documents": old.url if old else "none"})
-    return built
-
-
-def _snapshot(store: Store, inputs: Inputs) -> documents.Snapshot:
-    """The documents: the very state that asset_basics was built from, where it is an input."""
-    if "asset_basics" not in inputs.sources:
-        return documents.load(store)
-    return documents.load(store, inputs.sources["asset_basics"]["source_state"]["documents"])
-
-
-def _build_from_files(
-    context: dg.AssetExecutionContext, known: Known, inputs: Inputs, files: Files
-) -> Built:
-    store, acorn, facts = known.store, known.acorn, known.facts
-    said: list[str] = []
-    if acorn.questions is None:
-        built, counts, said = tables.by_file(acorn, files, facts)
-    else:
-        state, snapshot = inputs.state(), None
-        if "documents" in acorn.inputs:
-            snapshot = _snapshot(store, inputs)
-            state["documents"] = snapshot.state
-        asked = acorn.questions(**inputs)
-        memory.give_back()
-        told = answers.update(store, acorn, asked, files, context.log.info)
-        memory.give_back()
-        built, counts = tables.by_files(acorn, inputs, snapshot, told, state, facts), told.counts
-    context.add_output_metadata({**counts, "files_from": files.url, "problems": "; ".join(said)})
-    context.log.info("%s", _counted(acorn, counts))
-    for problem in said:
+def _tell(context: dg.AssetExecutionContext, acorn: Acorn, built: Built) -> None:
+    """Tell people what was counted on the way to a table, and what did not fit."""
+    if built.counts:
+        problems = {"problems": "; ".join(built.problems)}
+        context.add_output_metadata({**built.counts, **problems})
+    if "asked" in built.counts:
+        context.log.info("%s", _counted(acorn, built.counts))
+    for problem in built.problems:
         context.log.warning("%s: %s", acorn.name, problem)
-    built.known = known
-    return built
 
 
-def _counted(acorn: Acorn, counts: dict[str, int]) -> str:
+def _counted(acorn: Acorn, counts: Mapping[str, int | str]) -> str:
     """What was asked of side files, for a person."""
     outcomes = ", ".join(
         f"{counts[outcome]:,} {outcome.replace('_', ' ')}"
@@ -514,40 +406,6 @@ def _counted(acorn: Acorn, counts: dict[str, int]) -> str:
     )
 
 
-def _build(known: Known, inputs: Inputs, only: list[str] | None) -> Built:
-    built = _built(known, inputs, only)
-    built.known = known
-    return built
-
-
-def _built(known: Known, inputs: Inputs, only: list[str] | None) -> Built:
-    store, version, acorn, facts = known.store, known.version, known.acorn, known.facts
-    state = inputs.state()
-    if acorn.partition:
-        snapshot, basics = _snapshot(store, inputs), inputs["asset_basics"]
-        if acorn.partitions:
-            digest = state["asset_basics"]
-            return tables.by_platform(version, acorn, snapshot, basics, digest, facts, only=only)
-        code = inputs.sources["asset_basics"]["code_version"]
-        return tables.by_subject(acorn, snapshot, basics, facts, basics_code=code, only=only)
-    if "documents" in acorn.inputs:
-        snapshot = _snapshot(store, inputs)
-        return tables.by_document(
-            store, version, acorn, snapshot, facts, tables=inputs, made_from=state
-        )
-    if "problems" in acorn.inputs:
-        snapshot = documents.load(store)
-        state["documents"] = snapshot.state
-        of_files = []
-        for name in ASKING:
-            built = read_facts(store, version, BY_NAME[name].table)
-            if built and "answers" in built["source_state"]:
-                state[name] = built["source_state"]["answers"]
-                of_files += answers.problems(store, BY_NAME[name], state[name])
-        inputs.made["problems"] = tables.problems(snapshot, of_files)
-    return tables.by_acorn(acorn, inputs, state, facts)
-
-
 def acorn_checks(acorn: Acorn) -> dg.AssetChecksDefinition:
     """The checks of one acorn, made from its declaration."""
     made = checks.checks_of(acorn)
@@ -555,77 +413,104 @@ def acorn_checks(acorn: Acorn) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(
         name=f"{acorn.name}_checks",
         specs=[
-            dg.AssetCheckSpec(name, asset=acorn.name, description=check.__doc__)
-            for name, check in made.items()
+            dg.AssetCheckSpec(check.name, asset=acorn.name, description=check.description)
+            for check in made
         ],
     )
     def check_table(cache: Cache) -> Iterator[dg.AssetCheckResult]:
         seen = checks.look(cache.open(), cache.folder(), acorn, cache.report(acorn))
-        for name, check in made.items():
-            found = check(seen)
+        for check in made:
+            found = check.look(seen)
             yield dg.AssetCheckResult(
                 asset_key=acorn.name,
-                check_name=name,
+                check_name=check.name,
                 passed=found.passed,
                 description=found.description,
                 metadata=found.metadata,
                 severity=dg.AssetCheckSeverity.ERROR
-                if name in checks.ERRORS
+                if check.is_error
                 else dg.AssetCheckSeverity.WARN,
             )
 
     return check_table
 
 
-@dg.asset(
-    name="squirrel",
-    group_name="registry",
-    owners=OWNERS,
-    kinds={"json"},
-    deps=[acorn.name for acorn in ACORNS],
-    description=(
-        "The registry of all acorns of this version: gathers their facts into squirrel.json, keeps "
-        "a snapshot, and lists the version once every acorn exists."
-    ),
-)
-def squirrel_asset(context: dg.AssetExecutionContext, cache: Cache) -> dg.MaterializeResult[None]:
-    """Publish the registry."""
-    store, version = cache.open(), cache.folder()
-    done = squirrel.publish(store, version, ACORNS)
-    if done.missing:
-        context.log.warning("not listed: never built are %s", ", ".join(done.missing))
-    return dg.MaterializeResult(
-        metadata={
-            "snapshot": done.snapshot,
-            "listed": done.listed,
-            "missing": ", ".join(done.missing) or "none",
-            "stale": str(done.stale) if done.stale else "none",
-        }
+def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
+    """The asset that publishes the registry."""
+
+    @dg.asset(
+        name="squirrel",
+        group_name="registry",
+        owners=OWNERS,
+        kinds={"json"},
+        deps=[acorn.name for acorn in catalogue.acorns],
+        description=(
+            "The registry of all acorns of this version: gathers their facts into squirrel.json, "
+            "keeps a snapshot, and lists the version once every acorn exists."
+        ),
     )
+    def publish(context: dg.AssetExecutionContext, cache: Cache) -> dg.MaterializeResult[None]:
+        """Publish the registry."""
+        store, version = cache.open(), cache.folder()
+        done = squirrel.publish(store, version, catalogue.acorns)
+        if done.missing:
+            context.log.warning("not listed: never built are %s", ", ".join(done.missing))
+        return dg.MaterializeResult(
+            metadata={
+                "snapshot": done.snapshot,
+                "listed": done.listed,
+                "missing": ", ".join(done.missing) or "none",
+                "stale": str(done.stale) if done.stale else "none",
+            }
+        )
+
+    return publish
 
 
-# One job cannot hold assets of two partition definitions, and the squirrel is published even when
-# an acorn failed: so a night is three runs, one after another.
-_BY_PLATFORM = [acorn.name for acorn in ACORNS if acorn.partitions]
-_OTHERS = ["documents", *(acorn.name for acorn in ACORNS if not acorn.partitions)]
-TABLES = dg.define_asset_job(
-    "tables",
-    selection=_OTHERS,
-    description="Everything by document and by subject; the first run of a night.",
-)
-PLATFORMS = dg.define_asset_job(
-    "platforms", selection=_BY_PLATFORM, description="Everything by platform; the second run."
-)
-PUBLISH = dg.define_asset_job(
-    "publish", selection=["squirrel"], description="The registry; the last run of a night."
-)
-SCHEDULE = dg.ScheduleDefinition(
-    name="nightly",
-    job=TABLES,
-    cron_schedule=NIGHTLY,
-    execution_timezone="UTC",
-    description="Every night: what changed in the documents since the last one.",
-)
+# The jobs of tables split by a list of their own, by the partition's name.
+_NAMED_JOBS = {"platform": "platforms"}
+_DESCRIPTIONS = {
+    "tables": "Everything by document and by subject; the first run of a night.",
+    "platforms": "Everything by platform; the second run.",
+    "publish": "The registry; the last run of a night.",
+}
+
+
+def jobs(catalogue: Catalogue) -> list[Any]:
+    """The jobs of a night, in their order.
+
+    One job cannot hold assets of two partition definitions, and the squirrel is published even when
+    an acorn failed: so a night is several runs, one after another.
+    """
+    selections: dict[str, list[str]] = {"tables": ["documents"]}
+    for acorn in catalogue.acorns:
+        selections.setdefault(_job_of(acorn), []).append(acorn.name)
+    selections["publish"] = ["squirrel"]
+    return [
+        dg.define_asset_job(
+            name,
+            selection=selection,
+            description=_DESCRIPTIONS.get(name, f"The tables {name.replace('_', ' ')}."),
+        )
+        for name, selection in selections.items()
+    ]
+
+
+def _job_of(acorn: Acorn) -> str:
+    """The job that makes an acorn: what is split by subject goes with what is not split."""
+    name = acorn.partition
+    return "tables" if name in ("", shards.KEY) else _NAMED_JOBS.get(name, f"by_{name}")
+
+
+def schedule(first: Any) -> dg.ScheduleDefinition:
+    """The schedule that starts a night."""
+    return dg.ScheduleDefinition(
+        name="nightly",
+        job=first,
+        cron_schedule=NIGHTLY,
+        execution_timezone="UTC",
+        description="Every night: what changed in the documents since the last one.",
+    )
 
 
 def chain(first: Any, then: Any) -> Iterator[dg.SensorDefinition]:
@@ -649,6 +534,7 @@ def chain(first: Any, then: Any) -> Iterator[dg.SensorDefinition]:
 
 
 def definitions(
+    catalogue: Catalogue = CATALOGUE,
     *,
     source: str = "",
     store: str = "",
@@ -660,6 +546,7 @@ def definitions(
     """All that Dagster is told.
 
     Args:
+        catalogue: The tables.
         source: The documents' URL; `ZS_SOURCE` or the sample, looked up in the run, when empty.
         store: The store's URL; `ZS_STORE` or the current folder when empty.
         files: Where the buckets of side files are; `ZS_FILES`, else the sample's or S3, when empty.
@@ -667,24 +554,25 @@ def definitions(
         accept_shrink: Accept tables and sweeps that lost more than they may.
         loggers: What shows a run's messages.
     """
+    night = jobs(catalogue)
     return dg.Definitions(
         assets=[
             FILES,
             CUSTOM,
             OLD_DOCUMENTS,
-            documents_asset,
-            *(acorn_asset(acorn) for acorn in ACORNS),
-            squirrel_asset,
+            documents_asset(catalogue),
+            *(acorn_asset(acorn, catalogue) for acorn in catalogue.acorns),
+            squirrel_asset(catalogue),
         ],
-        asset_checks=[acorn_checks(acorn) for acorn in ACORNS],
-        jobs=[TABLES, PLATFORMS, PUBLISH],
-        schedules=[SCHEDULE],
-        sensors=[*chain(TABLES, PLATFORMS), *chain(PLATFORMS, PUBLISH)],
+        asset_checks=[acorn_checks(acorn) for acorn in catalogue.acorns],
+        jobs=night,
+        schedules=[schedule(night[0])],
+        sensors=[sensor for first, then in pairwise(night) for sensor in chain(first, then)],
         resources={
             "cache": Cache(url=store, version=version, accept_shrink=accept_shrink),
             "source": Documents(url=source),
             "side_files": SideFiles(url=files, source=source),
-            "acorns": acorns,
+            "acorns": acorns(catalogue),
         },
         # A step in a process of its own costs 2 to 3 s of imports; the work itself is in threads.
         executor=dg.in_process_executor,
@@ -705,18 +593,12 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {first_line(error)[:300]}"
 
 
-def _sync_subjects(instance: dg.DagsterInstance, wanted: set[str]) -> None:
-    known = set(instance.get_dynamic_partitions("subject_id"))
-    if wanted - known:
-        instance.add_dynamic_partitions("subject_id", sorted(wanted - known))
-    for gone in known - wanted:
-        instance.delete_dynamic_partition("subject_id", gone)
-
-
-def _partitions(acorn: Acorn) -> dg.PartitionsDefinition | None:
-    if acorn.partitions:
-        return dg.StaticPartitionsDefinition([encode_partition(p) for p in acorn.partitions])
-    return SUBJECTS if acorn.partition else None
+def _partitions(split: Partitioning | None) -> dg.PartitionsDefinition | None:
+    if split is None:
+        return None
+    if split.is_fixed:
+        return dg.StaticPartitionsDefinition([encode_partition(value) for value in split.values])
+    return dg.DynamicPartitionsDefinition(name=split.column)
 
 
 def _has_key(context: dg.OutputContext | dg.AssetExecutionContext) -> bool:

@@ -49,6 +49,8 @@ class DataAsset:
 
 # The columns of asset_basics that `data_assets` looks at, beside `_id`.
 COLUMNS = ("name", "_last_modified", "location", "modalities", "data_level", "instrument_id")
+# The columns of source_data that `pairs` looks at.
+SOURCES = ("name", "source_data", "processing_time")
 
 
 def data_assets(
@@ -102,7 +104,7 @@ def pairs(
         word: What stands in their name or instrument, in any case.
         made_word: What stands in the name of one that was made from them, in any case.
     """
-    rows = arrow.values(source_data, "name", "source_data", "processing_time")
+    rows = arrow.values(source_data, *SOURCES)
     derived = [row for row in rows if row[1] is not None]
     made = [row for row in derived if made_word in row[0].lower()]
     assets = data_assets(asset_basics, modality, {name for name, _, _ in made})

@@ -8,9 +8,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from zs_client.contract import Acorn
 from zs_pipeline import graph
 from zs_pipeline.acorns import ACORNS
+from zs_pipeline.declaration import Acorn
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -20,8 +20,9 @@ def table(acorns: Sequence[Acorn]) -> str:
     lines = ["| acorn | read with | holds |", "| --- | --- | --- |"]
     for acorn in acorns:
         holds = acorn.description.replace("|", "\\|")
-        if acorn.partitions:
-            names = ", ".join(f"`{name}`" for name in acorn.partitions)
+        split = acorn.kind.partitioning
+        if split and split.is_fixed:
+            names = ", ".join(f"`{name}`" for name in split.values)
             holds += f" The {acorn.partition} is one of {names}."
         lines.append(f"| `{acorn.name}` | `{acorn.table}({acorn.partition})` | {holds} |")
     return "\n".join(lines)

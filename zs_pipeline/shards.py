@@ -7,7 +7,7 @@ fetched for, is in `zs_pipeline.documents`.
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
@@ -15,12 +15,25 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zs_client.contract import Acorn, encode_partition
+from zs_client.contract import encode_partition
 from zs_pipeline import arrow, fields
-from zs_pipeline.problems import CORE, Problem, check
-from zs_pipeline.source.projection import ENVELOPE
+from zs_pipeline.catalogue import Reads
+from zs_pipeline.declaration import (
+    CORE,
+    ENVELOPE,
+    Acorn,
+    ByDocument,
+    ByKey,
+    ByPlatform,
+    Expected,
+    Read,
+    Row,
+)
+from zs_pipeline.problems import Problem, check
 
 SHARDS = 256
+# What documents lie together by: all documents of one value are in one shard.
+KEY = "subject_id"
 
 # What a file has of a partition that has rows, None where it has none.
 Files = list[tuple[str, arrow.File | None]]
@@ -61,24 +74,26 @@ def shard_of(subject_id: str | None) -> int:
 
 
 def rows(
-    fetched: list[Fetched], aside: list[Problem], missing: list[str]
+    reads: Reads, fetched: list[Fetched], aside: list[Problem], missing: list[str]
 ) -> tuple[pa.Table, list[Problem], list[str]]:
     """The rows of documents as shards keep them, sorted by shard; what else came with them stays.
 
     Args:
+        reads: What tables read of a document; where that does not fit is noted with it.
         fetched: The documents.
         aside: What was set aside of the same batch.
         missing: What was not there of the same batch.
     """
-    found = sorted((_row(*one) for one in fetched), key=lambda row: row["shard"])
+    found = sorted((_row(reads, *one) for one in fetched), key=lambda row: row["shard"])
     columns = [pa.array([row[field.name] for row in found], field.type) for field in SHARD]
     return pa.Table.from_arrays(columns, schema=SHARD), aside, missing
 
 
-def _row(body: bytes, modified: str | None, fingerprint: str | None) -> dict[str, Any]:
+def _row(
+    reads: Reads, body: bytes, modified: str | None, fingerprint: str | None
+) -> dict[str, Any]:
     """One row of a shard: the document's index, and its parts as JSON."""
     document = orjson.loads(body)
-    found = check(document)
     envelope = {key: document[key] for key in ENVELOPE if key in document}
     subject = fields.subject(fields.part(document, "subject.subject_id"))
     row: dict[str, Any] = {
@@ -89,7 +104,7 @@ def _row(body: bytes, modified: str | None, fingerprint: str | None) -> dict[str
         "subject_id": subject,
         "shard": shard_of(subject),
         "has_qc": document.get("quality_control") is not None,
-        "problems": [{"field": p.field, "reason": p.reason} for p in found] or None,
+        "problems": _findings(document, reads),
         "envelope": orjson.dumps(envelope),
     }
     content = hashlib.blake2b(row["envelope"], digest_size=16)
@@ -101,6 +116,30 @@ def _row(body: bytes, modified: str | None, fingerprint: str | None) -> dict[str
     return row
 
 
+def _findings(document: dict[str, Any], reads: Reads) -> list[dict[str, str]] | None:
+    return [{"field": p.field, "reason": p.reason} for p in check(document, reads)] or None
+
+
+def checked_anew(reads: Reads, body: bytes) -> pa.Table | None:
+    """Returns a shard with the findings that its documents have now; None where they are as kept.
+
+    Args:
+        reads: What tables read of a document now.
+        body: The shard as it lies in the store.
+    """
+    content = arrow.decode(body).cast(SHARD)
+    kept = content["problems"].to_pylist()
+    found = [_findings(document, reads) for document in parse(body, CORE)]
+    if all(_in_order(one) == _in_order(other) for one, other in zip(kept, found, strict=True)):
+        return None
+    place = SHARD.get_field_index("problems")
+    return content.set_column(place, SHARD.field(place), pa.array(found, SHARD.field(place).type))
+
+
+def _in_order(findings: list[dict[str, str]] | None) -> list[tuple[str, ...]]:
+    return sorted(tuple(finding.values()) for finding in findings or ())
+
+
 def runs(values: list[int]) -> Iterator[tuple[int, int, int]]:
     """Each run of the same value, where it begins and where it ends."""
     start = 0
@@ -110,14 +149,11 @@ def runs(values: list[int]) -> Iterator[tuple[int, int, int]]:
             start = at
 
 
-def cores(acorn: Acorn) -> tuple[set[str], set[str]]:
-    """The core files that an acorn looks into, and those of which it asks whether they are there.
-
-    A path `<core>.object_type` alone asks just that.
-    """
-    paths = {tuple(path.split(".", 1)) for path in acorn.fields}
-    inside = {core for core, *rest in paths if core in CORE and rest != ["object_type"]}
-    return inside, {core for core, *_ in paths if core in CORE} - inside
+def cores(reads: Iterable[Read]) -> tuple[set[str], set[str]]:
+    """Returns the core files that reads look into, and those that they only ask to be there."""
+    found = [(read.steps[0], read.expected is Expected.PRESENCE) for read in reads]
+    inside = {core for core, presence in found if core in CORE and not presence}
+    return inside, {core for core, _ in found if core in CORE} - inside
 
 
 def parse(
@@ -149,50 +185,67 @@ def parse(
         yield document
 
 
-def document_rows(acorn: Acorn, body: bytes, ids: pa.Array) -> pa.Table:
-    """The rows of an acorn by document."""
-    documents = parse(body, *cores(acorn), ids=ids)
-    return arrow.table(acorn, (row for document in documents for row in acorn.rows(document)))
+def document_rows(acorn: Acorn, kind: ByDocument, body: bytes, ids: pa.Array) -> pa.Table:
+    """Returns the rows of an acorn by document, for some documents of a shard."""
+    documents = parse(body, *cores(kind.reads), ids=ids)
+    return arrow.table(acorn, (row for document in documents for row in kind.rows(document)))
 
 
-def subject_files(acorn: Acorn, body: bytes, ids: pa.Array, basics: pa.Table) -> Files:
-    """The files of an acorn by subject, by encoded subject.
+def subject_files(acorn: Acorn, kind: ByKey, body: bytes, ids: pa.Array, basics: pa.Table) -> Files:
+    """Returns the files of an acorn by subject, by encoded subject.
 
     Args:
         acorn: The declaration.
+        kind: How it is made.
         body: The shard.
         ids: All documents of the subjects that are looked at.
         basics: Their rows of asset_basics, in any order.
     """
     files: dict[str, arrow.File | None] = {}
-    both = _with_basics(acorn, body, ids, basics)
+    both = _with_basics(kind, body, ids, basics)
     # A shard is sorted by subject: the rows of one alone are held as Python has them.
-    for subject, documents in groupby(both, key=lambda one: one[1]["subject_id"]):
+    for subject, documents in groupby(both, key=lambda one: one[1][kind.key]):
         segment = encode_partition(subject)
-        rows = [row for document, basic in documents for row in acorn.rows(document, basic)]
+        rows = [row for document, basic in documents for row in kind.rows(document, basic)]
         if segment in files:
             raise ValueError(f"{acorn.name}: the shard of {segment} is not sorted by subject")
         files[segment] = arrow.file(acorn, arrow.table(acorn, rows)) if rows else None
     return sorted(files.items())
 
 
+def key_rows(
+    acorn: Acorn, kind: ByKey, body: bytes, ids: pa.Array, basics: pa.Table
+) -> dict[str, bytes]:
+    """Returns the rows of an acorn by any key, packed, by encoded value, as `subject_files`."""
+    both = _with_basics(kind, body, ids, basics)
+    found = (
+        (fields.segment(b[kind.key]), row) for document, b in both for row in kind.rows(document, b)
+    )
+    return _packed(acorn, found)
+
+
 def platform_rows(
-    acorn: Acorn, body: bytes, ids: pa.Array, basics: pa.Table
-) -> Mapping[str, bytes]:
-    """The rows of an acorn by platform, packed, by platform; arguments as of `subject_files`."""
-    found: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for document, basic in _with_basics(acorn, body, ids, basics):
-        for row in acorn.rows(document, basic):
-            found[row.pop(acorn.partition)].append(row)
-    return {name: arrow.pack(arrow.table(acorn, rows)) for name, rows in found.items()}
+    acorn: Acorn, kind: ByPlatform, body: bytes, ids: pa.Array, basics: pa.Table
+) -> dict[str, bytes]:
+    """Returns the rows of an acorn by platform, packed, by platform, as `subject_files`."""
+    both = _with_basics(kind, body, ids, basics)
+    made = (dict(row) for document, basic in both for row in kind.rows(document, basic))
+    return _packed(acorn, ((str(row.pop(kind.column)), row) for row in made))
+
+
+def _packed(acorn: Acorn, rows: Iterable[tuple[str, Row]]) -> dict[str, bytes]:
+    found: dict[str, list[Row]] = defaultdict(list)
+    for value, row in rows:
+        found[value].append(row)
+    return {value: arrow.pack(arrow.table(acorn, rows)) for value, rows in found.items()}
 
 
 def _with_basics(
-    acorn: Acorn, body: bytes, ids: pa.Array, basics: pa.Table
+    kind: ByKey | ByPlatform, body: bytes, ids: pa.Array, basics: pa.Table
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Each document with its row of asset_basics; times are microseconds since 1970."""
     names = basics.schema.names
     made = (dict(zip(names, values, strict=True)) for values in arrow.values(basics, *names))
     rows = {row["_id"]: row for row in made}
-    for document in parse(body, *cores(acorn), ids=ids):
+    for document in parse(body, *cores(kind.reads), ids=ids):
         yield document, rows[document["_id"]]

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import zs_client
 from zs_client import plots
-from zs_client.contract import Acorn, __version__, partition_key, table_key
+from zs_client.contract import __version__, partition_key, table_key
 from zs_pipeline import notebook
-from zs_pipeline.acorns import ACORNS
+from zs_pipeline.acorns import ACORNS, CATALOGUE
+from zs_pipeline.declaration import Acorn, FromCustomTable, FromFindings
 
 if TYPE_CHECKING:
     from mkdocs.config.defaults import MkDocsConfig
@@ -35,10 +36,10 @@ KINDS = {
     "asset": "details of data assets",
     "platform": "one platform at a time",
 }
-INPUTS = {
+SOURCES = {
     "documents": "the documents",
     "files": "side files",
-    "problems": "what did not fit in the documents and side files",
+    "custom": "the custom table `{custom}`",
     "old_documents": "the documents of the old database",
 }
 
@@ -114,8 +115,9 @@ def table_page(acorn: Acorn) -> str:
         ("made from", ", ".join(_inputs(acorn))),
         ("fixed path", f"`{path(acorn)}`"),
     ]
-    if acorn.partitions:
-        about.insert(4, ("partitions", ", ".join(f"`{name}`" for name in acorn.partitions)))
+    split = acorn.kind.partitioning
+    if split and split.is_fixed:
+        about.insert(4, ("partitions", ", ".join(f"`{name}`" for name in split.values)))
     return "\n".join(
         [
             f"# {acorn.name}",
@@ -191,14 +193,14 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
 
 
 def _inputs(acorn: Acorn) -> Iterator[str]:
-    names = {each.name for each in ACORNS}
-    for name in acorn.inputs:
-        if name in names:
-            yield f"[`{name}`]({name}.md)"
-        elif name.startswith("custom:"):
-            yield f"the custom table `{name.removeprefix('custom:')}`"
-        else:
-            yield INPUTS[name]
+    if isinstance(acorn.kind, FromFindings):
+        yield "what did not fit in the documents and side files"
+        return
+    for source in acorn.kind.sources:
+        name = acorn.kind.custom if isinstance(acorn.kind, FromCustomTable) else ""
+        yield SOURCES[source].format(custom=name)
+    for name in CATALOGUE.made_from(acorn):
+        yield f"[`{name}`]({name}.md)"
 
 
 def _cell(text: str) -> str:

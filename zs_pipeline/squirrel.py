@@ -13,7 +13,6 @@ from typing import Any
 
 from zs_client.contract import (
     INDEX,
-    Acorn,
     location,
     registry_key,
     snapshot_key,
@@ -23,6 +22,7 @@ from zs_client.contract import (
 from zs_client.store import Conflict, Store
 from zs_pipeline import documents
 from zs_pipeline.commit import read_facts
+from zs_pipeline.declaration import Acorn, FromFrame
 
 ATTEMPTS = 20
 _TOLD = ("rows", "bytes", "sha256", "built_at", "checked_at", "code_version", "source_state")
@@ -65,7 +65,9 @@ def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
         if facts is None or not facts["source_state"]:
             missing.append(acorn.name)
             continue
-        gathered.append(_entry(store, version, facts, state, failed, now))
+        # A table of one side file knows nothing of the documents.
+        failure = "" if isinstance(acorn.kind, FromFrame) else failed
+        gathered.append(_entry(store, version, facts, state, failure, now))
         partitions[acorn.name] = {s: e["sha256"] for s, e in facts["partitions"].items()}
     digest = hashlib.sha256("".join(f"{e['name']}={e['sha256']}\n" for e in gathered).encode())
     snapshot = digest.hexdigest()[:16]
@@ -92,8 +94,7 @@ def _entry(
 ) -> dict[str, Any]:
     stale, reason = facts["state"] == "stale", facts["reason"]
     built_from = facts["source_state"].get("documents", state)
-    # A table of one side file knows nothing of the documents.
-    if not stale and failed and facts["source_state"].keys() != {"file"}:
+    if not stale and failed:
         stale, reason = True, f"the documents could not be brought up to date: {failed}"
     if not stale and built_from != state:
         stale, reason = True, "built from an earlier state of the documents"

@@ -1,15 +1,19 @@
 """From documents and tables to the parts of a table: what is computed anew, and what is reused.
 
-Calls the pure functions of the acorns and decides for which documents. Knows neither Dagster nor
-how a part is written (`zs_pipeline.commit`).
+Each kind of table has a function here that plans its update, and `build` is the one place that
+chooses among them. Knows neither Dagster nor how a part is written (`zs_pipeline.commit`).
 """
 
 import hashlib
 import inspect
+import pickle
+import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import orjson
 import pyarrow as pa
@@ -18,8 +22,6 @@ import pyarrow.compute as pc
 from zs_client import customs
 from zs_client.contract import (
     ROOT,
-    Acorn,
-    decode_partition,
     encode_partition,
     object_key,
     table_key,
@@ -29,358 +31,558 @@ from zs_client.store import Store
 from zs_pipeline import (
     answers,
     arrow,
+    documents,
     fields,
     frames,
     instruments,
     lineage,
+    memory,
     people,
     processes,
     shards,
     tags,
 )
-from zs_pipeline.commit import Built, Part, entries, read_content, read_facts
+from zs_pipeline.catalogue import Catalogue, projected
+from zs_pipeline.commit import Built, Known, Part, entries, read_content, read_facts
+from zs_pipeline.declaration import (
+    ASSET_BASICS,
+    Acorn,
+    ByDocument,
+    ByKey,
+    ByPlatform,
+    Document,
+    FromCustomTable,
+    FromFindings,
+    FromFrame,
+    FromSideFiles,
+    FromTables,
+    OfId,
+    Row,
+)
 from zs_pipeline.documents import WHERE, Snapshot, load_index
 from zs_pipeline.files import Files, NoBucket, NotReached, NotThere
-from zs_pipeline.source import Source
+from zs_pipeline.source import open_source
 from zs_pipeline.source.projection import tree, trim
 
 _SHARED = (fields, people, instruments, tags, arrow, shards)
 _FROM_FILES = (frames, lineage)
 # What stands for the state of a file that is not there.
 _NO_FILE = "not there"
-# Ahead of the name of a custom table among the inputs of an acorn.
-CUSTOM = "custom:"
-PROBLEMS = pa.schema(
-    [
-        ("_id", pa.string()),
-        ("name", pa.string()),
-        ("field", pa.string()),
-        pa.field("reason", pa.string(), nullable=False),
-        pa.field("severity", pa.string(), nullable=False),
-    ]
+_NO_OLD_DOCUMENTS = (
+    "names of documents that were not upgraded are not known without the old database; "
+    "ZS_OLD_SOURCE names it"
 )
+# Files among which rows by key are spread until all are there; one is held at a time.
+_SPOOLS = 64
+# Bytes of one of them that are held in memory before it goes to disk.
+_SPOOLED_IN_MEMORY = 1 << 18
+# What cannot stand in a text of a table: between columns, between a list's values, for null.
+_COLUMN, _ITEM, _NULL = "\x1e", "\x1f", "\x00"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Where tables are built, and what they are built from beside the documents and each other.
+
+    Attributes:
+        store: The store.
+        version: The version's folder.
+        catalogue: All tables.
+        files: The buckets of side files.
+        old_url: The database before the upgrade; empty when there is none.
+        custom_samples: The folder of tables that stand in for stored ones that are not there.
+        progress: Told how far a long piece of work is.
+    """
+
+    store: Store
+    version: str
+    catalogue: Catalogue
+    files: Files
+    old_url: str = ""
+    custom_samples: Path | None = None
+    progress: Callable[[str], None] = lambda _: None
+
+
+@dataclass(frozen=True)
+class Input:
+    """A whole table that an acorn is made from, as its facts were when they were read.
+
+    Attributes:
+        store: Where it lies.
+        version: The version's folder.
+        acorn: The declaration.
+        facts: Its facts.
+    """
+
+    store: Store
+    version: str
+    acorn: Acorn
+    facts: dict[str, Any]
+
+    def rows(self, columns: tuple[str, ...]) -> pa.Table:
+        """Returns some columns of the rows that the facts name, whoever has written since."""
+        return read_content(self.store, self.version, self.acorn, facts=self.facts, columns=columns)
+
+
+def read_input(store: Store, version: str, acorn: Acorn) -> Input:
+    """Returns the facts of a table that an acorn is made from; rows are read when looked at.
+
+    Raises:
+        FileNotFoundError: It was never built.
+    """
+    facts = read_facts(store, version, acorn.table)
+    if not facts or not entries(facts):
+        raise FileNotFoundError(f"{acorn.name} is not in {store.url}; build it first")
+    return Input(store, version, acorn, facts)
+
+
+class Inputs(Mapping[str, pa.Table]):
+    """The tables that an acorn is made from by name, each read when it is first looked at.
+
+    A night without a change looks at facts alone. A table has no columns but those that the acorn
+    says it looks at: 100,000 rows of all columns of asset_basics are 100 MB.
+
+    Args:
+        acorn: The acorn that is made.
+        found: Each table as it was when its facts were read. State and rows are both taken by
+            those facts, so that they agree.
+    """
+
+    def __init__(self, acorn: Acorn, found: Mapping[str, Input]) -> None:
+        self._found = {read.table: found[read.table] for read in acorn.kind.tables}
+        self._columns = {read.table: read.columns for read in acorn.kind.tables}
+        self._read: dict[str, pa.Table] = {}
+
+    def __getitem__(self, name: str) -> pa.Table:
+        if name not in self._read:
+            # In one piece, once: what takes rows of it does so for each shard.
+            self._read[name] = self._found[name].rows(self._columns[name]).combine_chunks()
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """Returns the facts of one of them."""
+        return self._found[name].facts
+
+    def state(self) -> dict[str, str]:
+        """Returns what identifies the content of each."""
+        return {name: one.facts["sha256"] for name, one in self._found.items()}
+
+
+def build(
+    acorn: Acorn,
+    around: Surroundings,
+    *,
+    inputs: Mapping[str, Input] | None = None,
+    only: Iterable[str] | None = None,
+) -> Built:
+    """Plan the update of a table; `zs_pipeline.commit` draws its parts and writes them.
+
+    Args:
+        acorn: The declaration.
+        around: Where to build, and from what.
+        inputs: The tables that it is made from, by name; looked up in the store when None.
+        only: Encoded partitions to compute whether they changed or not; no other one is looked at.
+
+    Raises:
+        FileNotFoundError: Documents or a table that it is made from are not there.
+        Exception: What it is made from cannot be read; see the kind's function.
+    """
+    store, version = around.store, around.version
+    if inputs is None:
+        by_name = around.catalogue.by_name
+        inputs = {
+            read.table: read_input(store, version, by_name[read.table])
+            for read in acorn.kind.tables
+        }
+    found, known = Inputs(acorn, inputs), Known(store, version, acorn)
+    match acorn.kind:
+        case ByDocument() as kind:
+            built = by_document(kind, known, found)
+        case ByKey() as kind:
+            built = by_key(kind, known, found, only)
+        case ByPlatform() as kind:
+            built = by_platform(kind, known, found, only)
+        case FromTables() as kind:
+            built = from_tables(kind, known, found)
+        case FromFindings() as kind:
+            built = from_findings(kind, known, around)
+        case FromSideFiles() as kind:
+            built = from_side_files(kind, known, found, around)
+        case FromFrame() as kind:
+            built = from_frame(kind, known, around.files)
+        case FromCustomTable() as kind:
+            built = from_custom_table(kind, known, found, around)
+    built.known = known
+    return built
 
 
 def code_version(acorn: Acorn) -> str:
     """A name for the code that makes a table: its own file, and what its values go through."""
     digest = hashlib.sha256()
-    more = _FROM_FILES if "files" in acorn.inputs else ()
-    for module in (inspect.getmodule(acorn.rows), *_SHARED, *more):
+    more = _FROM_FILES if isinstance(acorn.kind, FromSideFiles | FromFrame) else ()
+    for module in (inspect.getmodule(acorn.kind.rows), *_SHARED, *more):
         if module is None:
             raise ValueError(f"{acorn.name}: its rows function stands in no module")
         digest.update(inspect.getsource(module).encode())
     return digest.hexdigest()[:12]
 
 
-def by_document(
-    store: Store,
-    version: str,
-    acorn: Acorn,
-    snapshot: Snapshot,
-    facts: dict[str, Any] | None,
-    *,
-    tables: Mapping[str, pa.Table] | None = None,
-    made_from: dict[str, str] | None = None,
-) -> Built:
-    """A table with rows for each document; rows of unchanged documents are taken over.
-
-    Args:
-        store: Where the table's former content lies.
-        version: The version folder.
-        acorn: The declaration.
-        snapshot: The documents.
-        facts: The table's facts so far.
-        tables: Whole other tables by name, which its `finish` takes too.
-        made_from: What identifies the content of those.
-    """
+def by_document(kind: ByDocument, known: Known, inputs: Inputs) -> Built:
+    """Plan a table with rows for each document; rows of unchanged documents are taken over."""
+    acorn, code = known.acorn, code_version(known.acorn)
+    snapshot = _snapshot(known.store, inputs)
     state = {
         "documents": snapshot.state,
         "index": snapshot.manifest["index"],
-        **(made_from or {}),
+        **inputs.state(),
     }
-    version_of_code = code_version(acorn)
-    if _current(facts, state, version_of_code, state.keys() - {"index"}):
-        names = ", ".join(("the documents", *(tables or ())))
-        return Built((), state, version_of_code, f"{names} did not change")
+    if _current(known.facts, state, code, state.keys() - {"index"}):
+        return Built((), state, code, f"{', '.join(('the documents', *inputs))} did not change")
 
     def parts() -> Iterator[Part]:
-        kept, ids = _reusable(store, version, acorn, snapshot, facts, version_of_code)
+        kept, ids = _reusable(kind, known, snapshot, code)
         pieces = [kept] if kept is not None else []
         wanted = snapshot.rows(ids)
         found = snapshot.shards(wanted.select(WHERE))
-        work = ((acorn, body, arrow.column(rows, "_id")) for body, rows in found)
+        work = ((acorn, kind, body, arrow.column(rows, "_id")) for body, rows in found)
         pieces += processes.each(shards.document_rows, work, wanted.num_rows)
         content = pa.concat_tables([arrow.schema(acorn).empty_table(), *pieces]).combine_chunks()
-        if acorn.finish is not None:
-            content = acorn.finish(content, **(tables or {}))
-        yield Part("", content)
+        yield Part("", kind.finish(content, inputs) if kind.finish else content)
 
-    return Built(parts(), state, version_of_code)
+    return Built(parts(), state, code)
 
 
-def by_acorn(
-    acorn: Acorn,
-    tables: Mapping[str, pa.Table],
-    state: dict[str, str],
-    facts: dict[str, Any] | None,
-) -> Built:
-    """A table made from whole other tables.
-
-    Args:
-        acorn: The declaration.
-        tables: Its inputs by name.
-        state: What identifies the inputs' content.
-        facts: The table's facts so far.
-    """
-    version_of_code = code_version(acorn)
-    if _current(facts, state, version_of_code, tuple(state)):
-        return Built((), state, version_of_code, f"{', '.join(tables)} did not change")
+def from_tables(kind: FromTables, known: Known, inputs: Inputs) -> Built:
+    """Plan a table made from whole other tables."""
+    state, code = inputs.state(), code_version(known.acorn)
+    if _current(known.facts, state, code, state):
+        return Built((), state, code, f"{', '.join(inputs)} did not change")
 
     def parts() -> Iterator[Part]:
-        content = acorn.rows(**tables)
-        yield Part("", content.cast(arrow.schema(acorn)))
+        yield Part("", kind.rows(inputs).cast(arrow.schema(known.acorn)))
 
-    return Built(parts(), state, version_of_code)
+    return Built(parts(), state, code)
 
 
-def by_subject(
-    acorn: Acorn,
-    snapshot: Snapshot,
-    basics: pa.Table,
-    facts: dict[str, Any] | None,
-    *,
-    basics_code: str,
-    only: Iterable[str] | None = None,
-) -> Built:
-    """A table with a partition for each subject; only subjects with other documents are computed.
+def from_findings(kind: FromFindings, known: Known, around: Surroundings) -> Built:
+    """Plan a table of what did not fit in documents and side files."""
+    acorn, code = known.acorn, code_version(known.acorn)
+    snapshot = documents.load(known.store)
+    # The same documents have other findings where other kinds of value are expected.
+    state = {"documents": snapshot.state, "reads": snapshot.manifest.get("reads", "")}
+    kept = {}
+    for asking in around.catalogue.asking:
+        facts = read_facts(known.store, known.version, asking.table)
+        if facts and "answers" in facts["source_state"]:
+            kept[asking.name] = facts["source_state"]["answers"]
+    state |= kept
+    if _current(known.facts, state, code, state):
+        return Built((), state, code, "neither documents nor side files changed")
 
-    Args:
-        acorn: The declaration.
-        snapshot: The documents.
-        basics: asset_basics.
-        facts: The table's facts so far.
-        basics_code: The version of the code that made asset_basics, of which rows hold values.
-        only: Encoded subjects to compute in any case; then no other one is looked at.
+    def parts() -> Iterator[Part]:
+        found = [*_findings(snapshot)]
+        for name, content in kept.items():
+            found += answers.problems(known.store, name, content)
+        yield Part("", arrow.table(acorn, kind.rows(found)))
+
+    return Built(parts(), state, code)
+
+
+def _findings(snapshot: Snapshot) -> Iterator[Row]:
+    """Returns the findings about documents, and the documents set aside."""
+    found = snapshot.index.filter(snapshot.index["problems"].is_valid())
+    for key, name, of_one in arrow.values(found, "_id", "name", "problems"):
+        for problem in of_one:
+            yield {"_id": key, "name": name, "severity": "warning", **problem}
+    for aside in snapshot.set_aside:
+        yield {"_id": aside.id, **{k: v for k, v in aside._asdict().items() if k != "id"}}
+
+
+def by_key(kind: ByKey, known: Known, inputs: Inputs, only: Iterable[str] | None = None) -> Built:
+    """Plan a table split by a column of asset_basics; partitions with changes are computed.
+
+    A change is another document, other values in the columns of asset_basics that are looked at,
+    or other code.
     """
-    version_of_code = code_version(acorn)
-    wanted = subject_inputs(snapshot, version_of_code + basics_code)
-    had = {segment: entry["inputs"] for segment, entry in entries(facts).items()}
-    had |= facts["empty"] if facts else {}
+    code = code_version(known.acorn)
+    snapshot = _snapshot(known.store, inputs)
+    basics = inputs[ASSET_BASICS]
+    placed = _placed(kind, snapshot, basics)
+    wanted = _fingerprints(placed, code)
+    had = {segment: entry["inputs"] for segment, entry in entries(known.facts).items()}
+    had |= known.facts["empty"] if known.facts else {}
     if only is None:
-        compute = {s for s, inputs in wanted.items() if had.get(s) != inputs}
+        compute = {s for s, made_from in wanted.items() if had.get(s) != made_from}
         gone = had.keys() - wanted.keys()
     else:
         compute = set(only) & wanted.keys()
         gone = (set(only) & had.keys()) - wanted.keys()
     state = {"documents": snapshot.state} if only is None else None
     if not compute and not gone:
-        reason = "no subject's documents changed" if only is None else "no such subject has QC"
-        return Built((), state, version_of_code, reason)
+        noun = kind.key.removesuffix("_id").replace("_", " ")
+        reason = f"no {noun}'s documents changed" if only is None else f"no such {noun} has rows"
+        return Built((), state, code, reason)
 
     def parts() -> Iterator[Part]:
         # A removal without an input leaves nothing to remember.
         for segment in sorted(gone):
             yield Part(segment, None)
-        index = snapshot.index.select([*WHERE, "subject_id", "has_qc"])
-        index = index.filter(index["has_qc"])
-        subjects = pa.array([decode_partition(s) for s in sorted(compute)], pa.string())
-        index = index.filter(pc.is_in(index["subject_id"], subjects))
-        work = _with_basics(acorn, snapshot, index, basics)
-        for files in processes.each(shards.subject_files, work, index.num_rows):
-            for segment, file in files:
-                yield Part(segment, file, wanted[segment])
+        looked_at = placed.filter(
+            pc.is_in(placed["segment"], pa.array(sorted(compute), pa.string()))
+        )
+        work = _with_basics(known.acorn, kind, snapshot, looked_at, basics)
+        for segment, file in _key_contents(known.acorn, kind, work, looked_at.num_rows, compute):
+            yield Part(segment, file, wanted[segment])
 
-    return Built(parts(), state, version_of_code, files=len(compute) + len(gone))
+    return Built(parts(), state, code, files=len(compute) + len(gone))
+
+
+def _key_contents(
+    acorn: Acorn,
+    kind: ByKey,
+    work: Iterable[tuple[Any, ...]],
+    documents: int,
+    compute: Iterable[str],
+) -> Iterator[tuple[str, arrow.File | pa.Table | None]]:
+    """Returns each partition to compute with its file or rows; None where it has no rows."""
+    if kind.key == shards.KEY:
+        for files in processes.each(shards.subject_files, work, documents):
+            yield from files
+    else:
+        yield from _gathered(acorn, processes.each(shards.key_rows, work, documents), compute)
+
+
+def _placed(kind: ByKey, snapshot: Snapshot, basics: pa.Table) -> pa.Table:
+    """Returns for each document that is looked at where it lies, its partition and its state."""
+    index = _looked_at(kind, snapshot.index).select([*WHERE, "content"])
+    basics = basics.take(pc.index_in(index["_id"], arrow.column(basics, "_id")).combine_chunks())
+    values = arrow.column(basics, kind.key).dictionary_encode()
+    named = [fields.segment(value) for value in values.dictionary.to_pylist()]
+    segment = pa.array([*named, fields.segment(None)]).take(values.indices.fill_null(len(named)))
+    columns = [_as_text(arrow.column(basics, name)) for name in kind.basics]
+    state = pc.binary_join_element_wise(index["_id"], index["content"], *columns, _COLUMN)
+    return index.append_column("segment", segment).append_column("state", state)
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    """Returns the values of a column as texts that differ where the values do."""
+    if pa.types.is_list(column.type):
+        column = pc.binary_join(column, _ITEM)
+    return column.cast(pa.string()).fill_null(_NULL)
+
+
+def _fingerprints(placed: pa.Table, code: str) -> dict[str, str]:
+    """Returns for each partition what its documents, their rows and the code are digested to."""
+    states: dict[str, list[str]] = defaultdict(list)
+    for segment, state in arrow.values(placed, "segment", "state"):
+        states[segment].append(state)
+    return {
+        segment: hashlib.sha256(
+            "\n".join((code, *sorted(found))).encode("utf-8", "replace")
+        ).hexdigest()[:32]
+        for segment, found in states.items()
+    }
+
+
+def _gathered(
+    acorn: Acorn, made: Iterable[dict[str, bytes]], compute: Iterable[str]
+) -> Iterator[tuple[str, pa.Table | None]]:
+    """Returns each partition with its rows, which come from many shards.
+
+    Rows are spread over files by partition, and one file is held at a time: memory depends on the
+    largest partition, not on the table.
+
+    Args:
+        acorn: The declaration.
+        made: The packed rows of each shard by partition.
+        compute: All partitions; one without rows gives None.
+    """
+    with ExitStack() as stack:
+        spools = [
+            stack.enter_context(tempfile.SpooledTemporaryFile(_SPOOLED_IN_MEMORY))
+            for _ in range(_SPOOLS)
+        ]
+        for of_shard in made:
+            for item in of_shard.items():
+                pickle.dump(item, spools[_spool(item[0])])
+        expected: dict[int, list[str]] = defaultdict(list)
+        for segment in sorted(compute):
+            expected[_spool(segment)].append(segment)
+        for number, names in sorted(expected.items()):
+            pieces = _unspooled(spools[number])
+            for segment in names:
+                packed = pieces.pop(segment, None)
+                yield segment, arrow.unpack(packed, acorn) if packed else None
+
+
+def _spool(segment: str) -> int:
+    return hashlib.sha256(segment.encode()).digest()[0] % _SPOOLS
+
+
+def _unspooled(spool: IO[bytes]) -> dict[str, list[bytes]]:
+    found: dict[str, list[bytes]] = defaultdict(list)
+    end = spool.tell()
+    spool.seek(0)
+    while spool.tell() < end:
+        segment, body = pickle.load(spool)  # noqa: S301 - written above, in a file without a name
+        found[segment].append(body)
+    return found
 
 
 def by_platform(
-    version: str,
-    acorn: Acorn,
-    snapshot: Snapshot,
-    basics: pa.Table,
-    basics_sha256: str,
-    facts: dict[str, Any] | None,
-    *,
-    only: Iterable[str] | None = None,
+    kind: ByPlatform, known: Known, inputs: Inputs, only: Iterable[str] | None = None
 ) -> Built:
-    """A table with a fixed set of partitions; every one of them exists, if without rows.
+    """Plan a table with a fixed list of partitions; every one of them exists, if without rows.
 
     Rows of data assets whose documents and rows of asset_basics did not change are taken over.
-
-    Args:
-        version: The version folder.
-        acorn: The declaration.
-        snapshot: The documents.
-        basics: asset_basics.
-        basics_sha256: Names its content.
-        facts: The table's facts so far.
-        only: Partitions to compute from all documents; then no other one is looked at.
     """
-    state = {"documents": snapshot.state, "asset_basics": basics_sha256}
-    version_of_code = code_version(acorn)
-    inputs = hashlib.sha256("".join((version_of_code, *state.values())).encode()).hexdigest()[:32]
-    made_from = tuple(state)
+    acorn, code = known.acorn, code_version(known.acorn)
+    snapshot, basics = _snapshot(known.store, inputs), inputs[ASSET_BASICS]
+    state = {"documents": snapshot.state, **inputs.state()}
+    made_from = hashlib.sha256("".join((code, *state.values())).encode()).hexdigest()[:32]
+    looked_at = tuple(state)
     state["index"] = snapshot.manifest["index"]
-    if only is None and _current(facts, state, version_of_code, made_from):
-        return Built((), state, version_of_code, "neither documents nor asset_basics changed")
-    wanted = acorn.partitions if only is None else tuple(p for p in acorn.partitions if p in only)
+    if only is None and _current(known.facts, state, code, looked_at):
+        return Built((), state, code, "neither documents nor asset_basics changed")
+    wanted = kind.values if only is None else tuple(p for p in kind.values if p in set(only))
 
     def parts() -> Iterator[Part]:
         kept, ids = (
-            _reusable_by_platform(acorn, version, snapshot, basics, facts, version_of_code)
+            _reusable_by_platform(kind, known, snapshot, basics, code)
             if only is None
             else ({}, None)
         )
         # All platforms come of one pass over the documents, and are unpacked one by one.
         pieces = {name: [kept[name]] if name in kept else [] for name in wanted}
-        index = snapshot.rows(ids).select([*WHERE, "has_qc"])
-        index = index.filter(index["has_qc"])
-        work = _with_basics(acorn, snapshot, index, basics)
+        index = _looked_at(kind, snapshot.rows(ids)).select(WHERE)
+        work = _with_basics(acorn, kind, snapshot, index, basics)
         for found in processes.each(shards.platform_rows, work, index.num_rows):
             for name in found.keys() & pieces.keys():
                 pieces[name].append(found[name])
         for name in wanted:
-            content = arrow.unpack(pieces.pop(name), acorn)
-            yield Part(encode_partition(name), content, inputs)
+            yield Part(encode_partition(name), arrow.unpack(pieces.pop(name), acorn), made_from)
 
-    return Built(parts(), None if only is not None else state, version_of_code)
+    return Built(parts(), None if only is not None else state, code)
 
 
-def by_files(
-    acorn: Acorn,
-    inputs: Mapping[str, pa.Table],
-    snapshot: Snapshot | None,
-    told: answers.Told,
-    state: dict[str, str],
-    facts: dict[str, Any] | None,
+def from_side_files(
+    kind: FromSideFiles, known: Known, inputs: Inputs, around: Surroundings
 ) -> Built:
-    """A table made from what the side files of data assets say, and from other tables.
+    """Plan a table of what the side files of data assets say; what is not known of them is asked.
 
-    Args:
-        acorn: The declaration.
-        inputs: Other tables by name.
-        snapshot: The documents, where the acorn reads those that it asked about.
-        told: What the side files say.
-        state: What identifies the inputs' content.
-        facts: The table's facts so far.
+    Raises:
+        Exception: A request failed for good; the answers until then are kept.
     """
-    state = {**state, "answers": told.content}
-    version_of_code = code_version(acorn)
-    if _current(facts, state, version_of_code, tuple(state)):
+    acorn, code, state = known.acorn, code_version(known.acorn), inputs.state()
+    snapshot = _snapshot(known.store, inputs) if kind.reads else None
+    if snapshot:
+        state["documents"] = snapshot.state
+    questions = kind.questions(inputs)
+    memory.give_back()
+    told = answers.update(known.store, acorn.name, kind, questions, around.files, around.progress)
+    memory.give_back()
+    state["answers"] = told.content
+    counts: dict[str, int | str] = {**told.counts, "files_from": around.files.url}
+    if _current(known.facts, state, code, state):
         reason = f"neither side files nor {', '.join(inputs)} changed"
-        return Built((), state, version_of_code, reason)
+        return Built((), state, code, reason, counts=counts)
 
     def parts() -> Iterator[Part]:
-        more = {}
+        found: dict[str, Document] = {}
         if snapshot is not None:
             # Of thousands of documents at a time no more than what is looked at.
-            paths = tree(acorn.fields)
-            read = snapshot.read(shards.cores(acorn)[0], ids=set(told.values))
-            more["documents"] = {one["_id"]: trim(one, paths) for shard in read for one in shard}
-        rows = acorn.rows(told.values, **inputs, **more)
-        yield Part("", arrow.table(acorn, rows))
+            paths = tree(projected(kind.reads))
+            read = snapshot.read(shards.cores(kind.reads)[0], ids=set(told.values))
+            found = {one["_id"]: trim(one, paths) for shard in read for one in shard}
+        yield Part("", arrow.table(acorn, kind.rows(told.values, inputs, found)))
 
-    return Built(parts(), state, version_of_code)
+    return Built(parts(), state, code, counts=counts)
 
 
-def by_file(
-    acorn: Acorn, files: Files, facts: dict[str, Any] | None
-) -> tuple[Built, dict[str, int], list[str]]:
-    """A table made from one pickled frame, which is not fetched again while it is the same.
-
-    Returns:
-        The table, the counts as in `by_files`, and what of the frame did not fit.
+def from_frame(kind: FromFrame, known: Known, files: Files) -> Built:
+    """Plan a table made from one pickled frame, which is not fetched again while it is the same.
 
     Raises:
         NotReadable: The frame may not be read.
         NotThere: It is gone, and the table has rows of it.
         frames.RefusedPickle: It is no frame.
     """
-    version_of_code = code_version(acorn)
-    location, _, key = acorn.file.rpartition("/")
+    acorn, code, facts = known.acorn, code_version(known.acorn), known.facts
+    location, _, key = kind.file.rpartition("/")
     tag = facts["source_state"].get("file") if facts else None
-    if not _current(facts, {"file": tag or ""}, version_of_code, ("file",)) or tag == _NO_FILE:
+    if not _current(facts, {"file": tag or ""}, code, ("file",)) or tag == _NO_FILE:
         tag = None
     begun = files.count["requests"]
+
+    def counts(outcome: str) -> dict[str, int | str]:
+        outcomes = {**dict.fromkeys(answers.OUTCOMES, 0), outcome: 1}
+        asked = {"questions": 1, "asked": 1, "reused": 0}
+        requests = files.count["requests"] - begun
+        return {**asked, "requests": requests, **outcomes, "files_from": files.url}
+
     try:
         found = files.changed(location, key, tag, largest=frames.LARGEST)
     except (NotThere, NoBucket, NotReached) as error:
         if facts and facts["rows"]:
             raise type(error)(f"{error}, and was before; the table keeps its rows") from error
-        counts = _counts(error.outcome, files.count["requests"] - begun)
-        nothing = Part("", arrow.schema(acorn).empty_table())
-        return Built((nothing,), {"file": _NO_FILE}, version_of_code, str(error)), counts, []
-    counts = _counts(answers.FOUND, files.count["requests"] - begun)
+        nothing, state = Part("", arrow.schema(acorn).empty_table()), {"file": _NO_FILE}
+        return Built((nothing,), state, code, str(error), counts=counts(error.outcome))
+    told = counts(answers.FOUND)
     if found is None:
-        reason = f"{key} did not change"
-        return Built((), {"file": str(tag)}, version_of_code, reason), counts, []
+        return Built((), {"file": str(tag)}, code, f"{key} did not change", counts=told)
     frame = frames.read_frame(found[0])
-    content = arrow.table(acorn, acorn.rows(frame))
-    said = acorn.problems(frame) if acorn.problems else []
-    part = Part("", content)
-    return Built((part,), {"file": found[1]}, version_of_code), counts, said
+    part = Part("", arrow.table(acorn, kind.rows(frame)))
+    problems = list(kind.problems(frame))
+    return Built((part,), {"file": found[1]}, code, counts=told, problems=problems)
 
 
-def _counts(outcome: str, requests: int) -> dict[str, int]:
-    counts = {"questions": 1, "asked": 1, "reused": 0, "requests": requests}
-    return {**counts, **dict.fromkeys(answers.OUTCOMES, 0), outcome: 1}
-
-
-def by_custom(
-    store: Store,
-    version: str,
-    acorn: Acorn,
-    inputs: Mapping[str, pa.Table],
-    state: dict[str, str],
-    *,
-    old: Source | None,
-    sample: Path | None,
+def from_custom_table(
+    kind: FromCustomTable, known: Known, inputs: Inputs, around: Surroundings
 ) -> Built:
-    """A table made from a custom table, and from documents of the old database.
-
-    Args:
-        store: Where the custom table lies, and the table as it was built before.
-        version: The version folder.
-        acorn: The declaration.
-        inputs: Other tables by name.
-        state: What identifies the inputs' content.
-        old: The old database; None when there is none.
-        sample: The folder of custom tables that stand in for one that is not there.
+    """Plan a table made from one that users store, and from documents of the old database.
 
     Raises:
-        customs.CustomNotFound: The custom table is gone, and the table has rows of it.
+        customs.CustomNotFound: The stored table is gone, and the table has rows of it.
         ReadError: It cannot be read.
     """
-    facts = read_facts(store, version, acorn.table)
-    version_of_code = code_version(acorn)
-    name = next(i for i in acorn.inputs if i.startswith(CUSTOM)).removeprefix(CUSTOM)
+    store, version, acorn, facts = known.store, known.version, known.acorn, known.facts
+    code = code_version(acorn)
+    old = open_source(around.old_url, projected(kind.old_reads)) if around.old_url else None
+    told: dict[str, int | str] = {"old_documents": old.url if old else "none"}
+    problems = [] if old else [_NO_OLD_DOCUMENTS]
     try:
-        content, digest = customs.content(store, version, name)
+        content, digest = customs.content(store, version, kind.custom)
     except customs.CustomNotFound as error:
-        own = sample / f"{name}.ndjson" if sample else None
+        samples = around.custom_samples
+        own = samples / f"{kind.custom}.ndjson" if samples else None
         if own is None or not own.exists():
             if facts and facts["rows"]:
                 said = f"the table keeps its rows, since what they were made from is gone: {error}"
                 raise customs.CustomNotFound(said) from error
-            nothing = Part("", arrow.schema(acorn).empty_table())
-            return Built((nothing,), {"custom": _NO_FILE}, version_of_code, str(error))
+            nothing, state = Part("", arrow.schema(acorn).empty_table()), {"custom": _NO_FILE}
+            return Built((nothing,), state, code, str(error), counts=told, problems=problems)
         body = own.read_bytes()
         content = pa.Table.from_pylist([orjson.loads(line) for line in body.splitlines()])
         digest = hashlib.sha256(body).hexdigest()
-    state = {**state, "custom": digest, "old_documents": old.url if old else "none"}
-    if _current(facts, state, version_of_code, tuple(state)):
-        reason = f"neither {name} nor {', '.join(inputs)} changed"
-        return Built((), state, version_of_code, reason)
+    state = {**inputs.state(), "custom": digest, "old_documents": str(told["old_documents"])}
+    if _current(facts, state, code, state):
+        reason = f"neither {kind.custom} nor {', '.join(inputs)} changed"
+        return Built((), state, code, reason, counts=told, problems=problems)
 
     def parts() -> Iterator[Part]:
         before = _before(store, version, acorn)
-        made = acorn.rows(content, **inputs, before=before, old=old.fetch if old else _none)
-        yield Part("", made)
+        yield Part("", kind.rows(content, inputs, before, old.fetch if old else _no_documents))
 
-    return Built(parts(), state, version_of_code)
+    return Built(parts(), state, code, counts=told, problems=problems)
 
 
-def _none(_: Sequence[str]) -> Iterable[dict[str, Any]]:
+def _no_documents(_: object) -> Iterable[Document]:
     return ()
 
 
@@ -400,47 +602,28 @@ def _before(store: Store, version: str, acorn: Acorn) -> pa.Table | None:
     return None
 
 
-def problems(snapshot: Snapshot, of_files: Iterable[dict[str, Any]] = ()) -> pa.Table:
-    """The findings about documents and their side files, as `document_problems` has them."""
-    rows = [
-        {"_id": row["_id"], "name": row["name"], "severity": "warning", **problem}
-        for row in snapshot.index.filter(snapshot.index["problems"].is_valid())
-        .select(["_id", "name", "problems"])
-        .to_pylist()
-        for problem in row["problems"]
-    ]
-    rows += [
-        {"_id": p.id, "name": p.name, "field": p.field, "reason": p.reason, "severity": p.severity}
-        for p in snapshot.set_aside
-    ]
-    rows += of_files
-    return pa.Table.from_pylist(rows, schema=PROBLEMS)
+def _snapshot(store: Store, inputs: Inputs) -> Snapshot:
+    """The documents: the very state that asset_basics was built from, where it is looked at."""
+    if ASSET_BASICS not in inputs:
+        return documents.load(store)
+    return documents.load(store, inputs.facts(ASSET_BASICS)["source_state"]["documents"])
 
 
-def subject_inputs(snapshot: Snapshot, version_of_code: str) -> dict[str, str]:
-    """For each encoded subject with QC a fingerprint of its documents and of the code."""
-    index = snapshot.index.filter(snapshot.index["has_qc"])
-    contents: dict[str | None, list[str]] = defaultdict(list)
-    for subject, document, content in arrow.values(index, "subject_id", "_id", "content"):
-        contents[subject].append(f"{document}={content}")
-    return {
-        encode_partition(subject): hashlib.sha256(
-            "\n".join((version_of_code, *sorted(found))).encode("utf-8", "replace")
-        ).hexdigest()[:32]
-        for subject, found in contents.items()
-    }
+def _looked_at(kind: ByKey | ByPlatform, index: pa.Table) -> pa.Table:
+    """Returns the rows of an index whose documents have what a table reads of them."""
+    cores = {read.steps[0] for read in kind.reads}
+    return index.filter(index["has_qc"]) if cores == {"quality_control"} else index
 
 
 def _with_basics(
-    acorn: Acorn, snapshot: Snapshot, index: pa.Table, basics: pa.Table
-) -> Iterator[tuple[Acorn, bytes, pa.Array, pa.Table]]:
+    acorn: Acorn, kind: ByKey | ByPlatform, snapshot: Snapshot, index: pa.Table, basics: pa.Table
+) -> Iterator[tuple[Acorn, ByKey | ByPlatform, bytes, pa.Array, pa.Table]]:
     """The shards of some documents, each with the documents' rows of asset_basics."""
-    columns = {"_id": None, **dict.fromkeys(acorn.basics or basics.schema.names)}
-    basics = basics.select(list(columns))
     # Looked up once: for each of 256 shards it would be a second for every 20,000 documents.
     places = pc.index_in(index["_id"], arrow.column(basics, "_id"))
     for body, found in snapshot.shards(index.select(WHERE).append_column("place", places)):
-        yield acorn, body, arrow.column(found, "_id"), basics.take(arrow.column(found, "place"))
+        rows = basics.take(arrow.column(found, "place"))
+        yield acorn, kind, body, arrow.column(found, "_id"), rows
 
 
 def _current(
@@ -509,33 +692,26 @@ def _changed_rows(old: pa.Table, new: pa.Table) -> set[str]:
 
 
 def _reusable_by_platform(
-    acorn: Acorn,
-    version: str,
-    snapshot: Snapshot,
-    basics: pa.Table,
-    facts: dict[str, Any] | None,
-    version_of_code: str,
+    kind: ByPlatform, known: Known, snapshot: Snapshot, basics: pa.Table, code: str
 ) -> tuple[dict[str, bytes], set[str] | None]:
-    """The rows that stay, packed, by platform, and the documents to compute; None for all."""
+    """Returns (the rows that stay, packed, by platform; documents to compute, or None for all)."""
+    store, version, acorn, facts = known.store, known.version, known.acorn, known.facts
     before = facts["source_state"] if facts else {}
-    if not facts or facts["code_version"] != version_of_code or "index" not in before:
+    if not facts or facts["code_version"] != code or "index" not in before:
         return {}, None
-    store = snapshot.store
-    key = object_key(version, "asset_basics", before["asset_basics"])
-    looked_at = list(dict.fromkeys(("_id", *acorn.basics)))
+    key = object_key(version, ASSET_BASICS, before[ASSET_BASICS])
     try:
         old_index = load_index(store, before["index"])
-        now = basics.select(looked_at)
-        then = arrow.decode(store.get_object(key), looked_at).cast(now.schema)
-        touched = _touched(old_index, snapshot.index) | _changed_rows(then, now)
+        then = arrow.decode(store.get_object(key), basics.schema.names).cast(basics.schema)
+        touched = _touched(old_index, snapshot.index) | _changed_rows(then, basics)
         names = _names(touched, old_index, snapshot.index)
         if None in names:
             # Rows without a name cannot be told apart.
             return {}, None
         kept = {}
-        for name in acorn.partitions:
+        for name in kind.values:
             content = read_content(store, version, acorn, encode_partition(name), facts=facts)
-            content = _without(content.cast(arrow.schema(acorn)), "asset_name", names)
+            content = _without(content.cast(arrow.schema(acorn)), kind.reuse.column, names)
             kept[name] = arrow.pack(content)
     except (FileNotFoundError, ValueError):
         return {}, None
@@ -543,35 +719,31 @@ def _reusable_by_platform(
 
 
 def _reusable(
-    store: Store,
-    version: str,
-    acorn: Acorn,
-    snapshot: Snapshot,
-    facts: dict[str, Any] | None,
-    version_of_code: str,
+    kind: ByDocument, known: Known, snapshot: Snapshot, code: str
 ) -> tuple[pa.Table | None, set[str] | None]:
-    """The rows that stay, and the documents to compute; (None, None) for all of them.
+    """Returns (the rows that stay, documents to compute); (None, None) for all documents.
 
-    Rows are told apart by the document's id where the table has it, else by the name: then all
-    documents of a name are computed when one of them changed.
+    Where rows are told apart by the document's name, all documents of a name are computed when one
+    of them changed.
     """
+    store, facts = known.store, known.facts
     if (
-        not facts
-        or facts["code_version"] != version_of_code
+        kind.reuse is None
+        or not facts
+        or facts["code_version"] != code
         or "index" not in facts["source_state"]
     ):
         return None, None
     try:
         old = load_index(store, facts["source_state"]["index"])
-        content = read_content(store, version, acorn, facts=facts)
+        content = read_content(store, known.version, known.acorn, facts=facts)
     except FileNotFoundError:
         return None, None
     touched = _touched(old, snapshot.index)
     # A list's element is called `element` in parquet and `item` here: without the cast the same
     # rows would give other bytes.
-    content = content.cast(arrow.schema(acorn))
-    by = next(c.name for c in acorn.columns if c.name in ("_id", "name", "asset_name"))
-    if by == "_id":
-        return _without(content, by, touched), touched
+    content = content.cast(arrow.schema(known.acorn))
+    if isinstance(kind.reuse, OfId):
+        return _without(content, kind.reuse.column, touched), touched
     names = _names(touched, old, snapshot.index)
-    return _without(content, by, names), _named(snapshot.index, names)
+    return _without(content, kind.reuse.column, names), _named(snapshot.index, names)

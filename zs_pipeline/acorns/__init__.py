@@ -1,6 +1,5 @@
 """Every table of the cache, one file each. A new table is a new file and its line here."""
 
-from zs_client.contract import Acorn
 from zs_pipeline.acorns import (
     asset_basics,
     assets_smartspim,
@@ -20,6 +19,8 @@ from zs_pipeline.acorns import (
     unique_project_names,
     unique_subject_ids,
 )
+from zs_pipeline.catalogue import Catalogue
+from zs_pipeline.declaration import Acorn
 
 ACORNS: tuple[Acorn, ...] = (
     unique_project_names.ACORN,
@@ -40,3 +41,5 @@ ACORNS: tuple[Acorn, ...] = (
     document_problems.ACORN,
     data_asset_problems.ACORN,
 )
+
+CATALOGUE = Catalogue(ACORNS)

@@ -10,8 +10,17 @@ from typing import Any
 
 import pyarrow as pa
 
-from zs_client.contract import Acorn, Column
 from zs_pipeline import people
+from zs_pipeline.declaration import (
+    Acorn,
+    ByDocument,
+    Column,
+    Expected,
+    OfId,
+    Once,
+    Read,
+    Tables,
+)
 from zs_pipeline.fields import day, moment, part, parts, subject, text, texts, time, trimmed, year
 from zs_pipeline.instruments import short_name
 
@@ -48,7 +57,7 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     }
 
 
-def finish(table: pa.Table) -> pa.Table:
+def finish(table: pa.Table, _: Tables) -> pa.Table:
     """Normalise the people, which depends on who else is in the table."""
     written = {
         column: [names if names is None else tuple(names) for names in table[column].to_pylist()]
@@ -107,26 +116,32 @@ ACORN = Acorn(
     ),
     type="metadata",
     key=("_id",),
-    inputs=("documents",),
     order=("subject_id", "acquisition_start_time", "name", "_id"),
-    rows=rows,
-    finish=finish,
-    fields=(
-        "subject.subject_id",
-        "subject.subject_details.genotype",
-        "subject.subject_details.date_of_birth",
-        "subject.subject_details.year_of_birth",
-        "data_description.modalities.abbreviation",
-        "data_description.project_name",
-        "data_description.data_level",
-        "data_description.investigators.name",
-        "acquisition.acquisition_start_time",
-        "acquisition.acquisition_end_time",
-        "acquisition.acquisition_type",
-        "acquisition.experimenters.name",
-        "acquisition.instrument_id",
-        "processing.data_processes.start_date_time",
+    kind=ByDocument(
+        rows=rows,
+        reuse=OfId(),
+        finish=finish,
+        reads=(
+            Read("subject.subject_id", Expected.SUBJECT),
+            Read("subject.subject_details.genotype", Expected.TEXT),
+            Read("subject.subject_details.date_of_birth", Expected.DATE),
+            Read("subject.subject_details.year_of_birth", Expected.YEAR),
+            Read("data_description.modalities[]", Expected.OBJECT_OR_TEXT),
+            Read("data_description.modalities[].abbreviation", Expected.TEXT),
+            Read("data_description.project_name", Expected.TEXT),
+            Read("data_description.data_level", Expected.TEXT),
+            Read("data_description.investigators[]", Expected.TEXT_OR_PERSON),
+            Read("data_description.investigators[].name", Expected.TEXT),
+            Read("acquisition.acquisition_start_time", Expected.TIME),
+            Read("acquisition.acquisition_end_time", Expected.TIME),
+            Read("acquisition.acquisition_type", Expected.TEXT),
+            Read("acquisition.experimenters[]", Expected.TEXT_OR_PERSON),
+            Read("acquisition.experimenters[].name", Expected.TEXT),
+            Read("acquisition.instrument_id", Expected.TEXT),
+            Read("processing.data_processes[].start_date_time", Expected.TIME),
+        ),
     ),
+    checks=(Once("names_once", "name", "No name belongs to several documents."),),
     columns=(
         Column("_id", "string", "The document's id in the database.", nullable=False),
         Column("_last_modified", "time", "When the document was last changed in the database."),

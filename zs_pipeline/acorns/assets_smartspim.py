@@ -4,15 +4,22 @@ Which raw data asset belongs, and which stitched one to it, is decided in `zs_pi
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-
-from zs_client.contract import Acorn, Column
+from zs_pipeline.declaration import (
+    Acorn,
+    Column,
+    Document,
+    Expected,
+    FromSideFiles,
+    Read,
+    TableRead,
+    Tables,
+)
 from zs_pipeline.fields import part, parts, text, time
-from zs_pipeline.files import Files, NotThere, OtherShape, Question
-from zs_pipeline.lineage import COLUMNS, DataAsset, pairs
+from zs_pipeline.files import Entry, Files, NotThere, OtherShape, Question
+from zs_pipeline.lineage import COLUMNS, SOURCES, DataAsset, pairs
 
 _VIEWER = "https://allen.neuroglass.io/new#!"
 _CONFIG = "neuroglancer_config.json"
@@ -21,23 +28,21 @@ _OLD_LINK = re.compile(r"(?<!/SPIM)/derivatives/")
 _RAW_LINK, _CHANNELS = "raw_link", "channels"
 
 
-def questions(asset_basics: pa.Table, source_data: pa.Table) -> list[Question]:
+def questions(tables: Tables) -> list[Question]:
     """The link of each raw data asset, and the channels of each one's stitched data asset."""
     found: dict[str, Question] = {}
-    for raw, stitched in _pairs(asset_basics, source_data):
+    for raw, stitched in _pairs(tables):
         found[raw.id] = raw.question(_RAW_LINK)
         if stitched:
             found[stitched.id] = stitched.question(_CHANNELS)
     return list(found.values())
 
 
-def _pairs(
-    asset_basics: pa.Table, source_data: pa.Table
-) -> list[tuple[DataAsset, DataAsset | None]]:
-    return pairs(asset_basics, source_data, "SPIM", "smartspim", "stitched")
+def _pairs(tables: Tables) -> list[tuple[DataAsset, DataAsset | None]]:
+    return pairs(tables["asset_basics"], tables["source_data"], "SPIM", "smartspim", "stitched")
 
 
-def ask(files: Files, question: Question) -> Any:
+def ask(files: Files, question: Question, _: Sequence[Entry]) -> object:
     """The link of a raw data asset, or the channels of a stitched one."""
     if question.about == _CHANNELS:
         channels = files.folder(question.location, _SEGMENTATION).folders
@@ -52,13 +57,10 @@ def ask(files: Files, question: Question) -> Any:
 
 
 def rows(
-    answers: Mapping[str, Any],
-    asset_basics: pa.Table,
-    source_data: pa.Table,
-    documents: Mapping[str, dict[str, Any]],
+    answers: Mapping[str, Any], tables: Tables, documents: Mapping[str, Document]
 ) -> Iterator[dict[str, Any]]:
     """One row for each data asset and channel."""
-    for raw, stitched in _pairs(asset_basics, source_data):
+    for raw, stitched in _pairs(tables):
         link = answers[raw.id]
         institution = part(documents.get(raw.id), "data_description.institution.abbreviation")
         row = {
@@ -112,15 +114,19 @@ ACORN = Acorn(
     ),
     type="metadata",
     key=("raw_name", "channel"),
-    inputs=("documents", "asset_basics", "source_data", "files"),
     order=("raw_name", "channel"),
-    basics=COLUMNS,
-    questions=questions,
-    ask=ask,
-    rows=rows,
-    fields=(
-        "data_description.institution.abbreviation",
-        "processing.data_processes.end_date_time",
+    kind=FromSideFiles(
+        questions=questions,
+        ask=ask,
+        rows=rows,
+        tables=(
+            TableRead("asset_basics", ("_id", *COLUMNS)),
+            TableRead("source_data", SOURCES),
+        ),
+        reads=(
+            Read("data_description.institution.abbreviation", Expected.TEXT),
+            Read("processing.data_processes[].end_date_time", Expected.TIME),
+        ),
     ),
     columns=(
         Column(

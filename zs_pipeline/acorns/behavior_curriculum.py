@@ -5,12 +5,17 @@ here, whatever of it is there.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-
-from zs_client.contract import Acorn, Column
+from zs_pipeline.declaration import (
+    Acorn,
+    Column,
+    Document,
+    FromSideFiles,
+    TableRead,
+    Tables,
+)
 from zs_pipeline.fields import part, text
 from zs_pipeline.files import Entry, Files, NotThere, OtherShape, Question
 from zs_pipeline.lineage import COLUMNS, data_assets
@@ -20,16 +25,16 @@ _PLACES = ("behavior/trainer_state", "behavior/Logs/.launcher/TrainerState_")
 _NODE = re.compile(r"-?\d{1,9}", re.ASCII)
 
 
-def questions(asset_basics: pa.Table) -> list[Question]:
+def questions(tables: Tables) -> list[Question]:
     """One for each data asset with behavior or videos of it."""
     return [
         one.question()
-        for one in data_assets(asset_basics).values()
+        for one in data_assets(tables["asset_basics"]).values()
         if any("behavior" in modality for modality in one.modalities)
     ]
 
 
-def ask(files: Files, question: Question, listed: list[Entry]) -> dict[str, Any]:
+def ask(files: Files, question: Question, listed: Sequence[Entry]) -> dict[str, Any]:
     """The names of the curriculum and the stage in the newest trainer state, and of all stages."""
     there = [entry for entry in listed if entry.key.endswith(".json")]
     for place in _PLACES:
@@ -54,9 +59,11 @@ def _trainer_state(state: Any, at: str) -> dict[str, Any]:
     }
 
 
-def rows(answers: Mapping[str, Any], asset_basics: pa.Table) -> Iterator[dict[str, Any]]:
+def rows(
+    answers: Mapping[str, Any], tables: Tables, _: Mapping[str, Document]
+) -> Iterator[dict[str, Any]]:
     """One row for each data asset; without a trainer state its columns are null."""
-    for question in questions(asset_basics):
+    for question in questions(tables):
         found = answers[question.id] or {}
         stage = found.get("stage")
         ids = [
@@ -81,12 +88,13 @@ ACORN = Acorn(
     ),
     type="asset",
     key=("asset_name",),
-    inputs=("asset_basics", "files"),
-    basics=COLUMNS,
-    questions=questions,
-    ask=ask,
-    listed=_PLACES,
-    rows=rows,
+    kind=FromSideFiles(
+        questions=questions,
+        ask=ask,
+        rows=rows,
+        tables=(TableRead("asset_basics", ("_id", *COLUMNS)),),
+        listing_prefixes=_PLACES,
+    ),
     columns=(
         Column("asset_name", "string", "The data asset's name.", nullable=False),
         Column(

@@ -12,8 +12,17 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zs_client.contract import Acorn, Column
 from zs_pipeline import arrow
+from zs_pipeline.declaration import (
+    Acorn,
+    ByDocument,
+    Column,
+    Expected,
+    OfId,
+    Read,
+    TableRead,
+    Tables,
+)
 from zs_pipeline.fields import part, text, time
 
 ERROR, WARNING, NOTE = "error", "warning", "note"
@@ -56,14 +65,14 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     }
 
 
-def finish(table: pa.Table, asset_basics: pa.Table, source_data: pa.Table) -> pa.Table:
+def finish(table: pa.Table, tables: Tables) -> pa.Table:
     """The findings of `rows`, and those that need the tables.
 
     Args:
         table: The findings of `rows`; others, of an earlier build, are made anew.
-        asset_basics: The documents.
-        source_data: Which of them names which source.
+        tables: asset_basics, and source_data for which of them names which source.
     """
+    asset_basics, source_data = tables["asset_basics"], tables["source_data"]
     sources: dict[str, list[str | None]] = defaultdict(list)
     for name, source in arrow.values(source_data, "name", "source_data"):
         sources[name].append(source)
@@ -191,12 +200,20 @@ ACORN = Acorn(
     ),
     type="metadata",
     key=(),
-    inputs=("documents", "asset_basics", "source_data"),
-    basics=_COLUMNS,
     order=("severity", "name", "_id", "field", "reason"),
-    rows=rows,
-    finish=finish,
-    fields=("data_description.subject_id", "subject.subject_id"),
+    kind=ByDocument(
+        rows=rows,
+        reuse=OfId(),
+        finish=finish,
+        reads=(
+            Read("data_description.subject_id", Expected.TEXT),
+            Read("subject.subject_id", Expected.SUBJECT),
+        ),
+        tables=(
+            TableRead("asset_basics", ("_id", *_COLUMNS)),
+            TableRead("source_data", ("name", "source_data")),
+        ),
+    ),
     columns=(
         Column("_id", "string", "The document's id."),
         Column("name", "string", "The data asset's name; null when it has none."),

@@ -1,13 +1,13 @@
 """document_problems: documents that were set aside, values and side files that were not read."""
 
-import pyarrow as pa
+from collections.abc import Iterable
 
-from zs_client.contract import Acorn, Column
+from zs_pipeline.declaration import Acorn, Column, FromFindings, Row
 
 
-def rows(problems: pa.Table) -> pa.Table:
-    """The findings as the snapshot of the documents and the answers of side files have them."""
-    return problems
+def rows(findings: Iterable[Row]) -> Iterable[Row]:
+    """Returns the findings as the documents and the answers of side files have them."""
+    return findings
 
 
 ACORN = Acorn(
@@ -19,9 +19,8 @@ ACORN = Acorn(
     ),
     type="metadata",
     key=(),
-    inputs=("problems",),
     order=("severity", "name", "_id", "field", "reason"),
-    rows=rows,
+    kind=FromFindings(rows),
     columns=(
         Column("_id", "string", "The document's id; null when it has none."),
         Column("name", "string", "The data asset's name, where it could be read."),

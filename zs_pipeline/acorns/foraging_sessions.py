@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from zs_client.contract import Acorn, Column
 from zs_pipeline import people
+from zs_pipeline.declaration import Acorn, Column, FromFrame
 from zs_pipeline.fields import day, text, trimmed
 
 LEVELS = ("subject_id", "session_date", "session", "nwb_suffix")
@@ -171,11 +171,12 @@ ACORN = Acorn(
     type="metadata",
     # A second recording of a day has no session number, and the source promises no unique rows.
     key=(),
-    inputs=("files",),
-    file="s3://aind-behavior-data/foraging_nwb_bonsai_processed/df_sessions.pkl",
-    problems=problems,
     order=("subject_id", "session_date", "session", "nwb_suffix"),
-    rows=rows,
+    kind=FromFrame(
+        file="s3://aind-behavior-data/foraging_nwb_bonsai_processed/df_sessions.pkl",
+        rows=rows,
+        problems=problems,
+    ),
     columns=(
         Column("subject_id", "string", "The animal, always as text: not all ids are numbers."),
         Column("session_date", "string", "The calendar date of the session, YYYY-MM-DD."),

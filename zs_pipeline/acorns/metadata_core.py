@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from zs_client.contract import Acorn, Column
+from zs_pipeline.declaration import CORE, Acorn, ByDocument, Column, Expected, OfId, Read
 from zs_pipeline.fields import time
-from zs_pipeline.problems import CORE
 
 _MEANING = {
     "subject": "the animal",
@@ -35,10 +34,11 @@ ACORN = Acorn(
     ),
     type="metadata",
     key=("_id",),
-    inputs=("documents",),
-    rows=rows,
-    # `object_type` alone asks only whether the core file is there.
-    fields=tuple(f"{core}.object_type" for core in CORE),
+    kind=ByDocument(
+        rows=rows,
+        reuse=OfId(),
+        reads=tuple(Read(core, Expected.PRESENCE) for core in CORE),
+    ),
     columns=(
         Column("_id", "string", "The document's id in the database.", nullable=False),
         Column("_last_modified", "time", "When the document was last changed in the database."),

@@ -5,14 +5,23 @@ alone; only earlier rows of this table remember the other runs.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zs_client.contract import Acorn, Column, version_order
+from zs_client.contract import version_order
 from zs_pipeline import arrow
+from zs_pipeline.declaration import (
+    Acorn,
+    Column,
+    Expected,
+    FromCustomTable,
+    OldDocuments,
+    Read,
+    TableRead,
+    Tables,
+)
 from zs_pipeline.fields import part, text, time, trimmed
 
 CUSTOM = "metadata_upgrade_status_prod"
@@ -26,17 +35,12 @@ _NAMES = ("name", "project_name", "data_level")
 _VERSION = re.compile(r"\d+(\.\d+)+\w*")
 
 
-def rows(
-    custom: pa.Table | None,
-    asset_basics: pa.Table,
-    before: pa.Table | None,
-    old: Callable[[Sequence[str]], Iterable[dict[str, Any]]],
-) -> pa.Table:
+def rows(custom: pa.Table, tables: Tables, before: pa.Table | None, old: OldDocuments) -> pa.Table:
     """One row for each document of the old database that the upgrader has met.
 
     Args:
-        custom: The upgrader's table; None when there is none, which makes no rows.
-        asset_basics: The documents of the new database.
+        custom: The upgrader's table.
+        tables: asset_basics, the documents of the new database.
         before: The rows of the last build, also of an earlier version; None the first time.
         old: Gives documents of the old database by `_id`. It is asked once, for those alone whose
             names neither `asset_basics` nor `before` tells.
@@ -46,7 +50,9 @@ def rows(
     """
     runs = _runs(custom)
     former = _former(before)
-    told = _told(asset_basics, {run["v2_id"] for found in runs.values() for run in found[-1:]})
+    told = _told(
+        tables["asset_basics"], {run["v2_id"] for found in runs.values() for run in found[-1:]}
+    )
     names: dict[str, dict[str, Any]] = {}
     for one, found in runs.items():
         v2, known = found[-1]["v2_id"], former.get(one)
@@ -82,10 +88,8 @@ def _row(
     }
 
 
-def _runs(custom: pa.Table | None) -> dict[str, list[dict[str, Any]]]:
+def _runs(custom: pa.Table) -> dict[str, list[dict[str, Any]]]:
     """The runs of each document, the latest last: by time, by version, by place in the table."""
-    if custom is None:
-        return {}
     missing = [name for name in _NEEDED if name not in custom.schema.names]
     if missing:
         raise arrow.InvalidTable(
@@ -170,12 +174,17 @@ ACORN = Acorn(
     ),
     type="metadata",
     key=("_id",),
-    inputs=(f"custom:{CUSTOM}", "asset_basics", "old_documents"),
-    basics=_NAMES,
     order=("name", "_id"),
-    rows=rows,
-    # Of documents of the old database, which has them where the present one does.
-    fields=("data_description.project_name", "data_description.data_level"),
+    kind=FromCustomTable(
+        custom=CUSTOM,
+        rows=rows,
+        tables=(TableRead("asset_basics", ("_id", *_NAMES)),),
+        # The old database has them where the present one does.
+        old_reads=(
+            Read("data_description.project_name", Expected.TEXT),
+            Read("data_description.data_level", Expected.TEXT),
+        ),
+    ),
     columns=(
         Column("_id", "string", "The document's id in the old database.", nullable=False),
         Column(

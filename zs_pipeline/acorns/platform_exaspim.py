@@ -3,31 +3,27 @@
 Which raw data asset belongs, and which fused one to it, is decided in `zs_pipeline.lineage`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-import pyarrow as pa
-
-from zs_client.contract import Acorn, Column
-from zs_pipeline.files import Files, NotThere, Question
-from zs_pipeline.lineage import COLUMNS, DataAsset, pairs
+from zs_pipeline.declaration import Acorn, Column, Document, FromSideFiles, TableRead, Tables
+from zs_pipeline.files import Entry, Files, NotThere, Question
+from zs_pipeline.lineage import COLUMNS, SOURCES, DataAsset, pairs
 
 _VIEWER = "https://neuroglancer-demo.appspot.com/#!"
 _CONFIGS = ("neuroglancer.json", "process_output.json")
 
 
-def questions(asset_basics: pa.Table, source_data: pa.Table) -> list[Question]:
+def questions(tables: Tables) -> list[Question]:
     """One for each raw data asset."""
-    return [raw.question() for raw, _ in _pairs(asset_basics, source_data)]
+    return [raw.question() for raw, _ in _pairs(tables)]
 
 
-def _pairs(
-    asset_basics: pa.Table, source_data: pa.Table
-) -> list[tuple[DataAsset, DataAsset | None]]:
-    return pairs(asset_basics, source_data, "SPIM", "exa", "fused")
+def _pairs(tables: Tables) -> list[tuple[DataAsset, DataAsset | None]]:
+    return pairs(tables["asset_basics"], tables["source_data"], "SPIM", "exa", "fused")
 
 
-def ask(files: Files, question: Question) -> str:
+def ask(files: Files, question: Question, _: Sequence[Entry]) -> str:
     """The name of the file that shows the raw image."""
     there = files.folder(question.location).files
     for name in _CONFIGS:
@@ -37,10 +33,10 @@ def ask(files: Files, question: Question) -> str:
 
 
 def rows(
-    answers: Mapping[str, Any], asset_basics: pa.Table, source_data: pa.Table
+    answers: Mapping[str, Any], tables: Tables, _: Mapping[str, Document]
 ) -> Iterator[dict[str, Any]]:
     """One row for each raw data asset."""
-    for raw, made in _pairs(asset_basics, source_data):
+    for raw, made in _pairs(tables):
         config = answers[raw.id]
         yield {
             "name": made.name if made else raw.name,
@@ -59,11 +55,15 @@ ACORN = Acorn(
     ),
     type="metadata",
     key=("raw_name",),
-    inputs=("asset_basics", "source_data", "files"),
-    basics=COLUMNS,
-    questions=questions,
-    ask=ask,
-    rows=rows,
+    kind=FromSideFiles(
+        questions=questions,
+        ask=ask,
+        rows=rows,
+        tables=(
+            TableRead("asset_basics", ("_id", *COLUMNS)),
+            TableRead("source_data", SOURCES),
+        ),
+    ),
     columns=(
         Column(
             "name",

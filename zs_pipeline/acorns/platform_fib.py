@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from zs_client.contract import Acorn, Column
+from zs_pipeline.declaration import Acorn, ByDocument, Column, Expected, OfName, Read, Tables
 from zs_pipeline.fields import part, parts, text, texts, trimmed
 
 MISSING = "missing"
@@ -77,7 +77,7 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         }
 
 
-def finish(table: pa.Table) -> pa.Table:
+def finish(table: pa.Table, _: Tables) -> pa.Table:
     """One row for what several documents of one name say; a value that is given comes first."""
     counted = table.group_by(list(_KEY)).aggregate([([], "count_all")])
     if counted.num_rows == table.num_rows:
@@ -218,9 +218,9 @@ def _fiber_in(devices: _Devices, channel: str) -> tuple[Words, str]:
     return (_words(written[0]), written[0]) if written else ((), "")
 
 
-_STRUCTURE = (
-    "procedures.subject_procedures.procedures.device_config.primary_targeted_structure.acronym"
-)
+_PROCEDURE = "procedures.subject_procedures[].procedures[]"
+_STREAM = "acquisition.data_streams[]"
+_CONFIGURATION = f"{_STREAM}.configurations[]"
 
 ACORN = Acorn(
     name="platform_fib",
@@ -231,23 +231,26 @@ ACORN = Acorn(
     ),
     type="metadata",
     key=_KEY,
-    inputs=("documents",),
     order=_KEY,
-    rows=rows,
-    finish=finish,
-    fields=(
-        "data_description.modalities.abbreviation",
-        "procedures.subject_procedures.procedures.object_type",
-        "procedures.subject_procedures.procedures.implanted_device.name",
-        "procedures.subject_procedures.procedures.implanted_device.object_type",
-        "procedures.subject_procedures.procedures.device_config.primary_targeted_structure.acronym",
-        "acquisition.data_streams.modalities.abbreviation",
-        "acquisition.data_streams.connections.source_device",
-        "acquisition.data_streams.connections.target_device",
-        "acquisition.data_streams.configurations.object_type",
-        "acquisition.data_streams.configurations.device_name",
-        "acquisition.data_streams.configurations.channels.channel_name",
-        "acquisition.data_streams.configurations.channels.intended_measurement",
+    kind=ByDocument(
+        rows=rows,
+        reuse=OfName("asset_name"),
+        finish=finish,
+        reads=(
+            Read("data_description.modalities[].abbreviation", Expected.TEXT),
+            Read(f"{_PROCEDURE}.object_type", Expected.TEXT),
+            Read(f"{_PROCEDURE}.implanted_device.name", Expected.TEXT),
+            Read(f"{_PROCEDURE}.implanted_device.object_type", Expected.TEXT),
+            Read(f"{_PROCEDURE}.device_config.primary_targeted_structure.acronym", Expected.TEXT),
+            Read(f"{_STREAM}.modalities[]", Expected.OBJECT_OR_TEXT),
+            Read(f"{_STREAM}.modalities[].abbreviation", Expected.TEXT),
+            Read(f"{_STREAM}.connections[].source_device", Expected.TEXT),
+            Read(f"{_STREAM}.connections[].target_device", Expected.TEXT),
+            Read(f"{_CONFIGURATION}.object_type", Expected.TEXT),
+            Read(f"{_CONFIGURATION}.device_name", Expected.TEXT),
+            Read(f"{_CONFIGURATION}.channels[].channel_name", Expected.TEXT),
+            Read(f"{_CONFIGURATION}.channels[].intended_measurement", Expected.TEXT),
+        ),
     ),
     columns=(
         Column("asset_name", "string", "The data asset's name.", nullable=False),

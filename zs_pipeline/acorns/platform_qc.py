@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from zs_client.contract import Acorn, Column
+from zs_pipeline.declaration import Acorn, ByPlatform, Column, Expected, OfName, Read
 from zs_pipeline.fields import part, parts, text
 from zs_pipeline.tags import names
 
@@ -45,7 +45,7 @@ _STAGES = frozenset(("Raw data", "Processing", "Analysis"))
 _WRITTEN_OUT = re.compile(r"^name='.*' abbreviation='([^']+)'$")
 
 
-def platforms(basics: dict[str, Any]) -> list[str]:
+def platforms(basics: Mapping[str, Any]) -> list[str]:
     """The platforms of a data asset."""
     modalities = set(basics["modalities"] or ())
     kind = basics["acquisition_type"] or ""
@@ -56,7 +56,7 @@ def platforms(basics: dict[str, Any]) -> list[str]:
     ]
 
 
-def rows(document: dict[str, Any], basics: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def rows(document: dict[str, Any], basics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """One row for each platform of a data asset and each of its status keys that belong there."""
     statuses = part(document, "quality_control.status")
     belongs = platforms(basics)
@@ -93,24 +93,26 @@ ACORN = Acorn(
         "file per platform. Join asset_basics.name on asset_name."
     ),
     type="platform",
-    partition="platform",
-    partitions=tuple(PLATFORMS),
     key=(),
-    inputs=("documents", "asset_basics"),
-    basics=(
-        "name",
-        "modalities",
-        "acquisition_type",
-        "acquisition_start_time",
-        "instrument_id_normalized",
-        "experimenters_normalized",
-    ),
     order=("timestamp", "asset_name"),
-    rows=rows,
-    fields=(
-        "quality_control.metrics.modality.abbreviation",
-        "quality_control.metrics.tags",
-        "quality_control.status",
+    kind=ByPlatform(
+        column="platform",
+        values=tuple(PLATFORMS),
+        rows=rows,
+        basics=(
+            "name",
+            "modalities",
+            "acquisition_type",
+            "acquisition_start_time",
+            "instrument_id_normalized",
+            "experimenters_normalized",
+        ),
+        reuse=OfName("asset_name"),
+        reads=(
+            Read("quality_control.metrics[].modality.abbreviation", Expected.TEXT),
+            Read("quality_control.metrics[].tags", Expected.OBJECT_OR_LIST, whole=True),
+            Read("quality_control.status", Expected.OBJECT, whole=True),
+        ),
     ),
     columns=(
         Column("asset_name", "string", "The data asset's name."),

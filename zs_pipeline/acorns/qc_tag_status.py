@@ -1,13 +1,13 @@
 """qc_tag_status: the QC status of each tag, modality and stage, one partition for each subject."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from zs_client.contract import Acorn, Column
+from zs_pipeline.declaration import Acorn, ByKey, Column, Expected, Read
 from zs_pipeline.fields import part, text
 
 
-def rows(document: dict[str, Any], basics: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def rows(document: dict[str, Any], basics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """One row for each key of the document's status, in its order."""
     statuses = part(document, "quality_control.status")
     if not isinstance(statuses, dict):
@@ -30,13 +30,17 @@ ACORN = Acorn(
         "asset_name."
     ),
     type="asset",
-    partition="subject_id",
     key=(),
-    inputs=("documents", "asset_basics"),
-    basics=("name", "subject_id", "acquisition_start_time"),
     order=("timestamp", "asset_name"),
-    rows=rows,
-    fields=("quality_control.status",),
+    kind=ByKey(
+        key="subject_id",
+        rows=rows,
+        basics=("name", "subject_id", "acquisition_start_time"),
+        reads=(
+            Read("quality_control.status", Expected.OBJECT, whole=True),
+            Read("quality_control.status{}", Expected.TEXT),
+        ),
+    ),
     columns=(
         Column(
             "tag",

@@ -1,14 +1,14 @@
 """quality_control: every QC metric of every document, one partition for each subject."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from zs_client.contract import Acorn, Column
+from zs_pipeline.declaration import Acorn, ByKey, Column, Expected, Read
 from zs_pipeline.fields import json_text, part, parts, text, time
 from zs_pipeline.tags import spellings
 
 
-def rows(document: dict[str, Any], basics: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def rows(document: dict[str, Any], basics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """One row for each metric, in the document's order; curation metrics are another thing."""
     for metric in parts(document, "quality_control.metrics"):
         if metric.get("object_type") == "Curation metric":
@@ -40,21 +40,26 @@ ACORN = Acorn(
     ),
     type="asset",
     folder="qc",
-    partition="subject_id",
     key=(),
-    inputs=("documents", "asset_basics"),
-    basics=("name", "subject_id", "acquisition_start_time"),
     order=("timestamp", "asset_name"),
-    rows=rows,
-    fields=(
-        "quality_control.metrics.object_type",
-        "quality_control.metrics.name",
-        "quality_control.metrics.stage",
-        "quality_control.metrics.modality.abbreviation",
-        "quality_control.metrics.value",
-        "quality_control.metrics.status_history",
-        "quality_control.metrics.tags",
-        "quality_control.metrics.reference",
+    kind=ByKey(
+        key="subject_id",
+        rows=rows,
+        basics=("name", "subject_id", "acquisition_start_time"),
+        reads=(
+            Read("quality_control.metrics[].object_type", Expected.TEXT),
+            Read("quality_control.metrics[].name", Expected.TEXT),
+            Read("quality_control.metrics[].stage", Expected.TEXT),
+            Read("quality_control.metrics[].modality.abbreviation", Expected.TEXT),
+            Read("quality_control.metrics[].value", Expected.ANYTHING),
+            Read("quality_control.metrics[].status_history", Expected.LIST, whole=True),
+            Read("quality_control.metrics[].status_history[].status", Expected.TEXT),
+            Read("quality_control.metrics[].status_history[].evaluator", Expected.TEXT),
+            Read("quality_control.metrics[].status_history[].timestamp", Expected.TIME),
+            Read("quality_control.metrics[].tags", Expected.OBJECT_OR_LIST, whole=True),
+            Read("quality_control.metrics[].tags[]", Expected.TEXT),
+            Read("quality_control.metrics[].reference", Expected.TEXT),
+        ),
     ),
     columns=(
         Column("name", "string", "The metric's name."),

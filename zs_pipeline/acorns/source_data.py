@@ -6,7 +6,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from zs_client.contract import Acorn, Column
+from zs_pipeline.declaration import (
+    Acorn,
+    ByDocument,
+    Column,
+    Expected,
+    NamesDocuments,
+    OfName,
+    Read,
+    Tables,
+)
 from zs_pipeline.fields import part, text, texts
 
 _PROCESSED_AT = re.compile(r"(?<!\d)(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)\s*$", re.ASCII)
@@ -38,7 +47,7 @@ def processing_time(name: str) -> str | None:
     return found[1] if found else None
 
 
-def finish(table: pa.Table) -> pa.Table:
+def finish(table: pa.Table, _: Tables) -> pa.Table:
     """One row for a name and source that several documents share: one with a pipeline comes first.
 
     A document that names no source says nothing where another one of that name does.
@@ -67,14 +76,24 @@ ACORN = Acorn(
     ),
     type="metadata",
     key=("name", "source_data"),
-    inputs=("documents",),
     order=("name", "source_data"),
-    rows=rows,
-    finish=finish,
-    fields=(
-        "data_description.data_level",
-        "data_description.source_data",
-        "processing.pipelines.name",
+    kind=ByDocument(
+        rows=rows,
+        reuse=OfName("name"),
+        finish=finish,
+        reads=(
+            Read("data_description.data_level", Expected.TEXT),
+            Read("data_description.source_data", Expected.LIST_OR_TEXT),
+            Read("data_description.source_data[]", Expected.TEXT),
+            Read("processing.pipelines[].name", Expected.TEXT),
+        ),
+    ),
+    checks=(
+        NamesDocuments(
+            "sources_known",
+            "source_data",
+            "Every source that a derived data asset names has a document.",
+        ),
     ),
     columns=(
         Column("name", "string", "The derived data asset's name.", nullable=False),

@@ -2,13 +2,13 @@
 
 import pyarrow as pa
 
-from zs_client.contract import Acorn, Column
 from zs_pipeline.arrow import distinct
+from zs_pipeline.declaration import Acorn, Column, FromTables, TableRead, Tables
 
 
-def rows(asset_basics: pa.Table) -> pa.Table:
+def rows(tables: Tables) -> pa.Table:
     """The distinct values, without null, sorted."""
-    return distinct(asset_basics, "genotype")
+    return distinct(tables["asset_basics"], "genotype")
 
 
 ACORN = Acorn(
@@ -16,9 +16,7 @@ ACORN = Acorn(
     description=("Every genotype, one row each, sorted. Join asset_basics on genotype."),
     type="metadata",
     key=("genotype",),
-    inputs=("asset_basics",),
-    basics=("genotype",),
-    rows=rows,
+    kind=FromTables(rows=rows, tables=(TableRead("asset_basics", ("genotype",)),)),
     columns=(
         Column("genotype", "string", "The genotype, without blanks around it.", nullable=False),
     ),

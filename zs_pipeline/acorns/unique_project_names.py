@@ -2,13 +2,13 @@
 
 import pyarrow as pa
 
-from zs_client.contract import Acorn, Column
 from zs_pipeline.arrow import distinct
+from zs_pipeline.declaration import Acorn, Column, FromTables, TableRead, Tables
 
 
-def rows(asset_basics: pa.Table) -> pa.Table:
+def rows(tables: Tables) -> pa.Table:
     """The distinct values, without null, sorted."""
-    return distinct(asset_basics, "project_name")
+    return distinct(tables["asset_basics"], "project_name")
 
 
 ACORN = Acorn(
@@ -16,9 +16,7 @@ ACORN = Acorn(
     description=("Every project name, one row each, sorted. Join asset_basics on project_name."),
     type="metadata",
     key=("project_name",),
-    inputs=("asset_basics",),
-    basics=("project_name",),
-    rows=rows,
+    kind=FromTables(rows=rows, tables=(TableRead("asset_basics", ("project_name",)),)),
     columns=(
         Column("project_name", "string", "The project, without blanks around it.", nullable=False),
     ),

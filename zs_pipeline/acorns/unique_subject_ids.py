@@ -2,13 +2,13 @@
 
 import pyarrow as pa
 
-from zs_client.contract import Acorn, Column
 from zs_pipeline.arrow import distinct
+from zs_pipeline.declaration import Acorn, Column, FromTables, TableRead, Tables
 
 
-def rows(asset_basics: pa.Table) -> pa.Table:
+def rows(tables: Tables) -> pa.Table:
     """The distinct values, without null, sorted."""
-    return distinct(asset_basics, "subject_id")
+    return distinct(tables["asset_basics"], "subject_id")
 
 
 ACORN = Acorn(
@@ -16,9 +16,7 @@ ACORN = Acorn(
     description=("Every subject, one row each, sorted as text. Join asset_basics on subject_id."),
     type="metadata",
     key=("subject_id",),
-    inputs=("asset_basics",),
-    basics=("subject_id",),
-    rows=rows,
+    kind=FromTables(rows=rows, tables=(TableRead("asset_basics", ("subject_id",)),)),
     columns=(
         Column(
             "subject_id",

@@ -6,18 +6,8 @@ Pure functions over paths and documents; nothing here asks a source for anything
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from zs_pipeline.problems import CORE
+from zs_pipeline.declaration import CORE, ENVELOPE
 
-ENVELOPE = (
-    "_id",
-    "name",
-    "location",
-    "_created",
-    "created",
-    "_last_modified",
-    "last_modified",
-    "other_identifiers",
-)
 SWEEP = {
     "_id": 1,
     "name": 1,
