@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from zs_pipeline.files import Entry, Files, Question
+    from zs_pipeline.findings import Finding
 
 CORE = (
     "subject",
@@ -48,6 +49,8 @@ Row: TypeAlias = "Mapping[str, object]"
 Tables: TypeAlias = "Mapping[str, pa.Table]"
 # What side files gave, by the `_id` of the data asset's document; None where they gave nothing.
 Answers: TypeAlias = "Mapping[str, object]"
+# Of a document as it came, whole; its values may be of any kind.
+Findings: TypeAlias = "Callable[[Document], Iterable[Finding]]"
 
 _NAME = r"[^.\[\]{}$\s][^.\[\]{}]*"
 _PATH = re.compile(rf"{_NAME}(?:\[\]|\{{\}})*(?:\.{_NAME}(?:\[\]|\{{\}})*)*")
@@ -136,12 +139,19 @@ class Column:
         type: One of `zs_client.contract.TYPES`. `time` is a timestamp in microseconds, UTC.
         description: What the value means, as a sentence for a scientist; units and nulls included.
         nullable: False when the store refuses a table with a null in this column.
+        reads: Where the value comes from: paths as the table's reads have them, or `table.column`
+            of another table, or `file:` and what is read of a side file.
+        rule: How the value is made of that, odd forms included, as sentences.
+        example: A real value and what it becomes, as a sentence.
     """
 
     name: str
     type: str
     description: str
     nullable: bool = True
+    reads: tuple[str, ...] = ()
+    rule: str = ""
+    example: str = ""
 
     def __post_init__(self) -> None:
         if self.type not in TYPES:
@@ -191,6 +201,7 @@ class ByDocument:
             table whole.
         finish: Makes the final table of all rows, for values that depend on other rows.
         tables: Other tables, which `finish` looks at.
+        findings: Says where a value of a document was chosen between readings.
     """
 
     rows: Callable[[Document], Iterable[Row]]
@@ -198,6 +209,7 @@ class ByDocument:
     reuse: OfId | OfName | None
     finish: "Callable[[pa.Table, Tables], pa.Table] | None" = None
     tables: tuple[TableRead, ...] = ()
+    findings: "Findings | None" = None
     partitioning: ClassVar[None] = None
     sources: ClassVar[tuple[str, ...]] = ("documents",)
 
@@ -212,12 +224,14 @@ class ByKey:
             microseconds since 1970.
         reads: What it reads of a document.
         basics: The columns of asset_basics that `rows` looks at.
+        findings: As of `ByDocument`.
     """
 
     key: str
     rows: Callable[[Document, Row], Iterable[Row]]
     reads: tuple[Read, ...]
     basics: tuple[str, ...]
+    findings: "Findings | None" = None
     sources: ClassVar[tuple[str, ...]] = ("documents",)
 
     @property
@@ -242,6 +256,7 @@ class ByPlatform:
         reads: What it reads of a document.
         basics: The columns of asset_basics that `rows` looks at.
         reuse: The column by which rows of unchanged documents are taken over.
+        findings: As of `ByDocument`.
     """
 
     column: str
@@ -250,6 +265,7 @@ class ByPlatform:
     reads: tuple[Read, ...]
     basics: tuple[str, ...]
     reuse: OfName
+    findings: "Findings | None" = None
     sources: ClassVar[tuple[str, ...]] = ("documents",)
 
     @property
