@@ -19,6 +19,7 @@ from zs_pipeline import arrow, commit, documents, processes
 from zs_pipeline import tables as plans
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.catalogue import path_of
+from zs_pipeline.code import of_findings
 from zs_pipeline.declaration import Expected, Read
 from zs_pipeline.files import Files
 from zs_pipeline.problems import check
@@ -97,7 +98,7 @@ def test_other_kinds_on_the_same_paths_find_more_and_fetch_nothing(monkeypatch, 
     assert (changes.fetched, changes.changed, source.fetched) == (0, 0, [])
     assert changes.values_unread == 12
     now = documents.load(store)
-    assert (now.state, now.manifest["reads"]) == (before.state, reads(*WANTED, NAMES).digest)
+    assert (now.state, now.manifest["reads"]) == (before.state, of_findings(reads(*WANTED, NAMES)))
     # What is kept of it is whole: a change of one document brings back none of the former findings.
     source["d001"]["_last_modified"] = "2026-01-03T03:04:05Z"
     assert run(store, source, reads(*WANTED, NAMES)).values_unread == 12
@@ -113,7 +114,7 @@ def test_what_is_found_again_is_not_written_again() -> None:
     run(store, source, reads(*WANTED, PEOPLE))
     before = {key: body for key, body in contents(store).items() if key.endswith(".pqt")}
     other = reads(*WANTED, PEOPLE, Read("acquisition.experimenters[]", Expected.TEXT_OR_PERSON))
-    assert documents.load(store).manifest["reads"] != other.digest
+    assert documents.load(store).manifest["reads"] != of_findings(other)
     assert run(store, source, other).values_unread == 4
     assert {k: b for k, b in contents(store).items() if k.endswith(".pqt")} == before
 

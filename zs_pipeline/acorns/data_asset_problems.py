@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_pipeline import arrow
+from zs_pipeline.acorns.document_problems import MORE
 from zs_pipeline.declaration import (
     Acorn,
     ByDocument,
@@ -39,7 +40,10 @@ _SHOWN = 5
 _BEGAN, _ENDED = "acquisition_start_time", "acquisition_end_time"
 _COLUMNS = ("name", "location", "data_level", _BEGAN, _ENDED)
 
-Finding = tuple[str, str, str]
+# The field, the column that it concerns, the reason and the severity.
+_Finding = tuple[str, str, str, str]
+_NAME, _PLACE, _LEVEL = "asset_basics.name", "asset_basics.location", "asset_basics.data_level"
+_SOURCES = "source_data.source_data"
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -88,13 +92,20 @@ def finish(table: pa.Table, tables: Tables) -> pa.Table:
     names = ("_id", *_COLUMNS)
     for values in arrow.values(asset_basics, *names):
         row = dict(zip(names, values, strict=True))
-        for field, reason, severity in _findings(row, sources, ids, there):
-            found.append((row["_id"], row["name"], field, reason, severity))
+        for field, column, reason, severity in _findings(row, sources, ids, there):
+            found.append(
+                {
+                    "_id": row["_id"],
+                    "name": row["name"],
+                    "field": field,
+                    "reason": reason,
+                    "severity": severity,
+                    "column": column,
+                    "count": 1,
+                }
+            )
     own = table.filter(pc.equal(table["field"], _SUBJECT))
-    arrays = [pa.array(values, pa.string()) for values in zip(*found, strict=True)]
-    return pa.concat_tables(
-        [own, pa.Table.from_arrays(arrays, schema=table.schema)] if found else [own]
-    )
+    return pa.concat_tables([own, arrow.table(ACORN, found)])
 
 
 def _findings(
@@ -102,7 +113,7 @@ def _findings(
     sources: dict[str, list[str | None]],
     ids: dict[str | None, list[str]],
     there: set[str | None],
-) -> Iterator[Finding]:
+) -> Iterator[_Finding]:
     """What is wrong with one data asset.
 
     Args:
@@ -119,7 +130,7 @@ def _findings(
         some = [one for one in ids[name][: _SHOWN + 1] if one != row["_id"]][:_SHOWN]
         shown = ", ".join(some) + (" and more" if others > _SHOWN else "")
         count = "another document" if others == 1 else f"{others:,} other documents"
-        yield "name", f"is also the name of {count}: {shown}", ERROR
+        yield "name", _NAME, f"is also the name of {count}: {shown}", ERROR
     yield from _of_sources(row, sources.get(name), there)
     yield from _of_location(name, row["location"])
     yield from _of_times(row, derived=name in sources)
@@ -127,24 +138,27 @@ def _findings(
 
 def _of_sources(
     row: dict[str, Any], named: list[str | None] | None, there: set[str | None]
-) -> Iterator[Finding]:
+) -> Iterator[_Finding]:
     for source in named or ():
         if source is None:
-            yield _SOURCE, "names no source, though the data asset is derived", WARNING
+            reason = "names no source, though the data asset is derived"
+            yield _SOURCE, _SOURCES, reason, WARNING
         elif source == row["name"]:
-            yield _SOURCE, "names the data asset itself as its source", ERROR
+            yield _SOURCE, _SOURCES, "names the data asset itself as its source", ERROR
         elif source not in there:
-            yield _SOURCE, f"names {source!r}, which no document has as its name", WARNING
+            reason = f"names {source!r}, which no document has as its name"
+            yield _SOURCE, _SOURCES, reason, WARNING
     given = [source for source in named or () if source is not None]
     if given and row["data_level"] == "raw":
         yield (
             "data_description.data_level",
+            _LEVEL,
             f"is raw, though the data asset names a source: {given[0]!r}",
             WARNING,
         )
 
 
-def _of_location(name: str, location: str | None) -> Iterator[Finding]:
+def _of_location(name: str, location: str | None) -> Iterator[_Finding]:
     last = location.rstrip("/").rsplit("/", 1)[-1] if location else name
     if last == name:
         return
@@ -152,18 +166,19 @@ def _of_location(name: str, location: str | None) -> Iterator[Finding]:
     own = _UUID.fullmatch(last) is not None
     yield (
         "location",
+        _PLACE,
         f"ends in {'an id of Code Ocean' if own else 'another name'}, {last!r}",
         NOTE if own else WARNING,
     )
 
 
-def _of_times(row: dict[str, Any], *, derived: bool) -> Iterator[Finding]:
+def _of_times(row: dict[str, Any], *, derived: bool) -> Iterator[_Finding]:
     began, ended = row[_BEGAN], row[_ENDED]
     if began is None:
         return
     if ended is not None and ended < began:
         reason = f"is {_shown(ended)}, before the acquisition began at {_shown(began)}"
-        yield f"acquisition.{_ENDED}", reason, ERROR
+        yield f"acquisition.{_ENDED}", f"asset_basics.{_ENDED}", reason, ERROR
         ended = None
     written = _written_time(row["name"], derived=derived)
     if written is None:
@@ -176,7 +191,7 @@ def _of_times(row: dict[str, Any], *, derived: bool) -> Iterator[Finding]:
             f"is {_shown(began)}, and the acquisition lies over a day from the time in the name, "
             f"{written}, be that UTC or Seattle's"
         )
-        yield f"acquisition.{_BEGAN}", reason, WARNING
+        yield f"acquisition.{_BEGAN}", f"asset_basics.{_BEGAN}", reason, WARNING
 
 
 def _written_time(name: str, *, derived: bool) -> str | None:
@@ -198,7 +213,7 @@ ACORN = Acorn(
         "What in the metadata of data assets contradicts itself or other data assets, one row per "
         "finding, for those who look after them. Join asset_basics on _id."
     ),
-    type="metadata",
+    type="asset",
     key=(),
     order=("severity", "name", "_id", "field", "reason"),
     kind=ByDocument(
@@ -228,5 +243,6 @@ ACORN = Acorn(
             "when some programs leave it so.",
             nullable=False,
         ),
+        *MORE,
     ),
 )

@@ -1,4 +1,7 @@
-"""document_problems: documents that were set aside, values and side files that were not read."""
+"""document_problems: what of documents and side files was not read, or read by a rule.
+
+Its columns are those of data_asset_problems as well.
+"""
 
 from collections.abc import Iterable
 
@@ -10,16 +13,56 @@ def rows(findings: Iterable[Row]) -> Iterable[Row]:
     return findings
 
 
+# What is told of a finding beside its place, reason and severity.
+MORE = (
+    Column(
+        "column",
+        "string",
+        "The column that it concerns, as table.column; null when it concerns no column, or the "
+        "whole document.",
+        reads=("the finding",),
+        rule="The column whose value the finding is about; the first where several read the field.",
+        example="A start without a zone: `asset_basics.acquisition_start_time`.",
+    ),
+    Column(
+        "taken",
+        "string",
+        "The reading that was taken, as text up to 200 characters; null when the value became "
+        "null or nothing was to choose.",
+        reads=("the finding",),
+        rule="JSON text where the reading is no text; the first one where there are several.",
+        example="`2024-06-30T20:49:33-07:00`",
+    ),
+    Column(
+        "other",
+        "string",
+        "The reading that was not taken, as text up to 200 characters; of a value that could not "
+        "be read, the value.",
+        reads=("the finding",),
+        rule="As taken.",
+        example="`2024-06-30T20:49:33+00:00`",
+    ),
+    Column(
+        "count",
+        "int32",
+        "How often this was found in the document; taken and other are those of the first.",
+        reads=("the finding",),
+        rule="Places of one document with the same field, column and reason are counted together.",
+        example="A form that left 12 fields as `N/A`: 12.",
+    ),
+)
+
 ACORN = Acorn(
     name="document_problems",
     description=(
-        "What did not fit in the documents, one row per finding: documents that were set aside, "
-        "values that could not be read and are null in the tables, and side files that may not be "
-        "read or are not as they should be. Join asset_basics on _id."
+        "What did not fit in the documents or was read by a rule, one row per document, field, "
+        "column and reason: documents that were set aside, values that could not be read and are "
+        "null in the tables, values where other readings were possible, and side files that may "
+        "not be read or are not as they should be. Join asset_basics on _id."
     ),
-    type="metadata",
+    type="asset",
     key=(),
-    order=("severity", "name", "_id", "field", "reason"),
+    order=("severity", "name", "_id", "field", "reason", "column"),
     kind=FromFindings(rows),
     columns=(
         Column("_id", "string", "The document's id; null when it has none."),
@@ -34,9 +77,10 @@ ACORN = Acorn(
         Column(
             "severity",
             "string",
-            "error when the document was set aside, warning when one value became null or one side "
-            "file gave nothing.",
+            "error when the document was set aside, warning when a value became null or may be "
+            "wrong or a side file gave nothing, note when a written rule chose between readings.",
             nullable=False,
         ),
+        *MORE,
     ),
 )

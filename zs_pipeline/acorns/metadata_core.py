@@ -32,7 +32,7 @@ ACORN = Acorn(
         "Which core metadata files each document has, one row per document. Join asset_basics on "
         "_id."
     ),
-    type="metadata",
+    type="asset",
     key=("_id",),
     kind=ByDocument(
         rows=rows,
