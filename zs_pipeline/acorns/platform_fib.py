@@ -18,7 +18,7 @@ from zs_pipeline.photometry import MISSING, Kind
 _KEY = ("asset_name", "fiber", "patch_cord", "channel")
 _VALUES = ("intended_measurement", "targeted_structure")
 # Of each choice the column, the reason and the severity.
-_FINDINGS = {
+FINDINGS = {
     Kind.PLACEHOLDER_MEASUREMENT: (
         "intended_measurement",
         "is what a form leaves in a field, and is taken as missing",
@@ -125,7 +125,7 @@ def findings(document: dict[str, Any]) -> Iterator[Finding]:
     """Yields what was chosen between readings of a document, and what it does not give."""
     setup = photometry.read(document)
     for choice in setup.choices if setup else ():
-        column, reason, severity = _FINDINGS[choice.kind]
+        column, reason, severity = FINDINGS[choice.kind]
         yield Finding(
             choice.field,
             f"platform_fib.{column}",
