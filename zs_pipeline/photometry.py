@@ -51,6 +51,10 @@ _STREAM = "acquisition.data_streams[]"
 _CONFIG = f"{_STREAM}.configurations[]"
 _STRUCTURE = "primary_targeted_structure.acronym"
 
+MODALITIES = (
+    "data_description.modalities[].abbreviation",
+    f"{_STREAM}.modalities[].abbreviation",
+)
 SURGERY_DATE = f"{_SURGERY}.start_date"
 IMPLANT_NAME = f"{_IMPLANT}.implanted_device.name"
 IMPLANT_STRUCTURE = f"{_IMPLANT}.device_config.{_STRUCTURE}"
@@ -65,7 +69,7 @@ ASSEMBLY_CHANNELS = f"{_CONFIG}.patch_cords[].channels[]"
 NAME, MEASUREMENT = "channel_name", "intended_measurement"
 
 READS = (
-    Read("data_description.modalities[].abbreviation", Expected.TEXT),
+    *(Read(path, Expected.TEXT) for path in MODALITIES),
     Read(SURGERY_DATE, Expected.DATE),
     Read(f"{_IMPLANT}.object_type", Expected.TEXT),
     Read(IMPLANT_NAME, Expected.TEXT),
@@ -73,7 +77,6 @@ READS = (
     Read(IMPLANT_STRUCTURE, Expected.TEXT),
     Read("acquisition.acquisition_start_time", Expected.TIME),
     Read(f"{_STREAM}.modalities[]", Expected.OBJECT_OR_TEXT),
-    Read(f"{_STREAM}.modalities[].abbreviation", Expected.TEXT),
     Read(CONNECTED_FROM, Expected.TEXT),
     Read(CONNECTED_TO, Expected.TEXT),
     Read(f"{_CONFIG}.object_type", Expected.TEXT),

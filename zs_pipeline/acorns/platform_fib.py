@@ -171,31 +171,102 @@ ACORN = Acorn(
         findings=findings,
     ),
     columns=(
-        Column("asset_name", "string", "The data asset's name.", nullable=False),
+        Column(
+            "asset_name",
+            "string",
+            "The data asset's name.",
+            nullable=False,
+            reads=("name", *photometry.MODALITIES),
+            rule=(
+                "The document's name, where the data description or a data stream has the modality "
+                "fib. Documents of one name share their rows. A data asset that names neither a "
+                "fiber nor a channel has no row, and a finding says so."
+            ),
+            example="`behavior_809487_2025-11-26_15-58-37` has twelve rows: four fibers with three "
+            "channels each.",
+        ),
         Column(
             "fiber",
             "string",
             "The fiber, by its implant's name; as the acquisition writes it when no implant is "
             "recorded; missing when the channel cannot be given to a fiber.",
             nullable=False,
+            reads=(
+                photometry.IMPLANT_NAME,
+                photometry.SURGERY_DATE,
+                photometry.PROBE_NAME,
+                photometry.CONNECTED_FROM,
+                photometry.CONNECTED_TO,
+                f"{photometry.CHANNELS}.{photometry.NAME}",
+                f"{photometry.ASSEMBLY_CHANNELS}.{photometry.NAME}",
+            ),
+            rule=(
+                "Names are one where their words are: `Fiber 0` and `fiber-0` are the implant "
+                "`Fiber_0`. Electrodes, which are implanted as probes too, are no fibers. An "
+                "implant without a name is left out, with a finding; an implant of a surgery after "
+                "the acquisition's date does not count. A channel belongs to the fiber to which "
+                "its patch cord is connected, from either end. Where a patch cord serves several "
+                "fibers, the channel's name says which; a channel that names none belongs to each. "
+                "Where no connection names the patch cord, it belongs to the probe of an assembly "
+                "with one probe and one patch cord; else the channel's name says which fiber it "
+                "is. A channel that names an implanted fiber which no patch cord serves belongs to "
+                "that fiber. Each channel that is given to a fiber in such a way is a finding."
+            ),
+            example="`Fiber 0` in a connection of `804434_2025-11-14_01-02-41` becomes `Fiber_0`, "
+            "as its implant is called.",
         ),
         Column(
             "patch_cord",
             "string",
             "The patch cord; missing when the acquisition connects the fiber to none.",
             nullable=False,
+            reads=(
+                photometry.CORD_NAME,
+                photometry.ASSEMBLY_CORD_NAME,
+                photometry.CONNECTED_FROM,
+                photometry.CONNECTED_TO,
+            ),
+            rule=(
+                "The name in the patch cord's own configuration, or in the fiber assembly in which "
+                "it stands; where a patch cord has neither, as connections write it. A fiber "
+                "without a channel has a row for each patch cord that serves it. Detectors and "
+                "light sources in connections are no patch cords."
+            ),
+            example="`Fiber 0` connected to `Patch Cord A` becomes `Patch Cord A`.",
         ),
         Column(
             "channel",
             "string",
             "The channel as written, such as Fiber_0_green; missing for a fiber without channels.",
             nullable=False,
+            reads=(
+                f"{photometry.CHANNELS}.{photometry.NAME}",
+                f"{photometry.ASSEMBLY_CHANNELS}.{photometry.NAME}",
+            ),
+            rule=(
+                "The name of each channel of each configuration of a patch cord, whether that "
+                "stands alone or in a fiber assembly; outer blanks are removed. A channel that "
+                "occurs twice has one row. A data asset without any channel is a finding."
+            ),
+            example="`Fiber_0_green` stays `Fiber_0_green`.",
         ),
         Column(
             "intended_measurement",
             "string",
             "What the channel measures, such as dopamine, or control; missing when not given.",
             nullable=False,
+            reads=(
+                f"{photometry.CHANNELS}.{photometry.MEASUREMENT}",
+                f"{photometry.ASSEMBLY_CHANNELS}.{photometry.MEASUREMENT}",
+            ),
+            rule=(
+                "As written, without outer blanks. What a form leaves becomes `missing`, "
+                "with a finding: `n/a`, `none`, `null`, `nan`, `select`, `select...`, `select…`, "
+                "`unknown`, `tbd` and `-`, in any case. `NA` stays: it may be noradrenaline. Where "
+                "a channel occurs twice, the first measurement that is given counts, and another "
+                "one is a finding."
+            ),
+            example="`Select...` becomes `missing`; `acetylcholine` stays `acetylcholine`.",
         ),
         Column(
             "targeted_structure",
@@ -203,6 +274,23 @@ ACORN = Acorn(
             "Acronym of the brain structure that the implant was aimed at, such as ACB; missing "
             "when not given or root.",
             nullable=False,
+            reads=(
+                photometry.IMPLANT_STRUCTURE,
+                photometry.SURGERY_DATE,
+                "acquisition.acquisition_start_time",
+                photometry.PROBE_STRUCTURE,
+            ),
+            rule=(
+                "The structure of the fiber's implant, as written. `root`, which is the whole "
+                "brain, and what a form leaves in a field (see intended_measurement) are no "
+                "structures. Where the implant gives none, that of the probe in a fiber assembly. "
+                "Where both give one and they differ, the implant's, with a finding. Implants of a "
+                "surgery whose start_date is after acquisition_date do not count. Two implants of "
+                "one name that do not give the same structure become `missing`, with a finding, "
+                "since each surgery may number its fibers from 0. A fiber without an implant has "
+                "`missing`."
+            ),
+            example="`root` becomes `missing`; `ORBl` stays `ORBl`.",
         ),
     ),
 )
