@@ -684,6 +684,15 @@ def test_every_choice_is_a_finding() -> None:
     assert {column for column, _, _ in kinds.values()} <= {c.name for c in ACORN.columns}
 
 
+def test_every_column_says_where_it_comes_from() -> None:
+    paths = {"name", *(read.path for read in ACORN.kind.reads)}
+    for column in ACORN.columns:
+        assert column.reads
+        assert set(column.reads) <= paths
+        assert column.rule.endswith(".")
+        assert column.example.endswith(".")
+
+
 # Each once
 
 

@@ -234,11 +234,12 @@ def read(document: Mapping[str, Any]) -> Photometry | None:
     cords = [_cords_of(devices, stream) for stream in streams]
     links = [_links(devices, stream) for stream in streams]
     connected = frozenset(devices.links)
-    pairs = [[_paired(devices, cord, connected) for cord in some] for some in cords]
+    # Every pair comes before any channel: a patch cord may stand in several configurations.
+    cords = [[_paired(devices, cord, connected) for cord in of_stream] for of_stream in cords]
     channels: dict[tuple[str, str, str], str] = {}
-    for some, here in zip(pairs, links, strict=True):
-        for cord in some:
-            _add_channels(channels, devices, cord, here)
+    for of_stream, links_of_stream in zip(cords, links, strict=True):
+        for cord in of_stream:
+            _add_channels(channels, devices, cord, links_of_stream)
     if all(channel == MISSING for _, _, channel in channels):
         devices.choose(Kind.NO_CHANNEL, f"{CHANNELS}.{NAME}")
     fibers = tuple(

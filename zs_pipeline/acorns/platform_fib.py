@@ -209,8 +209,9 @@ ACORN = Acorn(
                 "fibers, the channel's name says which; a channel that names none belongs to each. "
                 "Where no connection names the patch cord, it belongs to the probe of an assembly "
                 "with one probe and one patch cord; else the channel's name says which fiber it "
-                "is. A channel that names an implanted fiber which no patch cord serves belongs to "
-                "that fiber. Each channel that is given to a fiber in such a way is a finding."
+                "is, and a channel that names none has `missing`. A channel that names a fiber "
+                "which is known and which no patch cord serves belongs to that fiber. Each channel "
+                "that is given to a fiber in such a way is a finding."
             ),
             example="`Fiber 0` in a connection of `804434_2025-11-14_01-02-41` becomes `Fiber_0`, "
             "as its implant is called.",
@@ -228,7 +229,8 @@ ACORN = Acorn(
             ),
             rule=(
                 "The name in the patch cord's own configuration, or in the fiber assembly in which "
-                "it stands; where a patch cord has neither, as connections write it. A fiber "
+                "it stands; where a patch cord has neither, as connections write it. A patch cord "
+                "without a name is `missing`. A fiber "
                 "without a channel has a row for each patch cord that serves it. Detectors and "
                 "light sources in connections are no patch cords."
             ),
