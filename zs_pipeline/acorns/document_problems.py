@@ -65,21 +65,53 @@ ACORN = Acorn(
     order=("severity", "name", "_id", "field", "reason", "column"),
     kind=FromFindings(rows),
     columns=(
-        Column("_id", "string", "The document's id; null when it has none."),
-        Column("name", "string", "The data asset's name, where it could be read."),
+        Column(
+            "_id",
+            "string",
+            "The document's id; null when it has none.",
+            reads=("_id",),
+            rule="As written.",
+            example="`8c593ace-ad9e-5074-a9db-fdbc23f836b9`",
+        ),
+        Column(
+            "name",
+            "string",
+            "The data asset's name, where it could be read.",
+            reads=("name",),
+            rule="As asset_basics.name.",
+            example="`SmartSPIM_747806_2024-10-29_18-35-33`",
+        ),
         Column(
             "field",
             "string",
             "Where the value stands, dotted; empty for the whole document; file: and the acorn "
             "that wants it for a side file.",
+            reads=("the finding",),
+            rule="The path of the value, with [] for each of a list and {} for each value of an "
+            "object. Of a value in a list it does not tell which: count tells how many.",
+            example="`acquisition.data_streams[].connections`",
         ),
-        Column("reason", "string", "What is wrong, and what was done.", nullable=False),
+        Column(
+            "reason",
+            "string",
+            "What is wrong, and what was done.",
+            nullable=False,
+            reads=("the finding",),
+            rule="A sentence after the field's name, the same for every document with this kind of "
+            "finding.",
+            example="`acquisition.experimenters` with a text in place of a list: `is no list; it "
+            "is left out of the tables`.",
+        ),
         Column(
             "severity",
             "string",
             "error when the document was set aside, warning when a value became null or may be "
             "wrong or a side file gave nothing, note when a written rule chose between readings.",
             nullable=False,
+            reads=("the finding",),
+            rule="Set by the kind of finding, not by the value.",
+            example="A document without an `_id` is an error, a time that cannot be read a "
+            "warning, a time without a zone a note.",
         ),
         *MORE,
     ),
