@@ -311,6 +311,8 @@ def test_a_metric_with_list_tags_of_a_data_asset_without_acquisition(built):
         "status_timestamp": utc(2025, 2, 23, 3, 20, 26, 439024),
         "status_history": '[{"object_type":"QC status","evaluator":"Automated","status":"Pass",'
         '"timestamp":"2025-02-22 19:20:26.439024-08:00"}]',
+        "value_type": "number",
+        "evaluated_assets": None,
     }
     assert (rows[1]["name"], rows[1]["value"]) == ("Session length >15min", "85.325")
     assert (rows[23]["name"], rows[23]["value"]) == ("Number of completed trials", "209")

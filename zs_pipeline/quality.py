@@ -6,7 +6,7 @@ in `quality_control.status`, a copy that programs write and reviews leave as it 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from zs_pipeline.fields import (
     unbounded,
 )
 from zs_pipeline.findings import NOTE, WARNING, Finding
-from zs_pipeline.tags import names, spellings
+from zs_pipeline.tags import bare_values, spellings
 
 PASS, PENDING, FAIL = "Pass", "Pending", "Fail"
 STAGES = frozenset(("Raw data", "Processing", "Analysis", "Multi-asset"))
@@ -66,13 +66,13 @@ STATUS_PLACES = (
     COPY,
 )
 STATUS_RULE = (
-    "The status of a metric is that of quality_control.status; a metric without one, or with "
-    "another than Pass, Fail and Pending, counts as Pending. A key is Fail when one of its metrics "
-    "fails, unless one of that metric's tags (bare or as key:value) is in "
-    "quality_control.allow_tag_failures; else Pending when one is pending; else Pass. Where a tag, "
-    "a modality and a stage have the same text, the stage's status is taken, then the modality's. "
-    "The statuses that a document holds beside its metrics are a copy of these and may be out of "
-    "date: they are taken only where there are no metrics."
+    "The status of a metric is the one in the table quality_control, chosen from its history; a "
+    "metric without one, or with another than Pass, Fail and Pending, counts as Pending. A key is "
+    "Fail when one of its metrics fails, unless one of that metric's tags (bare or as key:value) "
+    "is in quality_control.allow_tag_failures; else Pending when one is pending; else Pass. Where "
+    "a tag, a modality and a stage have the same text, the stage's status is taken, then the "
+    "modality's. The statuses that a document holds beside its metrics are a copy of these and may "
+    "be out of date: they are taken only where there are no metrics."
 )
 STATUS_EXAMPLE = (
     "Metrics of `fib` with `Pass` and `Fail` give `Fail`, though the document's own copy still "
@@ -92,22 +92,15 @@ class Choice(NamedTuple):
 
     Attributes:
         entry: The entry; empty where the history has none.
-        time: When it was made; None where that cannot be read.
         entries: All entries that are objects, in order.
-        times: Their times.
-        late: The entries that are later than the document's last change allows.
+        times: Their times, None for one that cannot be read; empty for fewer than two entries.
+        late: The places of entries that are later than the document's last change allows.
     """
 
     entry: Mapping[str, Any]
-    time: int | None
-    entries: list[dict[str, Any]]
-    times: list[int | None]
-    late: list[int]
-
-    @property
-    def by_place(self) -> bool:
-        """Whether a time cannot be read, so that the last of several entries was taken."""
-        return len(self.entries) > 1 and None in self.times
+    entries: Sequence[Mapping[str, Any]]
+    times: Sequence[int | None] = ()
+    late: Sequence[int] = ()
 
 
 def last_time(document: Mapping[str, Any]) -> int | None:
@@ -120,22 +113,23 @@ def choose(history: Any, last: int | None) -> Choice:
     """Choose the entry that holds a metric's status.
 
     It is the latest by time, of equal ones the later in the list; the last in the list where a
-    time cannot be read. Entries after `last` do not count, unless all are.
+    time is missing or cannot be read. Entries after `last` do not count, unless all are.
     """
     listed = history if isinstance(history, list) else ()
     entries = [entry for entry in listed if isinstance(entry, dict)]
+    # Most metrics have one entry, and its time decides nothing.
+    if len(entries) < 2:
+        return Choice(entries[0] if entries else {}, entries)
     times = [time(entry.get("timestamp")) for entry in entries]
-    if not entries:
-        return Choice({}, None, entries, times, [])
-    if None in times:
-        return Choice(entries[-1], times[-1], entries, times, [])
     in_order = sorted((at, place) for place, at in enumerate(times) if at is not None)
+    if len(in_order) < len(times):
+        return Choice(entries[-1], entries, times)
     late = [place for at, place in in_order if last is not None and at > last]
-    at, place = (in_order[: len(in_order) - len(late)] or in_order)[-1]
-    return Choice(entries[place], at, entries, times, late)
+    _, place = (in_order[: len(in_order) - len(late)] or in_order)[-1]
+    return Choice(entries[place], entries, times, late)
 
 
-def value(written: Any) -> tuple[str | None, str | None]:
+def value_of(written: Any) -> tuple[str | None, str | None]:
     """Returns a metric's value as the table has it, and the type that it was."""
     if written is None:
         return None, None
@@ -181,17 +175,19 @@ def evaluate(document: Mapping[str, Any]) -> Statuses | None:
         any_metric = True
         status = text(choose(metric.get("status_history"), last).entry.get("status"))
         status = status if status in _SEVERITY else PENDING
-        written = metric.get("tags")
-        called = names(written)
+        tags = metric.get("tags")
+        spelled = spellings(tags) or []
+        called = {*spelled, *bare_values(tags)}
         if status == FAIL and not allowed.isdisjoint(called):
             status = PASS
         modality, stage = modality_of(metric), text(metric.get("stage"))
-        for tag in spellings(written) or ():
-            found.tags[tag] = status
-        _worst(found.named, called, status)
-        _worst(found.modalities, (modality,), status)
-        _worst(found.stages, (stage,), status)
+        found.tags.update(dict.fromkeys(spelled, PENDING))
+        for tag in called:
+            _add(found.named, tag, status)
+        if stage is not None:
+            _add(found.stages, stage, status)
         if modality is not None:
+            _add(found.modalities, modality, status)
             for tag in called:
                 found.carriers.setdefault(tag, set()).add(modality)
     if not any_metric:
@@ -200,15 +196,17 @@ def evaluate(document: Mapping[str, Any]) -> Statuses | None:
     return found
 
 
-def _worst(statuses: dict[str, str], keys: Iterable[str | None], status: str) -> None:
-    for key in keys:
-        if key is not None and _SEVERITY[statuses.get(key, PASS)] <= _SEVERITY[status]:
-            statuses[key] = status
+def _add(statuses: dict[str, str], key: str, status: str) -> None:
+    """Keep the graver status of a key."""
+    known = statuses.get(key)
+    if known is None or _SEVERITY[known] < _SEVERITY[status]:
+        statuses[key] = status
 
 
 def modality_of(metric: Mapping[str, Any]) -> str | None:
     """Returns the abbreviation of a metric's modality."""
-    return text(part(metric, "modality.abbreviation"))
+    modality = metric.get("modality")
+    return text(modality.get("abbreviation")) if isinstance(modality, dict) else None
 
 
 def abbreviation(key: str) -> str:
@@ -284,45 +282,56 @@ def metric_findings(document: Mapping[str, Any]) -> Iterator[Finding]:
     for metric in parts(document, METRICS):
         choice = choose(metric.get("status_history"), last)
         curation = metric.get("object_type") == CURATION
-        yield from _of_choice(choice, "qc_tag_status" if curation else "quality_control")
+        column = f"{'qc_tag_status' if curation else 'quality_control'}.status"
+        yield from _of_status(choice, column)
+        yield from _of_times(choice, column, last)
         if not curation:
             yield from _of_value(metric.get("value"))
     yield from naive_times(document)
 
 
-def _of_choice(choice: Choice, table: str) -> Iterator[Finding]:
-    column = f"{table}.status"
-    taken = _shown(choice.entry)
+def _of_status(choice: Choice, column: str) -> Iterator[Finding]:
     status = text(choice.entry.get("status"))
     if status is None:
-        yield Finding(_HISTORY, column, "holds no status; there is none", None, None, WARNING)
+        reason = "holds no status: it is null, and counts as Pending for tags"
+        yield Finding(_HISTORY, column, reason, None, None, WARNING)
     elif status not in _SEVERITY:
         reason = "is none of Pass, Fail and Pending; it counts as Pending for tags"
         yield Finding(_STATUS, "qc_tag_status.status", reason, PENDING, status, WARNING)
-    if len(choice.entries) < 2 and not choice.late:
+
+
+def _of_times(choice: Choice, column: str, last: int | None) -> Iterator[Finding]:
+    entry, entries, times, late = choice
+    at = time(entry.get("timestamp"))
+    all_late = at is not None and last is not None and at > last and None not in times
+    if len(entries) < 2 and not all_late:
         return
-    if choice.by_place:
-        reason = "is not there or cannot be read; the last entry in the list is taken"
-        unread = choice.entries[choice.times.index(None)]
-        yield Finding(_TIMESTAMP, column, reason, taken, _shown(unread), NOTE)
-        return
-    if choice.late and len(choice.late) == len(choice.entries):
-        reason = "is over a day after the document's last change, as all are; the latest is taken"
+    taken = _shown(entry)
+    if all_late:
+        reason = "is over a day after the document's last change, but so are all of the metric's"
         yield Finding(_TIMESTAMP, column, reason, taken, None, WARNING)
-    else:
-        reason = "is over a day after the document's last change; the entry does not count"
-        for place in choice.late:
-            yield Finding(_TIMESTAMP, column, reason, taken, _shown(choice.entries[place]), NOTE)
-    if choice.entry is not choice.entries[-1]:
-        reason = "does not end with its latest entry; the latest by time is taken, not the last"
-        yield Finding(_HISTORY, column, reason, taken, _shown(choice.entries[-1]), NOTE)
-    for entry, at in zip(choice.entries, choice.times, strict=True):
-        if at == choice.time and text(entry.get("status")) != status:
-            reason = "has several entries of the latest time; the last of them is taken"
-            yield Finding(_HISTORY, column, reason, taken, _shown(entry), NOTE)
+    if len(entries) == 1:
+        return
+    if None in times:
+        reason = "is missing or cannot be read, so that the last entry in the list is taken"
+        unread = _shown(entries[times.index(None)])
+        yield Finding(_TIMESTAMP, column, reason, taken, unread, NOTE)
+        return
+    if not all_late:
+        reason = "is over a day after the document's last change, so that the entry does not count"
+        for place in late:
+            yield Finding(_TIMESTAMP, column, reason, taken, _shown(entries[place]), NOTE)
+    if entry is not entries[-1]:
+        reason = "does not end with the entry that is taken, which is the latest by time"
+        yield Finding(_HISTORY, column, reason, taken, _shown(entries[-1]), NOTE)
+    for other, its_time in zip(entries, times, strict=True):
+        if its_time == at and text(other.get("status")) != text(entry.get("status")):
+            reason = "has several entries of the latest time, of which the last is taken"
+            yield Finding(_HISTORY, column, reason, taken, _shown(other), NOTE)
 
 
 def _shown(entry: Mapping[str, Any]) -> str:
+    """Returns a status entry as a person compares it with another one."""
     return f"{text(entry.get('status'))} at {text(entry.get('timestamp'))}"
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from zs_pipeline import quality
 from zs_pipeline.declaration import Acorn, ByKey, Column, Expected, Read
-from zs_pipeline.fields import json_text, parts, text, texts
+from zs_pipeline.fields import json_text, parts, text, texts, time
 from zs_pipeline.tags import spellings
 
 
@@ -16,21 +16,21 @@ def rows(document: dict[str, Any], basics: Mapping[str, Any]) -> Iterator[dict[s
         if metric.get("object_type") == quality.CURATION:
             continue
         history = metric.get("status_history")
-        choice = quality.choose(history, last)
-        value, value_type = quality.value(metric.get("value"))
+        entry = quality.choose(history, last).entry
+        value, value_type = quality.value_of(metric.get("value"))
         yield {
             "name": text(metric.get("name")),
             "stage": text(metric.get("stage")),
             "modality": quality.modality_of(metric),
             "value": value,
-            "status": text(choice.entry.get("status")),
+            "status": text(entry.get("status")),
             "asset_name": basics["name"],
             "subject_id": basics["subject_id"],
             "timestamp": basics["acquisition_start_time"],
             "tags": spellings(metric.get("tags")),
             "reference": text(metric.get("reference")),
-            "evaluator": text(choice.entry.get("evaluator")),
-            "status_timestamp": choice.time,
+            "evaluator": text(entry.get("evaluator")),
+            "status_timestamp": time(entry.get("timestamp")),
             "status_history": json_text(history),
             "value_type": value_type,
             "evaluated_assets": texts(metric.get("evaluated_assets")),
@@ -115,7 +115,7 @@ ACORN = Acorn(
             rule="A text stays as it is written, an empty one too. A number, a boolean, an object "
             "or a list becomes compact JSON text, with an object's keys in the document's order. "
             "Null stays null. NaN and infinities, which JSON cannot write, become null, and null "
-            "inside an object or a list; integers beyond 64 bits came as texts.",
+            "inside an object or a list. An integer beyond 64 bits counts as a text.",
             example='`{"value": "", "type": "dropdown"}` becomes `{"value":"","type":"dropdown"}`, '
             "and the number `85.325` becomes `85.325`.",
         ),
@@ -207,8 +207,7 @@ ACORN = Acorn(
             "The type that the value has in the document: text, number, bool, object or list; null "
             "for null. The value is JSON text unless it is a text.",
             reads=(f"{_METRIC}.value",),
-            rule="The type is that of JSON. NaN and infinities are numbers, whose value is null. "
-            "Where a store has kept NaN from before this column existed, it is the text `NaN`.",
+            rule="The type is that of JSON. NaN and infinities are numbers, whose value is null.",
             example="The text `5` is of type `text` and the number `5` of type `number`.",
         ),
         Column(
