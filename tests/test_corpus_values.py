@@ -341,7 +341,7 @@ def test_metrics_whose_value_is_null_a_text_or_an_empty_text(built):
 # qc_tag_status and platform_qc
 
 
-def test_the_statuses_of_a_data_asset_in_the_documents_order(built):
+def test_the_statuses_of_a_data_asset_in_the_order_of_its_metrics(built):
     rows = built["qc_tag_status/subject_id=123456/data.pqt"]
     assert [(row["tag"], row["status"]) for row in rows] == [
         ("neuron_id:N001", "Pass"),
@@ -355,10 +355,10 @@ def test_the_statuses_of_a_data_asset_in_the_documents_order(built):
 def test_the_statuses_of_a_data_asset_with_list_tags(built):
     rows = built["qc_tag_status/subject_id=692478/data.pqt"]
     assert [(row["tag"], row["status"]) for row in rows] == [
-        ("Motion Correction FOV Quality VISp_1", "Pending"),
         ("Motion Correction Registration Summary VISp_0", "Pending"),
         ("Motion Correction Registration Summary VISp_1", "Pending"),
         ("Motion Correction FOV Quality VISp_0", "Pending"),
+        ("Motion Correction FOV Quality VISp_1", "Pending"),
         ("pophys", "Pending"),
         ("Processing", "Pending"),
     ]

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,7 @@ def test_the_last_change_of_an_older_envelope_counts_too():
     assert rows(quality_control, one)[0]["status"] == "Pass"
 
 
-times = st.datetimes().map(lambda at: at.replace(year=2025).isoformat() + "Z")
+times = st.datetimes(max_value=datetime(2026, 1, 1)).map(lambda at: f"{at.isoformat()}Z")  # noqa: DTZ001
 named = st.sampled_from(("Pass", "Fail", "Pending"))
 histories = st.lists(st.builds(entry, named, times), min_size=1, max_size=6)
 
@@ -224,7 +225,7 @@ STATUS = "quality_control.status"
                 (
                     "status_history[].timestamp",
                     "quality_control.status_timestamp",
-                    "has no time zone;",
+                    "has no zone and",
                     NOTE,
                 )
             ],
@@ -362,9 +363,9 @@ def test_each_tag_modality_and_stage_has_the_gravest_status_of_its_metrics():
     ]
 
 
-def test_a_bare_tag_also_counts_metrics_that_have_it_under_a_key():
+def test_a_bare_tag_and_the_same_with_a_key_are_two():
     one = checked(metric("Pass", ["Drift"]), metric("Fail", {"type": "Drift"}))
-    assert statuses(one) == {"Drift": "Fail", "type:Drift": "Fail"}
+    assert statuses(one) == {"Drift": "Pass", "type:Drift": "Fail"}
 
 
 @pytest.mark.parametrize("status", [None, "", "pass", "failed", {"status": "Pass"}, True, 5])
@@ -575,7 +576,7 @@ def test_a_review_changes_the_statuses_and_the_copy_is_told():
     assert differing(documents["15-nostatus"]) == (None, None)
     # Reviews were written without a zone.
     assert {f.reason for f in told(documents["15-reviewed"])} == {
-        "has no time zone; it counts as UTC"
+        "has no zone and is taken as UTC, not as Seattle's time"
     }
 
 

@@ -105,7 +105,9 @@ class Choice(NamedTuple):
 
 def last_time(document: Mapping[str, Any]) -> int | None:
     """Returns the time after which no status entry counts, a day after the last change."""
-    modified = time(document.get("_last_modified") or document.get("last_modified"))
+    modified = time(document.get("_last_modified"))
+    if modified is None:
+        modified = time(document.get("last_modified"))
     return None if modified is None else modified + _DAY
 
 
@@ -150,14 +152,14 @@ class Statuses:
         tags: Of each tag, as its metrics spell it.
         modalities: Of each modality, by its abbreviation.
         stages: Of each stage.
-        named: Of every text that may name a tag, bare values among them.
-        carriers: The modalities of the metrics that carry a tag, by the same texts.
+        bare: Of each value of a tag that has a key, as the schema answers when asked for it.
+        carriers: The modalities of the metrics that carry a tag, by either spelling.
     """
 
     tags: dict[str, str] = field(default_factory=dict)
     modalities: dict[str, str] = field(default_factory=dict)
     stages: dict[str, str] = field(default_factory=dict)
-    named: dict[str, str] = field(default_factory=dict)
+    bare: dict[str, str] = field(default_factory=dict)
     carriers: dict[str, set[str]] = field(default_factory=dict)
 
     def by_key(self) -> dict[str, str]:
@@ -175,32 +177,28 @@ def evaluate(document: Mapping[str, Any]) -> Statuses | None:
         any_metric = True
         status = text(choose(metric.get("status_history"), last).entry.get("status"))
         status = status if status in _SEVERITY else PENDING
-        tags = metric.get("tags")
-        spelled = spellings(tags) or []
-        called = {*spelled, *bare_values(tags)}
-        if status == FAIL and not allowed.isdisjoint(called):
+        spelled = spellings(metric.get("tags")) or []
+        bare = bare_values(metric.get("tags"))
+        if status == FAIL and not (allowed.isdisjoint(spelled) and allowed.isdisjoint(bare)):
             status = PASS
         modality, stage = modality_of(metric), text(metric.get("stage"))
-        found.tags.update(dict.fromkeys(spelled, PENDING))
-        for tag in called:
-            _add(found.named, tag, status)
+        _add(found.tags, spelled, status)
+        _add(found.bare, bare, status)
         if stage is not None:
-            _add(found.stages, stage, status)
+            _add(found.stages, (stage,), status)
         if modality is not None:
-            _add(found.modalities, modality, status)
-            for tag in called:
+            _add(found.modalities, (modality,), status)
+            for tag in (*spelled, *bare):
                 found.carriers.setdefault(tag, set()).add(modality)
-    if not any_metric:
-        return None
-    found.tags = {tag: found.named[tag] for tag in found.tags}
-    return found
+    return found if any_metric else None
 
 
-def _add(statuses: dict[str, str], key: str, status: str) -> None:
-    """Keep the graver status of a key."""
-    known = statuses.get(key)
-    if known is None or _SEVERITY[known] < _SEVERITY[status]:
-        statuses[key] = status
+def _add(statuses: dict[str, str], keys: Sequence[str], status: str) -> None:
+    """Keep the graver status of each key."""
+    for key in keys:
+        known = statuses.get(key)
+        if known is None or _SEVERITY[known] < _SEVERITY[status]:
+            statuses[key] = status
 
 
 def modality_of(metric: Mapping[str, Any]) -> str | None:
@@ -241,7 +239,7 @@ def contradictions(document: Mapping[str, Any]) -> Iterator[Finding]:
         status = (
             by_key.get(key)
             or statuses.modalities.get(abbreviation(key))
-            or statuses.named.get(key)
+            or statuses.bare.get(key)
             or statuses.tags.get(key.partition(":")[2])
         )
         copy = text(written)
@@ -347,7 +345,7 @@ def _of_value(written: Any) -> Iterator[Finding]:
 
 def naive_times(document: Mapping[str, Any]) -> Iterator[Finding]:
     """Yields each time of quality control that has no zone; it is UTC's."""
-    reason = "has no time zone; it counts as UTC"
+    reason = "has no zone and is taken as UTC, not as Seattle's time"
     column = "quality_control.status_timestamp"
     for metric in parts(document, METRICS):
         for entry in parts(metric, "status_history"):
