@@ -1,6 +1,7 @@
 """Which status a metric has, what metrics make of a tag, and what is told of either choice."""
 
 import json
+import math
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -619,3 +620,17 @@ def test_metrics_without_a_subject_lie_in_the_default_partition(tmp_path):
         for table in ("qc", "qc_tag_status")
         for subject in ("__HIVE_DEFAULT_PARTITION__", "700001")
     }
+
+
+def test_not_a_number_comes_through_a_whole_build(tmp_path):
+    one = document("a")
+    (first,) = one["quality_control"]["metrics"]
+    written = [math.nan, "NaN", {"value": math.inf}]
+    one["quality_control"]["metrics"] = [first | {"value": value} for value in written]
+    assert zs_build(dump(tmp_path / "d.ndjson", [one]), tmp_path / "out") == 0
+    built = arrow.decode(tables(tmp_path / "out")["qc/subject_id=700001/data.pqt"])
+    assert built.select(["value", "value_type"]).to_pylist() == [
+        {"value": None, "value_type": "number"},
+        {"value": "NaN", "value_type": "text"},
+        {"value": '{"value":null}', "value_type": "object"},
+    ]
