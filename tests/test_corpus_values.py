@@ -311,6 +311,8 @@ def test_a_metric_with_list_tags_of_a_data_asset_without_acquisition(built):
         "status_timestamp": utc(2025, 2, 23, 3, 20, 26, 439024),
         "status_history": '[{"object_type":"QC status","evaluator":"Automated","status":"Pass",'
         '"timestamp":"2025-02-22 19:20:26.439024-08:00"}]',
+        "value_type": "number",
+        "evaluated_assets": None,
     }
     assert (rows[1]["name"], rows[1]["value"]) == ("Session length >15min", "85.325")
     assert (rows[23]["name"], rows[23]["value"]) == ("Number of completed trials", "209")
@@ -339,7 +341,7 @@ def test_metrics_whose_value_is_null_a_text_or_an_empty_text(built):
 # qc_tag_status and platform_qc
 
 
-def test_the_statuses_of_a_data_asset_in_the_documents_order(built):
+def test_the_statuses_of_a_data_asset_in_the_order_of_its_metrics(built):
     rows = built["qc_tag_status/subject_id=123456/data.pqt"]
     assert [(row["tag"], row["status"]) for row in rows] == [
         ("neuron_id:N001", "Pass"),
@@ -353,10 +355,10 @@ def test_the_statuses_of_a_data_asset_in_the_documents_order(built):
 def test_the_statuses_of_a_data_asset_with_list_tags(built):
     rows = built["qc_tag_status/subject_id=692478/data.pqt"]
     assert [(row["tag"], row["status"]) for row in rows] == [
-        ("Motion Correction FOV Quality VISp_1", "Pending"),
         ("Motion Correction Registration Summary VISp_0", "Pending"),
         ("Motion Correction Registration Summary VISp_1", "Pending"),
         ("Motion Correction FOV Quality VISp_0", "Pending"),
+        ("Motion Correction FOV Quality VISp_1", "Pending"),
         ("pophys", "Pending"),
         ("Processing", "Pending"),
     ]

@@ -488,20 +488,6 @@ def test_without_metrics_there_are_no_rows(control):
     assert list(quality_control.ACORN.kind.rows(one, basics())) == []
 
 
-def test_the_status_is_the_last_in_the_list_not_the_latest_by_time():
-    history = [
-        {"status": "Pending", "evaluator": "Ada", "timestamp": "2026-01-01T00:00:00Z"},
-        {"status": "Fail", "evaluator": "", "timestamp": "1970-01-01 00:00:03+00:00"},
-    ]
-    row = metric(status_history=history)
-    assert (row["status"], row["evaluator"]) == ("Fail", None)
-    assert row["status_timestamp"] == 3 * MICROSECONDS
-    assert row["status_history"] == (
-        '[{"status":"Pending","evaluator":"Ada","timestamp":"2026-01-01T00:00:00Z"},'
-        '{"status":"Fail","evaluator":"","timestamp":"1970-01-01 00:00:03+00:00"}]'
-    )
-
-
 @pytest.mark.parametrize(
     ("history", "text"), [([], "[]"), (None, None), ([None], "[null]"), ({}, "{}")]
 )
@@ -558,7 +544,7 @@ def test_metrics_of_equal_time_and_name_stay_in_the_documents_order():
 # qc_tag_status
 
 
-def test_each_status_key_has_a_row_in_the_documents_order():
+def test_without_metrics_each_key_of_the_documents_own_status_has_a_row_in_its_order():
     written = {"probe:B": "Fail", "ecephys": "Pending", "Raw data": "Pass", "Drift": "Pass"}
     assert statuses(written) == list(written.items())
 
@@ -573,7 +559,7 @@ def test_a_status_that_is_no_text_is_null_and_keeps_its_row():
 
 
 @pytest.mark.parametrize("written", [None, {}, [], ["Pass"], "Pass"])
-def test_without_a_status_object_there_are_no_rows(written):
+def test_without_metrics_and_a_status_object_there_are_no_rows(written):
     assert statuses(written) == []
 
 
@@ -626,57 +612,60 @@ def test_a_platform_of_behavior_needs_the_modality():
 
 
 @pytest.mark.parametrize(
-    ("tags", "key"),
+    ("tags", "keys"),
     [
-        (["Drift"], "Drift"),
-        ({"type": "Drift"}, "type:Drift"),
-        ({"type": "Drift"}, "Drift"),
-        ({"probe": "A", "type": "Drift"}, "type:Drift"),
+        (["Drift"], ["Drift"]),
+        ({"type": "Drift"}, ["type:Drift"]),
+        ({"probe": "A", "type": "Drift"}, ["probe:A", "type:Drift"]),
     ],
 )
-def test_a_key_belongs_where_a_metric_of_the_modality_carries_the_tag(tags, key):
-    both = ("ecephys", "fib")
-    found = platform_tags({key: "Pass"}, of("ecephys", tags), modalities=both)
-    assert found == [("ecephys", key)]
+def test_a_key_belongs_where_a_metric_of_the_modality_carries_the_tag(tags, keys):
+    found = platform_tags({}, of("ecephys", tags), modalities=("ecephys", "fib"))
+    assert found == [("ecephys", key) for key in (*keys, "ecephys")]
 
 
-def test_a_tag_of_metrics_of_two_modalities_belongs_to_both():
+def test_a_tag_of_metrics_of_two_modalities_belongs_to_both_in_either_spelling():
     found = platform_tags(
-        {"Drift": "Pass"},
+        {},
         of("ecephys", ["Drift"]),
         of("fib", {"type": "Drift"}),
         modalities=("ecephys", "fib"),
     )
-    assert sorted(found) == [("ecephys", "Drift"), ("fib", "Drift")]
+    assert sorted(found) == [
+        ("ecephys", "Drift"),
+        ("ecephys", "ecephys"),
+        ("fib", "Drift"),
+        ("fib", "fib"),
+        ("fib", "type:Drift"),
+    ]
 
 
 def test_a_tag_of_a_modality_that_the_data_asset_lacks_belongs_nowhere():
-    found = platform_tags({"Drift": "Pass"}, of("fib", ["Drift"]), modalities=("ecephys",))
-    assert found == []
+    assert platform_tags({}, of("fib", ["Drift"]), modalities=("ecephys",)) == []
 
 
 def test_a_tag_that_no_metric_with_a_modality_carries_belongs_nowhere():
     metrics = ({"tags": ["Drift"]}, {"modality": None, "tags": ["Drift"]}, of("ecephys", None))
-    found = platform_tags({"Drift": "Pass", "type": "Pass"}, *metrics, modalities=("ecephys",))
-    assert found == []
+    found = platform_tags({}, *metrics, modalities=("ecephys",))
+    assert found == [("ecephys", "ecephys")]
 
 
-def test_a_tags_key_alone_is_no_spelling_of_it():
+def test_a_key_of_the_documents_own_status_has_no_row_beside_metrics():
     metrics = of("ecephys", {"type": "Drift"})
-    assert platform_tags({"type": "Pass"}, metrics, modalities=("ecephys",)) == []
+    found = platform_tags({"type": "Pass", "Drift": "Pass"}, metrics, modalities=("ecephys",))
+    assert found == [("ecephys", "type:Drift"), ("ecephys", "ecephys")]
 
 
-@pytest.mark.parametrize("stage", ["Raw data", "Processing", "Analysis"])
+@pytest.mark.parametrize("stage", ["Raw data", "Processing", "Analysis", "Multi-asset"])
 def test_a_stage_belongs_nowhere_even_where_a_tag_is_called_so(stage):
-    found = platform_tags({stage: "Pass"}, of("ecephys", [stage]), modalities=("ecephys",))
-    assert found == []
+    metric = of("ecephys", [stage]) | {"stage": stage}
+    assert platform_tags({}, metric, modalities=("ecephys",)) == [("ecephys", "ecephys")]
+    assert platform_tags({stage: "Pass"}, modalities=("ecephys",)) == []
 
 
 def test_a_tag_spelled_almost_like_a_stage_is_a_tag():
-    found = platform_tags(
-        {"Raw Data": "Pass"}, of("ecephys", ["Raw Data"]), modalities=("ecephys",)
-    )
-    assert found == [("ecephys", "Raw Data")]
+    found = platform_tags({}, of("ecephys", ["Raw Data"]), modalities=("ecephys",))
+    assert found == [("ecephys", "Raw Data"), ("ecephys", "ecephys")]
 
 
 def test_a_modality_written_out_in_a_key_belongs_to_its_platform():

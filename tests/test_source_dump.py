@@ -92,8 +92,8 @@ def test_a_folder_holds_documents_and_lists_of_them(tmp_path: Path) -> None:
         "id1": 1,
         "id2": 2,
         "id3": 3,
-        "nan": "NaN",
-        "big": "Infinity",
+        "nan": {"$numberDouble": "NaN"},
+        "big": {"$numberDouble": "Infinity"},
     }
 
 
@@ -117,9 +117,10 @@ def test_what_is_no_document_is_told_with_its_line(tmp_path: Path) -> None:
         "line 6)",
         "line 8)",
     ]
+    nan, infinity = ({"$numberDouble": name} for name in ("NaN", "-Infinity"))
     assert fetched(source) == [
         {"_id": "bom"},
-        {"_id": "ok", "x": ["NaN", "-Infinity", "99999999999999999999", "\ufffd"]},
+        {"_id": "ok", "x": [nan, infinity, "99999999999999999999", "\ufffd"]},
     ]
 
 

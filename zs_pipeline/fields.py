@@ -4,6 +4,7 @@ Every function takes whatever a document may hold at that place and never raises
 holds in place of the expected value is reported by `zs_pipeline.problems`, with the same functions.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -122,8 +123,37 @@ def year(value: Any) -> int | None:
     return int(found) if found and re.fullmatch(r"[12]\d{3}", found, re.ASCII) else None
 
 
+def unbounded(value: Any) -> str | None:
+    """Returns the name of a number that JSON cannot write, None for any other value.
+
+    `zs_pipeline.source.plain` keeps NaN and infinities as MongoDB's extended JSON has them.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    name = value.get("$numberDouble") if isinstance(value, dict) and len(value) == 1 else None
+    return name if name in ("NaN", "Infinity", "-Infinity") else None
+
+
+def bounded(value: Any) -> Any:
+    """Returns a value with null for each number in it that JSON cannot write.
+
+    The value itself where there is none.
+    """
+    return _bounded(value) if b'"$numberDouble"' in orjson.dumps(value) else value
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        made = {key: _bounded(below) for key, below in value.items()}
+        return None if unbounded(value) else made
+    return [_bounded(below) for below in value] if isinstance(value, list) else value
+
+
 def json_text(value: Any) -> str | None:
-    """A text as it is, null as null, everything else as JSON text."""
+    """A text as it is, null as null, everything else as JSON text; null for NaN and infinities."""
     if value is None or isinstance(value, str):
         return value
-    return orjson.dumps(value).decode()
+    written = orjson.dumps(value)
+    if b'"$numberDouble"' in written:
+        written = orjson.dumps(_bounded(value))
+    return None if written == b"null" else written.decode()

@@ -77,7 +77,8 @@ def plain(value: Any) -> Any:
     """A decoded value as plain JSON; dicts and lists are changed in place.
 
     Times become ``YYYY-MM-DDTHH:MM:SS.mmmZ``, ObjectId, UUID and Decimal128 text, bytes base64
-    text, NaN and infinities text, integers beyond 64 bits text, and lone surrogates U+FFFD.
+    text, integers beyond 64 bits text, and lone surrogates U+FFFD. NaN and infinities become
+    ``{"$numberDouble": "NaN"}``, since the text NaN is another value.
     """
     root = [value]
     stack: list[Any] = [root]
@@ -116,7 +117,7 @@ def _scalar(value: Any) -> Any:  # noqa: PLR0911 - one type, one line
     if isinstance(value, int):
         return int(value) if -_INT64 <= value < _INT64 else str(int(value))
     if kind is float:
-        return value if math.isfinite(value) else _unbounded(value)
+        return value if math.isfinite(value) else {"$numberDouble": fields.unbounded(value)}
     if kind is datetime:
         return _moment(value)
     if kind is DatetimeMS:
@@ -129,10 +130,6 @@ def _scalar(value: Any) -> Any:  # noqa: PLR0911 - one type, one line
         return _text(value)
     # Regular expressions, code, MinKey and the like stay in the extended form that a dump has.
     return json.loads(json_util.dumps(value))
-
-
-def _unbounded(value: float) -> str:
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _moment(value: datetime) -> str:
