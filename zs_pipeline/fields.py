@@ -84,18 +84,24 @@ def texts(values: Any, key: str = "") -> list[str] | None:
 
 def moment(value: Any) -> datetime | None:
     """A time in either of the spellings that documents have, in its own zone; UTC where none is."""
-    return _moment(value) if isinstance(value, str) else None
+    written = written_time(value)
+    return written.replace(tzinfo=UTC) if written and written.tzinfo is None else written
+
+
+def written_time(value: Any) -> datetime | None:
+    """Returns a time as it is written, without a zone where none is (see `zs_pipeline.zones`)."""
+    return _written_time(value) if isinstance(value, str) else None
 
 
 # One run writes the same time into all of its metrics.
 @lru_cache(maxsize=1024)
-def _moment(value: str) -> datetime | None:
+def _written_time(value: str) -> datetime | None:
     if not _TIME.fullmatch(value):
         return None
     try:
         found = datetime.fromisoformat(value.replace(" ", "T", 1).replace(" ", "").upper())
-        found = found if found.tzinfo else found.replace(tzinfo=UTC)
-        found.astimezone(UTC)
+        if found.tzinfo:
+            found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return found
@@ -103,8 +109,12 @@ def _moment(value: str) -> datetime | None:
 
 def time(value: Any) -> int | None:
     """A time as microseconds since 1970, UTC."""
-    found = moment(value)
-    return None if found is None else (found - _EPOCH) // _MICROSECOND
+    return microseconds(moment(value))
+
+
+def microseconds(instant: datetime | None) -> int | None:
+    """Returns an instant as microseconds since 1970, UTC."""
+    return None if instant is None else (instant - _EPOCH) // _MICROSECOND
 
 
 def day(value: Any) -> date | None:
