@@ -20,6 +20,8 @@ _TIME = re.compile(
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)([Tt ].*)?", re.ASCII)
 # A file name has 255 bytes on most disks, and `subject_id=` stands before it.
 LONGEST_SEGMENT = 240
+# Where a document names its subject, first to last.
+SUBJECT_PLACES = ("subject.subject_id", "data_description.subject_id")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -52,9 +54,20 @@ def text(value: Any) -> str | None:
 
 
 def subject(value: Any) -> str | None:
-    """A subject's id as text; None when it is too long to be a folder's name as well."""
+    """A subject's id as text; None when it is blank, or too long to be a folder's name as well."""
     found = text(value)
-    return None if segment(found) == NULL_PARTITION else found
+    return None if found is None or not found.strip() or segment(found) == NULL_PARTITION else found
+
+
+def subject_of(document: Any) -> str | None:
+    """Returns the subject of a document, by which documents lie together and tables are split.
+
+    Where `subject` gives none, the data description's counts; that of the acquisition never does.
+
+    Args:
+        document: At least what `SUBJECT_PLACES` name of it.
+    """
+    return next(filter(None, (subject(part(document, place)) for place in SUBJECT_PLACES)), None)
 
 
 def segment(value: str | None) -> str:

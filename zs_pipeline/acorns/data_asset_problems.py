@@ -206,7 +206,7 @@ ACORN = Acorn(
         reuse=OfId(),
         finish=finish,
         reads=(
-            Read("data_description.subject_id", Expected.TEXT),
+            Read("data_description.subject_id", Expected.SUBJECT),
             Read("subject.subject_id", Expected.SUBJECT),
         ),
         tables=(
