@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zs_pipeline import arrow
+from zs_pipeline import arrow, findings
 from zs_pipeline.declaration import (
     Acorn,
     ByDocument,
@@ -23,11 +23,15 @@ from zs_pipeline.declaration import (
     TableRead,
     Tables,
 )
-from zs_pipeline.fields import part, text, time
+from zs_pipeline.fields import SUBJECT_PLACES, part, subject_of, text, time, trimmed
+from zs_pipeline.findings import NOTE, WARNING, gathered
 
-ERROR, WARNING, NOTE = "error", "warning", "note"
+ERROR = "error"
 
-_SUBJECT = "data_description.subject_id"
+OTHER_SUBJECT = "is another subject than the one that the tables have"
+NO_SUBJECT = "is a subject, but no place that counts gives one, so the tables have none"
+
+_SUBJECTS = (*SUBJECT_PLACES, "acquisition.subject_id")
 _SOURCE = "data_description.source_data"
 _TIME = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(?!\d)", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -37,32 +41,38 @@ _BEHIND = 8 * _HOUR
 _DAY = 24 * _HOUR
 _SHOWN = 5
 _BEGAN, _ENDED = "acquisition_start_time", "acquisition_end_time"
+# Column, taken, other and count of a finding whose reason says the values.
+_IN_REASON = (None, None, None, 1)
 _COLUMNS = ("name", "location", "data_level", _BEGAN, _ENDED)
+
+# What findings are about.
+_CONTRADICTING = (
+    *_SUBJECTS,
+    "name",
+    "location",
+    "source_data.source_data",
+    *(f"asset_basics.{column}" for column in ("data_level", _BEGAN, _ENDED)),
+)
 
 Finding = tuple[str, str, str]
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What is wrong in one document and no other table has the values for."""
-    described = text(part(document, _SUBJECT))
-    subject = text(part(document, "subject.subject_id"))
-    if described is None or described == subject:
-        return
-    reason, severity = (
-        (f"is {described!r}, and subject.subject_id is {subject!r}, which the tables use", ERROR)
-        if subject is not None
-        else (
-            f"is {described!r}, and there is no subject.subject_id, so the tables have none",
-            WARNING,
-        )
-    )
-    yield {
-        "_id": document["_id"],
-        "name": text(document.get("name")),
-        "field": _SUBJECT,
-        "reason": reason,
-        "severity": severity,
-    }
+    """Returns what is wrong in one document and no other table has the values for."""
+    known = {"_id": document["_id"], "name": text(document.get("name"))}
+    yield from (known | finding for finding in gathered(_of_subjects(document)))
+
+
+def _of_subjects(document: dict[str, Any]) -> Iterator[findings.Finding]:
+    """Tells the places that name another subject than the one that the tables have."""
+    taken = subject_of(document)
+    for place in _SUBJECTS:
+        other = trimmed(part(document, place))
+        if other is None or other == trimmed(taken):
+            continue
+        reason = OTHER_SUBJECT if taken else NO_SUBJECT
+        severity = ERROR if taken and place in SUBJECT_PLACES else WARNING
+        yield findings.Finding(place, "asset_basics.subject_id", reason, taken, other, severity)
 
 
 def finish(table: pa.Table, tables: Tables) -> pa.Table:
@@ -89,9 +99,10 @@ def finish(table: pa.Table, tables: Tables) -> pa.Table:
     for values in arrow.values(asset_basics, *names):
         row = dict(zip(names, values, strict=True))
         for field, reason, severity in _findings(row, sources, ids, there):
-            found.append((row["_id"], row["name"], field, reason, severity))
-    own = table.filter(pc.equal(table["field"], _SUBJECT))
-    arrays = [pa.array(values, pa.string()) for values in zip(*found, strict=True)]
+            found.append((row["_id"], row["name"], field, reason, severity, *_IN_REASON))
+    own = table.filter(pc.is_in(table["field"], pa.array(_SUBJECTS)))
+    columns = zip(table.schema, zip(*found, strict=True), strict=False)
+    arrays = [pa.array(values, field.type) for field, values in columns]
     return pa.concat_tables(
         [own, pa.Table.from_arrays(arrays, schema=table.schema)] if found else [own]
     )
@@ -205,21 +216,49 @@ ACORN = Acorn(
         rows=rows,
         reuse=OfId(),
         finish=finish,
-        reads=(
-            Read("data_description.subject_id", Expected.SUBJECT),
-            Read("subject.subject_id", Expected.SUBJECT),
-        ),
+        reads=(*(Read(place, Expected.SUBJECT) for place in _SUBJECTS),),
         tables=(
             TableRead("asset_basics", ("_id", *_COLUMNS)),
             TableRead("source_data", ("name", "source_data")),
         ),
     ),
     columns=(
-        Column("_id", "string", "The document's id."),
-        Column("name", "string", "The data asset's name; null when it has none."),
-        Column("field", "string", "Where the value in question stands in the document, dotted."),
         Column(
-            "reason", "string", "What is wrong with it, after the field's name.", nullable=False
+            "_id",
+            "string",
+            "The document's id.",
+            reads=("_id",),
+            rule="As in asset_basics.",
+            example="`3b3cad8f-774b-42a1-bdce-a84269078db2` stays as it is.",
+        ),
+        Column(
+            "name",
+            "string",
+            "The data asset's name; null when it has none.",
+            reads=("name",),
+            rule="As in asset_basics.",
+            example="`exaSPIM_675375_2024-02-27_18-50-24` stays as it is.",
+        ),
+        Column(
+            "field",
+            "string",
+            "Where the value in question stands in the document, dotted.",
+            reads=_CONTRADICTING,
+            rule="The path of the value that contradicts another one.",
+            example="An end before the start becomes `acquisition.acquisition_end_time`.",
+        ),
+        Column(
+            "reason",
+            "string",
+            "What is wrong with it, after the field's name.",
+            nullable=False,
+            reads=_CONTRADICTING,
+            rule="A sentence without its subject, which is the field. Names that several documents "
+            "have, sources that no document has as its name, locations that end in another name, "
+            "ends before starts, starts over a day from the time in the name, and subjects other "
+            "than the one in asset_basics are told.",
+            example="`data_description.source_data` with `gone` becomes `names 'gone', which no "
+            "document has as its name`.",
         ),
         Column(
             "severity",
@@ -227,6 +266,43 @@ ACORN = Acorn(
             "error when the tables or joins are wrong by it, warning when it is likely wrong, note "
             "when some programs leave it so.",
             nullable=False,
+            reads=_CONTRADICTING,
+            rule="Each kind of finding has its own. Of two subjects, that of the data description "
+            "is an error and that of the acquisition a warning.",
+            example="A location that ends in an id of Code Ocean becomes `note`.",
+        ),
+        Column(
+            "column",
+            "string",
+            "The column that it concerns, as table.column; null where it is no one column's.",
+            reads=_CONTRADICTING,
+            rule="Of the table that has the value that was taken.",
+            example="Two subjects in one document become `asset_basics.subject_id`.",
+        ),
+        Column(
+            "taken",
+            "string",
+            "The value that the tables have, up to 200 characters; null where they have none, and "
+            "where the reason says it.",
+            reads=_CONTRADICTING,
+            rule="As text, the first where there are several.",
+            example="`subject.subject_id` of `990015` beside another one becomes `990015`.",
+        ),
+        Column(
+            "other",
+            "string",
+            "The value that contradicts it, up to 200 characters; null where the reason says it.",
+            reads=_CONTRADICTING,
+            rule="As text, the first where there are several.",
+            example="`acquisition.subject_id` of `676909` beside another one becomes `676909`.",
+        ),
+        Column(
+            "count",
+            "int32",
+            "How often it is so in this document.",
+            reads=_CONTRADICTING,
+            rule="Findings of one field, column and reason are one row.",
+            example="One end before its start becomes 1.",
         ),
     ),
 )
