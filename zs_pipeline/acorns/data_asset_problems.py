@@ -209,7 +209,7 @@ ACORN = Acorn(
         "What in the metadata of data assets contradicts itself or other data assets, one row per "
         "finding, for those who look after them. Join asset_basics on _id."
     ),
-    type="metadata",
+    type="asset",
     key=(),
     order=("severity", "name", "_id", "field", "reason"),
     kind=ByDocument(
