@@ -100,7 +100,7 @@ def of(modality: str, tags: Any) -> dict[str, Any]:
         ("2025-09-26T12:57:44z", datetime(2025, 9, 26, 12, 57, 44, 0, UTC)),
         ("2025-09-26t12:57:44z", datetime(2025, 9, 26, 12, 57, 44, 0, UTC)),
         ("2025-09-26 12:57:44 -07:00", datetime(2025, 9, 26, 19, 57, 44, 0, UTC)),
-        ("2025-09-26T12:57:44", datetime(2025, 9, 26, 12, 57, 44, 0, UTC)),
+        ("2025-09-26T12:57:44", datetime(2025, 9, 26, 19, 57, 44, 0, UTC)),
         ("1969-12-31T23:59:59.5Z", datetime(1969, 12, 31, 23, 59, 59, 500000, UTC)),
     ],
 )
@@ -167,6 +167,7 @@ def test_a_document_without_core_files_has_a_row_of_nulls():
     row = basics(other_identifiers=None)
     assert {k: v for k, v in row.items() if v is not None} == {
         "_id": "a",
+        "modalities": [],
         "name": "a_2025-01-01_00-00-00",
     }
 
@@ -207,9 +208,10 @@ def test_modalities_may_be_texts_and_may_lack_an_abbreviation():
     assert described(modalities=written)["modalities"] == ["ecephys"]
 
 
-@pytest.mark.parametrize(("written", "found"), [([], []), (None, None), ("ecephys", None)])
-def test_no_modalities_are_an_empty_list_and_no_list_is_null(written, found):
-    assert described(modalities=written)["modalities"] == found
+@pytest.mark.parametrize("written", [[], None, "ecephys", {}, 5])
+def test_without_modalities_there_is_an_empty_list(written):
+    assert described(modalities=written)["modalities"] == []
+    assert basics(data_description=written)["modalities"] == []
 
 
 @pytest.mark.parametrize(
@@ -229,6 +231,7 @@ def test_project_and_genotype_lose_outer_blanks(written, found):
         ({"Code Ocean": ["1"]}, ["1"]),
         ({"Code Ocean": ["1", "2"]}, ["1", "2"]),
         ({"Code Ocean": "1"}, ["1"]),
+        ({"Code Ocean": 1}, ["1"]),
         ({"Code Ocean": ["1", None, ""]}, ["1"]),
         ({"Code Ocean": ""}, None),
         ({"Code Ocean": None}, None),
@@ -274,17 +277,17 @@ def test_processes_that_are_no_objects_have_no_date(written):
         ("2023-07-07 17:52:04-07:00", {"date_of_birth": "2023-02-11"}, 146),
         ("2023-07-07T00:00:01-07:00", {"date_of_birth": "2023-07-07"}, 0),
         ("2023-07-07T23:59:59-07:00", {"date_of_birth": "2023-07-07"}, 0),
-        ("2024-03-01T00:00:00Z", {"date_of_birth": "2024-02-28"}, 2),
-        ("2023-07-06T00:00:00Z", {"date_of_birth": "2023-07-07"}, None),
-        ("2023-07-08T00:00:00Z", {"date_of_birth": "2023-07-07T23:00:00-07:00"}, 1),
-        ("2023-07-08T00:00:00Z", {"date_of_birth": "2023-07-07 00:00:00"}, 1),
-        ("2024-01-03T00:00:00Z", {"year_of_birth": 2024}, 2),
-        ("2024-01-03T00:00:00Z", {"year_of_birth": "2023"}, 367),
-        ("2024-01-03T00:00:00Z", {"date_of_birth": None, "year_of_birth": 2024.0}, 2),
-        ("2024-01-03T00:00:00Z", {"date_of_birth": "unknown", "year_of_birth": 2024}, 2),
-        ("2024-01-03T00:00:00Z", {"date_of_birth": "2024-01-02", "year_of_birth": 2020}, 1),
-        ("2024-01-03T00:00:00Z", {"year_of_birth": 24}, None),
-        ("2024-01-03T00:00:00Z", {}, None),
+        ("2024-03-01T20:00:00Z", {"date_of_birth": "2024-02-28"}, 2),
+        ("2023-07-06T20:00:00Z", {"date_of_birth": "2023-07-07"}, None),
+        ("2023-07-08T20:00:00Z", {"date_of_birth": "2023-07-07T23:00:00-07:00"}, 1),
+        ("2023-07-08T20:00:00Z", {"date_of_birth": "2023-07-07 00:00:00"}, 1),
+        ("2024-01-03T20:00:00Z", {"year_of_birth": 2024}, 2),
+        ("2024-01-03T20:00:00Z", {"year_of_birth": "2023"}, 367),
+        ("2024-01-03T20:00:00Z", {"date_of_birth": None, "year_of_birth": 2024.0}, 2),
+        ("2024-01-03T20:00:00Z", {"date_of_birth": "unknown", "year_of_birth": 2024}, 2),
+        ("2024-01-03T20:00:00Z", {"date_of_birth": "2024-01-02", "year_of_birth": 2020}, 1),
+        ("2024-01-03T20:00:00Z", {"year_of_birth": 24}, None),
+        ("2024-01-03T20:00:00Z", {}, None),
         (None, {"date_of_birth": "2024-01-02"}, None),
     ],
 )

@@ -13,17 +13,20 @@ from zs_pipeline import (
     instruments,
     lineage,
     people,
+    photometry,
     problems,
+    quality,
     shards,
     tags,
+    zones,
 )
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.declaration import Acorn, FromFrame, FromSideFiles
 
-_OF_DOCUMENTS = (fields, instruments, tags)
+_OF_DOCUMENTS = (fields, findings, instruments, photometry, quality, tags, zones)
 _SHARED = (*_OF_DOCUMENTS, people, arrow, shards)
 _FROM_FILES = (frames, lineage)
-_OF_FINDINGS = (*_OF_DOCUMENTS, findings, problems)
+_OF_FINDINGS = (*_OF_DOCUMENTS, problems)
 
 
 def of_table(acorn: Acorn) -> str:

@@ -21,6 +21,8 @@ _TIME = re.compile(
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)([Tt ].*)?", re.ASCII)
 # A file name has 255 bytes on most disks, and `subject_id=` stands before it.
 LONGEST_SEGMENT = 240
+# Where a document names its subject, first to last.
+SUBJECT_PLACES = ("subject.subject_id", "data_description.subject_id")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -53,9 +55,20 @@ def text(value: Any) -> str | None:
 
 
 def subject(value: Any) -> str | None:
-    """A subject's id as text; None when it is too long to be a folder's name as well."""
+    """A subject's id as text; None when it is blank, or too long to be a folder's name as well."""
     found = text(value)
-    return None if segment(found) == NULL_PARTITION else found
+    return None if found is None or not found.strip() or segment(found) == NULL_PARTITION else found
+
+
+def subject_of(document: Any) -> str | None:
+    """Returns the subject of a document, by which documents lie together and tables are split.
+
+    Where `subject` gives none, the data description's counts; that of the acquisition never does.
+
+    Args:
+        document: At least what `SUBJECT_PLACES` name of it.
+    """
+    return next(filter(None, (subject(part(document, place)) for place in SUBJECT_PLACES)), None)
 
 
 def segment(value: str | None) -> str:
@@ -85,18 +98,24 @@ def texts(values: Any, key: str = "") -> list[str] | None:
 
 def moment(value: Any) -> datetime | None:
     """A time in either of the spellings that documents have, in its own zone; UTC where none is."""
-    return _moment(value) if isinstance(value, str) else None
+    written = written_time(value)
+    return written.replace(tzinfo=UTC) if written and written.tzinfo is None else written
+
+
+def written_time(value: Any) -> datetime | None:
+    """Returns a time as it is written, without a zone where none is (see `zs_pipeline.zones`)."""
+    return _written_time(value) if isinstance(value, str) else None
 
 
 # One run writes the same time into all of its metrics.
 @lru_cache(maxsize=1024)
-def _moment(value: str) -> datetime | None:
+def _written_time(value: str) -> datetime | None:
     if not _TIME.fullmatch(value):
         return None
     try:
         found = datetime.fromisoformat(value.replace(" ", "T", 1).replace(" ", "").upper())
-        found = found if found.tzinfo else found.replace(tzinfo=UTC)
-        found.astimezone(UTC)
+        if found.tzinfo:
+            found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return found
@@ -104,8 +123,12 @@ def _moment(value: str) -> datetime | None:
 
 def time(value: Any) -> int | None:
     """A time as microseconds since 1970, UTC."""
-    found = moment(value)
-    return None if found is None else (found - _EPOCH) // _MICROSECOND
+    return microseconds(moment(value))
+
+
+def microseconds(instant: datetime | None) -> int | None:
+    """Returns an instant as microseconds since 1970, UTC."""
+    return None if instant is None else (instant - _EPOCH) // _MICROSECOND
 
 
 def day(value: Any) -> date | None:

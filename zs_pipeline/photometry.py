@@ -4,17 +4,15 @@ Which spellings mean one device, which channel belongs to which fiber, and which
 structures counts is decided here. Each choice between readings is kept beside what was read.
 """
 
-import contextlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
 from enum import Enum, auto
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from zs_pipeline import zones
 from zs_pipeline.declaration import Expected, Read
-from zs_pipeline.fields import day, moment, part, parts, text, texts, trimmed
+from zs_pipeline.fields import day, part, parts, text, texts, trimmed
 
 MISSING = "missing"
 
@@ -75,7 +73,7 @@ READS = (
     Read(IMPLANT_NAME, Expected.TEXT),
     Read(f"{_IMPLANT}.implanted_device.object_type", Expected.TEXT),
     Read(IMPLANT_STRUCTURE, Expected.TEXT),
-    Read("acquisition.acquisition_start_time", Expected.TIME),
+    *zones.READS,
     Read(f"{_STREAM}.modalities[]", Expected.OBJECT_OR_TEXT),
     Read(CONNECTED_FROM, Expected.TEXT),
     Read(CONNECTED_TO, Expected.TEXT),
@@ -263,19 +261,9 @@ def _words(name: str) -> Words:
     return tuple(_WORD.findall(name.lower().replace("fibre", "fiber"))) or (name,)
 
 
-def _acquisition_date(acquisition: Any) -> date | None:
-    started = moment(part(acquisition, "acquisition_start_time"))
-    if started is None:
-        return None
-    if not started.utcoffset():
-        with contextlib.suppress(OverflowError):
-            started = started.astimezone(ZoneInfo("America/Los_Angeles"))
-    return started.date()
-
-
 def _add_implants(devices: _Devices, document: Mapping[str, Any]) -> None:
     """Add the implanted fibers, but for those of surgeries after the acquisition."""
-    acquired = _acquisition_date(document.get("acquisition"))
+    acquired = zones.start(document.get("acquisition")).day
     for surgery in parts(document, "procedures.subject_procedures"):
         operated = day(surgery.get("start_date"))
         for procedure in parts(surgery, "procedures"):

@@ -109,7 +109,7 @@ def _row(
     """One row of a shard: the document's index, and its parts as JSON."""
     document = orjson.loads(body)
     envelope = {key: document[key] for key in ENVELOPE if key in document}
-    subject = fields.subject(fields.part(document, "subject.subject_id"))
+    subject = fields.subject_of(document)
     row: dict[str, Any] = {
         "_id": document["_id"],
         "modified": modified,

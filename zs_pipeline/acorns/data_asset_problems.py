@@ -7,12 +7,13 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zs_pipeline import arrow
+from zs_pipeline import arrow, findings, quality
 from zs_pipeline.acorns.document_problems import MORE
 from zs_pipeline.declaration import (
     Acorn,
@@ -24,11 +25,15 @@ from zs_pipeline.declaration import (
     TableRead,
     Tables,
 )
-from zs_pipeline.fields import part, text, time
+from zs_pipeline.fields import SUBJECT_PLACES, part, subject_of, text, time, trimmed
+from zs_pipeline.findings import NOTE, WARNING, gathered
 
-ERROR, WARNING, NOTE = "error", "warning", "note"
+ERROR = "error"
 
-_SUBJECT = "data_description.subject_id"
+OTHER_SUBJECT = "is another subject than the one that the tables have"
+NO_SUBJECT = "is a subject, but no place that counts gives one, so the tables have none"
+
+_SUBJECTS = (*SUBJECT_PLACES, "acquisition.subject_id")
 _SOURCE = "data_description.source_data"
 _TIME = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(?!\d)", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -40,6 +45,15 @@ _SHOWN = 5
 _BEGAN, _ENDED = "acquisition_start_time", "acquisition_end_time"
 _COLUMNS = ("name", "location", "data_level", _BEGAN, _ENDED)
 
+# What findings are about.
+_CONTRADICTING = (
+    *_SUBJECTS,
+    "name",
+    "location",
+    "source_data.source_data",
+    *(f"asset_basics.{column}" for column in ("data_level", _BEGAN, _ENDED)),
+    quality.COPY,
+)
 # The field, the column that it concerns, the reason and the severity.
 _Finding = tuple[str, str, str, str]
 _NAME, _PLACE, _LEVEL = "asset_basics.name", "asset_basics.location", "asset_basics.data_level"
@@ -47,26 +61,22 @@ _SOURCES = "source_data.source_data"
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What is wrong in one document and no other table has the values for."""
-    described = text(part(document, _SUBJECT))
-    subject = text(part(document, "subject.subject_id"))
-    if described is None or described == subject:
-        return
-    reason, severity = (
-        (f"is {described!r}, and subject.subject_id is {subject!r}, which the tables use", ERROR)
-        if subject is not None
-        else (
-            f"is {described!r}, and there is no subject.subject_id, so the tables have none",
-            WARNING,
-        )
-    )
-    yield {
-        "_id": document["_id"],
-        "name": text(document.get("name")),
-        "field": _SUBJECT,
-        "reason": reason,
-        "severity": severity,
-    }
+    """Returns what is wrong in one document and no other table has the values for."""
+    known = {"_id": document["_id"], "name": text(document.get("name"))}
+    found = chain(_of_subjects(document), quality.contradictions(document))
+    yield from (known | finding for finding in gathered(found))
+
+
+def _of_subjects(document: dict[str, Any]) -> Iterator[findings.Finding]:
+    """Tells the places that name another subject than the one that the tables have."""
+    taken = subject_of(document)
+    for place in _SUBJECTS:
+        other = trimmed(part(document, place))
+        if other is None or other == trimmed(taken):
+            continue
+        reason = OTHER_SUBJECT if taken else NO_SUBJECT
+        severity = ERROR if taken and place in SUBJECT_PLACES else WARNING
+        yield findings.Finding(place, "asset_basics.subject_id", reason, taken, other, severity)
 
 
 def finish(table: pa.Table, tables: Tables) -> pa.Table:
@@ -104,7 +114,7 @@ def finish(table: pa.Table, tables: Tables) -> pa.Table:
                     "count": 1,
                 }
             )
-    own = table.filter(pc.equal(table["field"], _SUBJECT))
+    own = table.filter(pc.is_in(table["field"], pa.array((*_SUBJECTS, quality.COPY))))
     return pa.concat_tables([own, arrow.table(ACORN, found)])
 
 
@@ -221,8 +231,8 @@ ACORN = Acorn(
         reuse=OfId(),
         finish=finish,
         reads=(
-            Read("data_description.subject_id", Expected.TEXT),
-            Read("subject.subject_id", Expected.SUBJECT),
+            *(Read(place, Expected.SUBJECT) for place in _SUBJECTS),
+            *quality.STATUS_READS,
         ),
         tables=(
             TableRead("asset_basics", ("_id", *_COLUMNS)),
@@ -230,11 +240,42 @@ ACORN = Acorn(
         ),
     ),
     columns=(
-        Column("_id", "string", "The document's id."),
-        Column("name", "string", "The data asset's name; null when it has none."),
-        Column("field", "string", "Where the value in question stands in the document, dotted."),
         Column(
-            "reason", "string", "What is wrong with it, after the field's name.", nullable=False
+            "_id",
+            "string",
+            "The document's id.",
+            reads=("_id",),
+            rule="As in asset_basics.",
+            example="`3b3cad8f-774b-42a1-bdce-a84269078db2` stays as it is.",
+        ),
+        Column(
+            "name",
+            "string",
+            "The data asset's name; null when it has none.",
+            reads=("name",),
+            rule="As in asset_basics.",
+            example="`exaSPIM_675375_2024-02-27_18-50-24` stays as it is.",
+        ),
+        Column(
+            "field",
+            "string",
+            "Where the value in question stands in the document, dotted.",
+            reads=_CONTRADICTING,
+            rule="The path of the value that contradicts another one.",
+            example="An end before the start becomes `acquisition.acquisition_end_time`.",
+        ),
+        Column(
+            "reason",
+            "string",
+            "What is wrong with it, after the field's name.",
+            nullable=False,
+            reads=_CONTRADICTING,
+            rule="A sentence without its subject, which is the field. Names that several documents "
+            "have, sources that no document has as its name, locations that end in another name, "
+            "ends before starts, starts over a day from the time in the name, and subjects other "
+            "than the one in asset_basics are told.",
+            example="`data_description.source_data` with `gone` becomes `names 'gone', which no "
+            "document has as its name`.",
         ),
         Column(
             "severity",
@@ -242,6 +283,10 @@ ACORN = Acorn(
             "error when the tables or joins are wrong by it, warning when it is likely wrong, note "
             "when some programs leave it so.",
             nullable=False,
+            reads=_CONTRADICTING,
+            rule="Each kind of finding has its own. Of two subjects, that of the data description "
+            "is an error and that of the acquisition a warning.",
+            example="A location that ends in an id of Code Ocean becomes `note`.",
         ),
         *MORE,
     ),

@@ -280,6 +280,7 @@ ACORN = Acorn(
                 photometry.IMPLANT_STRUCTURE,
                 photometry.SURGERY_DATE,
                 "acquisition.acquisition_start_time",
+                "acquisition.acquisition_start_tz",
                 photometry.PROBE_STRUCTURE,
             ),
             rule=(

@@ -249,8 +249,16 @@ def head(document: Mapping[str, Any], where: str = "") -> Swept | Problem:
         modified = plain(document.get("last_modified"))
     if not isinstance(modified, str) or not modified:
         modified = None
-    subject = fields.text(plain(fields.part(document, "subject.subject_id")))
-    return Swept(found, modified, None, subject)
+    return Swept(found, modified, None, _subject_of(document))
+
+
+def _subject_of(document: Mapping[str, Any]) -> str | None:
+    """Returns a document's subject as `fields.subject_of` will, when the document is plain."""
+    ids: dict[str, Any] = {}
+    for place in fields.SUBJECT_PLACES:
+        core, key = place.split(".")
+        ids[core] = {key: plain(fields.part(document, place))}
+    return fields.subject_of(ids)
 
 
 class Told:
