@@ -812,7 +812,8 @@ def platform_fib(documents: Iterable[Document]) -> list[Row]:
     for document in documents:
         if has_fib(document):
             for row in Fibers(document).rows():
-                key = (row[DOCUMENT], row["fiber"], row["channel"])
+                # Silent: two cords without a fiber, each with a channel of one name. Both stay.
+                key = (row[DOCUMENT], row["fiber"], row["patch_cord"], row["channel"])
                 rows.setdefault(key, row)
     return list(rows.values())
 
@@ -835,6 +836,7 @@ def _raw_spim(documents: Sequence[Document], word: str) -> list[Document]:
         document
         for document in documents
         if get(document, "data_description", "data_level") == "raw"
+        and not is_derived(document)
         and "SPIM" in modalities(document)
         and any(
             word in (text(value) or "").lower()

@@ -176,7 +176,7 @@ TABLES = {
     "qc": Way("asset_name", in_order=True, json=("value", "status_history")),
     "qc_tag_status": Way("asset_name", ("tag",)),
     "platform_qc": Way("asset_name", ("platform", "tag")),
-    "platform_fib": Way("asset_name", ("fiber", "channel")),
+    "platform_fib": Way("asset_name", ("fiber", "patch_cord", "channel")),
 }
 WITH_FILES = {
     "assets_smartspim": Way("raw_name", ("channel",)),
