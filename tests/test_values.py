@@ -14,6 +14,7 @@ import oracle
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import zstandard
 from building import dump, real, tables
 from compare_cells import Way, differences, report
 from conftest import CORPUS
@@ -103,6 +104,10 @@ def given(name: str) -> Given:
             sample() / "old_documents.ndjson",
             sample() / "custom",
         )
+    if name == "made":
+        made = Path(__file__).parent / "made" / "documents.ndjson.zst"
+        body = zstandard.ZstdDecompressor().decompress(made.read_bytes())
+        return Given([json.loads(line) for line in body.splitlines()])
     if not CORPUS.exists():
         pytest.skip("the corpus of real documents is not beside this checkout")
     if name == "corpus":
@@ -243,6 +248,7 @@ WITH_DOCUMENTS = (
 )
 SETS = [
     "sample",
+    "made",
     pytest.param("corpus", marks=pytest.mark.real),
     *(pytest.param(case, marks=pytest.mark.real) for case in WITH_DOCUMENTS),
 ]

@@ -365,9 +365,7 @@ class Maker:
         pipelines = [Code(url=f"https://example.org/{pipeline}", name=pipeline, version="1.0")]
         earlier = before.data_processes if before else []
         inherited = (before.pipelines or []) if before else []
-        return Processing(
-            data_processes=[*earlier, *processes], pipelines=[*inherited, *pipelines]
-        )
+        return Processing(data_processes=[*earlier, *processes], pipelines=[*inherited, *pipelines])
 
     def _value(self) -> Any:
         chance = self.chance
@@ -552,9 +550,7 @@ class Maker:
 
 def lines(count: int, seed: int) -> bytes:
     """Returns the documents as a dump."""
-    dumps: Callable[[Any], str] = json.JSONEncoder(
-        separators=(",", ":"), ensure_ascii=False
-    ).encode
+    dumps: Callable[[Any], str] = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
     return "".join(f"{dumps(d)}\n" for d in Maker(seed).documents(count)).encode()
 
 

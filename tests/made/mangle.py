@@ -23,7 +23,20 @@ RIGS = [
     *("325_NP1_Ultra_20240506", "428_FIP1_1", "exaspim-01", "SmartSPIM-2-1", "442 Bergamo 2p"),
 ]
 LEFT_BY_FORMS = [
-    *("n/a", "N/A", "None", "null", "NaN", "Select...", "select…", "Unknown", "TBD", "-", " ", "NA"),
+    *(
+        "n/a",
+        "N/A",
+        "None",
+        "null",
+        "NaN",
+        "Select...",
+        "select…",
+        "Unknown",
+        "TBD",
+        "-",
+        " ",
+        "NA",
+    ),
 ]
 # Times that are no times.
 UNREADABLE = ["soon", "2024-11-31T10:00:00Z", "25:61", 1719805773, "2024-07-01T03", {}]
@@ -112,7 +125,9 @@ class Mangler:
     def has_a_list_for_an_object(self, document: Document) -> None:
         core = self.chance.choice(["subject", "data_description", "acquisition", "processing"])
         found = [
-            path for path in places(document.get(core)) if isinstance(at(document[core], path), dict)
+            path
+            for path in places(document.get(core))
+            if isinstance(at(document[core], path), dict)
         ]
         if found:
             *above, last = self.chance.choice(found)
@@ -171,7 +186,11 @@ class Mangler:
         if isinstance(document.get("acquisition"), dict):
             people = document["acquisition"].get("experimenters") or ["Ada Example"]
             document["acquisition"]["experimenters"] = self.chance.choice(
-                [[{"object_type": "Person", "name": name} for name in people], [*people, None], None]
+                [
+                    [{"object_type": "Person", "name": name} for name in people],
+                    [*people, None],
+                    None,
+                ]
             )
 
     def has_another_subject(self, document: Document) -> None:
@@ -192,7 +211,12 @@ class Mangler:
         if isinstance(description, dict):
             sources = description.get("source_data")
             description["source_data"] = self.chance.choice(
-                ["made_source_2023-01-01_00-00-00", [], None, [*(sources or []), None, *(sources or [])]]
+                [
+                    "made_source_2023-01-01_00-00-00",
+                    [],
+                    None,
+                    [*(sources or []), None, *(sources or [])],
+                ]
             )
             description["data_level"] = self.chance.choice(["raw", "derived"])
 
@@ -207,7 +231,9 @@ class Mangler:
 
     def has_processes_of_another_form(self, document: Document) -> None:
         chance, processing = self.chance, document.get("processing")
-        if not isinstance(processing, dict) or not isinstance(processing.get("data_processes"), list):
+        if not isinstance(processing, dict) or not isinstance(
+            processing.get("data_processes"), list
+        ):
             return
         processes = [p for p in processing["data_processes"] if isinstance(p, dict)]
         if chance.random() < 0.4:
@@ -232,7 +258,13 @@ class Mangler:
         acquisition, description = document.get("acquisition"), document.get("data_description")
         if isinstance(acquisition, dict):
             acquisition["acquisition_type"] = self.chance.choice(
-                ["Coupled Baiting Warmup", "Uncoupled Baiting", "Baiting", "AindVrForaging", "ecephys"]
+                [
+                    "Coupled Baiting Warmup",
+                    "Uncoupled Baiting",
+                    "Baiting",
+                    "AindVrForaging",
+                    "ecephys",
+                ]
             )
         if isinstance(description, dict) and isinstance(description.get("modalities"), list):
             behavior = {"name": "Behavior", "abbreviation": "behavior"}
@@ -257,7 +289,9 @@ class Mangler:
             if chance.random() < 0.2:
                 metric["value"] = float("nan")
             if chance.random() < 0.2:
-                metric["tags"] = chance.choice([{"probe": None}, {"probe": 7}, {}, [], None, ["A", None]])
+                metric["tags"] = chance.choice(
+                    [{"probe": None}, {"probe": 7}, {}, [], None, ["A", None]]
+                )
             if chance.random() < 0.1:
                 metric["stage"] = chance.choice(["Processing", "Raw data", None])
         quality = document.get("quality_control")
