@@ -20,7 +20,7 @@ class Way:
 
     Attributes:
         owner: The column of the data asset's or document's name. Where several documents have one
-            name, the description does not say whose rows stay: those of one, or of all, are right.
+            name, the description does not say whose rows stay: see `_explained`.
         key: The columns that together occur once for each owner.
         in_order: Whether rows have no names of their own and are taken in their order.
         json: The columns whose text is compared as parsed; numbers may be spelled otherwise.
@@ -59,14 +59,8 @@ def differences(stored: Sequence[Row], expected: Sequence[Row], way: Way) -> lis
     columns = [name for name in columns if name not in lacking]
     ours, theirs = _by_owner(stored, way), _by_owner(expected, way)
     for owner in dict.fromkeys([*theirs, *ours]):
-        of_documents = _by_document(theirs[owner])
-        choices = [*of_documents.values(), theirs[owner]]
-        if len(of_documents) > 1 and any(
-            _as_counted(ours[owner], columns, way) == _as_counted(choice, columns, way)
-            for choice in choices
-        ):
-            continue
-        found += _of_owner(ours[owner], theirs[owner], columns, way)
+        if not _explained(ours[owner], _by_document(theirs[owner]), columns, way):
+            found += _of_owner(ours[owner], theirs[owner], columns, way)
     return found
 
 
@@ -82,6 +76,27 @@ def report(table: str, found: Sequence[Difference], rows: int) -> str:
         lines += [f"    {difference}" for difference in of_column[:SHOWN]]
         lines += [f"    and {count - SHOWN} more"] if count > SHOWN else []
     return "\n".join(lines)
+
+
+def _explained(
+    ours: Sequence[Row], of_documents: Mapping[Any, list[Row]], columns: Sequence[str], way: Way
+) -> bool:
+    """Returns whether rows are those that several documents of one name can have together.
+
+    All rows of all, or a row of one of them for each key that occurs.
+    """
+    if len(of_documents) < 2:
+        return False
+    together = [row for rows in of_documents.values() for row in rows]
+    mine, all_of_them = _as_counted(ours, columns, way), _as_counted(together, columns, way)
+    if mine == all_of_them:
+        return True
+    keys = [
+        {tuple(row[name] for name in way.key) for row in rows} for rows in of_documents.values()
+    ]
+    stored = Counter(tuple(row[name] for name in way.key) for row in ours)
+    complete = any(stored.keys() >= of_one for of_one in keys)
+    return not way.in_order and max(stored.values()) == 1 and complete and mine <= all_of_them
 
 
 def _by_owner(rows: Iterable[Row], way: Way) -> dict[Any, list[Row]]:

@@ -326,19 +326,20 @@ def _process_date(document: Document) -> str | None:
     return iso(found[-1].date()) if found and found[-1] else None
 
 
-def experimenters(document: Document) -> list[str] | None:
-    value = get(document, "acquisition", "experimenters")
+def names_of(value: Any) -> list[str] | None:
+    """Returns the names of people, who are objects or texts."""
     if not isinstance(value, list):
         return None
     names = (one.get("name") if isinstance(one, Mapping) else one for one in value)
     return [name for one in names if (name := text(one))]
 
 
+def experimenters(document: Document) -> list[str] | None:
+    return names_of(get(document, "acquisition", "experimenters"))
+
+
 def investigators(document: Document) -> list[str] | None:
-    value = get(document, "data_description", "investigators")
-    if not isinstance(value, list):
-        return None
-    return [name for one in objects(value) if (name := text(one.get("name")))]
+    return names_of(get(document, "data_description", "investigators"))
 
 
 def asset_basics(documents: Iterable[Document]) -> list[Row]:
@@ -458,6 +459,11 @@ def tag_pairs(metric: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(tag, tag) for tag in texts(tags)]
 
 
+def spellings_of(metric: Mapping[str, Any]) -> set[str]:
+    """Returns a metric's tags as they are shown and bare."""
+    return {spelling for pair in tag_pairs(metric) for spelling in pair}
+
+
 def as_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
@@ -527,6 +533,7 @@ def status_keys(document: Document) -> dict[str, str]:
     by_tag, by_modality, by_stage = (defaultdict(list) for _ in range(3))
     for metric in metrics:
         for shown, _ in tag_pairs(metric):
+            # Silent: a document of both forms. A tag's metrics are those that show it so.
             by_tag[shown].append(metric)
         if modality := text(get(metric, "modality", "abbreviation")):
             by_modality[modality].append(metric)
@@ -543,9 +550,8 @@ def _overall(
     pending = False
     for metric in metrics:
         status = get(chosen_status(metric, modified), "status")
-        spellings = {spelling for pair in tag_pairs(metric) for spelling in pair}
         if status == "Fail":
-            if not spellings & allowed:
+            if not spellings_of(metric) & allowed:
                 return "Fail"
         elif status != "Pass":
             pending = True
@@ -586,7 +592,7 @@ def _keys_of_platform(document: Document, of_platform: tuple[str, ...]) -> list[
     carried = set(of_platform)
     for metric in metrics_of(document):
         if text(get(metric, "modality", "abbreviation")) in of_platform:
-            carried |= {spelling for pair in tag_pairs(metric) for spelling in pair}
+            carried |= spellings_of(metric)
     return [key for key in status_keys(document) if key in carried and key not in STAGES]
 
 
@@ -759,7 +765,8 @@ class Fibers:
     ) -> list[tuple[str, ...] | None]:
         connected = self.fibers_of.get(cord, [])
         if len(connected) == 1:
-            return list(connected)
+            # Silent: a channel that names another fiber than its cord's. It is that fiber's.
+            return [self._named_by(channel, self.names) or connected[0]]
         if connected:
             named = self._named_by(channel, connected)
             return [named] if named else list(connected)

@@ -309,3 +309,10 @@ def test_metrics_lie_in_their_subjects_partition_in_order(built, name):
         (row["partition subject_id"], row["timestamp"] or late, row["asset_name"]) for row in rows
     ]
     assert order == sorted(order)
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_made_documents_have_rows_in_every_table(table):
+    made = given("made").documents
+    assert len(made) == len({document["_id"] for document in made}) == 2000
+    assert len(expected(table, given("made"))) > 1

@@ -300,7 +300,7 @@ class Maker:
                 cords += [PatchCordConfig(device_name=cord, channels=[one]) for one in channels]
             elif chance.random() < 0.93:
                 cords.append(PatchCordConfig(device_name=cord, channels=channels))
-            if chance.random() < 0.85:
+            if (shared and number < 2) or chance.random() < 0.85:
                 connections.append(self._connection(cord, name))
             connections.append(
                 Connection(source_device=cord, target_device="Green CMOS", send_and_receive=False)

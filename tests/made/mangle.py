@@ -100,9 +100,16 @@ class Mangler:
         for share, way in self.ways:
             if self.chance.random() < share:
                 way(found)
-        if self.chance.random() < 0.01:
-            found["name"] = self.chance.choice(others)["name"]
+        if self.chance.random() < 0.02:
+            self.has_the_name_of_another(found, document, others)
         return found
+
+    def has_the_name_of_another(
+        self, found: Document, document: Document, others: Sequence[Document]
+    ) -> None:
+        animal = document["data_description"]["subject_id"]
+        names = [d["name"] for d in others if d["data_description"]["subject_id"] == animal]
+        found["name"] = self.chance.choice(names)
 
     # Whole documents
 
