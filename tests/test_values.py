@@ -248,20 +248,18 @@ WITH_DOCUMENTS = (
 )
 SETS = [
     "sample",
-    "made",
+    pytest.param("made", marks=pytest.mark.slow),
     pytest.param("corpus", marks=pytest.mark.real),
     *(pytest.param(case, marks=pytest.mark.real) for case in WITH_DOCUMENTS),
 ]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SETS)
 @pytest.mark.parametrize("table", TABLES)
 def test_a_table_of_documents(built, table, name):
     check(table, name, built(name).get(table))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -276,7 +274,6 @@ def test_a_table_of_side_files(built, table, name):
     check(table, name, built(name).get(table))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["sample", pytest.param("19-upgrade-table-moved", marks=pytest.mark.real)]
 )
@@ -284,7 +281,6 @@ def test_the_table_of_upgrades(built, name):
     check("metadata_upgrade", name, built(name).get("metadata_upgrade"))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SETS)
 def test_people_are_those_that_were_written(built, name):
     rows = built(name)["asset_basics"]
@@ -298,7 +294,6 @@ def test_people_are_those_that_were_written(built, name):
     assert not wrong, "\n".join(wrong[:20])
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", SETS)
 def test_metrics_lie_in_their_subjects_partition_in_order(built, name):
     rows = built(name).get("qc", [])
