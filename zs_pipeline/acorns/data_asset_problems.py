@@ -286,7 +286,7 @@ ACORN = Acorn(
             "where the reason says it.",
             reads=_CONTRADICTING,
             rule="As text, the first where there are several.",
-            example="`subject.subject_id` of `990015` beside another one becomes `990015`.",
+            example="`subject.subject_id` of `675375` beside another one becomes `675375`.",
         ),
         Column(
             "other",
@@ -294,7 +294,7 @@ ACORN = Acorn(
             "The value that contradicts it, up to 200 characters; null where the reason says it.",
             reads=_CONTRADICTING,
             rule="As text, the first where there are several.",
-            example="`acquisition.subject_id` of `676909` beside another one becomes `676909`.",
+            example="`acquisition.subject_id` of `667857` beside another one becomes `667857`.",
         ),
         Column(
             "count",
