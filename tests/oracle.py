@@ -285,8 +285,11 @@ def subject_id(document: Document) -> str | None:
 
 
 def modalities(document: Document) -> list[str]:
-    found = objects(get(document, "data_description", "modalities"))
-    return once(a for one in found if (a := text(one.get("abbreviation"))))
+    """Returns the abbreviations; a modality that is written bare is its own."""
+    found = get(document, "data_description", "modalities")
+    listed = found if isinstance(found, list) else ()
+    written = (one.get("abbreviation") if isinstance(one, dict) else one for one in listed)
+    return once(a for one in written if (a := text(one)))
 
 
 def _age(document: Document) -> int | None:

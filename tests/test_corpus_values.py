@@ -79,14 +79,14 @@ BASICS = {
     "804434_2025-11-14_01-02-41": {
         "modalities": ["fib", "behavior"],
         "code_ocean": None,
-        "age": 200,
+        "age": 199,
         "experimenters": ["jason.lee"],
         "experimenters_normalized": ["Jason Lee"],
         "process_date": None,
     },
     # Neither subject nor data description; the acquisition's subject does not count.
     "810761_2025-12-06_18-47-24": {
-        "modalities": None,
+        "modalities": [],
         "project_name": None,
         "data_level": None,
         "subject_id": None,
@@ -148,7 +148,7 @@ BASICS = {
         "experimenters": ["unknown user"],
         "experimenters_normalized": [],
         "instrument_id": "429-mesoscope-20220321",
-        "instrument_id_normalized": "mesoscope",
+        "instrument_id_normalized": "MESO1",
     },
     # Two ids in Code Ocean; times in UTC with a blank.
     "behavior_745300_2024-11-15_10-55-25": {

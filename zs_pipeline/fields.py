@@ -174,8 +174,11 @@ def _bounded(value: Any) -> Any:
 
 def json_text(value: Any) -> str | None:
     """A text as it is, null as null, everything else as JSON text; null for NaN and infinities."""
-    if value is None or isinstance(value, str):
-        return value
+    return value if isinstance(value, str) else as_json(value)
+
+
+def as_json(value: Any) -> str | None:
+    """Returns a value as JSON text, a text in quotes too; null for null, NaN and infinities."""
     written = orjson.dumps(value)
     if b'"$numberDouble"' in written:
         written = orjson.dumps(_bounded(value))

@@ -6,6 +6,7 @@ The id as it is written stays in its own column; where in a document it stands i
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
 from typing import NamedTuple
 
 from zs_pipeline.findings import Finding
@@ -70,6 +71,8 @@ def short_name(instrument_id: str | None) -> str | None:
     return read(instrument_id).name if instrument_id else None
 
 
+# Rows and findings read the same id, and few ids are written in many documents.
+@lru_cache(maxsize=1024)
 def read(instrument_id: str) -> Reading:
     """Returns what an id says, by the rules in the order in which they are given to scientists.
 

@@ -51,8 +51,13 @@ def spellings(names: Iterable[str]) -> list[str]:
 
 def is_split(names: Iterable[str]) -> bool:
     """Returns whether a list is one name that was split into its letters."""
-    people = [name for name in map(_plain, names) if _is_name(name)]
-    return len(people) > 1 and _is_split(people)
+    count = 0
+    # Most lists are none by their first name.
+    for name in filter(_is_name, map(_plain, names)):
+        if not _is_letter(name):
+            return False
+        count += 1
+    return count > 1
 
 
 def first_name_map(lists: Iterable[Iterable[str] | None]) -> dict[str, str]:

@@ -164,7 +164,7 @@ def _code_ocean(value: Any) -> list[str] | None:
 
 
 def _birth(document: dict[str, Any]) -> tuple[str, date | None]:
-    """Returns where the birth is taken from, and its date where an animal lives: its calendar's."""
+    """Returns which field gives the date of birth, and the date; 1 January of a year."""
     of_day, of_year = (part(document, f"{_DETAILS}.{name}") for name in _BIRTH)
     born, born_in = day(of_day), year(of_year)
     if born is not None or born_in is None:
@@ -260,7 +260,6 @@ ACORN = Acorn(
             "[string]",
             "Abbreviations of the kinds of data in the data asset, such as ecephys or fib, in the "
             "document's order, each once; an empty list where none are recorded, never null.",
-            nullable=False,
             reads=("data_description.modalities[].abbreviation", "data_description.modalities[]"),
             rule="The abbreviation of each modality, or the modality itself where it is a text. "
             "Repeats are left out. Without a data description the list is empty.",

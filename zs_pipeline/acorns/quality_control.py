@@ -5,7 +5,7 @@ from typing import Any
 
 from zs_pipeline import quality
 from zs_pipeline.declaration import Acorn, ByKey, Column, Expected, Read
-from zs_pipeline.fields import json_text, parts, text, texts, time
+from zs_pipeline.fields import as_json, parts, text, texts, time
 from zs_pipeline.tags import spellings
 
 
@@ -31,7 +31,7 @@ def rows(document: dict[str, Any], basics: Mapping[str, Any]) -> Iterator[dict[s
             "reference": text(metric.get("reference")),
             "evaluator": text(entry.get("evaluator")),
             "status_timestamp": time(entry.get("timestamp")),
-            "status_history": json_text(history),
+            "status_history": as_json(history),
             "value_type": value_type,
             "evaluated_assets": texts(metric.get("evaluated_assets")),
         }

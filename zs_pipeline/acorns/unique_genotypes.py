@@ -25,7 +25,7 @@ ACORN = Acorn(
             nullable=False,
             reads=("asset_basics.genotype",),
             rule="Each value of asset_basics once, sorted as text; null is left out.",
-            example="`wt/wt` of 30 documents becomes one row.",
+            example="`wt/wt`, which many documents have, becomes one row.",
         ),
     ),
 )

@@ -25,7 +25,7 @@ ACORN = Acorn(
             nullable=False,
             reads=("asset_basics.subject_id",),
             rule="Each value of asset_basics once, sorted as text; null is left out.",
-            example="`M2501` comes after `990015`, since both are texts.",
+            example="`M2501` comes after `839153`, since both are texts.",
         ),
     ),
 )
