@@ -269,10 +269,11 @@ def _values(asked: _Asked) -> Iterator[Line]:
 
 def _inputs(reads: Sequence[str], asked: _Asked) -> Iterator[Line]:
     """Returns what the column is made from: values of documents, tables and side files."""
-    known = {line[0] for line in TABLES}
-    tables = [each for each in reads if each.partition(".")[0] in known and "." in each]
+    # A core file goes before the table of the same name.
+    known = {line[0] for line in TABLES} - _DOCUMENT
+    tables = [each for each in reads if each.partition(".")[0] in known]
     files = [each for each in reads if each.startswith("file:")]
-    paths = [each for each in reads if each.partition(".")[0].partition("[")[0] in _DOCUMENT]
+    paths = [each for each in reads if each.partition(".")[0] in _DOCUMENT]
     if paths:
         yield from _of_documents(paths, asked)
     for each in tables:
