@@ -74,12 +74,13 @@ def filled(text: str) -> str:
 
 
 def ruled(text: str) -> str:
-    """Returns the page of rules with those of all columns between its marks.
+    """Returns the page of rules with all of them between its marks.
 
     Raises:
         ValueError: The page lacks a mark.
     """
-    return _filled(text, {"rules": rules.rules(ACORNS)})
+    made = {"instruments": rules.kept_apart(), "rules": rules.rules(ACORNS)}
+    return _filled(text, made)
 
 
 def _filled(text: str, made: Mapping[str, str]) -> str:

@@ -6,12 +6,20 @@ stands before the marks is written by hand.
 
 from collections.abc import Iterator, Sequence
 
+from zs_pipeline import instruments
 from zs_pipeline.declaration import Acorn, Column
 
 
 def rules(acorns: Sequence[Acorn]) -> str:
     """Returns a section for each table, with a paragraph for each of its columns."""
     return "\n".join(line for acorn in acorns for line in _of_table(acorn))
+
+
+def kept_apart() -> str:
+    """Returns a list of the instruments that may be one rig, which no document says."""
+    return "\n".join(
+        f"- {', '.join(f'`{name}`' for name in names)}" for names in instruments.KEPT_APART
+    )
 
 
 def _of_table(acorn: Acorn) -> Iterator[str]:
