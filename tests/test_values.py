@@ -98,6 +98,12 @@ def with_id(path: Path) -> list[dict[str, Any]]:
 
 
 @functools.cache
+def temporary() -> tempfile.TemporaryDirectory[str]:
+    """Returns a folder that is removed when the process ends."""
+    return tempfile.TemporaryDirectory()
+
+
+@functools.cache
 def given(name: str) -> Given:
     """Returns a set of documents by its name."""
     if name == "sample":
@@ -111,7 +117,7 @@ def given(name: str) -> Given:
         made = Path(__file__).parent / "made" / "documents.ndjson.zst"
         body = zstandard.ZstdDecompressor().decompress(made.read_bytes())
         documents = [json.loads(line) for line in body.splitlines()]
-        return Given(documents, made_files.write(Path(tempfile.mkdtemp()), documents))
+        return Given(documents, made_files.write(Path(temporary().name), documents))
     if not CORPUS.exists():
         pytest.skip("the corpus of real documents is not beside this checkout")
     if name == "corpus":
