@@ -1009,7 +1009,7 @@ _PARTS_OF_FRAMES = {
     "numpy.core.multiarray": {"_reconstruct", "scalar"},
     "numpy._core.multiarray": {"_reconstruct", "scalar"},
     "numpy._core.numeric": {"_frombuffer"},
-    "pandas": {"DataFrame", "DatetimeTZDtype", "Index", "MultiIndex", "StringDtype"},
+    "pandas": {"DataFrame", "DatetimeTZDtype", "Index", "MultiIndex", "NA", "StringDtype"},
     "pandas.arrays": {"ArrowStringArray", "DatetimeArray", "StringArray"},
     "pandas.core.frame": {"DataFrame"},
     "pandas.core.indexes.base": {"Index", "_new_Index"},

@@ -1,11 +1,13 @@
 """The oracle itself: the examples of the tables' description, and that it stands alone."""
 
 import ast
+import pickle
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 import oracle
+import pandas as pd
 import pytest
 
 ALONE = {"pandas", "pyarrow", *sys.stdlib_module_names}
@@ -158,3 +160,17 @@ def test_the_value_of_a_metric(value, shown, kind):
     document = {"_id": "a", "quality_control": {"metrics": [{"value": value}]}}
     (row,) = oracle.quality_control([document])
     assert (row["value"], row["value_type"]) == (shown, kind)
+
+
+def test_a_frame_is_read_and_what_is_no_frame_is_refused():
+    texts = pd.array(["a", None], dtype=pd.StringDtype("python"))
+    frame = pd.DataFrame({("metadata", "rig"): texts, ("session_stats", "total_trials"): [1, 2]})
+    frame.columns = pd.MultiIndex.from_tuples(frame.columns)
+    levels = ["subject_id", "session_date", "session", "nwb_suffix"]
+    rows = [("1", "2024-03-01", 1.0, 0), ("1", "2024-03-01", float("nan"), 1)]
+    frame.index = pd.MultiIndex.from_tuples(rows, names=levels)
+    first, second = oracle.foraging_sessions(oracle.unpickled(pickle.dumps(frame)))
+    assert (first["rig"], first["session"], first["total_trials"]) == ("a", 1, 1)
+    assert (second["rig"], second["session"], second["nwb_suffix"]) == (None, None, 1)
+    with pytest.raises(pickle.UnpicklingError, match=r"no part of a frame"):
+        oracle.unpickled(pickle.dumps(Path.home))

@@ -3,6 +3,8 @@
 import functools
 import json
 import shutil
+import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import made_files
 import oracle
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -95,6 +98,12 @@ def with_id(path: Path) -> list[dict[str, Any]]:
 
 
 @functools.cache
+def temporary() -> tempfile.TemporaryDirectory[str]:
+    """Returns a folder that is removed when the process ends."""
+    return tempfile.TemporaryDirectory()
+
+
+@functools.cache
 def given(name: str) -> Given:
     """Returns a set of documents by its name."""
     if name == "sample":
@@ -107,7 +116,8 @@ def given(name: str) -> Given:
     if name == "made":
         made = Path(__file__).parent / "made" / "documents.ndjson.zst"
         body = zstandard.ZstdDecompressor().decompress(made.read_bytes())
-        return Given([json.loads(line) for line in body.splitlines()])
+        documents = [json.loads(line) for line in body.splitlines()]
+        return Given(documents, made_files.write(Path(temporary().name), documents))
     if not CORPUS.exists():
         pytest.skip("the corpus of real documents is not beside this checkout")
     if name == "corpus":
@@ -226,9 +236,20 @@ def check(table: str, name: str, rows: list[dict[str, Any]] | Exception | None) 
     if isinstance(rows, Exception):
         raise rows
     way = (TABLES | WITH_FILES | UPGRADE)[table]
-    wanted = expected(table, given(name))
-    found = differences(stored(table, rows or []), wanted, way)
+    wanted, have = expected(table, given(name)), stored(table, rows or [])
+    if table in WITH_FILES:
+        # Of documents with one name one is asked about; the description does not say which.
+        wanted, have = without_shared_names(name, wanted), without_shared_names(name, have)
+    found = differences(have, wanted, way)
     assert not found, report(f"{table} of {name}", found, len(wanted))
+
+
+def without_shared_names(name: str, rows: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    """Returns the rows whose data assets have one document each."""
+    counts = Counter(document.get("name") for document in given(name).documents)
+    shared = {name for name, count in counts.items() if count > 1}
+    columns = ("name", "raw_name", "asset_name")
+    return [row for row in rows if not shared & {row.get(column) for column in columns}]
 
 
 WITH_DOCUMENTS = (
@@ -260,13 +281,18 @@ def test_a_table_of_documents(built, table, name):
     check(table, name, built(name).get(table))
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "sample",
-        *(pytest.param(c, marks=pytest.mark.real) for c in WITH_DOCUMENTS if c[:2] in "09 10 11"),
-    ],
-)
+WITH_BUCKETS = [
+    "sample",
+    pytest.param("made", marks=pytest.mark.slow),
+    *(
+        pytest.param(c, marks=pytest.mark.real)
+        for c in WITH_DOCUMENTS
+        if c[:2] in ("09", "10", "11")
+    ),
+]
+
+
+@pytest.mark.parametrize("name", WITH_BUCKETS)
 @pytest.mark.parametrize("table", WITH_FILES)
 def test_a_table_of_side_files(built, table, name):
     if table == "foraging_sessions" and given(name).read_file(f"s3://{SESSIONS}") is None:

@@ -139,7 +139,9 @@ class Mangler:
         if found:
             *above, last = self.chance.choice(found)
             value = at(document[core], above)[last]
-            at(document[core], above)[last] = self.chance.choice([[], [value], "oops", 7])
+            # Among the values of a list a text could be a name, as people are.
+            other = [] if isinstance(last, int) else ["oops", 7]
+            at(document[core], above)[last] = self.chance.choice([[], [value], *other])
 
     def has_an_older_envelope(self, document: Document) -> None:
         document["created"] = document.pop("_created").rstrip("Z")
