@@ -9,7 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from zs_pipeline import photometry
+from zs_pipeline import arrow, photometry
 from zs_pipeline.declaration import Acorn, ByDocument, Column, OfName, Tables
 from zs_pipeline.fields import text
 from zs_pipeline.findings import NOTE, WARNING, Finding
@@ -139,18 +139,19 @@ def findings(document: dict[str, Any]) -> Iterator[Finding]:
 def finish(table: pa.Table, _: Tables) -> pa.Table:
     """Returns the table with one row for what several documents of one name say of a channel.
 
-    A value that is given comes before `missing`.
+    It is the row of one of them, that with fewer values `missing`.
     """
     counted = table.group_by(list(_KEY)).aggregate([([], "count_all")])
     if counted.num_rows == table.num_rows:
         return table
-    found: dict[tuple[str, ...], dict[str, str]] = {}
-    for row in table.to_pylist():
-        seen = found.setdefault(tuple(row[k] for k in _KEY), row)
-        for value in _VALUES:
-            # Independent of the order, which is that of the shards.
-            seen[value] = min(seen[value], row[value], key=lambda v: (v == MISSING, v))
-    return pa.Table.from_pylist(list(found.values()), schema=table.schema)
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for *key, measured, structure in arrow.values(table, *_KEY, *_VALUES):
+        values = (measured, structure)
+        seen = found.setdefault(tuple(key), values)
+        # Independent of the order, which is that of the shards.
+        found[tuple(key)] = min(seen, values, key=lambda v: (v.count(MISSING), v))
+    rows = (dict(zip((*_KEY, *_VALUES), (*k, *v), strict=True)) for k, v in found.items())
+    return arrow.table(ACORN, rows)
 
 
 ACORN = Acorn(
