@@ -13,6 +13,7 @@ from given_cases import case
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zs_client import explain
 from zs_pipeline import arrow
 from zs_pipeline.acorns import asset_basics, behavior_curriculum
 from zs_pipeline.acorns.behavior_curriculum import ACORN, questions, rows
@@ -358,7 +359,7 @@ def test_states_of_the_published_curricula(tmp_path, corpus, name, wanted):
     assert node == wanted
 
 
-def test_rows_of_the_case_of_odd_trainer_states(tmp_path):
+def test_rows_of_the_case_of_odd_trainer_states(tmp_path, monkeypatch):
     folder = case("10-trainer-states")
     documents, files = folder / "documents.ndjson", folder / "files"
     assert zs_build(documents, tmp_path, files=files) == 0
@@ -375,6 +376,9 @@ def test_rows_of_the_case_of_odd_trainer_states(tmp_path):
         for row in told
         if row["field"] == "file:behavior_curriculum"
     ] == [("10-4", "note", 1)]
+    monkeypatch.setenv("ZS_STORE", str(tmp_path))
+    said = explain(name.format(4), "behavior_curriculum.stage_name")
+    assert "trainer_state" in said[said["part"] == "finding"]["value"].item()
 
 
 def test_every_column_says_where_it_is_from_by_which_rule_and_with_an_example():
