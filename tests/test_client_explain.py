@@ -47,7 +47,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of two documents, one of them odd, and one of the sample with a trainer state."""
     folder = tmp_path_factory.mktemp("explain")
     sample = (settings.sample() / "documents.ndjson").read_text().splitlines()
-    behavior = next(d for d in map(json.loads, sample) if "behavior_901019" in d.get("name", ""))
+    behavior = next(d for d in map(json.loads, sample) if "behavior_901002" in d.get("name", ""))
     given = [document("plain"), document("fibers", acquisition=FIBERS), behavior]
     (folder / "store").mkdir()
     assert zs_build(dump(folder / "d.ndjson", given), folder / "store") == 0
@@ -97,7 +97,7 @@ def test_an_id_names_the_document_as_well_and_a_column_alone_is_of_asset_basics(
 
 
 def test_what_a_side_file_gave_is_shown(store: Store) -> None:
-    (name,) = zs_client.asset_basics(name_contains="behavior_901019")["name"]
+    (name,) = zs_client.asset_basics(name_contains="behavior_901002")["name"]
     found = explain(name, "stage_name")
     (value,) = told(found, "value").values()
     ((what, said),) = told(found, "file").items()

@@ -390,26 +390,6 @@ def test_a_raw_data_asset_without_sources_has_no_row(written):
 
 
 @pytest.mark.parametrize(
-    ("pipelines", "name"),
-    [
-        ([{"name": "P"}, {"name": "Q"}], "P"),
-        ([{"name": ""}, {"name": "Q"}], None),
-        ([{"name": None}], None),
-        ([{}], None),
-        ([None, {"name": "Q"}], None),
-        ([], None),
-        (None, None),
-        ({"name": "P"}, None),
-    ],
-)
-def test_the_pipeline_is_the_first_one(pipelines, name):
-    (row,) = sources(
-        data_description={"data_level": "derived"}, processing={"pipelines": pipelines}
-    )
-    assert row["pipeline_name"] == name
-
-
-@pytest.mark.parametrize(
     ("name", "time"),
     [
         ("x_2024-01-01_00-00-00_sorted_2025-02-03_04-05-06", "2025-02-03_04-05-06"),

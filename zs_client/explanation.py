@@ -356,7 +356,9 @@ def _of_files(reads: Sequence[str], asked: _Asked) -> Iterator[Line]:
         yield "not told", "files", reason
         return
     for row in rows:
-        said = row["value"].decode() if row["value"] is not None else row["reason"] or None
+        # Of what could not be used the value only tells which file it was.
+        given = row["value"] if row["outcome"] in ("found", "not_readable") else None
+        said = given.decode() if given is not None else row["reason"] or None
         yield "file", f"file:{asked.table} ({row['outcome'].replace('_', ' ')})", _cut(said)
     if not rows:
         yield "not told", "files", "no side file was asked for of this data asset"
@@ -364,6 +366,9 @@ def _of_files(reads: Sequence[str], asked: _Asked) -> Iterator[Line]:
 
 def _findings(reads: Sequence[str], asked: _Asked) -> Iterator[Line]:
     """Returns what was chosen for a column, or of what it reads could not be read."""
+    # A finding about a side file is of the table, which reads one of each data asset.
+    is_of_file = any(each.startswith("file:") for each in reads)
+    fields = {*reads, f"file:{asked.table}"} if is_of_file else {*reads}
     for name in _PROBLEMS:
         try:
             rows = _read(name, {"_id": asked.asset.ids}, asked.asset, asked.at)
@@ -371,7 +376,7 @@ def _findings(reads: Sequence[str], asked: _Asked) -> Iterator[Line]:
             yield "not told", name, "the table is not in this store"
             continue
         for row in rows:
-            if row.get("column") != asked.name and row["field"] not in reads:
+            if row.get("column") != asked.name and row["field"] not in fields:
                 continue
             often = f" ({row['count']:,} times)" if (row.get("count") or 1) > 1 else ""
             yield "finding", row["field"], f"{row['severity']}: {row['reason']}{often}"

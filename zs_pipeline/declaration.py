@@ -355,13 +355,19 @@ class FromCustomTable:
     Attributes:
         custom: The name of the stored table.
         rows: Makes the table of the stored one, the other tables, its own former rows (None the
-            first time), and a function that gives documents of the old database by `_id`.
+            first time), a function that gives documents of the old database by `_id`, and copies
+            of the stored one that lie elsewhere, the earliest first.
+        written: Says of a copy when its latest row was written, in microseconds since 1970; None
+            when it does not tell. The copy that was written last is the stored table.
         tables: The other tables.
         old_reads: What is read of documents of the old database, whose values are not checked.
     """
 
     custom: str
-    rows: "Callable[[pa.Table, Tables, pa.Table | None, OldDocuments], pa.Table]"
+    rows: (
+        "Callable[[pa.Table, Tables, pa.Table | None, OldDocuments, Sequence[pa.Table]], pa.Table]"
+    )
+    written: "Callable[[pa.Table], int | None]"
     tables: tuple[TableRead, ...]
     old_reads: tuple[Read, ...]
     reads: ClassVar[tuple[Read, ...]] = ()

@@ -11,6 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -34,6 +36,7 @@ from zs_pipeline import (
     fields,
     frames,
     memory,
+    nights,
     processes,
     shards,
 )
@@ -61,6 +64,7 @@ from zs_pipeline.findings import COUNTED, WARNING
 from zs_pipeline.source import open_source
 from zs_pipeline.source.projection import tree, trim
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What stands for the state of a file that is not there.
 _NO_FILE = "not there"
 _NO_OLD_DOCUMENTS = (
@@ -553,8 +557,10 @@ def from_custom_table(
     old = open_source(around.old_url, projected(kind.old_reads)) if around.old_url else None
     told: dict[str, int | str] = {"old_documents": old.url if old else "none"}
     problems = [] if old else [_NO_OLD_DOCUMENTS]
+    notes: dict[str, int | str] = {}
+    others: list[pa.Table] = []
     try:
-        content, digest = customs.content(store, version, kind.custom)
+        copies = _newest_first(customs.copies(store, kind.custom), kind.written)
     except customs.CustomNotFound as error:
         samples = around.custom_samples
         own = samples / f"{kind.custom}.ndjson" if samples else None
@@ -567,16 +573,49 @@ def from_custom_table(
         body = own.read_bytes()
         content = pa.Table.from_pylist([orjson.loads(line) for line in body.splitlines()])
         digest = hashlib.sha256(body).hexdigest()
+    else:
+        (written, newest), *older = copies
+        content, digest = newest.table, newest.state
+        others = [copy.table for _, copy in reversed(older)]
+        if others:
+            states = "\n".join(copy.state for _, copy in copies)
+            digest = hashlib.sha256(states.encode()).hexdigest()
+        notes = {"copy": newest.key, "copy_time": written.isoformat()}
+        told |= {**notes, "copies": len(copies)}
+        days = (nights.today() - written.date()).days
+        said = f"made from {newest.key} of {written:%Y-%m-%d}, {days:,} days old"
+        around.progress(f"{acorn.name}: {said}; {len(copies)} different copies")
     state = {**inputs.state(), "custom": digest, "old_documents": str(told["old_documents"])}
     if _current(facts, state, code, state):
         reason = f"neither {kind.custom} nor {', '.join(inputs)} changed"
-        return Built((), state, code, reason, counts=told, problems=problems)
+        return Built((), state, code, reason, counts=told, problems=problems, notes=notes)
 
     def parts() -> Iterator[Part]:
-        before = _before(store, version, acorn)
-        yield Part("", kind.rows(content, inputs, before, old.fetch if old else _no_documents))
+        before, fetch = _before(store, version, acorn), old.fetch if old else _no_documents
+        yield Part("", kind.rows(content, inputs, before, fetch, others))
 
-    return Built(parts(), state, code, counts=told, problems=problems)
+    return Built(parts(), state, code, counts=told, problems=problems, notes=notes)
+
+
+def _newest_first(
+    found: Iterable[customs.Copy], written: Callable[[pa.Table], int | None]
+) -> list[tuple[datetime, customs.Copy]]:
+    """Returns the copies of a stored table that differ, each with the time that it tells.
+
+    One that tells none has the time at which the object was written. Of those of one time that in
+    the home comes first, then the later version's.
+    """
+    timed = []
+    for copy in found:
+        told = written(copy.table)
+        time = copy.modified if told is None else _EPOCH + timedelta(microseconds=told)
+        place = copy.key.startswith(f"{customs.HOME}/"), copy.key
+        timed.append((time, place, copy))
+    timed.sort(key=itemgetter(0, 1), reverse=True)
+    distinct: dict[str, tuple[datetime, customs.Copy]] = {}
+    for time, _, copy in timed:
+        distinct.setdefault(copy.state, (time, copy))
+    return list(distinct.values())
 
 
 def _no_documents(_: object) -> Iterable[Document]:

@@ -1,11 +1,14 @@
 """Documents from a dump: lines of JSON, plain or compressed, or a folder of `.json` files.
 
+In any encoding of Unicode: what is not UTF-8 is copied in UTF-8 first.
 A sweep parses only what it tells and remembers where each document lies; a fetch seeks. Nothing
 here knows a server.
 """
 
+import contextlib
 import gzip
 import hashlib
+import io
 import os
 import shutil
 import tempfile
@@ -21,6 +24,7 @@ import orjson
 import zstandard
 
 from zs_pipeline import fields as read
+from zs_pipeline import json_reading
 from zs_pipeline.problems import Problem
 from zs_pipeline.source import SourceError, Swept
 from zs_pipeline.source.plain import head, load, parse
@@ -201,6 +205,7 @@ class DumpSource:
             main = self._unpacked()
         else:
             main = self._path.open("rb")
+        main = _in_utf8(main)
         self._close()
         self._close = weakref.finalize(self, main.close)
         self._main = main
@@ -248,13 +253,15 @@ class DumpSource:
 
     def _file(self, file: int) -> Iterator[_Piece]:
         content = self._files[file].read_bytes()
-        raw = content.removeprefix(_BOM).strip()
-        if not raw.startswith(b"["):
-            yield _Piece(raw, file, content.find(raw), 0)
-            return
-        try:
-            elements = _elements(raw)
-        except ValueError:
+        encoding = json_reading.encoding_of(content)
+        body = content.decode(encoding, "replace").encode() if encoding else content
+        raw = body.removeprefix(_BOM).strip()
+        # A document in its own file and in UTF-8 is read there again.
+        elements = [raw] if encoding else None
+        if raw.startswith(b"["):
+            with contextlib.suppress(ValueError):
+                elements = _elements(raw)
+        if elements is None:
             yield _Piece(raw, file, content.find(raw), 0)
             return
         main = self._opened()
@@ -297,6 +304,21 @@ def _lines(file: IO[bytes] | None) -> Iterator[bytes]:
     if file is not None:
         file.seek(0)
         yield from file
+
+
+def _in_utf8(file: IO[bytes]) -> IO[bytes]:
+    """Returns a file in UTF-8: a copy without a name where it is in another encoding."""
+    file.seek(0)
+    encoding = json_reading.encoding_of(file.read(json_reading.HEAD))
+    file.seek(0)
+    if encoding is None:
+        return file
+    target = tempfile.TemporaryFile()  # noqa: SIM115 - open until the source goes
+    # What is damaged becomes a document that is set aside.
+    with io.TextIOWrapper(file, encoding, "replace", newline="") as text:
+        while chunk := text.read(_CHUNK):
+            target.write(chunk.encode())
+    return target
 
 
 def _headed(raw: bytes) -> Any:

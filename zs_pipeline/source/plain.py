@@ -17,7 +17,7 @@ from bson import Decimal128, ObjectId, json_util
 from bson.datetime_ms import DatetimeMS
 from bson.errors import BSONError
 
-from zs_pipeline import fields
+from zs_pipeline import fields, json_reading
 from zs_pipeline.problems import Problem
 from zs_pipeline.source import Swept
 
@@ -36,9 +36,9 @@ def load(raw: bytes) -> tuple[Any, bool]:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        return _careless(raw), False
+        return json_reading.careless(raw), False
     if _long_integer(raw):
-        return _careless(raw), False
+        return json_reading.careless(raw), False
     return value, b'"$' not in raw
 
 
@@ -59,18 +59,6 @@ def parse(raw: bytes) -> Any:
     """JSON text as plain JSON; see `load`."""
     value, ready = load(raw)
     return value if ready else plain(value)
-
-
-def _careless(raw: bytes) -> Any:
-    try:
-        return json.loads(raw.decode(), parse_int=_integer)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _integer(digits: str) -> int | str:
-    # int() refuses more than 4,300 digits; what is longer than 64 bits becomes text anyway.
-    return int(digits) if len(digits) <= 20 else digits
 
 
 def plain(value: Any) -> Any:
