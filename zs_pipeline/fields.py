@@ -55,9 +55,9 @@ def text(value: Any) -> str | None:
 
 
 def subject(value: Any) -> str | None:
-    """A subject's id as text; None when it is blank, or too long to be a folder's name as well."""
+    """A subject's id as text; None when it is too long to be a folder's name as well."""
     found = text(value)
-    return None if found is None or not found.strip() or segment(found) == NULL_PARTITION else found
+    return None if segment(found) == NULL_PARTITION else found
 
 
 def subject_of(document: Any) -> str | None:
