@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from building import zs_build
 from given_cases import case
@@ -35,6 +36,7 @@ VALUES: dict[tuple[str, str], Any] = {
     ("session_stats", "total_trials"): 500,
     ("session_stats", "bias_naive"): -0.25,
 }
+PEOPLE = pa.array([], pa.list_(pa.string()))
 SESSION = {
     "subject_id": "697929",
     "session_date": "2024-03-01",
@@ -80,7 +82,8 @@ def only(made: pd.DataFrame) -> dict[str, Any]:
 
 
 def table(made: pd.DataFrame) -> list[dict[str, Any]]:
-    content = arrow.table(ACORN, foraging_sessions.rows(made))
+    nobody = {"asset_basics": pa.table({"experimenters": PEOPLE, "investigators": PEOPLE})}
+    content = foraging_sessions.finish(arrow.table(ACORN, foraging_sessions.rows(made)), nobody)
     arrow.check(ACORN, content)
     return content.to_pylist()
 

@@ -21,7 +21,7 @@ from zs_pipeline import (
     zones,
 )
 from zs_pipeline.catalogue import Reads
-from zs_pipeline.declaration import Acorn, FromFrame, FromSideFiles
+from zs_pipeline.declaration import Acorn, ByDocument, FromFrame, FromSideFiles
 
 _OF_DOCUMENTS = (fields, findings, instruments, photometry, quality, tags, zones)
 _SHARED = (*_OF_DOCUMENTS, people, arrow, shards)
@@ -31,8 +31,11 @@ _OF_FINDINGS = (*_OF_DOCUMENTS, problems)
 
 def of_table(acorn: Acorn) -> str:
     """Returns a name for the code of a table: its own file, and what its values go through."""
-    more = _FROM_FILES if isinstance(acorn.kind, FromSideFiles | FromFrame) else ()
-    return _digest([_module(acorn.kind.rows), *_SHARED, *more])[:12]
+    kind = acorn.kind
+    more = _FROM_FILES if isinstance(kind, FromSideFiles | FromFrame) else ()
+    if isinstance(kind, ByDocument) and kind.frame:
+        more = (frames, _module(kind.frame.texts))
+    return _digest([_module(kind.rows), *_SHARED, *more])[:12]
 
 
 def of_findings(reads: Reads) -> str:

@@ -75,7 +75,7 @@ class Built:
     known: "Known | None" = None
     counts: dict[str, int | str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
-    notes: dict[str, int | str] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

@@ -175,6 +175,21 @@ class OfName:
 
 
 @dataclass(frozen=True)
+class FrameRead:
+    """Texts of a pickled pandas frame that a table looks at, beside the tables.
+
+    Attributes:
+        file: The frame's address.
+        name: Under which `finish` is given them, as a table with one column of that name.
+        texts: Takes them out of the frame.
+    """
+
+    file: str
+    name: str
+    texts: "Callable[[pd.DataFrame], Iterable[str]]"
+
+
+@dataclass(frozen=True)
 class ByDocument:
     """A table with rows for each document.
 
@@ -186,6 +201,8 @@ class ByDocument:
         finish: Makes the final table of all rows, for values that depend on other rows.
         tables: Other tables, which `finish` looks at.
         findings: Says where a value of a document was chosen between readings.
+        frame: Texts of a frame, which `finish` looks at.
+        notes: Says of the final table what its facts are to tell beside its rows.
     """
 
     rows: Callable[[Document], Iterable[Row]]
@@ -194,8 +211,14 @@ class ByDocument:
     finish: "Callable[[pa.Table, Tables], pa.Table] | None" = None
     tables: tuple[TableRead, ...] = ()
     findings: "Findings | None" = None
+    frame: FrameRead | None = None
+    notes: "Callable[[pa.Table, Tables], Mapping[str, object]] | None" = None
     partitioning: ClassVar[None] = None
-    sources: ClassVar[tuple[str, ...]] = ("documents",)
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Returns documents, and side files where it looks at a frame."""
+        return ("documents", "files") if self.frame else ("documents",)
 
 
 @dataclass(frozen=True)
@@ -334,13 +357,17 @@ class FromFrame:
         file: The frame's address.
         rows: Makes the rows of the frame.
         problems: Says what of the frame did not fit, as sentences.
+        finish: Makes the final table of all rows, for values that depend on other rows; of its
+            own former table as well, where the frame is the same.
+        tables: Other tables, which `finish` looks at.
     """
 
     file: str
     rows: "Callable[[pd.DataFrame], Iterable[Row]]"
     problems: "Callable[[pd.DataFrame], Sequence[str]]"
+    finish: "Callable[[pa.Table, Tables], pa.Table] | None" = None
+    tables: tuple[TableRead, ...] = ()
     reads: ClassVar[tuple[Read, ...]] = ()
-    tables: ClassVar[tuple[TableRead, ...]] = ()
     partitioning: ClassVar[None] = None
     sources: ClassVar[tuple[str, ...]] = ("files",)
 
@@ -405,7 +432,7 @@ def _refusal(kind: Kind, columns: Sequence[str]) -> str:
             by not in columns
         ):
             reason = f"rows are reused by {by!r}, which is none of its columns"
-        case ByDocument(finish=None, tables=(_, *_)):
+        case ByDocument(finish=None, tables=(_, *_)) | FromFrame(finish=None, tables=(_, *_)):
             reason = "it names other tables and has no finish, which alone looks at them"
         case FromTables(tables=()):
             reason = "it is made from other tables and names none"

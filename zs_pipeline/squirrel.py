@@ -22,7 +22,7 @@ from zs_client.contract import (
 from zs_client.store import Conflict, Store
 from zs_pipeline import documents
 from zs_pipeline.commit import read_facts
-from zs_pipeline.declaration import Acorn, FromFrame
+from zs_pipeline.declaration import Acorn
 
 ATTEMPTS = 20
 # How a column's values are made is told by the facts alone: every reader fetches the registry.
@@ -67,9 +67,7 @@ def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
         if facts is None or not facts["source_state"]:
             missing.append(acorn.name)
             continue
-        # A table of one side file knows nothing of the documents.
-        failure = "" if isinstance(acorn.kind, FromFrame) else failed
-        gathered.append(_entry(store, version, facts, state, failure, now))
+        gathered.append(_entry(store, version, facts, state, failed, now))
         partitions[acorn.name] = {s: e["sha256"] for s, e in facts["partitions"].items()}
     digest = hashlib.sha256("".join(f"{e['name']}={e['sha256']}\n" for e in gathered).encode())
     snapshot = digest.hexdigest()[:16]
@@ -115,7 +113,7 @@ def _entry(
         "key": facts["key"],
         "partitions": len(facts["partitions"]),
         **told,
-        "notes": facts.get("notes", {}),
+        "notes": {k: v for k, v in facts.get("notes", {}).items() if isinstance(v, int | str)},
         "state": "stale" if stale else "fresh",
         "reason": reason,
     }

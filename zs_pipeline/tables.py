@@ -7,7 +7,7 @@ chooses among them. Knows neither Dagster nor how a part is written (`zs_pipelin
 import hashlib
 import pickle
 import tempfile
-from collections import defaultdict
+from collections import ChainMap, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ from zs_client.contract import (
     table_key,
     version_order,
 )
-from zs_client.store import Store
+from zs_client.store import Store, StoreError
 from zs_pipeline import (
     answers,
     arrow,
@@ -50,6 +50,7 @@ from zs_pipeline.declaration import (
     ByKey,
     ByPlatform,
     Document,
+    FrameRead,
     FromCustomTable,
     FromFindings,
     FromFrame,
@@ -57,9 +58,10 @@ from zs_pipeline.declaration import (
     FromTables,
     OfId,
     Row,
+    Tables,
 )
 from zs_pipeline.documents import WHERE, Snapshot, load_index
-from zs_pipeline.files import Files, NoBucket, NotReached, NotThere
+from zs_pipeline.files import Files, NoBucket, NotReached, NotThere, NotUsable
 from zs_pipeline.findings import COUNTED, WARNING
 from zs_pipeline.source import open_source
 from zs_pipeline.source.projection import tree, trim
@@ -202,7 +204,7 @@ def build(
     found, known = Inputs(acorn, inputs), Known(store, version, acorn)
     match acorn.kind:
         case ByDocument() as kind:
-            built = by_document(kind, known, found)
+            built = by_document(kind, known, found, around.files)
         case ByKey() as kind:
             built = by_key(kind, known, found, only)
         case ByPlatform() as kind:
@@ -214,14 +216,14 @@ def build(
         case FromSideFiles() as kind:
             built = from_side_files(kind, known, found, around)
         case FromFrame() as kind:
-            built = from_frame(kind, known, around.files)
+            built = from_frame(kind, known, found, around.files)
         case FromCustomTable() as kind:
             built = from_custom_table(kind, known, found, around)
     built.known = known
     return built
 
 
-def by_document(kind: ByDocument, known: Known, inputs: Inputs) -> Built:
+def by_document(kind: ByDocument, known: Known, inputs: Inputs, files: Files) -> Built:
     """Plan a table with rows for each document; rows of unchanged documents are taken over."""
     acorn, code = known.acorn, of_table(known.acorn)
     snapshot = _snapshot(known.store, inputs)
@@ -230,6 +232,13 @@ def by_document(kind: ByDocument, known: Known, inputs: Inputs) -> Built:
         "index": snapshot.manifest["index"],
         **inputs.state(),
     }
+    tables: Tables = inputs
+    notes: dict[str, object] = {}
+    if kind.frame:
+        texts, state["frame"] = _frame_texts(kind.frame, known, files)
+        notes[kind.frame.name] = texts
+        looked_at = pa.table({kind.frame.name: pa.array(texts, pa.string())})
+        tables = ChainMap({kind.frame.name: looked_at}, inputs)  # type: ignore[arg-type]
     if _current(known.facts, state, code, state.keys() - {"index"}):
         return Built((), state, code, f"{', '.join(('the documents', *inputs))} did not change")
 
@@ -241,9 +250,29 @@ def by_document(kind: ByDocument, known: Known, inputs: Inputs) -> Built:
         work = ((acorn, kind, body, arrow.column(rows, "_id")) for body, rows in found)
         pieces += processes.each(shards.document_rows, work, wanted.num_rows)
         content = pa.concat_tables([arrow.schema(acorn).empty_table(), *pieces]).combine_chunks()
-        yield Part("", kind.finish(content, inputs) if kind.finish else content)
+        final = kind.finish(content, tables) if kind.finish else content
+        if kind.notes:
+            notes.update(kind.notes(final, tables))
+        yield Part("", final)
 
-    return Built(parts(), state, code)
+    return Built(parts(), state, code, notes=notes)
+
+
+def _frame_texts(read: FrameRead, known: Known, files: Files) -> tuple[list[str], str]:
+    """Returns the texts of a frame and its tag; those of the last build where it is the same.
+
+    So it is too where the frame cannot be had or is none: the table of the frame fails and says so.
+    """
+    facts = known.facts or {}
+    texts = (facts.get("notes") or {}).get(read.name)
+    tag = facts["source_state"].get("frame") if texts is not None else None
+    location, _, key = read.file.rpartition("/")
+    try:
+        found = files.changed(location, key, tag, largest=frames.LARGEST)
+        made = None if found is None else list(read.texts(frames.read_frame(found[0])))
+    except (NotUsable, StoreError, ValueError):
+        return texts or [], tag or _NO_FILE
+    return (texts or [], str(tag)) if found is None or made is None else (made, found[1])
 
 
 def from_tables(kind: FromTables, known: Known, inputs: Inputs) -> Built:
@@ -506,8 +535,10 @@ def from_side_files(
     return Built(parts(), state, code, counts=counts)
 
 
-def from_frame(kind: FromFrame, known: Known, files: Files) -> Built:
+def from_frame(kind: FromFrame, known: Known, inputs: Inputs, files: Files) -> Built:
     """Plan a table made from one pickled frame, which is not fetched again while it is the same.
+
+    Where only other tables changed, its own rows are finished again.
 
     Raises:
         NotReadable: The frame may not be read.
@@ -532,15 +563,24 @@ def from_frame(kind: FromFrame, known: Known, files: Files) -> Built:
     except (NotThere, NoBucket, NotReached) as error:
         if facts and facts["rows"]:
             raise type(error)(f"{error}, and was before; the table keeps its rows") from error
-        nothing, state = Part("", arrow.schema(acorn).empty_table()), {"file": _NO_FILE}
+        nothing = Part("", arrow.schema(acorn).empty_table())
+        state = {"file": _NO_FILE, **inputs.state()}
         return Built((nothing,), state, code, str(error), counts=counts(error.outcome))
     told = counts(answers.FOUND)
+    state = {"file": str(tag) if found is None else found[1], **inputs.state()}
+    if found is None and _current(facts, state, code, state):
+        reason = f"{', '.join((key, *inputs))} did not change"
+        return Built((), state, code, reason, counts=told)
+    problems: list[str] = []
     if found is None:
-        return Built((), {"file": str(tag)}, code, f"{key} did not change", counts=told)
-    frame = frames.read_frame(found[0])
-    part = Part("", arrow.table(acorn, kind.rows(frame)))
-    problems = list(kind.problems(frame))
-    return Built((part,), {"file": found[1]}, code, counts=told, problems=problems)
+        content = read_content(known.store, known.version, acorn, facts=facts)
+        content = content.cast(arrow.schema(acorn))
+    else:
+        frame = frames.read_frame(found[0])
+        content = arrow.table(acorn, kind.rows(frame))
+        problems = list(kind.problems(frame))
+    part = Part("", kind.finish(content, inputs) if kind.finish else content)
+    return Built((part,), state, code, counts=told, problems=problems)
 
 
 def from_custom_table(

@@ -12,11 +12,13 @@ from typing import Any
 import pyarrow as pa
 
 from zs_pipeline import arrow, instruments, people, zones
+from zs_pipeline.acorns import foraging_sessions
 from zs_pipeline.declaration import (
     Acorn,
     ByDocument,
     Column,
     Expected,
+    FrameRead,
     OfId,
     Once,
     Read,
@@ -119,18 +121,9 @@ def findings(document: dict[str, Any]) -> Iterator[Finding]:
     yield from _age_findings(document)
 
 
-def finish(table: pa.Table, _: Tables) -> pa.Table:
-    """Normalise the people, which depends on who else is in the table."""
-    # Few lists differ: one by one they were 3 of the 24 s of a night that changed 200 of 20,000.
-    documents = Counter(
-        tuple(None if names is None else tuple(names) for names in lists)
-        for lists in arrow.values(table, *_PEOPLE)
-    )
-    counts: Counter[str] = Counter()
-    for lists, count in documents.items():
-        for name in {name for names in lists for name in people.spellings(names or ())}:
-            counts[name] += count
-    mapping = people.name_map(counts)
+def finish(table: pa.Table, tables: Tables) -> pa.Table:
+    """Normalise the people, which depends on who else is in the table and in sessions."""
+    mapping, documents = _people(table, tables)
     known = {names: people.normalize(names, mapping) for lists in documents for names in lists}
     for column in _PEOPLE:
         place = table.schema.get_field_index(f"{column}_normalized")
@@ -141,6 +134,17 @@ def finish(table: pa.Table, _: Tables) -> pa.Table:
         )
         table = table.set_column(place, table.schema.field(place), final)
     return table
+
+
+def notes(table: pa.Table, tables: Tables) -> dict[str, Any]:
+    """Returns the map of people, by which names were normalised here and in foraging_sessions."""
+    return {"people": _people(table, tables)[0]}
+
+
+def _people(table: pa.Table, tables: Tables) -> tuple[dict[str, str], Counter[people.Lists]]:
+    documents = people.alike(arrow.values(table, *_PEOPLE))
+    trainers = tables["trainers"]["trainers"].to_pylist() if "trainers" in tables else ()
+    return people.map_over(documents, trainers), documents
 
 
 def _enveloped(document: dict[str, Any], column: str) -> tuple[str, Any]:
@@ -215,6 +219,8 @@ ACORN = Acorn(
         reuse=OfId(),
         finish=finish,
         findings=findings,
+        frame=FrameRead(foraging_sessions.FRAME, "trainers", foraging_sessions.trainers),
+        notes=notes,
         reads=(
             *(Read(place, Expected.SUBJECT) for place in SUBJECT_PLACES),
             Read("subject.subject_details.genotype", Expected.TEXT),

@@ -22,7 +22,7 @@ MORE = (
         "whole document.",
         reads=("the finding",),
         rule="The column whose value the finding is about; the first where several read the field.",
-        example="A start without a zone: `asset_basics.acquisition_start_time`.",
+        example="A start without a zone concerns `asset_basics.acquisition_start_time`.",
     ),
     Column(
         "taken",
@@ -31,7 +31,7 @@ MORE = (
         "null or nothing was to choose.",
         reads=("the finding",),
         rule="JSON text where the reading is no text; the first one where there are several.",
-        example="`2024-06-30T20:49:33-07:00`",
+        example="`2024-06-30T20:49:33-07:00`, of a start that is written without a zone.",
     ),
     Column(
         "other",
@@ -40,7 +40,7 @@ MORE = (
         "be read, the value.",
         reads=("the finding",),
         rule="As taken.",
-        example="`2024-06-30T20:49:33+00:00`",
+        example="`2024-06-30T20:49:33+00:00`, which is not taken.",
     ),
     Column(
         "count",
@@ -48,7 +48,7 @@ MORE = (
         "How often this was found in the document; taken and other are those of the first.",
         reads=("the finding",),
         rule="Places of one document with the same field, column and reason are counted together.",
-        example="A form that left 12 fields as `N/A`: 12.",
+        example="A form that left 12 fields as `N/A` becomes 12.",
     ),
 )
 

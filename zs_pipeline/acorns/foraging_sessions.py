@@ -1,17 +1,22 @@
 """foraging_sessions: what the foraging team's own table says of each session.
 
 The frame is read by `zs_pipeline.frames`; its columns are picked here by name, whatever their
-order. Nothing of it is computed anew but the trainer's display name.
+order. Nothing of it is computed anew but the trainer's display name, by the map of all people.
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from zs_pipeline import people
-from zs_pipeline.declaration import Acorn, Column, FromFrame
+import pyarrow as pa
+
+from zs_pipeline import arrow, people
+from zs_pipeline.declaration import Acorn, Column, FromFrame, TableRead, Tables
 from zs_pipeline.fields import day, text, trimmed
 
+FRAME = "s3://aind-behavior-data/foraging_nwb_bonsai_processed/df_sessions.pkl"
+# The columns of asset_basics that name people.
+_PEOPLE = ("experimenters", "investigators")
 LEVELS = ("subject_id", "session_date", "session", "nwb_suffix")
 _SOURCES = {
     "rig": ("metadata", "rig"),
@@ -34,7 +39,7 @@ class OtherFrame(ValueError):
 
 
 def rows(frame: Any) -> Iterator[dict[str, Any]]:
-    """One row for each row of the frame, in its order.
+    """One row for each row of the frame, in its order; normalised trainers follow in `finish`.
 
     Args:
         frame: The pandas frame; its row index has `LEVELS`, its columns two levels.
@@ -46,14 +51,29 @@ def rows(frame: Any) -> Iterator[dict[str, Any]]:
         name: [_READ[name](value) if _is_given(value) else None for value in values]
         for name, values in _columns(frame).items()
     }
-    trainers = columns["trainer"] = columns.get("trainer") or [None] * len(frame)
-    mapping = people.first_name_map([name] for name in trainers if name)
-    shown = {name: people.normalize([name], mapping) for name in set(trainers) if name}
-    columns["trainer_normalized"] = [
-        next(iter(shown.get(name) or ()), None) if name else None for name in trainers
-    ]
     for values in zip(*columns.values(), strict=True):
         yield dict.fromkeys(_NAMES) | dict(zip(columns, values, strict=True))
+
+
+def finish(table: pa.Table, tables: Tables) -> pa.Table:
+    """Normalise the trainers, by the one map over them and the people of asset_basics."""
+    written = table["trainer"].to_pylist()
+    names = {name for name in written if name}
+    mapping = people.map_over(people.alike(arrow.values(tables["asset_basics"], *_PEOPLE)), names)
+    known = {name: next(iter(people.normalize([name], mapping) or ()), None) for name in names}
+    place = table.schema.get_field_index("trainer_normalized")
+    final = pa.array([known.get(name) for name in written], pa.string())
+    return table.set_column(place, table.schema.field(place), final)
+
+
+def trainers(frame: Any) -> list[str]:
+    """Returns the trainers of a frame, each once, sorted.
+
+    Raises:
+        OtherFrame: As `rows`.
+    """
+    written = _columns(frame).get("trainer") or ()
+    return sorted({name for value in written if _is_given(value) and (name := _text(value))})
 
 
 def problems(frame: Any) -> list[str]:
@@ -191,9 +211,11 @@ ACORN = Acorn(
     key=(),
     order=("subject_id", "session_date", "session", "nwb_suffix"),
     kind=FromFrame(
-        file="s3://aind-behavior-data/foraging_nwb_bonsai_processed/df_sessions.pkl",
+        file=FRAME,
         rows=rows,
         problems=problems,
+        finish=finish,
+        tables=(TableRead("asset_basics", _PEOPLE),),
     ),
     columns=(
         Column(
@@ -251,12 +273,17 @@ ACORN = Acorn(
         Column(
             "trainer_normalized",
             "string",
-            "Who ran the session, with one spelling for each person over the whole table; null "
-            "when nobody is named.",
-            reads=("foraging_sessions.trainer",),
+            "Who ran the session, with one spelling for each person over this table and "
+            "asset_basics; null when nobody is named.",
+            reads=(
+                "foraging_sessions.trainer",
+                "asset_basics.experimenters",
+                "asset_basics.investigators",
+            ),
             rule=(
-                "The display name, as of asset_basics.experimenters_normalized. A single word that "
-                "is the first name of exactly one longer name becomes that name."
+                "The display name, as of asset_basics.experimenters_normalized and by the same "
+                "map, which the facts of asset_basics have. A single word that is the first name "
+                "of exactly one longer name in either table becomes that name."
             ),
             example="`ada.example` becomes `Ada Example`, and so does `Ada` where no other Ada is.",
         ),
