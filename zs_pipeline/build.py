@@ -20,7 +20,7 @@ from zs_client.contract import encode_partition
 from zs_client.store import Store, StoreError
 from zs_pipeline import documents, events, graph, processes, settings, shards
 from zs_pipeline.acorns import ACORNS, CATALOGUE
-from zs_pipeline.commit import read_content
+from zs_pipeline.commit import read_content, read_facts
 from zs_pipeline.files import Files
 from zs_pipeline.source import SourceError, open_source
 
@@ -213,6 +213,9 @@ def _show_findings(console: Console, store: Store, version: str) -> None:
             console.print(f"{aside.num_rows} documents were set aside:", style="yellow")
             for row in aside.slice(0, SHOWN).to_pylist():
                 console.print(f"  {row['name'] or row['_id'] or ''} {row['reason']}", markup=False)
+    facts = read_facts(store, version, "document_problems") or {}
+    for what, count in facts.get("notes", {}).items():
+        console.print(f"{count:,} documents: {what}", markup=False, soft_wrap=True)
     for name, found in tables.items():
         if found.num_rows:
             console.print(f"{found.num_rows:,} findings in zs_client.{name}():", style="yellow")

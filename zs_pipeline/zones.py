@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from zs_pipeline import fields
 from zs_pipeline.declaration import Expected, Read
 from zs_pipeline.fields import part, trimmed
-from zs_pipeline.findings import Finding
+from zs_pipeline.findings import COUNTED, Finding
 
 SEATTLE = ZoneInfo("America/Los_Angeles")
 
@@ -43,6 +43,7 @@ _WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
 IS_RIGS = "has no zone and is taken as the rig's own time, not as UTC"
 IS_UTC = "has no zone and is taken as UTC, not as Seattle's time"
 NO_ZONE = "is neither a zone's name nor hours, and is skipped"
+ASSUMED = "was written as UTC, and the date is that of Seattle"
 OTHER_DAY = "is another day in another zone that the document gives"
 
 
@@ -140,6 +141,8 @@ def findings(acquisition: Any) -> Iterator[Finding]:
     for name in (STARTED, ENDED):
         value = part(acquisition, name)
         yield from _naive(f"acquisition.{name}", f"asset_basics.{name}", IS_RIGS, value, zones)
+    if began.is_assumed:
+        yield Finding(f"acquisition.{STARTED}", column, ASSUMED, severity=COUNTED)
     for rule, day in began.others:
         taken, other = f"{began.day} in {began.rule}", f"{day} in {rule}"
         yield Finding(f"acquisition.{STARTED}", column, OTHER_DAY, taken, other)
