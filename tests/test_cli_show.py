@@ -176,8 +176,8 @@ def test_a_terminal_gets_a_table_with_a_bold_head_and_the_first_rows(store):
     head, row, note = said.splitlines()
     assert max(len(head) - len("\x1b[1m\x1b[0m"), len(row)) <= 80
     assert "modalities" in head
-    assert note.startswith("zs show: 17 columns more: subject_id, ")
-    assert note.endswith("created; --columns chooses")
+    assert note.startswith("zs show: 18 columns more: subject_id, ")
+    assert note.endswith("created, acquisition_date; --columns chooses")
     said, code = on_a_terminal(store, "show", "unique_subject_ids", "--format", "parquet")
     assert code == 2
     assert "nothing to read on a terminal" in said

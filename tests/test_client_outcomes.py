@@ -149,7 +149,8 @@ def test_data_assets_that_are_not_there_are_named_in_a_warning(folder):
 def test_an_empty_table_has_its_columns_and_types(store):
     frame = zs_client.document_problems()
     assert frame.empty
-    assert frame.columns.tolist() == ["_id", "name", "field", "reason", "severity"]
+    more = ["column", "taken", "other", "count"]
+    assert frame.columns.tolist() == ["_id", "name", "field", "reason", "severity", *more]
 
 
 def test_a_subject_without_qc_is_an_empty_frame_like_the_others(store):

@@ -111,6 +111,7 @@ SIGNATURES = {
     "raw_to_derived": "asset_name modality=None latest=False snapshot=None offline=None",
     "get_squirrel_info": "snapshot=None offline=None",
     "describe": "table store_url=None version=None snapshot=None offline=None",
+    "explain": "name column store_url=None version=None snapshot=None offline=None",
     "sql": "query parameters=None snapshot=None offline=None **tables",
     "reading": "snapshot=None offline=None",
     "snapshots": "store_url=None",
@@ -179,7 +180,8 @@ def test_every_filter_is_one_of_its_table():
 
 def test_the_calls_of_before_still_fit():
     """As scripts written for zombie-squirrel call the functions."""
-    for name in SIGNATURES.keys() - {"describe", "diff", "sql", "raw_to_derived", "custom"}:
+    needing = {"describe", "diff", "explain", "sql", "raw_to_derived", "custom"}
+    for name in SIGNATURES.keys() - needing:
         if name not in ("qc", "quality_control", "qc_tag_status", "platform_qc", "custom_history"):
             inspect.signature(getattr(zs_client, name)).bind()
     qc = inspect.signature(zs_client.qc)

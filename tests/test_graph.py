@@ -60,7 +60,7 @@ def test_the_graph_shows_what_feeds_what():
         key.to_user_string(): {parent.to_user_string() for parent in assets.get(key).parent_keys}
         for key in assets.get_all_asset_keys()
     }
-    assert parents["asset_basics"] == {"documents"}
+    assert parents["asset_basics"] == {"documents", "files"}
     assert parents["quality_control"] == parents["platform_qc"] == {"asset_basics", "documents"}
     assert parents["unique_genotypes"] == {"asset_basics"}
     assert parents["squirrel"] == {acorn.name for acorn in ACORNS}

@@ -222,10 +222,10 @@ sys.exit(first or build.main(source=dump, store=full, files=files))
 # The line of a table by document, from which others are made, and of one that is by subject.
 LINES = {
     "asset_basics": (
-        '"acquisition_start_time": time(started),',
-        '"acquisition_start_time": time(started) and time(started) + 1,',
+        '"acquisition_start_time": microseconds(begun.instant),',
+        '"acquisition_start_time": (microseconds(begun.instant) or -1) + 1,',
     ),
-    "qc_tag_status": ('"status": text(status),', '"status": text(status) and "Changed",'),
+    "qc_tag_status": ('"status": status,', '"status": status and "Changed",'),
 }
 
 

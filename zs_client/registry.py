@@ -266,8 +266,9 @@ def _findings(table: str, at: tuple[Store, str]) -> dict[str, int] | None:
         words = {"column_contains": f"{table}.", "columns": ["column", "count"]}
         try:
             found = read.content(wish(name, words), at)
-        # A store of before has the tables without these columns, or not at all.
-        except (read.AcornNotFound, ValueError):
+        # A store of before has the tables without these columns, or not at all; offline they may
+        # not have been read.
+        except (read.AcornNotFound, read.ReadError, ValueError):
             return None
         for column, count in zip(
             *(found[key].to_pylist() for key in words["columns"]), strict=True
