@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zs_pipeline.problems import Problem
-from zs_pipeline.source import Source, SourceError, Swept, open_source
+from zs_pipeline.source import Lacking, Source, SourceError, Swept, open_source
 
 DOCUMENTS = [
     {"_id": f"id{n}", "name": f"n{n}", "_last_modified": f"2026-01-0{n}", "x": n} for n in (1, 2, 3)
@@ -66,7 +66,8 @@ def test_lines_plain_or_compressed(tmp_path: Path, name: str, pack) -> None:
     assert [s.id for s in swept] == ["id1", "id2", "id3"]
     assert [s.modified for s in swept] == ["2026-01-01", "2026-01-02", "2026-01-03"]
     assert not problems
-    assert list(source.fetch(["id3", "id1", "id3", "gone"])) == [DOCUMENTS[0], DOCUMENTS[2]]
+    gone = Lacking("gone", gone=True, reason="")
+    assert list(source.fetch(["id3", "id1", "id3", "gone"])) == [gone, DOCUMENTS[0], DOCUMENTS[2]]
 
 
 def test_a_folder_holds_documents_and_lists_of_them(tmp_path: Path) -> None:
@@ -189,6 +190,23 @@ def test_the_time_of_older_envelopes_and_of_bson(tmp_path: Path) -> None:
         "1970-01-01T00:00:01.000Z",
         None,
     ]
+
+
+def test_what_a_dump_lacks_is_gone_unless_it_may_be_hidden(tmp_path: Path) -> None:
+    whole = written(tmp_path, LINES)
+    split(whole)
+    assert list(whole.sweep_again(["other", "another"])) == [
+        Lacking("other", gone=True, reason=""),
+        Lacking("another", gone=True, reason=""),
+    ]
+    for nameless in (b'{"_id": "oth', b'{"name": "n"}', b'{"_id": null}', b"\xff", b"[1]"):
+        source = written(tmp_path, LINES + nameless, "nameless.ndjson")
+        split(source)
+        (said,) = source.sweep_again(["other", "another"])
+        assert isinstance(said, Problem)
+        assert said.severity == "warning"
+        assert "lacks 2 documents" in said.reason
+        assert "none was removed" in said.reason
 
 
 def test_a_fingerprint_is_that_of_the_bytes(tmp_path: Path) -> None:

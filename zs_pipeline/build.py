@@ -46,7 +46,8 @@ def main(
         accept_shrink: Accept what lost more than it may.
 
     Returns:
-        0 when all is built, 1 when anything failed, 2 when nothing could be begun.
+        0 when all is built, 1 when anything failed or a document did not come, 2 when nothing
+        could be begun.
     """
     console = Console(highlight=False)
     errors = Console(stderr=True, highlight=False)
@@ -86,6 +87,7 @@ def main(
         ]
         if not failures and subjects:
             failures = _unknown(opened, subjects)
+        failures += _withheld(opened)
         _show_aside(console, settings.writable_store(store_url, near=near), version)
     for line in failures:
         errors.print(line, style="red", markup=False, soft_wrap=True)
@@ -97,6 +99,16 @@ def _unknown(store: Store, subjects: Sequence[str]) -> list[str]:
     known = set(documents.load(store).index["subject_id"].to_pylist())
     unknown = [subject for subject in subjects if subject not in known]
     return [f"no such subject: {', '.join(unknown)}"] if unknown else []
+
+
+def _withheld(store: Store) -> list[str]:
+    """A line for the documents that the source has and did not hand out."""
+    found = documents.withheld(store)
+    if not found:
+        return []
+    more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+    shown = ", ".join(found[:SHOWN])
+    return [f"{len(found):,} documents did not come and are as before: {shown}{more}"]
 
 
 def _chosen(select: Sequence[str]) -> set[str] | None:
@@ -206,7 +218,7 @@ def _show_aside(console: Console, store: Store, version: str) -> None:
         return
     aside = found.filter(pc.equal(found["severity"], "error"))
     if aside.num_rows:
-        console.print(f"{aside.num_rows} documents were set aside:", style="yellow")
+        console.print(f"{aside.num_rows} documents were set aside or did not come:", style="yellow")
         for row in aside.slice(0, SHOWN).to_pylist():
             console.print(f"  {row['name'] or row['_id'] or ''} {row['reason']}", markup=False)
     if found.num_rows > aside.num_rows:

@@ -29,7 +29,7 @@ from zs_pipeline.declaration import CORE
 from zs_pipeline.problems import Problem
 from zs_pipeline.progress import Progress
 from zs_pipeline.shards import INDEX, SHARD, shard_of
-from zs_pipeline.source import Source, Swept
+from zs_pipeline.source import Lacking, Source, SourceError, Swept
 
 # Documents fetched and merged at a time: what a build holds in memory.
 BATCH = 1000
@@ -38,6 +38,9 @@ KEEP_EVERY = 5000
 LOST_SHARE = 0.3
 LOST_DOCUMENTS = 2
 ATTEMPTS = 5
+# More documents than this, and a larger share of those asked for, that do not come are an outage.
+WITHHELD_DOCUMENTS = 10
+WITHHELD_SHARE = 0.01
 UNUSED_FOR = timedelta(days=2)
 AHEAD = 4
 # Shards that are sent to the store at a time.
@@ -56,7 +59,11 @@ FAILED = f"{DOCUMENTS}/failed.json"
 
 @dataclass
 class Changes:
-    """What one update of the snapshot did, in documents."""
+    """What one update of the snapshot did, in documents.
+
+    Attributes:
+        withheld: Documents that the source has and did not hand out; they are as before.
+    """
 
     swept: int = 0
     fetched: int = 0
@@ -64,6 +71,7 @@ class Changes:
     changed: int = 0
     removed: int = 0
     set_aside: int = 0
+    withheld: int = 0
     values_unread: int = 0
     shards_written: int = 0
 
@@ -313,6 +321,12 @@ def failed(store: Store) -> str:
         return ""
 
 
+def withheld(store: Store) -> list[str]:
+    """The documents that the source did not hand out at the last update, and that are as before."""
+    manifest = _manifest(store)[0]
+    return list(manifest.get("withheld", ())) if manifest else []
+
+
 class _Update:
     """One attempt at an update; holds what the steps share."""
 
@@ -344,19 +358,22 @@ class _Update:
         }
         self.same_projection = self.manifest.get("projection") == self.projection
         self.aside: list[Problem] = []
+        self.withheld_before = frozenset(self.manifest.get("withheld", ()))
+        # What came in place of documents that the source did not hand out, by id.
+        self.withheld: dict[str, str] = {}
+        self.asked = 0
         self.indexes: dict[int, pa.Table] = {}
 
     def run(self, *, accept_shrink: bool) -> tuple[Snapshot, Changes]:
         swept = self._sweep()
-        gone = self.old_rows.keys() - swept.keys()
-        self.changes.removed = len(gone)
-        self._guard(accept_shrink=accept_shrink)
+        gone = self._gone(swept, accept_shrink=accept_shrink)
         if self.same_projection and self.manifest.get("reads") != self.reads.digest:
             self._check_anew()
         wanted = sorted(
             (s for s in swept.values() if not self._same(s)),
             key=lambda s: (shard_of(s.subject_id), s.id),
         )
+        self.asked += len(wanted)
         drops: dict[int, set[str]] = defaultdict(set)
         for document_id in gone:
             drops[self.old_rows[document_id][2]].add(document_id)
@@ -364,17 +381,17 @@ class _Update:
         shown = Progress(self.progress, "documents", "fetched", len(wanted))
         sent: deque[list[Swept]] = deque()
         made = processes.each(shards.rows, self._fetched(wanted, swept, sent), len(wanted))
-        for rows, aside, missing in made:
+        for rows, aside, vanished in made:
             batch = sent.popleft()
             self.aside += aside
             self.changes.set_aside += len(aside)
             self._count(rows)
             for one in batch:
                 old = self.old_rows.get(one.id)
-                if old:
+                if old and one.id not in self.withheld:
                     drops[old[2]].add(one.id)
             # What vanished between the sweep and now is gone; the next sweep will not have it.
-            self.changes.removed += sum(document_id in self.old_rows for document_id in missing)
+            self.changes.removed += sum(document_id in self.old_rows for document_id in vanished)
             self._guard(accept_shrink=accept_shrink)
             for shard, start, end in shards.runs(rows["shard"].to_pylist()):
                 self._merge(shard, drops.pop(shard, set()), rows.slice(start, end - start))
@@ -401,6 +418,40 @@ class _Update:
         for number, content in zip(numbers, found, strict=True):
             if content is not None:
                 self._send(int(number), content)
+
+    def _gone(self, swept: dict[str, Swept], *, accept_shrink: bool) -> list[str]:
+        """Ask once more for what the sweep lacks; what is absent then as well is gone."""
+        lacking = sorted(self.old_rows.keys() - swept.keys())
+        gone: list[str] = []
+        self.asked = len(lacking)
+        for one in self.source.sweep_again(lacking) if lacking else ():
+            if isinstance(one, Problem):
+                self.aside.append(one)
+                self.progress(f"documents: {one.reason}")
+            elif isinstance(one, Swept):
+                swept[one.id] = one
+            elif one.gone:
+                gone.append(one.id)
+                self.changes.removed += 1
+                self._guard(accept_shrink=accept_shrink)
+            else:
+                self._withhold(one.id, one.reason)
+        return gone
+
+    def _withhold(self, document_id: str, reason: str) -> None:
+        """Keep the old row of a document that did not come, unless too many do not.
+
+        Raises:
+            SourceError: It is an outage.
+        """
+        self.withheld[document_id] = reason
+        self.changes.withheld = count = len(self.withheld)
+        if count > WITHHELD_DOCUMENTS and count > WITHHELD_SHARE * self.asked:
+            raise SourceError(
+                f"{self.source.url} does not hand out {count:,} of the {self.asked:,} documents "
+                f"that were asked for, each alone ({reason}); they stay as they are. Try again "
+                "later, or see the log of the source"
+            )
 
     def _guard(self, *, accept_shrink: bool) -> None:
         """Refuse what lost too much, in the sweep or between it and the fetch."""
@@ -432,11 +483,19 @@ class _Update:
     def _fetch(
         self, batch: list[Swept], swept: dict[str, Swept]
     ) -> tuple[list[shards.Fetched], list[Problem], list[str]]:
-        """What was fetched of a batch, what of it cannot be kept, and what was not there."""
+        """What was fetched of a batch, what of it cannot be kept, and what is gone."""
         found: list[shards.Fetched] = []
         aside: list[Problem] = []
-        missing = dict.fromkeys(one.id for one in batch)
+        missing = {one.id: "the source does not say why" for one in batch}
+        gone: list[str] = []
         for document in self.source.fetch([one.id for one in batch]):
+            if isinstance(document, Lacking):
+                if document.gone:
+                    gone.append(document.id)
+                    missing.pop(document.id, None)
+                else:
+                    missing[document.id] = document.reason
+                continue
             one = swept[document["_id"]]
             missing.pop(one.id, None)
             try:
@@ -446,7 +505,9 @@ class _Update:
                 reason = f"cannot be kept as JSON: {error}; set aside"
                 name = fields.text(document.get("name"))
                 aside.append(Problem(one.id, name, "", reason, "error"))
-        return found, aside, list(missing)
+        for document_id, reason in missing.items():
+            self._withhold(document_id, reason)
+        return found, aside, gone
 
     def _sweep(self) -> dict[str, Swept]:
         swept = {}
@@ -463,7 +524,7 @@ class _Update:
     def _same(self, swept: Swept) -> bool:
         """Whether the kept state is the source's; without a sign of either, it is fetched."""
         old = self.old_rows.get(swept.id)
-        if old is None or not self.same_projection:
+        if old is None or not self.same_projection or swept.id in self.withheld_before:
             return False
         modified, fingerprint = old[0], old[1]
         if swept.fingerprint is not None and fingerprint is not None:
@@ -510,6 +571,16 @@ class _Update:
             self.manifest["shards"].pop(str(shard), None)
         self.changes.shards_written += 1
 
+    def _withheld_problems(self) -> Iterator[Problem]:
+        rows = self.index.filter(pc.is_in(self.index["_id"], pa.array(self.withheld, pa.string())))
+        names = dict(arrow.values(rows, "_id", "name"))
+        for document_id, reason in sorted(self.withheld.items()):
+            kept = "its row is as before" if document_id in names else "it has no row until it does"
+            said = (
+                f"the source does not hand it out, also when asked for it alone: {reason}; {kept}"
+            )
+            yield Problem(document_id, names.get(document_id), "", said, "error")
+
     def _keep(self, *, whole: bool) -> Snapshot:
         """Make what was merged so far the snapshot, unless another build was faster.
 
@@ -529,11 +600,15 @@ class _Update:
             self.manifest["index"] = _put(self.store, "index", arrow.encode(self.index), ".pqt")
             kept = [*self.manifest.get("indexes", []), self.manifest["index"]]
             self.manifest["indexes"] = list(dict.fromkeys(reversed(kept)))[:KEPT_STATES][::-1]
-        manifest = {**self.manifest, "source": self.source.url}
-        aside = orjson.dumps(sorted((list(p) for p in self.aside), key=str))
+        manifest = {k: v for k, v in self.manifest.items() if k != "withheld"}
+        manifest["source"] = self.source.url
+        problems = [*self.aside, *self._withheld_problems()]
+        aside = orjson.dumps(sorted((list(p) for p in problems), key=str))
         if _digest(aside) != self.manifest.get("set_aside"):
             manifest["set_aside"] = _put(self.store, "set_aside", aside, ".json")
         manifest["documents"] = self.index.num_rows
+        asked_again = {*self.withheld, *(() if whole else self.withheld_before)}
+        manifest |= {"withheld": sorted(asked_again)} if asked_again else {}
         contents = pc.binary_join_element_wise(
             self.index["_id"], self.index["content"], "="
         ).to_pylist()
@@ -546,7 +621,7 @@ class _Update:
             pc.sum(pc.list_value_length(self.index["problems"])).as_py() or 0
         )
         if self.tag is not None and json.dumps(manifest, sort_keys=True) == before:
-            return Snapshot(self.store, manifest, self.index, self.aside)
+            return Snapshot(self.store, manifest, self.index, problems)
         manifest["updated_at"] = datetime.now(UTC).isoformat(timespec="seconds")
         states = [*self.manifest.get("states", []), manifest["state"]]
         manifest["states"] = list(dict.fromkeys(reversed(states)))[:KEPT_STATES][::-1]
@@ -556,7 +631,7 @@ class _Update:
         self.tag = self.store.replace(MANIFEST, body, self.tag)
         if whole:
             _forget(self.store, manifest)
-        return Snapshot(self.store, manifest, self.index, self.aside)
+        return Snapshot(self.store, manifest, self.index, problems)
 
 
 def _batches(wanted: list[Swept]) -> Iterator[list[Swept]]:

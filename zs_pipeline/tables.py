@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -61,7 +62,7 @@ from zs_pipeline.declaration import (
 )
 from zs_pipeline.documents import WHERE, Snapshot, load_index
 from zs_pipeline.files import Files, NoBucket, NotReached, NotThere
-from zs_pipeline.source import open_source
+from zs_pipeline.source import documents_of, open_source
 from zs_pipeline.source.projection import tree, trim
 
 _SHARED = (fields, people, instruments, tags, arrow, shards)
@@ -554,6 +555,7 @@ def from_custom_table(
     store, version, acorn, facts = known.store, known.version, known.acorn, known.facts
     code = code_version(acorn)
     old = open_source(around.old_url, projected(kind.old_reads)) if around.old_url else None
+    fetch = partial(documents_of, old) if old else _no_documents
     told: dict[str, int | str] = {"old_documents": old.url if old else "none"}
     problems = [] if old else [_NO_OLD_DOCUMENTS]
     try:
@@ -577,7 +579,7 @@ def from_custom_table(
 
     def parts() -> Iterator[Part]:
         before = _before(store, version, acorn)
-        yield Part("", kind.rows(content, inputs, before, old.fetch if old else _no_documents))
+        yield Part("", kind.rows(content, inputs, before, fetch))
 
     return Built(parts(), state, code, counts=told, problems=problems)
 

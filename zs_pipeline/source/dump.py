@@ -22,7 +22,7 @@ import zstandard
 
 from zs_pipeline import fields as read
 from zs_pipeline.problems import Problem
-from zs_pipeline.source import SourceError, Swept
+from zs_pipeline.source import Lacking, SourceError, Swept
 from zs_pipeline.source.plain import head, load, parse
 from zs_pipeline.source.projection import tree, trim
 
@@ -62,8 +62,17 @@ class _Places:
 
     def __init__(self) -> None:
         self.row: dict[str, int] = {}
+        self.nameless = 0
+        self.set_aside: set[str] = set()
         self.file, self.offset = array("l"), array("Q")
         self.length, self.number = array("Q"), array("Q")
+
+    def aside(self, problem: Problem) -> None:
+        """Remember what was set aside: it is no document, and not gone either."""
+        if problem.id is None:
+            self.nameless += 1
+        else:
+            self.set_aside.add(problem.id)
 
     def add(self, piece: _Piece) -> int:
         self.file.append(piece.file)
@@ -116,14 +125,25 @@ class DumpSource:
         except OSError as error:
             raise self._unreadable(error) from error
 
-    def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def sweep_again(self, ids: Sequence[str]) -> Iterator[Swept | Lacking | Problem]:
+        """See `Source`; a dump is not asked again, but what it hides is not taken for gone."""
+        places = self._read_to_its_end()
+        if places.nameless:
+            reason = (
+                f"the dump lacks {len(ids)} documents that were there before, and of "
+                f"{places.nameless} that were set aside the _id is not known; as these may be "
+                "those, none was removed"
+            )
+            yield Problem(None, None, "_id", reason, "warning")
+            return
+        for one in ids:
+            if one not in places.set_aside:
+                yield Lacking(one, gone=True, reason="")
+
+    def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any] | Lacking]:
         """See `Source`; in the order of the dump."""
-        if self._places is None:
-            for _ in self.sweep():
-                pass
-        places = self._places
-        if places is None:
-            raise SourceError(f"{self.url}: a sweep of the dump was not read to its end")
+        places = self._read_to_its_end()
+        yield from (Lacking(one, gone=True, reason="") for one in ids if one not in places.row)
         rows = {places.row[one]: one for one in ids if one in places.row}
         for row in sorted(rows):
             try:
@@ -136,6 +156,14 @@ class DumpSource:
                 raise self._changed(places, row)
             document["_id"] = rows[row]
             yield trim(document, self._tree)
+
+    def _read_to_its_end(self) -> _Places:
+        if self._places is None:
+            for _ in self.sweep():
+                pass
+        if self._places is None:
+            raise SourceError(f"{self.url}: a sweep of the dump was not read to its end")
+        return self._places
 
     def _sweep(self) -> Iterator[Swept | Problem]:
         self._places = None
@@ -150,6 +178,7 @@ class DumpSource:
             self.bytes += len(piece.raw)
             found = self._read(piece)
             if isinstance(found, Problem):
+                places.aside(found)
                 yield found
                 continue
             row = places.add(piece)
