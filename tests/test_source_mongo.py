@@ -14,7 +14,7 @@ from pymongo import MongoClient
 from secantus import SecantusDBServer
 
 from zs_pipeline.problems import Problem
-from zs_pipeline.source import Lacking, SourceError, Swept, mongo, open_source
+from zs_pipeline.source import Lacking, SourceError, Swept, asking, mongo, open_source
 
 OID = ObjectId("0123456789abcdef01234567")
 UUID = uuid.UUID("12345678-1234-5678-1234-567812345678")
@@ -165,12 +165,13 @@ def test_a_connection_that_breaks_every_time_is_an_error(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mongo, "random", SimpleNamespace(uniform=lambda *_: 0))
-    filled(server, [{"_id": f"{n:05d}", "x": "y" * 30_000} for n in range(50)], "broken", "d")
+    monkeypatch.setattr(asking, "FEW", 1)
+    filled(server, [{"_id": f"{n:05d}", "x": "y" * 30_000} for n in range(12)], "broken", "d")
     proxy = Proxy(int(server.rsplit(":", 1)[1]), [20_000] * 1000)
     url = f"mongodb://127.0.0.1:{proxy.port}/broken.d?directConnection=true"
     source = open_source(url, ["x"])
-    with pytest.raises(SourceError, match=r"fetch failed.*try again later"):
-        list(source.fetch([f"{n:05d}" for n in range(50)]))
+    with pytest.raises(SourceError, match=r"none came \(the connection breaks\); try again later"):
+        list(source.fetch([f"{n:05d}" for n in range(12)]))
     proxy.listener.close()
 
 

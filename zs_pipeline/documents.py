@@ -8,8 +8,9 @@ release fetches nothing. What a document means is in `zs_pipeline.fields` and th
 
 import hashlib
 import json
+import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -29,7 +30,7 @@ from zs_pipeline.declaration import CORE
 from zs_pipeline.problems import Problem
 from zs_pipeline.progress import Progress
 from zs_pipeline.shards import INDEX, SHARD, shard_of
-from zs_pipeline.source import Lacking, Source, SourceError, Swept
+from zs_pipeline.source import Lacking, Source, SourceError, Swept, version_of
 
 # Documents fetched and merged at a time: what a build holds in memory.
 BATCH = 1000
@@ -41,6 +42,9 @@ ATTEMPTS = 5
 # More documents than this, and a larger share of those asked for, that do not come are an outage.
 WITHHELD_DOCUMENTS = 10
 WITHHELD_SHARE = 0.01
+# Times that a document older than swept is asked for again, and seconds between them.
+LAG_TRIES = 3
+LAG_PAUSE = 0.2
 UNUSED_FOR = timedelta(days=2)
 AHEAD = 4
 # Shards that are sent to the store at a time.
@@ -63,6 +67,7 @@ class Changes:
 
     Attributes:
         withheld: Documents that the source has and did not hand out; they are as before.
+        lagging: Documents that came older than the sweep saw them, and were asked for again.
     """
 
     swept: int = 0
@@ -72,6 +77,7 @@ class Changes:
     removed: int = 0
     set_aside: int = 0
     withheld: int = 0
+    lagging: int = 0
     values_unread: int = 0
     shards_written: int = 0
 
@@ -362,6 +368,8 @@ class _Update:
         # What came in place of documents that the source did not hand out, by id.
         self.withheld: dict[str, str] = {}
         self.asked = 0
+        # Documents that came older than swept every time.
+        self.behind = 0
         self.indexes: dict[int, pa.Table] = {}
 
     def run(self, *, accept_shrink: bool) -> tuple[Snapshot, Changes]:
@@ -406,6 +414,11 @@ class _Update:
                 since_kept = 0
         for shard in sorted(drops):
             self._merge(shard, drops[shard], SHARD.empty_table())
+        if self.behind:
+            self.progress(
+                f"documents: {self.behind:,} came older than the sweep of {self.source.url} saw "
+                "them; the next build asks for them again"
+            )
         snapshot = self._keep(whole=True)
         return snapshot, self.changes
 
@@ -484,30 +497,59 @@ class _Update:
         self, batch: list[Swept], swept: dict[str, Swept]
     ) -> tuple[list[shards.Fetched], list[Problem], list[str]]:
         """What was fetched of a batch, what of it cannot be kept, and what is gone."""
+        came, lacking = self._up_to_date(batch, swept)
         found: list[shards.Fetched] = []
         aside: list[Problem] = []
-        missing = {one.id: "the source does not say why" for one in batch}
-        gone: list[str] = []
-        for document in self.source.fetch([one.id for one in batch]):
-            if isinstance(document, Lacking):
-                if document.gone:
-                    gone.append(document.id)
-                    missing.pop(document.id, None)
-                else:
-                    missing[document.id] = document.reason
-                continue
-            one = swept[document["_id"]]
-            missing.pop(one.id, None)
+        for document_id, document in came.items():
+            # The sweep may have seen another version than came.
+            version = version_of(document), swept[document_id].fingerprint
             try:
-                found.append((orjson.dumps(document), one.modified, one.fingerprint))
+                found.append((orjson.dumps(document), *version))
             except orjson.JSONEncodeError as error:
                 # It reads 1,024 levels and writes 254.
                 reason = f"cannot be kept as JSON: {error}; set aside"
                 name = fields.text(document.get("name"))
-                aside.append(Problem(one.id, name, "", reason, "error"))
-        for document_id, reason in missing.items():
-            self._withhold(document_id, reason)
-        return found, aside, gone
+                aside.append(Problem(document_id, name, "", reason, "error"))
+        for one in batch:
+            if one.id not in came and one.id not in lacking:
+                self._withhold(one.id, "the source does not say why")
+        for absent in lacking.values():
+            if not absent.gone:
+                self._withhold(absent.id, absent.reason)
+        return found, aside, [absent.id for absent in lacking.values() if absent.gone]
+
+    def _up_to_date(
+        self, batch: list[Swept], swept: dict[str, Swept]
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, Lacking]]:
+        """The documents of a batch by id, and what did not come.
+
+        A replica that lags hands out an older document than the sweep saw; it is asked again, and
+        what it then still hands out is kept under its own version.
+        """
+        came, lacking = self._came(one.id for one in batch)
+        older = [one for one in came if _older(version_of(came[one]), swept[one].modified)]
+        self.changes.lagging += len(older)
+        for attempt in range(LAG_TRIES):
+            if not older:
+                break
+            time.sleep(attempt * LAG_PAUSE)
+            again, _ = self._came(older)
+            for one, document in again.items():
+                if not _older(version_of(document), version_of(came[one])):
+                    came[one] = document
+            older = [one for one in older if _older(version_of(came[one]), swept[one].modified)]
+        self.behind += len(older)
+        return came, lacking
+
+    def _came(self, ids: Iterable[str]) -> tuple[dict[str, dict[str, Any]], dict[str, Lacking]]:
+        came: dict[str, dict[str, Any]] = {}
+        lacking: dict[str, Lacking] = {}
+        for document in self.source.fetch(list(ids)):
+            if isinstance(document, Lacking):
+                lacking[document.id] = document
+            else:
+                came[document["_id"]] = document
+        return came, lacking
 
     def _sweep(self) -> dict[str, Swept]:
         swept = {}
@@ -632,6 +674,12 @@ class _Update:
         if whole:
             _forget(self.store, manifest)
         return Snapshot(self.store, manifest, self.index, problems)
+
+
+def _older(version: str | None, other: str | None) -> bool:
+    """Whether a version is of a time before another's; without a time nobody can tell."""
+    moment, later = fields.time(version), fields.time(other)
+    return moment is not None and later is not None and moment < later
 
 
 def _batches(wanted: list[Swept]) -> Iterator[list[Swept]]:

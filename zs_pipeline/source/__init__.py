@@ -5,7 +5,7 @@ Here are the interface, the errors and the choice. How each source reads is in `
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -36,6 +36,15 @@ class Swept(NamedTuple):
     modified: str | None
     fingerprint: str | None
     subject_id: str | None
+
+
+def version_of(document: Mapping[str, Any]) -> str | None:
+    """Returns what `Swept.modified` is of a document in plain JSON."""
+    for key in ("_last_modified", "last_modified"):
+        found = document.get(key)
+        if isinstance(found, str) and found:
+            return found
+    return None
 
 
 class Lacking(NamedTuple):
