@@ -1,6 +1,7 @@
 """Nothing that a source has is lost: answers that come short, fail, lag, or drop at random."""
 
 import copy
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,10 @@ import orjson
 import pytest
 from building import document as whole_document
 from building import zs_build
-from listed import READS, Listed, document, kept, run
+from declaring import reads
+from listed import READS, WANTED, Listed, document, kept, run
+from pymongo import MongoClient
+from secantus import SecantusDBServer
 from source_servers import Gateway, Status, serve
 from stores import contents, memory
 
@@ -17,6 +21,7 @@ import zs_client
 from bench.gateway import find
 from zs_client.store import Store
 from zs_pipeline import documents as documents_module
+from zs_pipeline.declaration import Expected, Read
 from zs_pipeline.documents import Changes, load, update, withheld
 from zs_pipeline.source import SourceError, asking, gateway, open_source
 
@@ -100,7 +105,7 @@ def test_one_that_did_not_come_for_other_reads_is_asked_for_again_though_it_is_a
     with serve(listed(40)) as served:
         night(store, served.url)
         answering(served, lambda _, page: [d for d in page if d["_id"] != "d003"])
-        other = documents_module.Reads({"table": (*READS.reads, *READS.reads)[:1]})
+        other = reads(*WANTED, Read("acquisition.acquisition_type", Expected.TEXT))
         source = open_source(served.url, other.paths)
         assert update(store, source, other)[1].withheld == 1
         del served.find
@@ -262,3 +267,94 @@ def test_a_document_that_came_newer_than_swept_is_not_fetched_again() -> None:
     source.meanwhile = lambda: None
     assert run(store, source).fetched == 0
     assert values(store)["d003"] == 7
+
+
+# MongoDB.
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with SecantusDBServer(storage_path=str(tmp_path_factory.mktemp("mongo"))) as running:
+        yield running.uri.rstrip("/")
+
+
+def filled(server: str, documents: list[dict], database: str) -> None:
+    with MongoClient(server) as client:
+        client.drop_database(database)
+        client[database]["c"].insert_many(copy.deepcopy(documents))
+
+
+def mongo_night(store: Store, url: str, meanwhile: Callable[[], None]) -> Changes:
+    """One night from MongoDB; between sweep and fetch something happens."""
+    source = open_source(url, READS.paths)
+    fetch = source.fetch
+
+    def later(ids: Any) -> Any:
+        meanwhile()
+        yield from fetch(ids)
+
+    source.fetch = later
+    return update(store, source, READS)[1]
+
+
+def test_mongodb_lags_as_well(server: str) -> None:
+    store, url = memory(), f"{server}/lags.c"
+    old, new = listed(12), changed(listed(12), 3)
+    filled(server, old, "lags")
+    mongo_night(store, url, lambda: None)
+    filled(server, new, "lags")
+    changes = mongo_night(store, url, lambda: filled(server, old, "lags"))
+    assert (changes.fetched, changes.lagging) == (1, 1)
+    assert values(store)["d003"] == 0
+    filled(server, new, "lags")
+    assert mongo_night(store, url, lambda: None).fetched == 1
+    assert values(store)["d003"] == 1
+
+
+def test_what_is_gone_from_mongodb_goes_and_what_vanishes_meanwhile_as_well(server: str) -> None:
+    store, url = memory(), f"{server}/gone.c"
+    filled(server, listed(12), "gone")
+    mongo_night(store, url, lambda: None)
+    after = changed(listed(12), 2, 3)[1:]
+    filled(server, after, "gone")
+    changes = mongo_night(store, url, lambda: filled(server, after[2:], "gone"))
+    assert (changes.removed, changes.withheld) == (2, 0)
+    assert sorted(values(store)) == [f"d{n:03}" for n in (1, *range(3, 12))]
+
+
+# Sources that drop documents at random, in sweeps and fetches.
+
+SEEDS = range(6)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_no_row_goes_when_a_source_drops_at_random(seed: int) -> None:
+    chance = random.Random(seed)
+    share = chance.choice([0.02, 0.1, 0.25])
+    store, documents = memory(), listed(60)
+    with serve(documents) as served:
+        night(store, served.url)
+
+        def answer(_: dict, page: list[dict]) -> list[dict]:
+            if chance.random() < share / 4:
+                raise Status(chance.choice([413, 500, 502, 503]))
+            return [d for d in page if chance.random() > share]
+
+        answering(served, answer, by_id=False)
+        lost = 0
+        for _ in range(4):
+            numbers = chance.sample(range(60), 5)
+            for n in numbers:
+                value, at = chance.randrange(99), f"2026-02-{chance.randrange(1, 29):02}"
+                made = document(f"d{n:03}", str(n % 5), value, at)
+                served.documents = [made if d["_id"] == made["_id"] else d for d in documents]
+                documents = served.documents
+            changes = night(store, served.url)
+            lost += changes.removed
+            assert sorted(values(store)) == [d["_id"] for d in documents]
+        assert lost == 0
+        del served.find
+        night(store, served.url)
+        assert values(store) == {
+            d["_id"]: d["quality_control"]["metrics"][0]["value"] for d in documents
+        }
