@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -207,6 +209,90 @@ def test_what_a_dump_lacks_is_gone_unless_it_may_be_hidden(tmp_path: Path) -> No
         assert said.severity == "warning"
         assert "lacks 2 documents" in said.reason
         assert "none was removed" in said.reason
+
+
+LONG = [
+    (b'{"x": {"_id": "inner"}, "y": "_id", "_id": "long", "z": "', "long"),
+    (b'{"_id" : {"$oid": "0123456789abcdef01234567"}, "z": "', "0123456789abcdef01234567"),
+    (b'{"_id": 5, "z": "', "5"),
+    (b'{"z": "\\"_id\\": \\"no\\"', None),
+    (b"", None),
+]
+
+
+@pytest.mark.parametrize(("start", "found"), LONG)
+@pytest.mark.parametrize(
+    ("name", "pack"), [("d.ndjson", bytes), ("d.ndjson.gz", gz), ("d.ndjson.zst", zstd)]
+)
+def test_a_line_that_is_too_long_is_set_aside_by_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, found: str, name: str, pack
+) -> None:
+    monkeypatch.setenv("ZS_LARGEST_DOCUMENT", "100000")
+    first, second, third = LINES.splitlines(keepends=True)
+    padding = b"z" * 300_000 if start else b" " * 300_000
+    lines = first + start + padding + b"\n" + second + start + padding + b"\n\n" + third
+    source = written(tmp_path, pack(lines), name)
+    swept, problems = split(source)
+    assert [s.id for s in swept] == ["id1", "id2", "id3"]
+    assert [p.id for p in problems] == [found, found]
+    for number, problem in zip((2, 4), problems, strict=True):
+        assert "larger than 100,000 bytes" in problem.reason
+        assert f"set aside (line {number})" in problem.reason
+    assert list(source.fetch(["id1", "id2", "id3"])) == DOCUMENTS
+    told = list(source.sweep_again(["other"] if found is None else [found, "other"]))
+    assert told == [Lacking("other", gone=True, reason="")] or found is None
+
+
+def test_the_bound_is_of_one_document_and_not_of_a_file_that_holds_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZS_LARGEST_DOCUMENT", "1000")
+    folder = tmp_path / "records"
+    folder.mkdir()
+    some = [{"_id": f"n{n}", "x": n} for n in range(100)]
+    (folder / "a.json").write_text(json.dumps([*some, {"_id": "long", "x": "z" * 1000}]))
+    (folder / "b.json").write_text(json.dumps({"_id": "alone", "x": "z" * 1000}, indent=1))
+    source = opened(folder)
+    swept, problems = split(source)
+    assert [s.id for s in swept] == [d["_id"] for d in some]
+    assert [p.id for p in problems] == ["long", "alone"]
+    assert fetched(source) == some
+
+
+def test_a_bound_that_is_no_number_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZS_LARGEST_DOCUMENT", "256 MB")
+    with pytest.raises(SourceError, match="ZS_LARGEST_DOCUMENT is '256 MB'"):
+        opened(Path("d.ndjson"))
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from zs_pipeline.source.dump import DumpSource
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+told = list(DumpSource(Path(sys.argv[1]), ["x"]).sweep())
+print(len(told), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.parametrize("what", [b"z", b"\n", b" \n"])
+def test_what_unpacks_to_much_takes_little_memory(tmp_path: Path, what: bytes) -> None:
+    many = zstandard.ZstdCompressor().compressobj()
+    packed = many.compress(LINES + b'{"_id": "long", "x": "')
+    chunk = what * ((1 << 20) // len(what))
+    packed += b"".join(many.compress(chunk) for _ in range(600)) + many.flush()
+    path = tmp_path / "d.ndjson.zst"
+    path.write_bytes(packed)
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "ZS_LARGEST_DOCUMENT": "10000000"},
+    )
+    told, megabytes = map(int, done.stdout.split())
+    assert told == 4
+    assert megabytes < 250
 
 
 def test_a_fingerprint_is_that_of_the_bytes(tmp_path: Path) -> None:
