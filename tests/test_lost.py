@@ -11,7 +11,7 @@ import pytest
 from building import document as whole_document
 from building import zs_build
 from declaring import reads
-from listed import READS, WANTED, Listed, document, kept, run
+from listed import READS, WANTED, Listed, document, kept, many, run
 from pymongo import MongoClient
 from secantus import SecantusDBServer
 from source_servers import Gateway, Status, serve
@@ -21,9 +21,12 @@ import zs_client
 from bench.gateway import find
 from zs_client.store import Store
 from zs_pipeline import documents as documents_module
+from zs_pipeline.commit import ShrinkRefused
 from zs_pipeline.declaration import Expected, Read
 from zs_pipeline.documents import Changes, load, update, withheld
 from zs_pipeline.source import SourceError, asking, gateway, open_source
+
+pytest_plugins = ("stores",)
 
 T0, T1 = "2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z"
 
@@ -324,7 +327,7 @@ def test_what_is_gone_from_mongodb_goes_and_what_vanishes_meanwhile_as_well(serv
 
 # Sources that drop documents at random, in sweeps and fetches.
 
-SEEDS = range(6)
+SEEDS = (0, 1, 2, 3, 4, 20)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -358,3 +361,95 @@ def test_no_row_goes_when_a_source_drops_at_random(seed: int) -> None:
         assert values(store) == {
             d["_id"]: d["quality_control"]["metrics"][0]["value"] for d in documents
         }
+
+
+# Content that changes without a word.
+
+
+def test_content_changed_under_the_same_time_is_found_in_its_turn() -> None:
+    store, said = memory(), []
+    with serve(listed(60)) as served:
+        night(store, served.url, refetch_every=5)
+        quiet = [document(d["_id"], d["subject"]["subject_id"], 7, T0) for d in listed(60)]
+        served.documents = [*quiet[:10], *served.documents[10:]]
+        turns = []
+        for _ in range(5):
+            changes = night(store, served.url, refetch_every=5, progress=said.append)
+            assert (changes.fetched, changes.removed, changes.withheld) == (0, 0, 0)
+            turns.append((changes.refetched, changes.altered))
+        assert [sum(turn) for turn in zip(*turns, strict=True)] == [60, 10]
+        assert all(refetched < 60 for refetched, _ in turns)
+        assert values(store) == {f"d{n:03}": 7 * (n < 10) for n in range(60)}
+        assert any("another content under the same time" in line for line in said)
+
+
+def test_what_is_fetched_in_its_turn_and_is_as_it_was_writes_no_more_than_the_turn() -> None:
+    store = memory()
+    with serve(listed(60)) as served:
+        night(store, served.url, refetch_every=2)
+        before = contents(store)
+        for _ in range(2):
+            assert night(store, served.url, refetch_every=2).refetched > 0
+        after = contents(store)
+        key = documents_module.MANIFEST
+        old, new = orjson.loads(before.pop(key)), orjson.loads(after.pop(key))
+        assert before == after
+        assert new.pop("update") == old.pop("update") + 2
+        assert old == new
+
+
+def test_a_dump_tells_of_every_byte_and_has_no_turns(tmp_path: Path) -> None:
+    store, path = memory(), tmp_path / "dump.ndjson"
+    path.write_bytes(b"\n".join(orjson.dumps(d) for d in listed(20)))
+    night(store, str(path), refetch_every=1)
+    before = contents(store)
+    assert night(store, str(path), refetch_every=1).refetched == 0
+    assert contents(store) == before
+
+
+# Nights that each lose a little.
+
+
+def test_nights_that_each_lose_a_quarter_are_refused_together(store: Store) -> None:
+    source = many(100)
+    run(store, source)
+    source.drop(*(f"d{n:03}" for n in range(25)))
+    assert run(store, source).removed == 25
+    source.drop(*(f"d{n:03}" for n in range(25, 40)))
+    before = contents(store)
+    for _ in range(2):
+        with pytest.raises(ShrinkRefused, match=r"40 of the 100 of one of the last .* are gone"):
+            run(store, source)
+        assert contents(store) == before
+    assert run(store, source, accept_shrink=True).removed == 15
+    # What was accepted is what later nights are compared with.
+    source.drop("d040")
+    assert run(store, source).removed == 1
+    source.drop(*(f"d{n:03}" for n in range(41, 59)))
+    with pytest.raises(ShrinkRefused, match=r"19 of the 60 of one"):
+        run(store, source)
+
+
+def test_states_that_are_no_longer_kept_are_not_compared_with() -> None:
+    store, source = memory(), many(100)
+    run(store, source)
+    source.drop(*(f"d{n:03}" for n in range(25)))
+    run(store, source)
+    for n in range(documents_module.KEPT_STATES):
+        source["d099"].update(document("d099", "4", n, f"t{n + 1}"))
+        run(store, source)
+    source.drop(*(f"d{n:03}" for n in range(25, 40)))
+    assert run(store, source).removed == 15
+
+
+def test_a_night_says_how_many_documents_went_by_modality() -> None:
+    store, said = memory(), []
+    source = many(30)
+    for n, found in enumerate(source.documents):
+        names = [["ecephys"], ["behavior", "ecephys"], []][n % 3]
+        found["data_description"] = {"modalities": [{"abbreviation": name} for name in names]}
+    wanted = reads(*WANTED, Read("data_description.modalities[].abbreviation", Expected.TEXT))
+    run(store, source, wanted)
+    source.drop("d000", "d001", "d002", "d003")
+    run(store, source, wanted, progress=said.append)
+    assert said[1] == ("documents: 4 of 30 are gone: 1 behavior, 3 ecephys, 1 without a modality")

@@ -55,6 +55,7 @@ def main(
         source_url = settings.source_url(source or "")
         store_url = settings.store_url(store or "")
         version = settings.version()
+        settings.refetch_every()
         files_url = settings.files_url(files or "", source_url)
         Files(files_url)
         opened = settings.writable_store(store_url)

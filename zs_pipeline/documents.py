@@ -9,7 +9,7 @@ release fetches nothing. What a document means is in `zs_pipeline.fields` and th
 import hashlib
 import json
 import time
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -68,6 +68,8 @@ class Changes:
     Attributes:
         withheld: Documents that the source has and did not hand out; they are as before.
         lagging: Documents that came older than the sweep saw them, and were asked for again.
+        refetched: Documents that were fetched since it was their turn; not counted as fetched.
+        altered: Those of them that had changed without a word.
     """
 
     swept: int = 0
@@ -78,6 +80,8 @@ class Changes:
     set_aside: int = 0
     withheld: int = 0
     lagging: int = 0
+    refetched: int = 0
+    altered: int = 0
     values_unread: int = 0
     shards_written: int = 0
 
@@ -281,6 +285,7 @@ def update(
     reads: Reads,
     *,
     accept_shrink: bool = False,
+    refetch_every: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[Snapshot, Changes]:
     """Bring the snapshot up to date: one sweep of ids, then only what changed is fetched.
@@ -291,6 +296,9 @@ def update(
         reads: What tables read of a document. Other paths fetch everything anew; other kinds of
             value on the same paths only look through the kept documents again.
         accept_shrink: Accept a sweep that lost more documents than it may.
+        refetch_every: In so many updates each document is fetched once though its time is as it
+            was: content that was changed without a word is found. Never when 0, nor from a dump,
+            which tells of every byte.
         progress: Told how far it is.
 
     Raises:
@@ -300,7 +308,7 @@ def update(
     for _ in range(ATTEMPTS):
         try:
             with ThreadPoolExecutor(PUTS) as pool:
-                update = _Update(store, source, reads, pool, progress)
+                update = _Update(store, source, reads, pool, progress, refetch_every)
                 return update.run(accept_shrink=accept_shrink)
         except Conflict:
             progress("documents: another build was faster; looking again")
@@ -343,6 +351,7 @@ class _Update:
         reads: Reads,
         pool: ThreadPoolExecutor,
         progress: Callable[[str], None],
+        refetch_every: int,
     ) -> None:
         self.store = store
         self.source = source
@@ -368,6 +377,12 @@ class _Update:
         # What came in place of documents that the source did not hand out, by id.
         self.withheld: dict[str, str] = {}
         self.asked = 0
+        self.refetch_every = refetch_every
+        self.takes_turns = False
+        self.refetched: frozenset[str] = frozenset()
+        # Whether more was lost than may be, and that was accepted.
+        self.accepted = False
+        self.largest = 0
         # Documents that came older than swept every time.
         self.behind = 0
         self.indexes: dict[int, pa.Table] = {}
@@ -377,8 +392,9 @@ class _Update:
         gone = self._gone(swept, accept_shrink=accept_shrink)
         if self.same_projection and self.manifest.get("reads") != self.reads.digest:
             self._check_anew()
+        self.refetched = frozenset(self._refetched(swept))
         wanted = sorted(
-            (s for s in swept.values() if not self._same(s)),
+            (s for s in swept.values() if s.id in self.refetched or not self._same(s)),
             key=lambda s: (shard_of(s.subject_id), s.id),
         )
         self.asked += len(wanted)
@@ -389,21 +405,22 @@ class _Update:
         shown = Progress(self.progress, "documents", "fetched", len(wanted))
         sent: deque[list[Swept]] = deque()
         made = processes.each(shards.rows, self._fetched(wanted, swept, sent), len(wanted))
-        for rows, aside, vanished in made:
+        for fetched, aside, vanished in made:
             batch = sent.popleft()
             self.aside += aside
             self.changes.set_aside += len(aside)
-            self._count(rows)
+            self._count(fetched)
+            rows, unchanged = self._changed(fetched)
             for one in batch:
                 old = self.old_rows.get(one.id)
-                if old and one.id not in self.withheld:
+                if old and one.id not in self.withheld and one.id not in unchanged:
                     drops[old[2]].add(one.id)
             # What vanished between the sweep and now is gone; the next sweep will not have it.
             self.changes.removed += sum(document_id in self.old_rows for document_id in vanished)
             self._guard(accept_shrink=accept_shrink)
             for shard, start, end in shards.runs(rows["shard"].to_pylist()):
                 self._merge(shard, drops.pop(shard, set()), rows.slice(start, end - start))
-            shown.at(self.changes.fetched)
+            shown.at(self.changes.fetched + self.changes.refetched)
             memory.give_back()
             since_kept += len(batch)
             if since_kept >= KEEP_EVERY:
@@ -414,6 +431,11 @@ class _Update:
                 since_kept = 0
         for shard in sorted(drops):
             self._merge(shard, drops[shard], SHARD.empty_table())
+        if self.changes.altered:
+            self.progress(
+                f"documents: {self.changes.altered:,} of {self.changes.refetched:,} that were "
+                "fetched in their turn have another content under the same time"
+            )
         if self.behind:
             self.progress(
                 f"documents: {self.behind:,} came older than the sweep of {self.source.url} saw "
@@ -449,6 +471,8 @@ class _Update:
                 self._guard(accept_shrink=accept_shrink)
             else:
                 self._withhold(one.id, one.reason)
+        if gone:
+            self._say_gone(gone)
         return gone
 
     def _withhold(self, document_id: str, reason: str) -> None:
@@ -467,14 +491,54 @@ class _Update:
             )
 
     def _guard(self, *, accept_shrink: bool) -> None:
-        """Refuse what lost too much, in the sweep or between it and the fetch."""
-        lost, had = self.changes.removed, len(self.old_rows)
-        if not accept_shrink and lost >= LOST_DOCUMENTS and lost > LOST_SHARE * had:
+        """Refuse what lost too much, in the sweep or between it and the fetch.
+
+        Each of many nights may lose less than is refused: what is left is also compared with the
+        largest of the kept states, back to the one that was accepted last.
+        """
+        removed, had = self.changes.removed, len(self.old_rows)
+        if not removed:
+            return
+        self.largest = self.largest or self._largest()
+        lost = self.largest - (had - removed)
+        if lost < LOST_DOCUMENTS or lost <= LOST_SHARE * self.largest:
+            return
+        self.accepted = True
+        if not accept_shrink:
+            latest = removed >= LOST_DOCUMENTS and removed > LOST_SHARE * had
+            there = (
+                f"{removed:,} of {had:,} are"
+                if latest
+                else (
+                    f"{lost:,} of the {self.largest:,} of one of the last {KEPT_STATES} states are"
+                )
+            )
             raise ShrinkRefused(
-                f"documents: {lost:,} of {had:,} are gone from {self.source.url}, "
+                f"documents: {there} gone from {self.source.url}, "
                 f"more than {LOST_SHARE:.0%}; they stay. If the source is the right one "
                 "and this is meant, build again with --accept-shrink"
             )
+
+    def _largest(self) -> int:
+        """The number of documents in the largest of the kept states."""
+        states = list(self.manifest.get("states", ()))
+        accepted = self.manifest.get("accepted")
+        counts = [len(self.old_rows)]
+        for state in states[states.index(accepted) if accepted in states else 0 :]:
+            manifest, _ = _manifest(self.store, _state_key(state))
+            counts.append(int(manifest["documents"]) if manifest else 0)
+        return max(counts)
+
+    def _say_gone(self, gone: list[str]) -> None:
+        """Say how many documents are gone, by modality."""
+        before = Snapshot(self.store, self.manifest, self.index)
+        counts: Counter[str] = Counter()
+        for documents in before.read(["data_description"], ids=set(gone)):
+            for document in documents:
+                found = fields.part(document, "data_description.modalities")
+                counts.update(set(fields.texts(found, "abbreviation") or ["without a modality"]))
+        shown = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
+        self.progress(f"documents: {len(gone):,} of {len(self.old_rows):,} are gone: {shown}")
 
     def _fetched(
         self, wanted: list[Swept], swept: dict[str, Swept], sent: deque[list[Swept]]
@@ -573,10 +637,35 @@ class _Update:
             return swept.fingerprint == fingerprint
         return swept.modified is not None and swept.modified == modified
 
+    def _refetched(self, swept: dict[str, Swept]) -> Iterator[str]:
+        """The documents whose turn it is to be fetched though nothing tells of a change."""
+        if not self.refetch_every:
+            return
+        turn = int(self.manifest.get("update", 0)) % self.refetch_every
+        for one in swept.values():
+            self.takes_turns |= one.fingerprint is None
+            if one.fingerprint is None and self._same(one):
+                place = hashlib.sha256(one.id.encode("utf-8", "replace")).digest()
+                if int.from_bytes(place[:8]) % self.refetch_every == turn:
+                    yield one.id
+
+    def _changed(self, rows: pa.Table) -> tuple[pa.Table, set[str]]:
+        """The rows that are not as they were kept, and the documents of the others."""
+        if not self.same_projection:
+            return rows, set()
+        named = arrow.values(rows, "_id", "modified", "fingerprint", "shard", "content")
+        same = {one: self.old_rows.get(one) == tuple(row) for one, *row in named}
+        kept = rows.filter(pa.array([not found for found in same.values()], pa.bool_()))
+        return kept, {one for one, found in same.items() if found}
+
     def _count(self, rows: pa.Table) -> None:
-        self.changes.fetched += rows.num_rows
         for document_id, content in arrow.values(rows, "_id", "content"):
             old = self.old_rows.get(document_id)
+            if old is not None and document_id in self.refetched:
+                self.changes.refetched += 1
+                self.changes.altered += old[3] != content
+            else:
+                self.changes.fetched += 1
             if old is None:
                 self.changes.added += 1
             elif old[3] != content:
@@ -632,7 +721,7 @@ class _Update:
         """
         while self.sending:
             self.sending.popitem()[1].result()
-        before = json.dumps(self.manifest, sort_keys=True)
+        before = _without_turn(self.manifest)
         if self.indexes or not self.tag:
             touched = pa.array(sorted(self.indexes), pa.int16())
             rest = self.index.filter(pc.invert(pc.is_in(self.index["shard"], touched)))
@@ -662,7 +751,14 @@ class _Update:
         self.changes.values_unread = int(
             pc.sum(pc.list_value_length(self.index["problems"])).as_py() or 0
         )
-        if self.tag is not None and json.dumps(manifest, sort_keys=True) == before:
+        if whole and self.refetch_every and self.takes_turns:
+            manifest["update"] = int(manifest.get("update", 0)) + 1
+        if self.accepted:
+            manifest["accepted"] = manifest["state"]
+        if self.tag is not None and _without_turn(manifest) == before:
+            if manifest.get("update") != self.manifest.get("update"):
+                body = json.dumps(manifest, indent=1).encode()
+                self.tag = self.store.replace(MANIFEST, body, self.tag)
             return Snapshot(self.store, manifest, self.index, problems)
         manifest["updated_at"] = datetime.now(UTC).isoformat(timespec="seconds")
         states = [*self.manifest.get("states", []), manifest["state"]]
@@ -674,6 +770,11 @@ class _Update:
         if whole:
             _forget(self.store, manifest)
         return Snapshot(self.store, manifest, self.index, problems)
+
+
+def _without_turn(manifest: dict[str, Any]) -> str:
+    """A manifest as text, to be compared; that an update took place is no change."""
+    return json.dumps({k: v for k, v in manifest.items() if k != "update"}, sort_keys=True)
 
 
 def _older(version: str | None, other: str | None) -> bool:

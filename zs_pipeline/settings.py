@@ -66,6 +66,15 @@ def largest_document() -> int:
     return _whole("ZS_LARGEST_DOCUMENT", 256_000_000, "bytes")
 
 
+def refetch_every() -> int:
+    """In how many builds each document is fetched once more: `ZS_REFETCH_EVERY`, or 200; 0: never.
+
+    Raises:
+        ValueError: It is no number of builds.
+    """
+    return _whole("ZS_REFETCH_EVERY", 200, "builds")
+
+
 def _whole(name: str, default: int, unit: str) -> int:
     given = os.environ.get(name, "")
     if given and not (given.isascii() and given.isdecimal()):

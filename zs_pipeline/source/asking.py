@@ -13,10 +13,12 @@ from typing import Any
 
 from zs_pipeline.source import Lacking, SourceError
 
-# Times that a question for one document is asked while its answers are empty.
-TRIES = 6
-# Seconds before the second time; twice as long before each further one.
+# Times that a question is asked while its answers are empty. A source that drops one document in
+# four from each of its answers, at random, then hides one in ten million.
+TRIES = 12
+# Seconds before the second time; twice as long before each further one, up to the longest.
 PAUSE = 0.02
+LONGEST_PAUSE = 0.2
 # A source that withholds more documents than this and hands out none is down.
 FEW = 10
 
@@ -71,9 +73,9 @@ class Asking:
         while left:
             part = left.pop()
             if len(part) == 1:
-                answer, reason = self._alone(part[0], ask)
+                answer, failed = self._alone(part[0], ask)
                 if not answer:
-                    lacking.append(self._without(part[0], reason))
+                    lacking.append(self._without(part[0], failed))
             else:
                 try:
                     answer = ask(part)
@@ -122,6 +124,7 @@ class Asking:
         return came, lacking
 
     def _alone(self, one: str, ask: Question) -> tuple[Answer, str]:
+        """The document, or what came in place of an answer; neither when answers hold nothing."""
         for attempt in range(TRIES):
             _wait(attempt)
             try:
@@ -132,11 +135,13 @@ class Asking:
                 return {}, error.short
             if answer:
                 return answer, ""
-        return {}, "the answer holds no document"
+        return {}, ""
 
-    def _without(self, one: str, reason: str) -> Lacking:
-        if self._is_gone(one):
+    def _without(self, one: str, failed: str) -> Lacking:
+        # That a question fails shows nothing.
+        if not failed and self._is_gone(one):
             return Lacking(one, gone=True, reason="")
+        reason = failed or "the answer holds no document"
         with self._count:
             self._withheld += 1
             if self._withheld > FEW and not self._came:
@@ -155,4 +160,4 @@ def _halves(ids: list[str]) -> Iterator[list[str]]:
 
 def _wait(attempt: int) -> None:
     if attempt:
-        time.sleep(PAUSE * 2 ** (attempt - 1))
+        time.sleep(min(PAUSE * 2 ** (attempt - 1), LONGEST_PAUSE))
