@@ -468,9 +468,12 @@ class _Update:
             elif one.gone:
                 gone.append(one.id)
                 self.changes.removed += 1
-                self._guard(accept_shrink=accept_shrink)
+                if not self.changes.removed % BATCH:
+                    # An outage is not asked for to its end.
+                    self._guard(accept_shrink=accept_shrink)
             else:
                 self._withhold(one.id, one.reason)
+        self._guard(accept_shrink=accept_shrink)
         if gone:
             self._say_gone(gone)
         return gone
