@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test ui bench compare docs lint lock clean
+.PHONY: help run test made made-check ui bench compare docs lint lock clean
 
 # The Python to make .venv with. Empty: the first of these that runs and fits.
 PYTHON ?=
@@ -25,8 +25,28 @@ HOME_OF_DAGSTER := $(CURDIR)/.dagster
 unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
 
 help: ## list the targets
-	@sed -n 's/^\([.a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r what does; do \
-	  printf '%-14s %s\n' "$$what" "$$does"; done
+	@sed -n 's/^\([.a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r what does; do \
+	  printf '%-17s %s\n' "$$what" "$$does"; done
+
+# $(call environment,FOLDER): a new environment with the first Python that fits, without packages.
+define environment
+@python=''; \
+for each in $(if $(PYTHON),"$(PYTHON)",$(CANDIDATES)); do \
+  if "$$each" -c '$(FITS)' 2>/dev/null; then python=$$each; break; fi; \
+done; \
+if [ -z "$$python" ]; then \
+  echo 'make: Python 3.11, 3.12 or 3.13 is needed; none of these is one: $(if $(PYTHON),$(PYTHON),$(CANDIDATES))' >&2; \
+  for each in $(if $(PYTHON),"$(PYTHON)",$(CANDIDATES)); do \
+    "$$each" -c 'import sys; print("make:  ", sys.executable, sys.version.split()[0])' >&2 2>/dev/null; \
+  done; \
+  echo 'make: install one, or name it: make PYTHON=path/to/python3.11' >&2; exit 1; \
+fi; \
+if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+  echo "make: $$python has no venv or ensurepip; on Debian and Ubuntu: apt-get install python3.11-venv (the number as yours)" >&2; exit 1; \
+fi; \
+echo "make: $(1) with $$("$$python" -c 'import sys; print(sys.executable, sys.version.split()[0])')"; \
+rm -rf $(1) && "$$python" -m venv $(1)
+endef
 
 # Two stamps: a changed lock makes the environment anew, so that nothing stays in it that is no longer
 # locked; a changed pyproject.toml only installs the project again. The lock is whole, hence --no-deps
@@ -35,28 +55,22 @@ help: ## list the targets
 .venv: .venv/project ## make the environment from constraints.txt
 
 .venv/locked: constraints.txt
-	@python=''; \
-	for each in $(if $(PYTHON),"$(PYTHON)",$(CANDIDATES)); do \
-	  if "$$each" -c '$(FITS)' 2>/dev/null; then python=$$each; break; fi; \
-	done; \
-	if [ -z "$$python" ]; then \
-	  echo 'make: Python 3.11, 3.12 or 3.13 is needed; none of these is one: $(if $(PYTHON),$(PYTHON),$(CANDIDATES))' >&2; \
-	  for each in $(if $(PYTHON),"$(PYTHON)",$(CANDIDATES)); do \
-	    "$$each" -c 'import sys; print("make:  ", sys.executable, sys.version.split()[0])' >&2 2>/dev/null; \
-	  done; \
-	  echo 'make: install one, or name it: make PYTHON=path/to/python3.11' >&2; exit 1; \
-	fi; \
-	if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
-	  echo "make: $$python has no venv or ensurepip; on Debian and Ubuntu: apt-get install python3.11-venv (the number as yours)" >&2; exit 1; \
-	fi; \
-	echo "make: .venv with $$("$$python" -c 'import sys; print(sys.executable, sys.version.split()[0])')"; \
-	rm -rf .venv && "$$python" -m venv .venv
+	$(call environment,.venv)
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --only-binary :all: --no-deps --no-compile --require-hashes -r constraints.txt
 	@touch $@
 
 .venv/project: .venv/locked pyproject.toml
 	$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --no-index -e .
 	$(BIN)/python -m pip check
+	@touch $@
+
+# The library that the institute's documents are written with wants another pydantic than Dagster's commands.
+.venv-made: .venv-made/locked
+
+.venv-made/locked: tests/made/constraints.txt
+	$(call environment,.venv-made)
+	.venv-made/bin/python -m pip --disable-pip-version-check install --quiet --only-binary :all: --no-deps --no-compile --require-hashes -r tests/made/constraints.txt
+	.venv-made/bin/python -m pip check
 	@touch $@
 
 .dagster/dagster.yaml: dagster.yaml
@@ -69,6 +83,13 @@ run: .venv .dagster/dagster.yaml ## build every acorn from the sample into ./dat
 
 test: .venv ## run all tests (ARGS="-k qc" for some)
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+# Tests read the documents that are kept, and need neither of the two.
+made: .venv-made ## make the documents anew that tests compare values on
+	.venv-made/bin/python tests/made/make_documents.py $(ARGS)
+
+made-check: .venv-made ## whether the documents that are kept are those that are made
+	.venv-made/bin/python tests/made/make_documents.py --check
 
 # Dagster warns that ./dagster.yaml is not the one it reads: it reads the copy above.
 ui: .venv .dagster/dagster.yaml ## Dagster's UI on what `make run` built (PORT=3000)
@@ -95,11 +116,14 @@ lint: .venv ## ruff and mypy
 
 # For every supported Python and platform at once. Keeps the pins that still fit: `make lock ARGS=--upgrade`
 # takes the newest, `ARGS="--upgrade-package NAME"` one of them.
-lock: ## make constraints.txt anew from pyproject.toml (needs uv)
+lock: ## make both constraints.txt anew, from pyproject.toml and of `make made` (needs uv)
 	$(UV) pip compile pyproject.toml --no-config --all-extras --group dev --group build --group bench --group docs \
 	  --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
 	  --custom-compile-command 'make lock' --quiet $(ARGS) --output-file constraints.txt
+	$(UV) pip compile tests/made/requirements.in --no-config \
+	  --universal --python-version 3.11 --fork-strategy fewest --generate-hashes --no-annotate \
+	  --custom-compile-command 'make lock' --quiet $(ARGS) --output-file tests/made/constraints.txt
 
 clean: ## remove what make made, the built tables and Dagster's history with it
-	rm -rf .venv .dagster data-asset-cache bench-results site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .tmp_dagster_home_*
+	rm -rf .venv .venv-made .dagster data-asset-cache bench-results site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .tmp_dagster_home_*
 	find bench zs_client zs_pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 import boto3
@@ -12,6 +13,7 @@ from building import zs_build
 from moto.server import ThreadedMotoServer
 
 from zs_client import provenance
+from zs_pipeline import nights
 from zs_pipeline.settings import sample
 
 # No test depends on the speed of the machine.
@@ -43,6 +45,14 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A reader's variables: nothing of them is set, credentials neither."""
     client_store.plain(monkeypatch)
     return monkeypatch
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fixed_night() -> Iterator[None]:
+    """Which side files are due again depends on the date; no test depends on the clock."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(nights, "today", lambda: date(2026, 11, 26))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ _OF_STATUS = ("name", "rows", "bytes", "partitions", "state", "reason")
 _OF_CUSTOM = ("name", "state", "rows", "bytes")
 _OF_SNAPSHOT = ("id", "version", "current", "rows", "bytes")
 _OF_COLUMN = ("name", "type", "description", "nullable")
+_DESCRIBED = ("column", "type", "description", "nulls", "examples")
 _OF_FRAME = ("table", "version", "snapshot", "state", "reason")
 
 
@@ -64,7 +65,7 @@ def tables() -> dict[str, Any]:
     told["raw_to_derived"] = zs_client.raw_to_derived(raw)
     told["raw_to_derived latest"] = zs_client.raw_to_derived(raw, latest=True)
     told["sql"] = zs_client.sql(PER_SUBJECT)
-    told["describe"] = zs_client.describe("asset_basics")
+    told["describe"] = zs_client.describe("asset_basics")[list(_DESCRIBED)]
     return {**told, "get_squirrel_info": _registry()}
 
 
@@ -102,3 +103,27 @@ def assert_same(found: Any, expected: Any, name: str = "read") -> None:
         assert attrs[0] == attrs[1], name
     else:
         assert found == expected, name
+
+
+def grown(found: dict[str, Any], expected: dict[str, Any]) -> set[str]:
+    """Returns which columns of tables have other values than before, as `table.column`.
+
+    Columns of before must be there, first, in their order and of their types; others may follow.
+    A table with other rows is named alone.
+    """
+    changed = set()
+    for name, before in expected.items():
+        now = found[name]
+        if not isinstance(before, pd.DataFrame):
+            changed |= set() if now == before else {name}
+            continue
+        table, columns = name.split()[0], list(before.columns)
+        assert list(now.columns)[: len(columns)] == columns, name
+        if len(now) != len(before):
+            changed.add(table)
+            continue
+        for column in columns:
+            assert now[column].dtype == before[column].dtype or before[column].isna().all(), column
+            if not now[column].equals(before[column]):
+                changed.add(f"{table}.{column}")
+    return changed

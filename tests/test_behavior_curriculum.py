@@ -2,24 +2,31 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
+from building import FOLDER, zs_build
+from given_cases import case
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zs_client import explain
 from zs_pipeline import arrow
 from zs_pipeline.acorns import asset_basics, behavior_curriculum
 from zs_pipeline.acorns.behavior_curriculum import ACORN, questions, rows
 from zs_pipeline.files import (
     Files,
+    Noted,
     NotParsed,
     NotReadable,
     NotThere,
     NotUsable,
     OtherShape,
     Question,
+    Unchanged,
 )
 
 PLACE = "behavior/trainer_state.json"
@@ -49,7 +56,7 @@ ONE = basics({})
 
 def lay(folder: Path, content: dict[str, Any]) -> Files:
     """Side files of the data asset, each a second newer than the one before."""
-    (folder / "bucket-1").mkdir(exist_ok=True)
+    (folder / "bucket-1").mkdir(parents=True, exist_ok=True)
     for second, (key, body) in enumerate(content.items()):
         path = folder / "bucket-1/one" / key
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -58,10 +65,16 @@ def lay(folder: Path, content: dict[str, Any]) -> Files:
     return Files(str(folder))
 
 
-def ask(files: Files, question: Question) -> Any:
-    """What the acorn is told, with what it has listed before."""
+def asked(files: Files, question: Question) -> Any:
+    """What the acorn answers, with what it has listed before."""
     listed = files.listing(question.location, *ACORN.kind.listing_prefixes)
     return behavior_curriculum.ask(files, question, listed)
+
+
+def ask(files: Files, question: Question) -> Any:
+    """The value of the answer."""
+    given = asked(files, question)
+    return given.value if isinstance(given, Noted) else given
 
 
 def row(folder: Path, content: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -83,16 +96,97 @@ def test_curriculum_stage_and_node_are_those_of_the_trainer_state(tmp_path):
     assert row(tmp_path, {PLACE: state()}) == ("C", "S", 4)
 
 
-def test_the_newest_counts_then_the_last_by_key(tmp_path):
+def test_the_last_by_name_counts_whenever_it_was_written(tmp_path):
     files = {
-        "behavior/trainer_state_b.json": state("old"),
-        "behavior/trainer_state_a.json": state(),
+        "behavior/trainer_state_2026-04-01T110000.json": state(),
+        "behavior/trainer_state_2026-04-01T100000.json": state("copied again later"),
+        "behavior/trainer_state.json": state("written last"),
     }
     assert row(tmp_path, files)[0] == "C"
-    for path in (tmp_path / "bucket-1/one/behavior").iterdir():
-        os.utime(path, (9, 9))
-    (question,) = questions({"asset_basics": ONE})
-    assert ask(Files(str(tmp_path)), question)["curriculum"] == "old"
+
+
+def test_of_one_name_in_two_folders_the_later_written_counts(tmp_path):
+    small, large = PLACE, PLACE.replace("behavior", "Behavior")
+    assert row(tmp_path / "a", {small: state("old"), large: state()})[0] == "C"
+    assert row(tmp_path / "b", {large: state("old"), small: state()})[0] == "C"
+
+
+@pytest.mark.parametrize("folder", ["Behavior", "BEHAVIOR", "behaviOr", "bEHAVIOR"])
+@pytest.mark.parametrize("place", [PLACE, OLD_PLACE])
+def test_the_folder_may_be_written_in_any_case(tmp_path, folder, place):
+    assert row(tmp_path, {place.replace("behavior", folder): state()}) == ("C", "S", 4)
+
+
+def test_folders_that_only_begin_so_are_none(tmp_path):
+    files = {"Behaviors/trainer_state.json": state(), "behavior-videos/trainer_state.json": state()}
+    with pytest.raises(NotThere):
+        row(tmp_path, files)
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+)
+@pytest.mark.parametrize("name", ["C", "naïve ü 学"])
+def test_a_state_is_read_in_any_encoding_with_or_without_a_mark(tmp_path, encoding, name):
+    body = json.dumps(state(name), ensure_ascii=False).encode(encoding)
+    assert row(tmp_path, {PLACE: body}) == (name, "S", 4)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_what_is_no_number_is_null_and_no_fault(tmp_path, number):
+    body = json.dumps(state() | {"version": 5}).replace("5", number).encode()
+    assert row(tmp_path, {PLACE: body}) == ("C", "S", 4)
+    body = b'{"curriculum": {"name": %s}, "stage": {"name": "S"}}' % number.encode()
+    assert row(tmp_path, {PLACE: body}) == (None, "S", None)
+
+
+@pytest.mark.parametrize(
+    ("holder", "wanted", "is_noted"),
+    [
+        ({"trainer_state": state()}, ("C", "S", 4), True),
+        ({"trainer_state": state() | {"stage": None}}, ("C", None, None), True),
+        ({"trainer_state": state() | {"curriculum": None}}, (None, "S", None), True),
+        ({"trainer_state": state(), "metrics": {}, "version": "0.1"}, ("C", "S", 4), True),
+        (state() | {"trainer_state": None}, ("C", "S", 4), False),
+        (state() | {"trainer_state": "text"}, ("C", "S", 4), False),
+        (state() | {"trainer_state": {"curriculum": {"name": "other"}}}, ("C", "S", 4), False),
+    ],
+)
+def test_a_state_inside_of_another_object_is_read_there_with_a_finding(
+    tmp_path, holder, wanted, is_noted
+):
+    files, (question,) = lay(tmp_path, {PLACE: holder}), questions({"asset_basics": ONE})
+    given = asked(files, question)
+    assert isinstance(given, Noted) == is_noted
+    assert row(tmp_path, {PLACE: holder}) == wanted
+
+
+@pytest.mark.parametrize("inside", [{}, {"curriculum": {}}, None, [], "text"])
+def test_an_object_that_is_no_state_holds_none(tmp_path, inside):
+    with pytest.raises(OtherShape):
+        row(tmp_path, {PLACE: {"trainer_state": inside}})
+
+
+def test_a_file_that_was_read_is_not_fetched_again_until_its_key_or_content_is_new(tmp_path):
+    files, (question,) = lay(tmp_path, {PLACE: state()}), questions({"asset_basics": ONE})
+    before = asked(files, question)
+    with pytest.raises(Unchanged):
+        asked(files, replace(question, before=before))
+    later = lay(tmp_path, {PLACE: state("other one")})
+    assert asked(later, replace(question, before=before))["curriculum"] == "other one"
+    lay(tmp_path, {"behavior/trainer_state_2.json": state()})
+    assert asked(files, replace(question, before=before))["key"].endswith("_2.json")
+    # What 1.0.0 kept says nothing of the file.
+    assert asked(files, replace(question, before={"curriculum": "C", "stage": "S", "nodes": {}}))
+
+
+@pytest.mark.parametrize("body", [b"{cut", b"[]"])
+def test_neither_is_one_that_cannot_be_used(tmp_path, body):
+    files, (question,) = lay(tmp_path, {PLACE: body}), questions({"asset_basics": ONE})
+    with pytest.raises((NotParsed, OtherShape)) as found:
+        asked(files, question)
+    with pytest.raises(Unchanged):
+        asked(files, replace(question, before=found.value.seen))
 
 
 def test_the_older_place_counts_only_when_the_new_one_has_none(tmp_path):
@@ -263,3 +357,29 @@ def test_states_of_the_published_curricula(tmp_path, corpus, name, wanted):
     written = json.loads(body)
     assert (curriculum, stage) == (written["curriculum"]["name"], written["stage"]["name"])
     assert node == wanted
+
+
+def test_rows_of_the_case_of_odd_trainer_states(tmp_path, monkeypatch):
+    folder = case("10-trainer-states")
+    documents, files = folder / "documents.ndjson", folder / "files"
+    assert zs_build(documents, tmp_path, files=files) == 0
+    found = pq.read_table(tmp_path / FOLDER / "behavior_curriculum.pqt").to_pylist()
+    assert {row["curriculum_name"] for row in found} == {"CoupledBaiting2p3Curriculum"}
+    name = "99000{}_2026-04-01_10-00-00"
+    assert {row["asset_name"]: (row["stage_name"], row["stage_node_id"]) for row in found} == {
+        **{name.format(number): ("stage_1", 1) for number in (1, 2, 3, 4, 6, 7)},
+        name.format(5): ("graduated", 5),
+    }
+    told = pq.read_table(tmp_path / FOLDER / "document_problems.pqt").to_pylist()
+    assert [
+        (row["_id"], row["severity"], row["count"])
+        for row in told
+        if row["field"] == "file:behavior_curriculum"
+    ] == [("10-4", "note", 1)]
+    monkeypatch.setenv("ZS_STORE", str(tmp_path))
+    said = explain(name.format(4), "behavior_curriculum.stage_name")
+    assert "trainer_state" in said[said["part"] == "finding"]["value"].item()
+
+
+def test_every_column_says_where_it_is_from_by_which_rule_and_with_an_example():
+    assert all(column.reads and column.rule and column.example for column in ACORN.columns)

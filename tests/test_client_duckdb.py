@@ -69,3 +69,46 @@ def test_odd_subjects_are_all_within_the_tables_folder(folder):
     assert all(path.parent.parent == folder / "qc" for path in (folder / "qc").rglob("*.pqt"))
     assert "subject_id=%2E%2E" in names
     assert ".." in ODD
+
+
+RECIPE = """
+    SELECT name, nullif(subject_id, '__HIVE_DEFAULT_PARTITION__') AS subject_id,
+        CASE value_type WHEN 'object' THEN TRY_CAST(value AS JSON)->>'value' ELSE value END
+            AS answer
+    FROM read_parquet($1, hive_partitioning=true, hive_types_autocast=false, union_by_name=true)
+"""
+VALUES = {
+    "text": ("text", "Low", "Low"),
+    "empty": ("text", "", ""),
+    "like an object": ("text", '{"value":1}', '{"value":1}'),
+    "like half of one": ("text", '{"value"', '{"value"'),
+    "number": ("number", "5", "5"),
+    "bool": ("bool", "true", "true"),
+    "list": ("list", '[{"value":1}]', '[{"value":1}]'),
+    "object": ("object", '{"value":"Good","type":"dropdown"}', "Good"),
+    "object in an object": ("object", '{"value":{"a":[1]}}', '{"a":[1]}'),
+    "object without": ("object", '{"a":1}', None),
+    "null": (None, None, None),
+    "not a number": ("number", None, None),
+}
+
+
+def test_the_recipe_for_values_and_subjects_works_for_all_of_them(tmp_path):
+    """The recipe is that of the README, where it is run as well."""
+    store = client_store.open_store(tmp_path)
+    rows = [
+        {"name": name, "value_type": kind, "value": value, "subject_id": "1"}
+        for name, (kind, value, _) in VALUES.items()
+    ]
+    client_store.split(store, "quality_control", dict.fromkeys(("1", None), rows))
+    path = f"{tmp_path}/{version_folder(VERSION)}/qc/**"
+    answers = {name: answer for name, (_, _, answer) in VALUES.items()}
+    expected = {(name, s, answer) for s in ("1", None) for name, answer in answers.items()}
+    assert set(duckdb.sql(RECIPE, params=[path]).fetchall()) == expected
+    # It stands any condition, in whichever order DuckDB looks at its parts.
+    for condition, count in (
+        ("answer = 'Good' AND value_type = 'object'", 2),
+        ("value_type = 'object' AND answer > ''", 4),
+    ):
+        found = duckdb.sql(f"{RECIPE} WHERE {condition}", params=[path]).fetchall()
+        assert len(found) == count

@@ -60,6 +60,7 @@ PUBLIC = [
     "describe",
     "diff",
     "document_problems",
+    "explain",
     "foraging_sessions",
     "get_squirrel_info",
     "metadata_core",

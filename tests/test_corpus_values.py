@@ -79,14 +79,14 @@ BASICS = {
     "804434_2025-11-14_01-02-41": {
         "modalities": ["fib", "behavior"],
         "code_ocean": None,
-        "age": 200,
+        "age": 199,
         "experimenters": ["jason.lee"],
         "experimenters_normalized": ["Jason Lee"],
         "process_date": None,
     },
     # Neither subject nor data description; the acquisition's subject does not count.
     "810761_2025-12-06_18-47-24": {
-        "modalities": None,
+        "modalities": [],
         "project_name": None,
         "data_level": None,
         "subject_id": None,
@@ -148,7 +148,7 @@ BASICS = {
         "experimenters": ["unknown user"],
         "experimenters_normalized": [],
         "instrument_id": "429-mesoscope-20220321",
-        "instrument_id_normalized": "mesoscope",
+        "instrument_id_normalized": "MESO1",
     },
     # Two ids in Code Ocean; times in UTC with a blank.
     "behavior_745300_2024-11-15_10-55-25": {
@@ -311,6 +311,8 @@ def test_a_metric_with_list_tags_of_a_data_asset_without_acquisition(built):
         "status_timestamp": utc(2025, 2, 23, 3, 20, 26, 439024),
         "status_history": '[{"object_type":"QC status","evaluator":"Automated","status":"Pass",'
         '"timestamp":"2025-02-22 19:20:26.439024-08:00"}]',
+        "value_type": "number",
+        "evaluated_assets": None,
     }
     assert (rows[1]["name"], rows[1]["value"]) == ("Session length >15min", "85.325")
     assert (rows[23]["name"], rows[23]["value"]) == ("Number of completed trials", "209")
@@ -339,7 +341,7 @@ def test_metrics_whose_value_is_null_a_text_or_an_empty_text(built):
 # qc_tag_status and platform_qc
 
 
-def test_the_statuses_of_a_data_asset_in_the_documents_order(built):
+def test_the_statuses_of_a_data_asset_in_the_order_of_its_metrics(built):
     rows = built["qc_tag_status/subject_id=123456/data.pqt"]
     assert [(row["tag"], row["status"]) for row in rows] == [
         ("neuron_id:N001", "Pass"),
@@ -353,10 +355,10 @@ def test_the_statuses_of_a_data_asset_in_the_documents_order(built):
 def test_the_statuses_of_a_data_asset_with_list_tags(built):
     rows = built["qc_tag_status/subject_id=692478/data.pqt"]
     assert [(row["tag"], row["status"]) for row in rows] == [
-        ("Motion Correction FOV Quality VISp_1", "Pending"),
         ("Motion Correction Registration Summary VISp_0", "Pending"),
         ("Motion Correction Registration Summary VISp_1", "Pending"),
         ("Motion Correction FOV Quality VISp_0", "Pending"),
+        ("Motion Correction FOV Quality VISp_1", "Pending"),
         ("pophys", "Pending"),
         ("Processing", "Pending"),
     ]

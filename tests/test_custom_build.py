@@ -1,13 +1,18 @@
 """What a build makes of custom tables and the old database, and that it leaves custom tables be."""
 
+import itertools
 import json
+import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from building import document, dump, facts, tables, zs_build
+from given_cases import case
 from stores import contents
 
 from zs_client.cli import main
@@ -105,6 +110,84 @@ def test_a_custom_table_that_is_gone_or_broken_leaves_the_rows_and_makes_the_run
     assert build(source, store) == 1
     assert "keeps its rows" in facts(store, "metadata_upgrade")["reason"]
     assert len(upgrades(store)) == 2
+
+
+def put_copy(store: Path, folder: str, frame: pd.DataFrame) -> None:
+    """A copy as another program writes it: a file in its version folder and nothing else."""
+    path = store / "data-asset-cache" / folder / f"{NAME}.pqt"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    frame.to_parquet(path)
+    # Written in 2027, after all that it may tell of itself.
+    os.utime(path, (1_800_000_000, 1_800_000_000))
+
+
+def test_rows_of_the_case_of_a_table_that_moved(tmp_path, capfd) -> None:
+    folder = case("19-upgrade-table-moved")
+    shutil.copytree(folder / "store", tmp_path / "store")
+    for _ in range(2):
+        assert build(folder / "documents.ndjson", tmp_path / "store") == 0
+        assert [
+            (row["_id"], row["status"], row["upgrader_version"], row["status_by_version"])
+            for row in upgrades(tmp_path / "store")
+        ] == [
+            ("v1-1", "success", "0.17.14", [("0.14.0", "failed"), ("0.17.14", "success")]),
+            ("v1-2", "success", "0.17.14", [("0.17.14", "success")]),
+        ]
+        told = facts(tmp_path / "store", "metadata_upgrade")
+        assert told["notes"] == {
+            "copy": f"data-asset-cache/bdc-v0.43/{NAME}.pqt",
+            "copy_time": "2026-08-01T00:00:00+00:00",
+        }
+        assert told["state"] == "fresh"
+        said = " ".join(capfd.readouterr().out.split())
+        assert f"bdc-v0.43/{NAME}.pqt of 2026-08-01, 117 days old" in said
+
+
+def dated(version: str, status: str, **times: Any) -> pd.DataFrame:
+    one = {"v1_id": "a", "v2_id": "id-a", "upgrader_version": version, "status": status}
+    return pd.DataFrame([{**one, **times}])
+
+
+COPIES = {
+    "custom": dated("1", "custom", last_modified="2026-03-01T00:00:00Z"),
+    "zs-v0.28.6": dated("1", "zs", last_modified="2026-01-01T00:00:00Z"),
+    "bdc-v0.43": dated("2", "bdc", last_modified="2026-05-01T00:00:00Z"),
+}
+
+
+@pytest.mark.parametrize("order", [*itertools.permutations(COPIES)])
+def test_copies_give_the_same_rows_in_whichever_order_they_are_written(source, store, order):
+    for folder in order:
+        put_copy(store, folder, COPIES[folder])
+    assert build(source, store) == 0
+    (row,) = upgrades(store)
+    assert (row["status"], row["status_by_version"]) == ("bdc", [("1", "custom"), ("2", "bdc")])
+
+
+@pytest.mark.parametrize(
+    ("times", "wanted"),
+    [
+        # A run counts before a change of a document, whatever the columns of the other copy.
+        ({"upgrade_datetime": "2026-06-01T00:00:00Z"}, "custom"),
+        ({"upgrade_datetime": "2026-04-01T00:00:00Z", "last_modified": "2099-01-01"}, "bdc"),
+        ({"last_modified": "2026-06-01T00:00:00Z", "upgrade_datetime": None}, "custom"),
+        # Without a time of its own, by the file.
+        ({}, "custom"),
+    ],
+)
+def test_the_copy_of_the_latest_time_makes_the_rows(source, store, times, wanted) -> None:
+    put_copy(store, "bdc-v0.43", COPIES["bdc-v0.43"])
+    put_copy(store, "custom", dated("1", "custom", **times))
+    assert build(source, store) == 0
+    assert upgrades(store)[0]["status"] == wanted
+
+
+def test_a_copy_that_is_left_behind_makes_nothing_stale(source, store) -> None:
+    put_copy(store, "bdc-v0.43", dated("1", "ok", last_modified="2001-01-01T00:00:00Z"))
+    put_copy(store, "bdc-notes", COPIES["custom"])
+    assert build(source, store) == 0
+    told = facts(store, "metadata_upgrade")
+    assert (told["state"], told["notes"]["copy_time"][:4]) == ("fresh", "2001")
 
 
 def test_no_build_touches_a_custom_table(source, store, old) -> None:

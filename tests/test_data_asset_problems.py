@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from zs_pipeline import arrow
 from zs_pipeline.acorns import asset_basics, data_asset_problems, source_data
+from zs_pipeline.acorns.data_asset_problems import NO_SUBJECT, OTHER_SUBJECT
 from zs_pipeline.declaration import CORE, Acorn
 
 NAME = "ecephys_1_2025-01-02_10-00-00"
@@ -189,16 +190,52 @@ def test_of_a_derived_one_the_processing_time_is_not_the_acquisitions() -> None:
     assert findings(source, derived("x_2024-01-01_00-00-00_sorted", "x", **later))
 
 
-def test_two_subjects_in_one_document_are_told() -> None:
-    field = "data_description.subject_id"
-    assert findings(document(subject_id="2")) == [
-        (field, "error", "is '2', and subject.subject_id is '1', which the tables use")
-    ]
-    assert findings(document(subject=None)) == [
-        (field, "warning", "is '1', and there is no subject.subject_id, so the tables have none")
-    ]
-    # A number is the same subject as its text, and a data description need not name one.
-    assert findings(document(subject_id=1)) == findings(document(subject_id=None)) == []
+DESCRIBED, ACQUIRED = "data_description.subject_id", "acquisition.subject_id"
+
+
+@pytest.mark.parametrize(
+    ("subject", "described", "acquired", "told"),
+    [
+        ("1", "1", "1", []),
+        (1, "1", " 1 ", []),
+        ("1", None, None, []),
+        ("1", "", " ", []),
+        ("1", "2", None, [(DESCRIBED, "error", OTHER_SUBJECT, "1", "2")]),
+        ("1", None, 3, [(ACQUIRED, "warning", OTHER_SUBJECT, "1", "3")]),
+        (
+            "1",
+            "2",
+            "3",
+            [
+                (DESCRIBED, "error", OTHER_SUBJECT, "1", "2"),
+                (ACQUIRED, "warning", OTHER_SUBJECT, "1", "3"),
+            ],
+        ),
+        # The data description's counts.
+        (None, "2", "2", []),
+        (None, "2", "3", [(ACQUIRED, "warning", OTHER_SUBJECT, "2", "3")]),
+        ("", "2", "3", [(ACQUIRED, "warning", OTHER_SUBJECT, "2", "3")]),
+        # The acquisition's never does.
+        (None, None, "3", [(ACQUIRED, "warning", NO_SUBJECT, None, "3")]),
+        (None, None, None, []),
+        # An id that is too long to be a folder's name is no subject.
+        (
+            "9" * 300,
+            "2",
+            None,
+            [("subject.subject_id", "error", OTHER_SUBJECT, "2", f"{'9' * 199}…")],
+        ),
+    ],
+)
+def test_each_place_that_names_another_subject_is_told(
+    subject: Any, described: Any, acquired: Any, told: list[tuple[Any, ...]]
+) -> None:
+    one = document(subject=subject, subject_id=described)
+    one["acquisition"]["subject_id"] = acquired
+    columns = ("field", "severity", "reason", "taken", "other")
+    found = table(one).to_pylist()
+    assert [tuple(row[column] for column in columns) for row in found] == told
+    assert {(row["column"], row["count"]) for row in found} <= {("asset_basics.subject_id", 1)}
 
 
 def test_findings_of_an_earlier_build_are_not_told_twice_nor_kept_when_they_are_gone() -> None:
@@ -206,7 +243,7 @@ def test_findings_of_an_earlier_build_are_not_told_twice_nor_kept_when_they_are_
     first = table(bad)
     assert table(bad, kept=first).equals(first)
     mended = {**bad, "location": f"s3://bucket/{NAME}"}
-    assert table(mended, kept=first).column("field").to_pylist() == ["data_description.subject_id"]
+    assert table(mended, kept=first).column("field").to_pylist() == [DESCRIBED]
 
 
 anything = (
@@ -231,9 +268,12 @@ def test_the_findings_about_the_real_documents(corpus: Any) -> None:
     assert [r["name"] for r in by_field["acquisition.acquisition_start_time"]] == [
         "exaSPIM_675375_2024-02-27_18-50-24"
     ]
-    assert [r["name"] for r in by_field["data_description.subject_id"]] == [
-        "ecephys_676909_2023-12-13_13-43-40"
+    assert [(r["name"], r["taken"], r["other"]) for r in by_field["acquisition.subject_id"]] == [
+        ("810761_2025-12-06_18-47-24", None, "810761"),
+        ("SmartSPIM_762444_2025-07-16_20-47-57", None, "762444"),
+        ("exaSPIM_675375_2024-02-27_18-50-24", "675375", "667857"),
     ]
+    assert "data_description.subject_id" not in by_field
     assert [r["name"] for r in by_field["location"] if r["severity"] == "warning"] == [
         "exaSPIM_750318_2025-02-03_12-13-09"
     ]

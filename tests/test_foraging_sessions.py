@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from building import zs_build
+from given_cases import case
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zs_client import asset_basics
+from zs_client import foraging_sessions as read_sessions
 from zs_pipeline import arrow
 from zs_pipeline.acorns import foraging_sessions
 from zs_pipeline.acorns.foraging_sessions import ACORN, LEVELS, OtherFrame
@@ -289,3 +293,22 @@ def test_the_table_of_the_corpus_gives_what_is_in_it() -> None:
         "bias_naive": -0.9392994112317767,
     }
     assert by_key["713557", "2024-03-01", 1]["curriculum_name"] is None
+
+
+def test_the_sessions_of_the_case_join_on_the_date_where_the_rig_stands(tmp_path, monkeypatch):
+    folder = case("09-session-date-join")
+    files = folder / "files"
+    assert zs_build(folder / "documents.ndjson", tmp_path, files=files) == 0
+    monkeypatch.setenv("ZS_STORE", str(tmp_path))
+    joined = read_sessions().merge(
+        asset_basics(),
+        left_on=["subject_id", "session_date"],
+        right_on=["subject_id", "acquisition_date"],
+    )
+    assert len(joined) == len(read_sessions()) == 5
+    assert joined["name"].is_unique
+
+
+def test_every_column_says_where_it_is_from_by_which_rule_and_with_an_example():
+    assert all(column.reads and column.rule and column.example for column in ACORN.columns)
+    assert "session_date = acquisition_date" in ACORN.description

@@ -284,3 +284,62 @@ def test_what_a_script_stored_becomes_the_table_and_is_remembered_in_the_store(
     )
     assert frame["name"].tolist() == ["new a", "old x"]
     assert dict(frame["status_by_version"][1]) == {"0.9.0": "failed", "0.10.0": "failed"}
+
+
+# Copies
+
+
+def frame(*runs: dict[str, Any]) -> pa.Table:
+    return pa.Table.from_pandas(pd.DataFrame(list(runs)), preserve_index=False)
+
+
+def statuses(made: pa.Table) -> dict[str, str]:
+    (row,) = made.to_pylist()
+    return dict(row["status_by_version"])
+
+
+def made(custom: pa.Table, before: pa.Table | None, *others: pa.Table) -> pa.Table:
+    return ACORN.kind.rows(custom, {"asset_basics": BASICS}, before, Old().fetch, others)
+
+
+def test_what_other_copies_have_is_remembered_and_makes_no_row() -> None:
+    copies = frame(failed("a", "0.14.0"), failed("b", "0.14.0")), frame(run("a", "0.16.0"))
+    found = made(frame(run("a")), None, *copies)
+    assert statuses(found) == {"0.14.0": "failed", "0.16.0": "success", "0.17.14": "success"}
+
+
+def test_of_what_several_remember_the_later_counts_and_the_table_of_today_before_all() -> None:
+    early = frame(run("a", "1", status="early", last_modified="2025-01-01T00:00:00Z"))
+    late = frame(run("a", "1", status="late", last_modified="2025-03-01T00:00:00Z"))
+    today = frame(run("a", "2", last_modified="2025-04-01T00:00:00Z"))
+    assert statuses(made(today, None, early, late))["1"] == "late"
+    # What was built in between is as old as what it was built from.
+    middle = frame(run("a", "1", status="middle", last_modified="2025-02-01T00:00:00Z"))
+    before = made(middle, None)
+    assert statuses(made(today, before, early))["1"] == "middle"
+    assert statuses(made(today, before, early, late))["1"] == "late"
+    assert statuses(made(late, before, early))["1"] == "late"
+
+
+def test_a_copy_of_another_shape_tells_nothing() -> None:
+    assert statuses(made(frame(run("a")), None, pa.table({"x": [1]}))) == {"0.17.14": "success"}
+
+
+@pytest.mark.parametrize(
+    ("runs", "at"),
+    [
+        ([run("a", upgrade_datetime=AT), run("b", last_modified="2099-01-01T00:00:00Z")], AT),
+        ([run("a"), run("b", last_modified="2025-10-01T12:00:00Z")], AT),
+        ([run("a", last_modified=None, upgrade_datetime="soon")], None),
+        ([run("a", last_modified="2025-10-01T12:00:00Z", upgrade_datetime=None)], AT),
+    ],
+)
+def test_a_copy_is_as_new_as_its_latest_run_else_its_latest_change(
+    runs: list[dict[str, Any]], at: datetime | None
+) -> None:
+    written = metadata_upgrade.written(frame(*runs))
+    assert written == (None if at is None else int(at.timestamp() * 1_000_000))
+
+
+def test_every_column_says_where_it_is_from_by_which_rule_and_with_an_example() -> None:
+    assert all(column.reads and column.rule and column.example for column in ACORN.columns)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zs_pipeline.people import display_names, first_name_map, normalize
+from zs_pipeline.people import display_names, first_name_map, is_split, name_map, normalize
 
 WORDS = ["Huy", "huy", "Nguyen", "NGUYEN", "mcBride", "Mcbride", "de", "Van", "la", "J", "j", "o'b"]
 ODD = ["ß", "ẞ", "ŉ", "ǰ", "İ", "ς", "Σ", "ᾳ", "ﬁ", "ǆ", "e\u0301", "\u0301", "\u200d", "\x00"]
@@ -105,7 +105,7 @@ def test_a_word_all_in_lower_case_is_capitalised(written: str, name: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "name", ["Bryan MacLennan", "EllaHilton-VanOsdall", "ND", "JEROME LECOQ", "Yoav Ben-simon"]
+    "name", ["Bryan MacLennan", "EllaHilton-VanOsdall", "JEROME LECOQ", "Yoav Ben-simon"]
 )
 def test_a_word_with_a_capital_stays(name: str) -> None:
     assert one(name) == name
@@ -153,6 +153,9 @@ def test_what_may_be_a_name_is_no_particle(written: str, name: str) -> None:
         "N/A",
         "none",
         "None",
+        "nd",
+        "ND",
+        "N.D.",
         "(unknown)",
     ],
 )
@@ -161,7 +164,7 @@ def test_placeholders_are_dropped(written: str) -> None:
     assert display_names([written]) == []
 
 
-@pytest.mark.parametrize("written", ["Na", "NA", "Unknown Person", "NSB", "Nonet"])
+@pytest.mark.parametrize("written", ["Na", "NA", "Unknown Person", "NSB", "Nonet", "Ndidi"])
 def test_what_only_resembles_a_placeholder_stays(written: str) -> None:
     assert display_names([written]) == [written]
 
@@ -193,25 +196,24 @@ def test_names_that_differ_in_a_letter_or_accent_are_two() -> None:
     assert display_names(written) == written
 
 
-@pytest.mark.parametrize(
-    ("better", "worse"),
-    [
-        ("Ethan McBride", "ethan.mcbride"),
-        ("Ethan McBride", "ETHAN MCBRIDE"),
-        ("Bryan MacLennan (PI)", "bryan maclennan pi"),
-        ("Jerome Lecoq", "Jerome LECOQ"),
-        ("Sue Su", "SUE SU"),
-        ("Jimin Park", "jiminpark"),
-        ("Ella Hilton-VanOsdall", "EllaHilton-VanOsdall"),
-        ("Casey Lennon-Jones", "Casey Lennon Jones"),
-        ("Kate O'Brien", "Kate OBrien"),
-        ("Jan van Dyk", "Jan Van Dyk"),
-        ("ND", "nd"),
-        ("Sue Su", "'Sue Su'"),
-    ],
-)
-def test_of_two_spellings_the_fuller_one_wins_in_either_order(better: str, worse: str) -> None:
-    assert display_names([better, worse]) == display_names([worse, better]) == [better]
+SPELLINGS = [
+    ("Ethan McBride", "ethan.mcbride"),
+    ("Ethan McBride", "ETHAN MCBRIDE"),
+    ("Bryan MacLennan (PI)", "bryan maclennan pi"),
+    ("Jerome Lecoq", "Jerome LECOQ"),
+    ("Sue Su", "'Sue Su'"),
+    ("Jimin Park", "jiminpark"),
+    ("Ella Hilton-VanOsdall", "EllaHilton-VanOsdall"),
+    ("Casey Lennon-Jones", "Casey Lennon Jones"),
+    ("Kate O'Brien", "Kate OBrien"),
+    ("Jan van Dyk", "Jan Van Dyk"),
+]
+
+
+@pytest.mark.parametrize(("name", "other"), SPELLINGS)
+def test_of_two_spellings_in_a_list_the_first_is_shown(name: str, other: str) -> None:
+    assert display_names([name, other]) == [one(name)]
+    assert display_names([other, name]) == [one(other)]
 
 
 @pytest.mark.parametrize(
@@ -230,6 +232,16 @@ def test_of_two_spellings_the_fuller_one_wins_in_either_order(better: str, worse
 )
 def test_a_list_of_single_letters_is_one_name(letters: str, name: str) -> None:
     assert display_names(list(letters)) == [name]
+
+
+@pytest.mark.parametrize("names", [["J", "o"], ["J", "", "D"], ["J", "unknown", "D"]])
+def test_several_single_letters_are_a_split_name(names: list[str]) -> None:
+    assert is_split(names)
+
+
+@pytest.mark.parametrize("names", [[], ["J"], ["J", "Jo"], ["1", "2"], ["unknown"]])
+def test_other_lists_are_not_split(names: list[str]) -> None:
+    assert not is_split(names)
 
 
 def test_a_placeholder_among_single_letters_is_no_part_of_the_name() -> None:
@@ -271,13 +283,29 @@ def test_a_name_that_is_not_the_first_name_of_exactly_one_stays(lists: list[list
     assert first_name_map(lists) == {}
 
 
+@pytest.mark.parametrize(("name", "other"), SPELLINGS)
+def test_the_spelling_that_most_documents_have_is_shown(name: str, other: str) -> None:
+    assert first_name_map([[name], [name], [other]]) == {one(other): one(name)}
+    assert first_name_map([[name], [other], [other]]) == {one(name): one(other)}
+
+
+@pytest.mark.parametrize(("name", "other"), SPELLINGS)
+def test_of_spellings_that_as_many_documents_have_the_first_in_order_is_shown(
+    name: str, other: str
+) -> None:
+    first, second = sorted([one(name), one(other)])
+    assert first_name_map([[name], [other]]) == {second: first}
+    assert first_name_map([[other], [name]]) == {second: first}
+
+
+def test_a_document_counts_once_however_often_it_has_a_spelling() -> None:
+    lists = [["Sue SU", "Sue SU", "sue.SU"], ["Sue Su"], ["Sue Su"]]
+    assert first_name_map(lists) == {"Sue SU": "Sue Su"}
+
+
 def test_the_spellings_of_one_longer_name_count_as_one() -> None:
-    lists = [["ethan"], ["Ethan McBride"], ["ethan.mcbride"], ["ETHAN MCBRIDE"]]
-    assert first_name_map(lists) == {
-        "ETHAN MCBRIDE": "Ethan McBride",
-        "Ethan": "Ethan McBride",
-        "Ethan Mcbride": "Ethan McBride",
-    }
+    lists = [["ethan"], ["Ethan McBride"], ["ethan.mcbride"], ["ethan.mcbride"]]
+    assert first_name_map(lists) == {"Ethan": "Ethan Mcbride", "Ethan McBride": "Ethan Mcbride"}
 
 
 def test_a_first_name_is_found_in_any_case() -> None:
@@ -294,6 +322,11 @@ def test_a_single_word_that_is_a_longer_name_without_blanks_becomes_that() -> No
 
 def test_a_split_name_counts_as_the_name() -> None:
     assert first_name_map([list("JohnRohde"), ["John"]]) == {"John": "John Rohde"}
+
+
+def test_what_no_document_has_is_shown_as_documents_have_it() -> None:
+    counts = {"Sue Su": 3, "SUE SU": 0, "Huy": 0, "Huy Nguyen": 1}
+    assert name_map(counts) == {"Huy": "Huy Nguyen", "SUE SU": "Sue Su"}
 
 
 def test_the_map_is_sorted_and_lists_may_be_missing() -> None:

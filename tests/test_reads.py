@@ -1,6 +1,6 @@
 """What a table reads is declared once: whatever stands there and does not fit is found and told."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from zs_pipeline import arrow, commit, documents, processes
 from zs_pipeline import tables as plans
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.catalogue import path_of
+from zs_pipeline.code import of_findings
 from zs_pipeline.declaration import Expected, Read
 from zs_pipeline.files import Files
 from zs_pipeline.problems import check
@@ -97,7 +98,7 @@ def test_other_kinds_on_the_same_paths_find_more_and_fetch_nothing(monkeypatch, 
     assert (changes.fetched, changes.changed, source.fetched) == (0, 0, [])
     assert changes.values_unread == 12
     now = documents.load(store)
-    assert (now.state, now.manifest["reads"]) == (before.state, reads(*WANTED, NAMES).digest)
+    assert (now.state, now.manifest["reads"]) == (before.state, of_findings(reads(*WANTED, NAMES)))
     # What is kept of it is whole: a change of one document brings back none of the former findings.
     source["d001"]["_last_modified"] = "2026-01-03T03:04:05Z"
     assert run(store, source, reads(*WANTED, NAMES)).values_unread == 12
@@ -113,22 +114,9 @@ def test_what_is_found_again_is_not_written_again() -> None:
     run(store, source, reads(*WANTED, PEOPLE))
     before = {key: body for key, body in contents(store).items() if key.endswith(".pqt")}
     other = reads(*WANTED, PEOPLE, Read("acquisition.experimenters[]", Expected.TEXT_OR_PERSON))
-    assert documents.load(store).manifest["reads"] != other.digest
+    assert documents.load(store).manifest["reads"] != of_findings(other)
     assert run(store, source, other).values_unread == 4
     assert {k: b for k, b in contents(store).items() if k.endswith(".pqt")} == before
-
-
-class Unasked:
-    """A source of which no document is to be fetched."""
-
-    def __init__(self, source: Any) -> None:
-        self.source, self.url = source, source.url
-
-    def sweep(self) -> Iterator[Any]:
-        return self.source.sweep()
-
-    def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-        raise AssertionError(f"asked for {ids}")
 
 
 BUILD = """
@@ -138,10 +126,10 @@ sys.exit(build.main(source=sys.argv[1], store=sys.argv[2], files=sys.argv[3]))
 
 
 @pytest.mark.slow
-def test_findings_come_to_a_store_of_1_0_0_and_nothing_is_fetched(
+def test_findings_come_to_a_store_of_1_0_0_and_each_document_is_fetched_once(
     release_1_0_0: Earlier, tmp_path: Path
 ) -> None:
-    """Of platform_fib's paths 1.0.0 found nothing, and kept its findings with the documents."""
+    """1.0.0 found nothing of platform_fib's paths, and did not keep all that is read today."""
     path = "acquisition.data_streams"
     of_fib = [spoilt("silent", PLACES[path]), spoilt("told", PLACES["name"])]
     source, out = dump(tmp_path / "d.ndjson", of_fib), tmp_path / "out"
@@ -150,8 +138,9 @@ def test_findings_come_to_a_store_of_1_0_0_and_nothing_is_fetched(
     assert [row["field"] for row in problems(out)] == ["name"]
 
     store = open_store(str(out))
-    unasked: Any = Unasked(open_source(str(source), CATALOGUE.reads.paths))
-    documents.update(store, unasked, CATALOGUE.reads)
+    opened = open_source(str(source), CATALOGUE.reads.paths)
+    fetched = [documents.update(store, opened, CATALOGUE.reads)[1].fetched for _ in range(2)]
+    assert fetched == [2, 0]
     acorn = CATALOGUE.by_name["document_problems"]
     around = plans.Surroundings(store, __version__, CATALOGUE, Files(str(files)))
     commit.commit(store, __version__, acorn, plans.build(acorn, around))

@@ -94,8 +94,11 @@ def test_only_the_line_without_an_id_is_set_aside() -> None:
 
 
 def test_only_one_value_cannot_be_read() -> None:
-    of_all = (check(document, CATALOGUE.reads) for document in DOCUMENTS)
-    found = [(p.name, p.field) for of_one in of_all for p in of_one]
+    found = [
+        (document["name"], finding.field)
+        for document in DOCUMENTS
+        for finding in check(document, CATALOGUE.reads)
+    ]
     assert found == [(named("behavior_901019")["name"], "acquisition.acquisition_end_time")]
 
 

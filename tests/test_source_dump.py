@@ -51,6 +51,54 @@ def gz(content: bytes) -> bytes:
     return gzip.compress(content[:20]) + gzip.compress(content[20:])
 
 
+# A mark tells the encoding, and without one the zeros around the first brace.
+ENCODINGS = ("utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32")
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+@pytest.mark.parametrize("name", ["d.ndjson", "d.ndjson.gz", "d.ndjson.zst"])
+def test_a_dump_is_read_in_any_encoding(tmp_path, encoding, name):
+    content = (LINES.decode() + '{"_id": "ü", "x": "学"}\n').encode(encoding)
+    pack = {"gz": gz, "zst": zstd}.get(name.rpartition(".")[2], bytes)
+    source = written(tmp_path, pack(content), name)
+    assert split(source)[1] == []
+    assert [(d["_id"], d["x"]) for d in fetched(source)] == [
+        ("id1", 1),
+        ("id2", 2),
+        ("id3", 3),
+        ("ü", "学"),
+    ]
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_a_folder_holds_documents_in_any_encoding(tmp_path, encoding):
+    for name, value in (("a", DOCUMENTS[0]), ("b", DOCUMENTS[1:])):
+        (tmp_path / f"{name}.json").write_bytes(json.dumps(value).encode(encoding))
+    assert [d["x"] for d in fetched(opened(tmp_path))] == [1, 2, 3]
+
+
+def test_lines_with_a_mark_of_their_own_are_read(tmp_path):
+    marked = b"".join(b"\xef\xbb\xbf" + line for line in LINES.splitlines(keepends=True))
+    source = written(tmp_path, marked)
+    assert split(source)[1] == []
+    assert [d["x"] for d in fetched(source)] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("begin", [b"\0\0\0\0", b"\xff\xfe\0\0", b"\xff\xfe ab", b"x\0y\0"])
+def test_a_damaged_beginning_spoils_no_other_line(tmp_path, begin):
+    source = written(tmp_path, begin + b"\n" + LINES)
+    swept, problems = split(source)
+    assert [one.id for one in swept] == ["id1", "id2", "id3"]
+    assert len(problems) == 1
+
+
+def test_a_dump_in_another_encoding_that_is_cut_off_loses_its_last_document(tmp_path):
+    source = written(tmp_path, LINES.decode().encode("utf-16")[:-5])
+    swept, problems = split(source)
+    assert [one.id for one in swept] == ["id1", "id2"]
+    assert "no JSON" in problems[0].reason
+
+
 @pytest.mark.parametrize(
     ("name", "pack"),
     [
@@ -95,8 +143,8 @@ def test_a_folder_holds_documents_and_lists_of_them(tmp_path: Path) -> None:
         "id1": 1,
         "id2": 2,
         "id3": 3,
-        "nan": "NaN",
-        "big": "Infinity",
+        "nan": {"$numberDouble": "NaN"},
+        "big": {"$numberDouble": "Infinity"},
     }
 
 
@@ -120,9 +168,10 @@ def test_what_is_no_document_is_told_with_its_line(tmp_path: Path) -> None:
         "line 6)",
         "line 8)",
     ]
+    nan, infinity = ({"$numberDouble": name} for name in ("NaN", "-Infinity"))
     assert fetched(source) == [
         {"_id": "bom"},
-        {"_id": "ok", "x": ["NaN", "-Infinity", "99999999999999999999", "\ufffd"]},
+        {"_id": "ok", "x": [nan, infinity, "99999999999999999999", "\ufffd"]},
     ]
 
 

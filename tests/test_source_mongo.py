@@ -138,8 +138,8 @@ def test_values_of_bson_become_plain(server: str) -> None:
         "YWI=",
         "YWI=",
         5,
-        "NaN",
-        "-Infinity",
+        {"$numberDouble": "NaN"},
+        {"$numberDouble": "-Infinity"},
         {"$regularExpression": {"pattern": "a.b", "options": ""}},
         {"y": "0001-01-01T00:00:00.000Z"},
     ]

@@ -28,7 +28,9 @@ from zs_pipeline.source.plain import load, parse, plain
         ('{"$numberLong": "5"}', 5),
         ('{"$numberInt": "5"}', 5),
         ('{"$numberDouble": "1.5"}', 1.5),
-        ('{"$numberDouble": "-Infinity"}', "-Infinity"),
+        ('{"$numberDouble": "-Infinity"}', {"$numberDouble": "-Infinity"}),
+        ('{"$numberDouble": "NaN"}', {"$numberDouble": "NaN"}),
+        ('"NaN"', "NaN"),
         ('{"$numberDecimal": "1.50"}', "1.50"),
         (
             '{"$uuid": "12345678-1234-5678-1234-567812345678"}',
@@ -53,7 +55,10 @@ def test_extended_json(extended: str, expected: Any) -> None:
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
-        ("[NaN, Infinity, -Infinity, 1e400]", ["NaN", "Infinity", "-Infinity", "Infinity"]),
+        (
+            "[NaN, Infinity, -Infinity, 1e400]",
+            [{"$numberDouble": name} for name in ("NaN", "Infinity", "-Infinity", "Infinity")],
+        ),
         ("9223372036854775807", 9223372036854775807),
         ("9223372036854775808", "9223372036854775808"),
         ("-9223372036854775809", "-9223372036854775809"),

@@ -44,6 +44,7 @@ def test_what_was_put_is_got_listed_and_gone_when_deleted(store: Store) -> None:
     assert list(store.walk("a/none")) == []
     assert store.folders("a") == ["y"]
     assert store.folders("none") == []
+    assert store.files("none") == []
     assert store.at("a/x") == f"{store.url}/a/x"
     store.put("a/x", b"other")
     assert store.get("a/x") == b"other"
@@ -58,6 +59,9 @@ def test_a_folder_is_no_prefix_of_a_name(store: Store) -> None:
     for key in ("a/qc/x", "a/qc_tags/x", "a/qc.json"):
         store.put(key, b"")
     assert [e["path"] for e in store.walk("a/qc")] == ["a/qc/x"]
+    assert [e["path"] for e in store.files("a/qc")] == ["a/qc/x"]
+    (found,) = store.files("a")
+    assert (found["path"], found["last_modified"].tzinfo is None) == ("a/qc.json", False)
 
 
 def test_more_than_a_thousand_keys_are_listed_and_deleted() -> None:

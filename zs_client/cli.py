@@ -160,6 +160,17 @@ def _add_reading(commands: Any) -> None:
     describe.add_argument("table", metavar="TABLE")
     describe.set_defaults(run=_refusing("describe", _describe))
 
+    explain = commands.add_parser(
+        "explain",
+        help="tell what one value was made from",
+        description="Tell what one value of a data asset was made from: the document's values, the "
+        "rule, what was chosen, the code.",
+        epilog="zs explain behavior_901019_2026-01-05_10-00-00 asset_basics.age",
+    )
+    explain.add_argument("name", metavar="NAME", help="the data asset's name, or an _id")
+    explain.add_argument("column", metavar="COLUMN", help="table.column, such as asset_basics.age")
+    explain.set_defaults(run=_refusing("explain", _explain))
+
     derived = commands.add_parser(
         "derived",
         help="list what was derived from a data asset",
@@ -181,7 +192,7 @@ def _add_reading(commands: Any) -> None:
         "-o", "--output", metavar="FILE", required=True, help="ends in .png, .svg or .pdf"
     )
     plot.set_defaults(run=_refusing("plot", _plot))
-    for command in (show, sql, describe, derived, plot):
+    for command in (show, sql, describe, explain, derived, plot):
         _place_options(command)
         command.add_argument(
             "--snapshot", metavar="ID", help="as it was published then (default: ZS_SNAPSHOT)"
@@ -192,7 +203,7 @@ def _add_reading(commands: Any) -> None:
             default=None,
             help="send nothing, read what is kept (default: ZS_OFFLINE)",
         )
-    for command in (show, sql, describe):
+    for command in (show, sql, describe, explain):
         command.add_argument(
             "--format", choices=FORMS, help="default: table on a terminal, else csv"
         )
@@ -327,6 +338,17 @@ def _describe(given: argparse.Namespace) -> int:
 
     # What a column means is what was asked for.
     _write(described(given.table, _place(given)), _form(given), widest=_LINE)
+    return 0
+
+
+def _explain(given: argparse.Namespace) -> int:
+    from zs_client.explanation import explained
+    from zs_client.read import present, reading
+
+    with reading(offline=given.offline):
+        now = present(_url(given), given.version)[0]
+    found = explained(given.name, given.column, _place(given), now)
+    _write(found, _form(given), widest=_LINE)
     return 0
 
 

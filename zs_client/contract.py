@@ -15,6 +15,27 @@ ROOT = "data-asset-cache"
 INDEX = f"{ROOT}/zombie-squirrels.json"
 DOCUMENTS = f"{ROOT}/_documents"
 FILES = f"{ROOT}/_files"
+# The core files of a document, in the order of the schema's pages.
+CORE = (
+    "subject",
+    "data_description",
+    "procedures",
+    "instrument",
+    "acquisition",
+    "processing",
+    "quality_control",
+)
+# What of the envelope of a document is kept.
+ENVELOPE = (
+    "_id",
+    "name",
+    "location",
+    "_created",
+    "created",
+    "_last_modified",
+    "last_modified",
+    "other_identifiers",
+)
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
 VERSION_FORM = re.compile(r"\d+(\.\d+)*", re.ASCII)

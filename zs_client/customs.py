@@ -50,6 +50,7 @@ ATTEMPTS = 20
 
 _NAME = re.compile(r"[\w-]([\w .-]*[\w-])?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_HOME = re.compile(r"(zs|bdc)-v\d+(\.\d+)*", re.ASCII).fullmatch
 # Acorns of other versions, and names that the folders use: in a version folder one of these would
 # hide the other.
 _RESERVED = (
@@ -199,6 +200,47 @@ def content(store: Store, version: str, name: str) -> "tuple[pa.Table, str]":
     """
     body, where = _content(store, version, name, None)
     return _decoded(body, where), _digest(body)
+
+
+@dataclass(frozen=True)
+class Copy:
+    """What lies in one of the places where a custom table may lie.
+
+    Attributes:
+        key: Its key.
+        table: Its rows.
+        state: Names the content.
+        modified: When it was written there.
+    """
+
+    key: str
+    table: "pa.Table"
+    state: str
+    modified: datetime
+
+
+def copies(store: Store, name: str) -> list[Copy]:
+    """Every copy of a custom table, for the pipeline: in the home, then in version folders by name.
+
+    The folders of this program's versions and of its successor's are looked into, each listed once.
+
+    Raises:
+        CustomNotFound: There is none.
+        ReadError: One is there and cannot be read.
+    """
+    with _read(store, f"{ROOT}/"):
+        homes = [HOME, *(f"{ROOT}/{one}" for one in sorted(store.folders(ROOT)) if _HOME(one))]
+        there = [entry for home in homes for entry in store.files(home)]
+    found = []
+    for entry in there:
+        key = entry["path"]
+        if key.endswith(f"/{name}.pqt"):
+            body = read.get(store, key)
+            table = _decoded(body, store.at(key))
+            found.append(Copy(key, table, _digest(body), entry["last_modified"]))
+    if not found:
+        raise CustomNotFound(_nowhere(store, name))
+    return found
 
 
 def _check(name: str) -> None:

@@ -298,6 +298,24 @@ def opened(store: Store, key: str, *, whole: bool = False) -> File:
     return File(Piece(body, 0, len(body), ""))
 
 
+def file_rows(
+    store: Store, key: str, words: Mapping[str, Any], columns: Sequence[str]
+) -> "pa.Table":
+    """Rows of a parquet file that is no table of the cache, such as a shard of documents.
+
+    Args:
+        store: Where it lies.
+        key: Its key.
+        words: Filters, as of a table.
+        columns: The columns, of which no more is fetched from afar.
+
+    Raises:
+        FileNotFoundError: Nothing lies there.
+        ReadError: It cannot be read.
+    """
+    return _chosen(store, key, Wish(key, key, words, tuple(columns)))[0]
+
+
 def _part(store: Store, key: str, tag: str, start: int, end: int) -> Piece:
     found = _asking(store, key, lambda: store.get_part(key, start, end, tag))
     if found is None or len(found.body) != end - start:

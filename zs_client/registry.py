@@ -3,6 +3,7 @@
 Both are told by the pipeline in `squirrel.json` and `<table>.json`; nothing is counted here.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from zs_client import provenance, read
-from zs_client.acorns import TABLES, find
+from zs_client.acorns import TABLES, find, wish
 from zs_client.contract import registry_key
 from zs_client.read import Wish
 from zs_client.store import Store
@@ -197,7 +198,10 @@ def describe(
 
     Returns:
         `column`, `type` (as in the registry), `description`, `nulls` (the share of rows, 0 to 1;
-        null without rows) and `examples`, a list with the most frequent values as text.
+        null without rows), `examples`, a list with the most frequent values as text, and
+        `findings`: how many values of the whole table were chosen between readings, contradict
+        others or could not be read, as document_problems and data_asset_problems have them; null
+        where those do not tell.
 
     Raises:
         AcornNotFound: There is no such table; the message names those that there are.
@@ -220,17 +224,18 @@ def described(table: str, at: tuple[Store, str]) -> "pa.Table":
 
     store, version = at
     name, folder, partition = find(table)
-    wish = Wish(name, folder, partition=partition)
+    wanted = Wish(name, folder, partition=partition)
     counted = {}
     if partition:
-        parts = read.partition_values(store, version, wish)
+        parts = read.partition_values(store, version, wanted)
         parts = parts[:: max(1, -(-len(parts) // SAMPLED))]
-        wish = replace(wish, parts=parts)
+        wanted = replace(wanted, parts=parts)
         counted = {"partitions_read": str(len(parts))}
-    content = read.content(wish, at)
+    content = read.content(wanted, at)
     provenance.warn_if_stale(provenance.marks(content))
     listed = provenance.entry(provenance.begin(store, version, read.get_json)(), name)
     told = {c.name: c for c in (_column(each) for each in listed.get("columns") or ())}
+    findings = _findings(name, at)
     rows = [
         {
             "column": column.name,
@@ -242,15 +247,33 @@ def described(table: str, at: tuple[Store, str]) -> "pa.Table":
             else "",
             "nulls": values.null_count / len(values) if len(values) else None,
             "examples": _examples(values),
+            "findings": None if findings is None else findings.get(f"{name}.{column.name}", 0),
         }
         for column, values in zip(content.schema, content.columns, strict=True)
     ]
     text = pa.string()
-    kinds = [text, text, text, pa.float64(), pa.list_(text)]
-    names = ("column", "type", "description", "nulls", "examples")
+    kinds = [text, text, text, pa.float64(), pa.list_(text), pa.int64()]
+    names = ("column", "type", "description", "nulls", "examples", "findings")
     schema = pa.schema(zip(names, kinds, strict=True))
     metadata = {**(content.schema.metadata or {}), "rows_read": str(content.num_rows), **counted}
     return pa.Table.from_pylist(rows, schema).replace_schema_metadata(metadata)
+
+
+def _findings(table: str, at: tuple[Store, str]) -> dict[str, int] | None:
+    """Returns how many values of each column of a table have a finding; None where not told."""
+    counts: Counter[str] = Counter()
+    for name in ("document_problems", "data_asset_problems"):
+        words = {"column_contains": f"{table}.", "columns": ["column", "count"]}
+        try:
+            found = read.content(wish(name, words), at)
+        # A store of before has the tables without these columns, or not at all.
+        except (read.AcornNotFound, ValueError):
+            return None
+        for column, count in zip(
+            *(found[key].to_pylist() for key in words["columns"]), strict=True
+        ):
+            counts[column] += count or 1
+    return counts
 
 
 def _examples(values: "pa.ChunkedArray") -> list[str]:

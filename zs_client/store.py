@@ -319,6 +319,13 @@ class Store:
         found = obstore.list_with_delimiter(self._objects, prefix)
         return [p.rstrip("/").rsplit("/", 1)[-1] for p in found["common_prefixes"]]
 
+    def files(self, prefix: str) -> list[dict[str, Any]]:
+        """What lies directly in a folder, as `walk` tells it of all below."""
+        import obstore
+
+        found = obstore.list_with_delimiter(self._objects, prefix)
+        return [dict(entry) for entry in found["objects"]]
+
     def at(self, key: str) -> str:
         """A key's full address, fit for DuckDB."""
         return f"{self.url}/{key}"

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from datetime import date
 from queue import SimpleQueue
 from typing import Any
 
@@ -20,17 +21,20 @@ import pyarrow.compute as pc
 
 from zs_client.contract import FILES
 from zs_client.store import Conflict, Store
-from zs_pipeline import arrow, memory
+from zs_pipeline import arrow, memory, nights
 from zs_pipeline.declaration import FromSideFiles
 from zs_pipeline.files import (
     Entry,
     Files,
+    Noted,
     NotParsed,
     NotReadable,
     NotUsable,
     OtherShape,
     Question,
+    Unchanged,
 )
+from zs_pipeline.findings import NOTE, WARNING
 from zs_pipeline.progress import Progress
 
 FOUND = "found"
@@ -67,8 +71,9 @@ class Answer:
     Attributes:
         question: What was asked, in the state of then.
         outcome: One of `OUTCOMES`.
-        reason: Why it gave nothing; empty when it did.
-        value: What it gave, as JSON; of a file that may not be read now, what it gave before.
+        reason: Why it gave nothing; where it gave something, what is to be said of how it was read.
+        value: What it gave, as JSON; of a file that may not be read now, what it gave before; of
+            one that gave nothing, which file it was, where the acorn keeps that.
     """
 
     question: Question
@@ -76,10 +81,19 @@ class Answer:
     reason: str = ""
     value: bytes | None = None
 
-    def holds(self, question: Question) -> bool:
-        """Whether asking again could give nothing else."""
+    def holds(self, question: Question, today: date) -> bool:
+        """Returns whether the question need not be asked tonight."""
         same = (self.question.state, self.question.about) == (question.state, question.about)
-        return same and question.state is not None and self.outcome in _FINAL
+        if not same or question.state is None or self.outcome == NotReadable.outcome:
+            return False
+        schedule = question.schedule
+        if schedule is None:
+            return self.outcome in _FINAL
+        if schedule.one_in:
+            return not schedule.is_due(question.name, today)
+        # 1.0.0 did not say which file it could not read, and could not read as many.
+        is_read = self.outcome == FOUND or (self.outcome in _FINAL and self.value is not None)
+        return is_read and not schedule.is_due(question.name, today)
 
 
 @dataclass
@@ -104,6 +118,8 @@ def update(
     questions: Sequence[Question],
     files: Files,
     progress: Callable[[str], None] = lambda _: None,
+    *,
+    today: date | None = None,
 ) -> Told:
     """Ask what is not known, and keep the answers.
 
@@ -114,6 +130,7 @@ def update(
         questions: One for each data asset; what is kept of others is dropped.
         files: The side files.
         progress: Told how far it is.
+        today: The date by which questions are due again; that of the clock when None.
 
     Raises:
         Exception: A request failed for good; the answers until then are kept.
@@ -122,7 +139,10 @@ def update(
     begun = files.count["requests"]
     seen: dict[str, dict[str, Answer]] = {}
     known, manifest, _ = _load(store, name, kind, seen)
-    answers = {q.id: known[q.id] for q in questions if q.id in known and known[q.id].holds(q)}
+    tonight = today or nights.today()
+    answers = {
+        q.id: known[q.id] for q in questions if q.id in known and known[q.id].holds(q, tonight)
+    }
     reused = len(answers)
     # Neighbours are listed together.
     wanted = sorted((q for q in questions if q.id not in answers), key=lambda q: q.location or "")
@@ -170,7 +190,9 @@ def update(
 
 
 def problems(store: Store, name: str, content: str) -> list[dict[str, Any]]:
-    """What of the side files may not be read or is not as it should be, for `document_problems`.
+    """Returns what is to be said of side files, as rows of `document_problems`.
+
+    What may not be read or is not as it should be, and what was read by a rule.
 
     Args:
         store: Where the answers are kept.
@@ -178,14 +200,20 @@ def problems(store: Store, name: str, content: str) -> list[dict[str, Any]]:
         content: Which of the kept answers.
     """
     found = arrow.decode(store.get_object(_content_key(name, content)))
-    found = found.filter(pc.is_in(found["outcome"], pa.array(sorted(PROBLEMS))))
+    is_noted = pc.and_(pc.equal(found["outcome"], FOUND), pc.not_equal(found["reason"], ""))
+    is_problem = pc.is_in(found["outcome"], pa.array(sorted(PROBLEMS)))
+    found = found.filter(pc.or_(is_noted, is_problem)).drop_columns(["value"])
     return [
         {
             "_id": row["_id"],
             "name": row["name"],
             "field": f"file:{name}",
             "reason": row["reason"],
-            "severity": "warning",
+            "severity": NOTE if row["outcome"] == FOUND else WARNING,
+            "column": None,
+            "taken": None,
+            "other": None,
+            "count": 1,
         }
         for row in found.to_pylist()
     ]
@@ -246,19 +274,27 @@ def _ask(
     listing: Sequence[Entry] | NotUsable,
 ) -> Answer:
     """Returns the answer to a question, given what was listed for it or why nothing could be."""
+    if before is not None and before.question.about != question.about:
+        before = None
+    known = before.value if before and before.outcome in _FINAL else None
     try:
         if isinstance(listing, NotUsable):
             raise listing
-        value = orjson.dumps(kind.ask(files, question, listing))
+        asked = replace(question, before=orjson.loads(known)) if known else question
+        given = kind.ask(files, asked, listing)
+    except Unchanged:
+        if before is None:
+            raise
+        return replace(before, question=question)
     except NotReadable as error:
         # A lost permission takes nothing away that was read before.
-        same = before is not None and before.question.about == question.about
-        return Answer(
-            question, error.outcome, str(error), before.value if before and same else None
-        )
+        return Answer(question, error.outcome, str(error), before.value if before else None)
     except NotUsable as error:
-        return Answer(question, error.outcome, str(error))
-    return Answer(question, FOUND, "", value)
+        seen = None if error.seen is None else orjson.dumps(error.seen)
+        return Answer(question, error.outcome, str(error), seen)
+    if isinstance(given, Noted):
+        return Answer(question, FOUND, given.note, orjson.dumps(given.value))
+    return Answer(question, FOUND, "", orjson.dumps(given))
 
 
 def _same(answer: Answer, kept: Answer | None) -> bool:

@@ -7,10 +7,12 @@ what was built, what failed and why, and what was set aside.
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Console
 
@@ -89,7 +91,7 @@ def main(
         if not failures and subjects:
             failures = _unknown(opened, subjects)
         failures += _withheld(opened)
-        _show_aside(console, settings.writable_store(store_url, near=near), version)
+        _show_findings(console, settings.writable_store(store_url, near=near), version)
     for line in failures:
         errors.print(line, style="red", markup=False, soft_wrap=True)
     return _FAILED if failures else 0
@@ -211,24 +213,37 @@ def _failures(result: dg.ExecuteInProcessResult | None) -> list[str]:
     return lines
 
 
-def _show_aside(console: Console, store: Store, version: str) -> None:
-    """Say what did not fit, and where to read more of it."""
-    try:
-        found = read_content(store, version, CATALOGUE.by_name["document_problems"])
-    except FileNotFoundError:
-        return
-    aside = found.filter(pc.equal(found["severity"], "error"))
-    if aside.num_rows:
-        console.print(f"{aside.num_rows} documents were set aside or did not come:", style="yellow")
-        for row in aside.slice(0, SHOWN).to_pylist():
-            console.print(f"  {row['name'] or row['_id'] or ''} {row['reason']}", markup=False)
-    if found.num_rows > aside.num_rows:
-        count = found.num_rows - aside.num_rows
-        console.print(
-            f"{count} values and side files could not be read and are null", style="yellow"
-        )
-    if found.num_rows:
-        console.print("All of them: zs_client.document_problems()")
+def _show_findings(console: Console, store: Store, version: str) -> None:
+    """Say what did not fit or was chosen, how often of each kind, and where to read more of it."""
+    tables = {}
+    for name in ("document_problems", "data_asset_problems"):
+        with suppress(FileNotFoundError):
+            tables[name] = read_content(store, version, CATALOGUE.by_name[name])
+    if "document_problems" in tables:
+        found = tables["document_problems"]
+        aside = found.filter(pc.equal(found["severity"], "error"))
+        if aside.num_rows:
+            console.print(
+                f"{aside.num_rows} documents were set aside or did not come:", style="yellow"
+            )
+            for row in aside.slice(0, SHOWN).to_pylist():
+                console.print(f"  {row['name'] or row['_id'] or ''} {row['reason']}", markup=False)
+    for name, found in tables.items():
+        if found.num_rows:
+            console.print(f"{found.num_rows:,} findings in zs_client.{name}():", style="yellow")
+            for line in _kinds(found):
+                console.print(f"  {line}", markup=False, soft_wrap=True)
+
+
+def _kinds(found: pa.Table) -> Iterator[str]:
+    """Returns a line for each kind of finding: how many rows, and one of the reasons."""
+    kind = ["severity", "field", "column"]
+    groups = found.group_by(kind).aggregate([("reason", "count"), ("reason", "min")])
+    order = [("severity", "ascending"), ("reason_count", "descending"), ("field", "ascending")]
+    for row in groups.sort_by(order).to_pylist():
+        about = f"{row['column']}: " if row["column"] else ""
+        said = f"{row['field']} {row['reason_min']}".strip()
+        yield f"{row['reason_count']:>6,} {row['severity']:<7}  {about}{said}"
 
 
 if __name__ == "__main__":

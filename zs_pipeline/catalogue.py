@@ -5,7 +5,7 @@ Made once from the acorns and handed down. What one table says of itself is in
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 
@@ -14,9 +14,12 @@ from zs_pipeline.declaration import (
     CORE,
     ENVELOPE,
     Acorn,
+    ByDocument,
     ByKey,
+    ByPlatform,
     DeclarationError,
     Expected,
+    Findings,
     FromFindings,
     FromSideFiles,
     Read,
@@ -56,18 +59,29 @@ class Reads:
 
     Args:
         reads: The reads of each table, by its name. Those of the envelope are added.
+        findings: The functions that say where a value of a document was chosen between readings.
+        columns: What is made of which path: columns, `table.column`, each with its paths.
 
     Attributes:
+        findings: The same functions.
         expected: The kind of value at each place, by its path's steps; places above those that are
             read are among them.
         paths: What of the core files is asked of a source, dotted, sorted; the envelope is always.
-        digest: A name for all places and kinds; another one means that findings are others.
+        columns: The column that a place concerns, by path: the first that reads it, else that reads
+            below it.
+        digest: A name for all places, kinds and columns; another one means other findings.
 
     Raises:
         DeclarationError: Two tables expect different kinds of value in one place.
     """
 
-    def __init__(self, reads: Mapping[str, Sequence[Read]]) -> None:
+    def __init__(
+        self,
+        reads: Mapping[str, Sequence[Read]],
+        findings: Iterable[Findings] = (),
+        columns: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self.findings = tuple(findings)
         given = {"the envelope": ENVELOPE_READS, **reads}
         named: dict[Steps, tuple[str, Expected]] = {}
         for table, of_table in given.items():
@@ -82,7 +96,11 @@ class Reads:
                 self._add_above(read, named, table)
         self.expected = dict(sorted(self.expected.items()))
         self.paths = projected([read for of_table in reads.values() for read in of_table])
-        lines = (f"{path_of(steps)}={kind}\n" for steps, kind in self.expected.items())
+        self.columns = dict(self._concerned(columns or {}))
+        lines = (
+            f"{path_of(steps)}={kind}{self.columns.get(path_of(steps), '')}\n"
+            for steps, kind in self.expected.items()
+        )
         self.digest = hashlib.sha256("".join(lines).encode()).hexdigest()[:16]
 
     def __eq__(self, other: object) -> bool:
@@ -90,6 +108,20 @@ class Reads:
 
     def __hash__(self) -> int:
         return hash((self.digest, self.paths))
+
+    def _concerned(self, columns: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
+        """Returns each place that is read and the column that it concerns, where one does."""
+        first: dict[str, str] = {}
+        for column, paths in columns.items():
+            for path in paths:
+                first.setdefault(path, column)
+        for path in map(path_of, self.expected):
+            below = (
+                c for p, c in first.items() if p.startswith((f"{path}.", f"{path}[", f"{path}{{"))
+            )
+            column = first.get(path) or next(below, "")
+            if column:
+                yield path, column
 
     def _add_above(
         self, read: Read, named: Mapping[Steps, tuple[str, Expected]], table: str
@@ -174,7 +206,16 @@ class Catalogue:
         except CycleError as error:
             circle = " from ".join(error.args[1])
             raise DeclarationError(f"a table would be made from itself: {circle}") from error
-        self.reads = Reads({acorn.name: acorn.kind.reads for acorn in self.acorns})
+        hooks = (
+            acorn.kind.findings
+            for acorn in self.acorns
+            if isinstance(acorn.kind, ByDocument | ByKey | ByPlatform)
+        )
+        self.reads = Reads(
+            {acorn.name: acorn.kind.reads for acorn in self.acorns},
+            [hook for hook in hooks if hook is not None],
+            {f"{a.name}.{column.name}": column.reads for a in self.acorns for column in a.columns},
+        )
 
     def _refuse(self, acorn: Acorn) -> None:
         for read in acorn.kind.tables:

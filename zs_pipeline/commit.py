@@ -64,6 +64,7 @@ class Built:
         known: The facts that it was decided by, which `commit` takes; it reads them when None.
         counts: What was counted on the way, for people, by name.
         problems: What did not fit on the way, as sentences.
+        notes: What the facts tell of the whole table beside its rows.
     """
 
     parts: Iterable[Part]
@@ -74,6 +75,7 @@ class Built:
     known: "Known | None" = None
     counts: dict[str, int | str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    notes: dict[str, int | str] = field(default_factory=dict)
 
 
 @dataclass
@@ -415,6 +417,10 @@ def _vouch(facts: dict[str, Any], built: Built) -> None:
     if built.source_state is not None:
         facts["source_state"] = built.source_state
         facts["code_version"] = built.code_version
+        if built.notes:
+            facts["notes"] = built.notes
+        elif not built.skipped:
+            facts.pop("notes", None)
         facts["state"], facts["reason"] = "fresh", None
 
 
@@ -551,7 +557,15 @@ def _declare(acorn: Acorn, facts: dict[str, Any]) -> None:
     facts["type"] = acorn.type
     facts["key"] = list(acorn.key)
     facts["columns"] = [
-        {"name": c.name, "type": c.type, "description": c.description, "nullable": c.nullable}
+        {
+            "name": c.name,
+            "type": c.type,
+            "description": c.description,
+            "nullable": c.nullable,
+            "reads": list(c.reads),
+            "rule": c.rule,
+            "example": c.example,
+        }
         for c in acorn.columns
     ]
     if acorn.partition:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
-from zs_client.contract import TYPES
+from zs_client import contract
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,25 +22,7 @@ if TYPE_CHECKING:
     from zs_pipeline.files import Entry, Files, Question
     from zs_pipeline.findings import Finding
 
-CORE = (
-    "subject",
-    "data_description",
-    "procedures",
-    "instrument",
-    "acquisition",
-    "processing",
-    "quality_control",
-)
-ENVELOPE = (
-    "_id",
-    "name",
-    "location",
-    "_created",
-    "created",
-    "_last_modified",
-    "last_modified",
-    "other_identifiers",
-)
+CORE, ENVELOPE = contract.CORE, contract.ENVELOPE
 # The table that gives the tables by key and by platform a row for each document.
 ASSET_BASICS = "asset_basics"
 
@@ -154,8 +136,10 @@ class Column:
     example: str = ""
 
     def __post_init__(self) -> None:
-        if self.type not in TYPES:
-            raise DeclarationError(f"column {self.name}: {self.type!r} is not one of {TYPES}")
+        if self.type not in contract.TYPES:
+            raise DeclarationError(
+                f"column {self.name}: {self.type!r} is not one of {contract.TYPES}"
+            )
 
 
 @dataclass(frozen=True)
@@ -371,13 +355,19 @@ class FromCustomTable:
     Attributes:
         custom: The name of the stored table.
         rows: Makes the table of the stored one, the other tables, its own former rows (None the
-            first time), and a function that gives documents of the old database by `_id`.
+            first time), a function that gives documents of the old database by `_id`, and copies
+            of the stored one that lie elsewhere, the earliest first.
+        written: Says of a copy when its latest row was written, in microseconds since 1970; None
+            when it does not tell. The copy that was written last is the stored table.
         tables: The other tables.
         old_reads: What is read of documents of the old database, whose values are not checked.
     """
 
     custom: str
-    rows: "Callable[[pa.Table, Tables, pa.Table | None, OldDocuments], pa.Table]"
+    rows: (
+        "Callable[[pa.Table, Tables, pa.Table | None, OldDocuments, Sequence[pa.Table]], pa.Table]"
+    )
+    written: "Callable[[pa.Table], int | None]"
     tables: tuple[TableRead, ...]
     old_reads: tuple[Read, ...]
     reads: ClassVar[tuple[Read, ...]] = ()

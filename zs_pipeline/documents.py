@@ -23,10 +23,11 @@ import pyarrow.compute as pc
 
 from zs_client.contract import DOCUMENTS
 from zs_client.store import Conflict, Store
-from zs_pipeline import arrow, fields, memory, processes, shards
+from zs_pipeline import arrow, code, fields, memory, processes, shards
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.commit import ShrinkRefused
 from zs_pipeline.declaration import CORE
+from zs_pipeline.findings import WARNING
 from zs_pipeline.problems import Problem
 from zs_pipeline.progress import Progress
 from zs_pipeline.shards import INDEX, SHARD, shard_of
@@ -356,6 +357,7 @@ class _Update:
         self.store = store
         self.source = source
         self.reads = reads
+        self.findings = code.of_findings(reads)
         self.projection = hashlib.sha256("\n".join(reads.paths).encode()).hexdigest()[:16]
         self.pool = pool
         self.progress = progress
@@ -390,7 +392,7 @@ class _Update:
     def run(self, *, accept_shrink: bool) -> tuple[Snapshot, Changes]:
         swept = self._sweep()
         gone = self._gone(swept, accept_shrink=accept_shrink)
-        if self.same_projection and self.manifest.get("reads") != self.reads.digest:
+        if self.same_projection and self.manifest.get("reads") != self.findings:
             self._check_anew()
         self.refetched = frozenset(self._refetched(swept))
         wanted = sorted(
@@ -750,10 +752,10 @@ class _Update:
         manifest["state"] = state.hexdigest()[:32]
         named = whole or self.same_projection or not self.old_rows
         manifest["projection"] = self.projection if named else ""
-        manifest["reads"] = self.reads.digest if named else ""
-        self.changes.values_unread = int(
-            pc.sum(pc.list_value_length(self.index["problems"])).as_py() or 0
-        )
+        manifest["reads"] = self.findings if named else ""
+        found = pc.list_flatten(self.index["problems"])
+        warned = pc.equal(pc.struct_field(found, "severity"), WARNING)
+        self.changes.values_unread = int(pc.sum(warned).as_py() or 0)
         if whole and self.refetch_every and self.takes_turns:
             manifest["update"] = int(manifest.get("update", 0)) + 1
         if self.accepted:

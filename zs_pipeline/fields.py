@@ -4,6 +4,7 @@ Every function takes whatever a document may hold at that place and never raises
 holds in place of the expected value is reported by `zs_pipeline.problems`, with the same functions.
 """
 
+import math
 import re
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +21,8 @@ _TIME = re.compile(
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)([Tt ].*)?", re.ASCII)
 # A file name has 255 bytes on most disks, and `subject_id=` stands before it.
 LONGEST_SEGMENT = 240
+# Where a document names its subject, first to last.
+SUBJECT_PLACES = ("subject.subject_id", "data_description.subject_id")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -57,6 +60,17 @@ def subject(value: Any) -> str | None:
     return None if segment(found) == NULL_PARTITION else found
 
 
+def subject_of(document: Any) -> str | None:
+    """Returns the subject of a document, by which documents lie together and tables are split.
+
+    Where `subject` gives none, the data description's counts; that of the acquisition never does.
+
+    Args:
+        document: At least what `SUBJECT_PLACES` name of it.
+    """
+    return next(filter(None, (subject(part(document, place)) for place in SUBJECT_PLACES)), None)
+
+
 def segment(value: str | None) -> str:
     """Returns a partition's value as a segment of a key; a value too long for one is no value."""
     found = encode_partition(value)
@@ -84,18 +98,24 @@ def texts(values: Any, key: str = "") -> list[str] | None:
 
 def moment(value: Any) -> datetime | None:
     """A time in either of the spellings that documents have, in its own zone; UTC where none is."""
-    return _moment(value) if isinstance(value, str) else None
+    written = written_time(value)
+    return written.replace(tzinfo=UTC) if written and written.tzinfo is None else written
+
+
+def written_time(value: Any) -> datetime | None:
+    """Returns a time as it is written, without a zone where none is (see `zs_pipeline.zones`)."""
+    return _written_time(value) if isinstance(value, str) else None
 
 
 # One run writes the same time into all of its metrics.
 @lru_cache(maxsize=1024)
-def _moment(value: str) -> datetime | None:
+def _written_time(value: str) -> datetime | None:
     if not _TIME.fullmatch(value):
         return None
     try:
         found = datetime.fromisoformat(value.replace(" ", "T", 1).replace(" ", "").upper())
-        found = found if found.tzinfo else found.replace(tzinfo=UTC)
-        found.astimezone(UTC)
+        if found.tzinfo:
+            found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return found
@@ -103,8 +123,12 @@ def _moment(value: str) -> datetime | None:
 
 def time(value: Any) -> int | None:
     """A time as microseconds since 1970, UTC."""
-    found = moment(value)
-    return None if found is None else (found - _EPOCH) // _MICROSECOND
+    return microseconds(moment(value))
+
+
+def microseconds(instant: datetime | None) -> int | None:
+    """Returns an instant as microseconds since 1970, UTC."""
+    return None if instant is None else (instant - _EPOCH) // _MICROSECOND
 
 
 def day(value: Any) -> date | None:
@@ -122,8 +146,40 @@ def year(value: Any) -> int | None:
     return int(found) if found and re.fullmatch(r"[12]\d{3}", found, re.ASCII) else None
 
 
+def unbounded(value: Any) -> str | None:
+    """Returns the name of a number that JSON cannot write, None for any other value.
+
+    `zs_pipeline.source.plain` keeps NaN and infinities as MongoDB's extended JSON has them.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    name = value.get("$numberDouble") if isinstance(value, dict) and len(value) == 1 else None
+    return name if name in ("NaN", "Infinity", "-Infinity") else None
+
+
+def bounded(value: Any) -> Any:
+    """Returns a value with null for each number in it that JSON cannot write.
+
+    The value itself where there is none.
+    """
+    return _bounded(value) if b'"$numberDouble"' in orjson.dumps(value) else value
+
+
+def _bounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        made = {key: _bounded(below) for key, below in value.items()}
+        return None if unbounded(value) else made
+    return [_bounded(below) for below in value] if isinstance(value, list) else value
+
+
 def json_text(value: Any) -> str | None:
-    """A text as it is, null as null, everything else as JSON text."""
-    if value is None or isinstance(value, str):
-        return value
-    return orjson.dumps(value).decode()
+    """A text as it is, null as null, everything else as JSON text; null for NaN and infinities."""
+    return value if isinstance(value, str) else as_json(value)
+
+
+def as_json(value: Any) -> str | None:
+    """Returns a value as JSON text, a text in quotes too; null for null, NaN and infinities."""
+    written = orjson.dumps(value)
+    if b'"$numberDouble"' in written:
+        written = orjson.dumps(_bounded(value))
+    return None if written == b"null" else written.decode()

@@ -14,7 +14,7 @@ import time
 from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
@@ -22,7 +22,6 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
 
 import obstore
-import orjson
 import urllib3
 from obstore.exceptions import (
     BaseError,
@@ -34,6 +33,8 @@ from obstore.exceptions import (
 from obstore.store import S3Store
 
 from zs_client.store import StoreError, first_line, s3_bucket
+from zs_pipeline import json_reading
+from zs_pipeline.nights import Schedule
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -58,9 +59,14 @@ T = TypeVar("T")
 
 
 class NotUsable(Exception):
-    """A side file that gives nothing; the message says where it would be, and why."""
+    """A side file that gives nothing; the message says where it would be, and why.
+
+    Attributes:
+        seen: Which file it was, for `Question.before`; None where that is not kept.
+    """
 
     outcome: ClassVar[str]
+    seen: object = None
 
 
 class NotThere(NotUsable):
@@ -95,6 +101,23 @@ class OtherShape(NotUsable):
     outcome = "other_shape"
 
 
+class Unchanged(Exception):
+    """The file is the one that was read before: what it gave stays."""
+
+
+@dataclass(frozen=True)
+class Noted:
+    """What a side file gave, and what is to be said of how it was read.
+
+    Attributes:
+        value: What it gave.
+        note: The finding, as a sentence that begins with where the file lies.
+    """
+
+    value: object
+    note: str
+
+
 @dataclass(frozen=True, order=True, slots=True)
 class Entry:
     """A file in a listing; the later modified one is the greater, then the greater key.
@@ -102,10 +125,12 @@ class Entry:
     Attributes:
         modified: When it was written, in seconds since 1970.
         key: Its key below the location that was asked about.
+        etag: Another one means another content; None where the listing does not tell it.
     """
 
     modified: float
     key: str
+    etag: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -126,6 +151,8 @@ class Question:
         location: Where it lies, as the document has it.
         state: What changes when the data asset does; None when that cannot be told.
         about: Which of an acorn's questions it is, where it has several.
+        schedule: When it is asked again in the same state; None for as long as there is nothing.
+        before: What was answered in whichever state, where the side files gave it; else None.
     """
 
     id: str
@@ -133,6 +160,8 @@ class Question:
     location: str | None
     state: str | None
     about: str = ""
+    schedule: Schedule | None = field(default=None, compare=False)
+    before: object = field(default=None, compare=False)
 
 
 class _Bucket(Protocol):
@@ -209,12 +238,12 @@ class Files:
         Raises:
             NotThere: Nothing lies there.
             NotReadable: It may not be read, or the location is none.
-            NotParsed: It is no JSON.
+            NotParsed: It is no JSON, in no encoding of Unicode, nor with NaN in it.
         """
         body = self.get(location, key)
         try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError as error:
+            return json_reading.read(body)
+        except ValueError as error:
             at = f"{(location or '').rstrip('/')}/{key}"
             raise NotParsed(f"{at}: is no JSON: {first_line(error)[:200]}") from error
 
@@ -267,7 +296,9 @@ class Files:
                 if isinstance(one, NotUsable):
                     found[location] = one
                 elif one is not None:
-                    found[location] = [Entry(e.modified, e.key.removeprefix(above)) for e in one]
+                    found[location] = [
+                        Entry(e.modified, e.key.removeprefix(above), e.etag) for e in one
+                    ]
         return found
 
     def folder(self, location: str | None, key: str = "") -> Folder:
@@ -410,8 +441,9 @@ class _S3Bucket:
                 for place in range(bisect_right(paths, prefix), len(paths)):
                     if not paths[place].startswith(prefix):
                         break
-                    modified = entries[place]["last_modified"].timestamp()
-                    begun[prefix].append(Entry(modified, paths[place]))
+                    entry = entries[place]
+                    modified = entry["last_modified"].timestamp()
+                    begun[prefix].append(Entry(modified, paths[place], entry["e_tag"]))
                 if paths[-1].startswith(prefix):
                     unfinished.append(prefix)
                 else:
@@ -541,6 +573,10 @@ def _refusal(error: Exception, bucket: str, at: str) -> NotReadable:
     raise StoreError(f"{at}: not answered: {first_line(error)}; build again later") from error
 
 
+def _local_etag(found: os.stat_result) -> str:
+    return f"{found.st_mtime_ns}-{found.st_size}"
+
+
 class _LocalBucket:
     """A folder that stands for a bucket."""
 
@@ -553,7 +589,7 @@ class _LocalBucket:
         path = self._root / key
         try:
             found = path.stat()
-            now = f"{found.st_mtime_ns}-{found.st_size}"
+            now = _local_etag(found)
             if now == tag:
                 return None
             if found.st_size > largest:
@@ -573,11 +609,15 @@ class _LocalBucket:
 
     def _listing(self, prefixes: list[str]) -> list[Entry] | NotUsable:
         found = set()
+        # Prefixes share folders, and a folder is looked into once.
+        folders: dict[str, list[os.DirEntry[str]]] = {}
         try:
             self._there()
             for prefix in prefixes:
                 parent, slash, start = prefix.rpartition("/")
-                for one in self._in(self._root / parent):
+                if parent not in folders:
+                    folders[parent] = self._in(self._root / parent)
+                for one in folders[parent]:
                     if one.name.startswith(start):
                         found |= {
                             entry
@@ -591,7 +631,8 @@ class _LocalBucket:
     def _entries(self, one: os.DirEntry[str], key: str) -> Iterator[Entry]:
         """A file, or all files in a folder; what a folder's links lead to is not looked into."""
         if one.is_file():
-            yield Entry(one.stat().st_mtime, key)
+            found = one.stat()
+            yield Entry(found.st_mtime, key, _local_etag(found))
         elif one.is_dir():
             for inside in self._in(one):
                 if inside.is_file() or not inside.is_symlink():

@@ -11,7 +11,8 @@ from typing import Any
 
 from zs_pipeline.fields import json_text
 
-WARNING, NOTE = "warning", "note"
+# The last is no row: it is counted over all documents, where most of them would have one.
+WARNING, NOTE, COUNTED = "warning", "note", "counted"
 # Of a reading no more is shown than a person compares at a glance.
 LONGEST = 200
 
@@ -27,7 +28,8 @@ class Finding:
             for every place of the kind, so that a document's places are counted together.
         taken: The reading that was taken; None where the value became null.
         other: The reading that was not taken.
-        severity: `note` where a written rule decides, `warning` where the value may be wrong.
+        severity: `NOTE` where a written rule decides, `WARNING` where the value may be wrong,
+            `COUNTED` where a rule decides that most documents need.
     """
 
     field: str

@@ -23,6 +23,7 @@ from zs_client.store import Store, first_line
 from zs_pipeline import (
     answers,
     checks,
+    code,
     documents,
     events,
     memory,
@@ -345,7 +346,7 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
         group_name=acorn.type,
         owners=OWNERS,
         kinds={"parquet"},
-        code_version=tables.code_version(acorn),
+        code_version=code.of_table(acorn),
         deps=[name for name in upstream if name not in handed_over],
         ins={name: dg.AssetIn() for name in handed_over},
         partitions_def=_partitions(acorn.kind.partitioning),

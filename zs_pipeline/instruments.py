@@ -4,38 +4,166 @@ The id as it is written stays in its own column; where in a document it stands i
 """
 
 import re
+from collections.abc import Iterator
 from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
 
-_ROOM = re.compile(r"\A[0-9]+[_-]")
-_DATED = re.compile(
-    r"(?P<name>.*)[_-](?P<day>[0-9]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}|[0-9]{6})([_-][0-9]{1,3})?",
-    re.DOTALL,
+from zs_pipeline.findings import Finding
+
+# Names, in lower case, whose id alone does not tell that they are another name's.
+ALIASES = {"422mesoscope": "MESO2", "429mesoscope": "MESO1", "exaspim01": "exaSPIM101"}
+# The same of whole ids, without their dates.
+ID_ALIASES = {"428_1_fip1": "FIP1", "428_fip1_1": "FIP1"}
+# Names of which the documents do not say whether they are one rig's.
+KEPT_APART = (
+    ("SmartSPIM1", "SmartSPIM11", "SmartSPIM12", "SmartSPIM17"),
+    ("SmartSPIM2", "SmartSPIM21"),
+    ("exaSPIM1", "exaSPIM101"),
+    ("NP1", "NP1Ultra"),
+    ("SLAP21", "SLAP21VCO1"),
+    ("12D", "SAKTIMUNA12D"),
 )
+# Kinds of instruments that are told apart by their rooms, which are part of their names.
+NAMED_BY_ROOM = ("mesoscope",)
+PLACEHOLDERS = {"na", "n/a", "none", "unknown"}
+
+NO_NAME = "names no instrument"
+MERGED = "is several ids that were joined, each of which has its name"
+
+_APART = r"[_\-\s]"
+_DAY = r"(?P<day>[0-9]{8}|[0-9]{4}(?P<mark>[-_.])[0-9]{2}(?P=mark)[0-9]{2}|[0-9]{6})(?![0-9])"
+_DATE = re.compile(_APART + _DAY)
+_DATE_AT_END = re.compile(rf"{_APART}{_DAY}(?:{_APART}[0-9]{{1,3}})?\Z")
+_LONGEST_DATE = len("_2025-12-31_001")
+_COUNTER = re.compile(rf"{_APART}[0-9]{{1,3}}(?![0-9])")
+_THREE_DIGIT_ROOM = re.compile(rf"[0-9]{{3}}{_APART}+[^\W_]")
+_ROOM = re.compile(
+    rf"(?:unknown|(?:[0-9]{{3}}|[0-9]{{1,2}}(?={_APART}+[^\W\d_][^\W_]))"
+    rf"(?!{_APART}+(?:{'|'.join(NAMED_BY_ROOM)})(?![^\W\d_]))){_APART}+(?=.*[^\W_])",
+    re.IGNORECASE | re.DOTALL,
+)
+_ROOM_IN_WORDS = re.compile(rf"(?<![^\W\d_])room{_APART}*[0-9]+(?![^\W_])", re.IGNORECASE)
+_SEPARATORS = re.compile(r"[\s_.\-]+")
+
+
+class Reading(NamedTuple):
+    """What an instrument's id says.
+
+    Attributes:
+        name: The short name; several are joined with `+`; None where the id names none.
+        is_merged: Whether the id is several, joined by a program.
+    """
+
+    name: str | None
+    is_merged: bool
 
 
 def short_name(instrument_id: str | None) -> str | None:
-    """The name of an instrument without room, date, counter, ``_`` and ``-``.
-
-    A number is the room only at the start with a name after it, and a counter only after a date:
-    ``exaSPIM1-01`` is the instrument ``exaSPIM101``.
+    """Returns the name of an instrument without room, date, counter, blanks and punctuation.
 
     Args:
-        instrument_id: The id as a document has it, such as ``323_EPHYS2-RF_2023-11-09_01``.
+        instrument_id: The id as a document has it, such as `323_EPHYS2-RF_2023-11-09_01`.
 
     Returns:
-        The short name, such as ``EPHYS2RF``; None for None and for an id without any name.
+        The short name, such as `EPHYS2RF`; None for None and for an id without any name.
     """
-    written = (instrument_id or "").strip()
-    return _joined(_ROOM.sub("", _undated(written))) or _joined(written) or None
+    return read(instrument_id).name if instrument_id else None
 
 
-def _undated(name: str) -> str:
-    found = _DATED.fullmatch(name)
-    return found["name"] if found and _is_day(found["day"]) else name
+# Rows and findings read the same id, and few ids are written in many documents.
+@lru_cache(maxsize=1024)
+def read(instrument_id: str) -> Reading:
+    """Returns what an id says, by the rules in the order in which they are given to scientists.
+
+    Args:
+        instrument_id: The id as a document has it.
+    """
+    ids = _split(instrument_id.strip())
+    names = dict.fromkeys(filter(None, map(_name, ids)))
+    return Reading("+".join(names) or None, is_merged=len(ids) > 1)
+
+
+def findings(instrument_id: str | None, field: str, column: str) -> Iterator[Finding]:
+    """Tells of an id that names no instrument, or several.
+
+    Args:
+        instrument_id: The id as a document has it.
+        field: Its path, as the table's reads have it.
+        column: The `table.column` of the short name.
+    """
+    if instrument_id is None:
+        return
+    name, is_merged = read(instrument_id)
+    if name is None:
+        yield Finding(field, column, NO_NAME, None, instrument_id)
+    elif is_merged:
+        yield Finding(field, column, MERGED, name, instrument_id)
+
+
+def _split(written: str) -> list[str]:
+    """Returns the ids of which one was made, each with its date; mostly it is one."""
+    ids = []
+    start = 0
+    for found in _DATE.finditer(written):
+        end = _end(written, found) if found.start() > start else None
+        if end is not None:
+            ids.append(written[start:end])
+            start = end + 1
+    return [*ids, written[start:]]
+
+
+def _end(written: str, found: re.Match[str]) -> int | None:
+    """Returns where an id ends that ends in this date; None where no other id follows."""
+    if not _is_day(found["day"]):
+        return None
+    ends = [found.end()]
+    counter = _COUNTER.match(written, found.end())
+    if counter:
+        # Three digits before a name are the room of what follows.
+        is_short = counter.end() - counter.start() < len("_000")
+        ends.insert(0 if is_short else 1, counter.end())
+    return next(
+        (e for e in ends if written.startswith("_", e) and _is_whole(written[e + 1 :])), None
+    )
+
+
+def _is_whole(written: str) -> bool:
+    """Whether an id is one for sure: it ends in a date, or begins with a room of three digits."""
+    name = _undated(written)
+    named = any(c.isalpha() for c in name)
+    return named and (name != written or _THREE_DIGIT_ROOM.match(written) is not None)
+
+
+def _name(written: str) -> str | None:
+    undated = _undated(written)
+    alias = ID_ALIASES.get(undated.lower())
+    if alias:
+        return alias
+    roomless = _ROOM_IN_WORDS.sub("", undated)
+    roomless = roomless if _has_name(roomless) else undated
+    room = _ROOM.match(roomless)
+    name = _joined(roomless[room.end() :] if room else roomless)
+    if not _has_name(name) or name.lower() in PLACEHOLDERS:
+        return None
+    return ALIASES.get(name.lower(), name)
+
+
+def _undated(written: str) -> str:
+    """Returns an id without the dates that end it, each perhaps with a counter."""
+    while True:
+        found = _DATE_AT_END.search(written, max(0, len(written) - _LONGEST_DATE))
+        if not found or not _is_day(found["day"]):
+            return written
+        name = written[: found.start()]
+        if not _has_name(name):
+            return written
+        written = name
 
 
 def _is_day(written: str) -> bool:
-    whole = f"20{written}" if len(written) == len("YYMMDD") else written
+    digits = "".join(c for c in written if c.isdigit())
+    whole = f"20{digits}" if len(digits) == len("YYMMDD") else digits
     try:
         date.fromisoformat(whole)
     except ValueError:
@@ -43,5 +171,9 @@ def _is_day(written: str) -> bool:
     return whole.startswith(("19", "20"))
 
 
+def _has_name(written: str) -> bool:
+    return any(c.isalnum() for c in written)
+
+
 def _joined(name: str) -> str:
-    return name.replace("_", "").replace("-", "").strip()
+    return _SEPARATORS.sub("", name)

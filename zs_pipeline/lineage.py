@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from zs_pipeline import arrow
 from zs_pipeline.files import Question
+from zs_pipeline.nights import Schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,7 @@ class DataAsset:
         modalities: Abbreviations of the kinds of data in it.
         data_level: `raw` or `derived`, as the document has it.
         instrument_id: As the document has it.
+        created: When its document was made, in microseconds since 1970.
     """
 
     id: str
@@ -36,11 +38,12 @@ class DataAsset:
     modalities: tuple[str, ...]
     data_level: str | None
     instrument_id: str | None
+    created: int | None
 
-    def question(self, about: str = "") -> Question:
-        """What is asked about it anew once its document changes."""
+    def question(self, about: str = "", schedule: Schedule | None = None) -> Question:
+        """Returns what is asked about it anew once its document changes, or a night is due."""
         state = None if self.modified is None else f"{self.modified} {self.location}"
-        return Question(self.id, self.name, self.location, state, about)
+        return Question(self.id, self.name, self.location, state, about, schedule)
 
     def at(self, path: str) -> str | None:
         """An address below its location."""
@@ -48,7 +51,10 @@ class DataAsset:
 
 
 # The columns of asset_basics that `data_assets` looks at, beside `_id`.
-COLUMNS = ("name", "_last_modified", "location", "modalities", "data_level", "instrument_id")
+COLUMNS = (
+    *("name", "_last_modified", "location", "modalities", "created"),
+    *("data_level", "instrument_id"),
+)
 # The columns of source_data that `pairs` looks at.
 SOURCES = ("name", "source_data", "processing_time")
 
@@ -73,14 +79,13 @@ def data_assets(
     # Few of these differ: one of each is held, 25 MB less for 100,000 data assets.
     same: dict[Any, Any] = {}
     rows = arrow.values(asset_basics, "_id", *COLUMNS)
-    for key, name, modified, location, modalities, *words in rows:
+    for key, name, modified, location, modalities, created, *words in rows:
         if name is None:
             continue
         kinds = tuple(modalities or ())
         level, instrument = (same.setdefault(word, word) for word in words)
-        one = DataAsset(
-            key, name, modified, location, same.setdefault(kinds, kinds), level, instrument
-        )
+        having = same.setdefault(kinds, kinds)
+        one = DataAsset(key, name, modified, location, having, level, instrument, created)
         other = found.get(name)
         if other is None or _age(other) < _age(one):
             found[name] = one

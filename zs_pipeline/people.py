@@ -1,16 +1,16 @@
 """The names of people: one display name for the forms in which a person's name is written.
 
-`display_names` needs one list alone, `first_name_map` the lists of a whole table. The names as
-they are written stay in their own columns; where they stand in a document is for the tables.
+`display_names` needs one list alone, `name_map` the names of all documents. The names as they are
+written stay in their own columns; where they stand in a document is for the tables.
 """
 
 import re
 import unicodedata
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 
-_PLACEHOLDERS = {"unknown", "unknownuser", "n/a", "none"}
+_PLACEHOLDERS = {"unknown", "unknownuser", "n/a", "none", "nd"}
 _PARTICLES = {"de", "van", "von"}
 # Small only after another particle, as in `de la Cruz`: alone they are names too (Den, La).
 _SECOND_PARTICLES = {"den", "der", "la", "las", "los"}
@@ -19,12 +19,10 @@ _APOSTROPHES = "'\u2019"
 _INITIAL = re.compile(
     rf"""(^|[-\u2010\u2011\u2013/(\[&,+"\u201c])(\w[{_APOSTROPHES}](?=\w\w))?(\w)"""
 )
-_INNER_JOIN = re.compile(rf"(?<=\w)[-{_APOSTROPHES}](?=\w)")
-_LONGEST_INITIALS = 3
 
 
 def display_names(names: Iterable[str]) -> list[str]:
-    """The people in a list, one display name each, in the order of the list.
+    """Returns the people in a list, one display name each, in the order of the list.
 
     A list of single letters is one name that was split into its letters.
 
@@ -33,43 +31,72 @@ def display_names(names: Iterable[str]) -> list[str]:
 
     Returns:
         The display names; without placeholders, without names that hold neither letter nor digit.
+        Of names that are one, the first.
+    """
+    return _unique(spellings(names))
+
+
+def spellings(names: Iterable[str]) -> list[str]:
+    """Returns the display names in a list as `display_names`, all spellings of a name.
+
+    Args:
+        names: Names, logins or e-mail addresses as a document has them.
     """
     written = [_plain(name) for name in names]
     people = [name for name in written if _is_name(name)]
-    if people and all(_is_letter(name) for name in people):
+    if _is_split(people):
         people = [_rejoined(name for name in written if _is_name(name) or not _has_text(name))]
-    return _unique(_capitalised(name) for name in people if _is_name(name))
+    return [_capitalised(name) for name in people if _is_name(name)]
+
+
+def is_split(names: Iterable[str]) -> bool:
+    """Returns whether a list is one name that was split into its letters."""
+    count = 0
+    # Most lists are none by their first name.
+    for name in filter(_is_name, map(_plain, names)):
+        if not _is_letter(name):
+            return False
+        count += 1
+    return count > 1
 
 
 def first_name_map(lists: Iterable[Iterable[str] | None]) -> dict[str, str]:
-    """What the display names of a table become when the whole table is known.
-
-    Spellings that differ in case, blanks and punctuation become the fullest among them. A single
-    word that is the first name of exactly one longer name becomes that name; with several such
-    names, or none, it stays. Neither the order of the lists nor how often a name occurs matters.
+    """Returns `name_map` of lists each of which is that of one document.
 
     Args:
-        lists: The lists of names of all rows and columns, as documents have them.
+        lists: The lists of names, as documents have them.
+    """
+    counts = Counter(name for names in lists for name in set(spellings(names or ())))
+    return name_map(counts)
+
+
+def name_map(documents: Mapping[str, int]) -> dict[str, str]:
+    """Returns what display names become when those of all documents are known.
+
+    Spellings that differ in case, blanks and punctuation become the one that most documents have,
+    the first in order where several have as many. A single word that is the first name of exactly
+    one longer name becomes that name; with several such names, or none, it stays.
+
+    Args:
+        documents: In how many documents each display name occurs, by `spellings`.
 
     Returns:
         From display name to final name, sorted, for the names that change.
     """
-    spellings = defaultdict(set)
-    for names in lists:
-        for name in display_names(names or ()):
-            spellings[_key(name)].add(name)
-    chosen = {key: min(found, key=_rank) for key, found in spellings.items()}
-    longer = defaultdict(list)
-    for name in chosen.values():
-        first, *rest = _words(name)
-        if rest:
-            longer[_key(first)].append(name)
-    final = chosen | {
-        key: longer[key][0]
-        for key, name in chosen.items()
-        if len(_words(name)) == 1 and len(longer[key]) == 1
-    }
-    changes = ((name, final[key]) for key, found in spellings.items() for name in found)
+    spelled = defaultdict(list)
+    for name in documents:
+        spelled[_key(name)].append(name)
+    final = {key: min(names, key=lambda n: (-documents[n], n)) for key, names in spelled.items()}
+    longer = defaultdict(set)
+    single = []
+    for key, names in spelled.items():
+        firsts = {_key(words[0]) for words in map(_words, names) if len(words) > 1}
+        for first in firsts:
+            longer[first].add(key)
+        if not firsts:
+            single.append(key)
+    final |= {key: final[next(iter(longer[key]))] for key in single if len(longer[key]) == 1}
+    changes = ((name, final[key]) for key, names in spelled.items() for name in names)
     return dict(sorted((name, end) for name, end in changes if name != end))
 
 
@@ -78,7 +105,7 @@ def normalize(names: Iterable[str] | None, mapping: Mapping[str, str]) -> list[s
 
     Args:
         names: Names as a document has them; None where it has no list.
-        mapping: What `first_name_map` gave for the whole table.
+        mapping: What `name_map` gave for all documents.
 
     Returns:
         Each person once, in the order of the list; None for None, an empty list when nobody is
@@ -86,7 +113,7 @@ def normalize(names: Iterable[str] | None, mapping: Mapping[str, str]) -> list[s
     """
     if names is None:
         return None
-    return _unique(mapping.get(name, name) for name in display_names(names))
+    return _unique(mapping.get(name, name) for name in spellings(names))
 
 
 def _plain(name: str) -> str:
@@ -112,6 +139,10 @@ def _is_name(name: str) -> bool:
     # The slash tells `n/a` from the name Na.
     bare = "".join(c for c in name.lower() if c.isalnum() or c == "/")
     return _has_text(name) and bare not in _PLACEHOLDERS
+
+
+def _is_split(people: list[str]) -> bool:
+    return bool(people) and all(map(_is_letter, people))
 
 
 def _is_letter(name: str) -> bool:
@@ -161,28 +192,7 @@ def _words(name: str) -> list[str]:
 
 
 def _unique(names: Iterable[str]) -> list[str]:
-    spellings = defaultdict(list)
+    found: dict[str, str] = {}
     for name in names:
-        spellings[_key(name)].append(name)
-    return [min(found, key=_rank) for found in spellings.values()]
-
-
-def _rank(name: str) -> tuple[int, int, int, int, int, int, str]:
-    """The order of the spellings of one name: the one that a person wrote with care comes first.
-
-    Words in capitals come last (`JEROME LECOQ`). Then a spelling that keeps parts apart
-    (`Jimin Park`, not `Jiminpark`) and one with inner capitals (`McBride`, not `Mcbride`) is
-    better, since a login loses both.
-    """
-    words = _words(name)
-    shouted = sum(word.isupper() and len(_key(word)) > _LONGEST_INITIALS for word in words)
-    particles = [word for word in words[1:-1] if word.lower() in _PARTICLES]
-    return (
-        shouted + (len(words) > 1 and name.isupper()),
-        -len(words) - len(_INNER_JOIN.findall(name)),
-        sum(word[0].isupper() for word in particles),
-        -sum(c.isupper() for c in name),
-        -len(_INNER_JOIN.findall(name)),
-        len(name),
-        name,
-    )
+        found.setdefault(_key(name), name)
+    return list(found.values())

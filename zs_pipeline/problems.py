@@ -1,11 +1,10 @@
-"""What in a document did not fit: documents set aside, and values that could not be read.
+"""What in a document did not fit: documents set aside, and values of another kind than expected.
 
 What a value of each kind is stands here, by the functions of `zs_pipeline.fields`; where which kind
 is expected is declared in the acorns. What is wrong between documents (duplicate names, unknown
 sources) is an acorn's matter.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,20 +13,18 @@ from typing import Any, NamedTuple
 from zs_pipeline import fields
 from zs_pipeline.catalogue import Reads, path_of
 from zs_pipeline.declaration import Expected
-
-# At most this many findings of one field in one document: the reason is the same for all.
-_EACH = 3
+from zs_pipeline.findings import WARNING, Finding
 
 
 class Problem(NamedTuple):
-    """One finding about one document.
+    """A document that was set aside.
 
     Attributes:
         id: The document's `_id`; None where it has none.
         name: The data asset's name, where it could be read.
         field: The dotted path of the value; empty for the whole document.
         reason: What is wrong and what was done, as a sentence.
-        severity: `error` when the document was set aside, `warning` when one value became null.
+        severity: `error`.
     """
 
     id: str | None
@@ -116,6 +113,7 @@ class _Place:
     Attributes:
         path: The place, as reads have it.
         kind: What is expected.
+        column: The column that a value concerns; empty where it is no column's.
         fits: Whether a value is of the kind.
         good: Types of which no value, nor anything in it, need be looked at.
         keys: The places below by key.
@@ -125,6 +123,7 @@ class _Place:
 
     path: str = ""
     kind: str = ""
+    column: str = ""
     fits: Callable[[Any], bool] | None = None
     good: frozenset[type] = frozenset()
     keys: dict[str, "_Place"] = field(default_factory=dict)
@@ -152,6 +151,7 @@ def _places(reads: Reads) -> _Place:
         for step in steps:
             place = place.below(step)
         place.path, place.kind, place.fits = path_of(steps), expected, _FITS.get(expected)
+        place.column = reads.columns.get(place.path, "")
         place.good = _ALWAYS.get(expected, frozenset())
     for place in _all(root):
         if place.keys or place.values:
@@ -168,7 +168,7 @@ def _all(place: _Place) -> Iterator[_Place]:
             yield from _all(below)
 
 
-def check(document: dict[str, Any], reads: Reads) -> list[Problem]:
+def check(document: dict[str, Any], reads: Reads) -> list[Finding]:
     """Returns the values of a document that are not of their kind, so that no table has them.
 
     Args:
@@ -176,18 +176,18 @@ def check(document: dict[str, Any], reads: Reads) -> list[Problem]:
         reads: What is read of it, and the kinds of value expected there. Null is of every kind: it
             means "not there".
     """
-    name = fields.text(document.get("name"))
-    counts: Counter[str] = Counter()
     misfits: list[tuple[_Place, Any]] = []
     _misfits(document, _places(reads), misfits)
-    found = []
-    for place, value in misfits:
-        counts[place.path] += 1
-        if counts[place.path] <= _EACH:
-            shown = f"{type(value).__name__} {str(value)[:60]!r}"
-            reason = f"is no {place.kind.split(' ', 1)[1]}: {shown}; it is left out of the tables"
-            found.append(Problem(document.get("_id"), name, place.path, reason, "warning"))
-    return found
+    return [
+        Finding(
+            place.path,
+            place.column,
+            f"is no {place.kind.split(' ', 1)[1]}; it is left out of the tables",
+            other=value,
+            severity=WARNING,
+        )
+        for place, value in misfits
+    ]
 
 
 def _misfits(value: Any, place: _Place, found: list[tuple[_Place, Any]]) -> None:

@@ -1,18 +1,20 @@
-"""What of README.md is made from the declarations: the table of acorns, and the graph.
+"""What of README.md and docs/values.md is made from the declarations.
 
-`python -m zs_pipeline.readme` in a checkout writes both between their marks. The rest of the page
-is written by hand; the descriptions are the declarations' own.
+`python -m zs_pipeline.readme` in a checkout writes the table of acorns, the graph and the rules of
+columns between their marks. The rest of the pages is written by hand; the descriptions are the
+declarations' own.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from zs_pipeline import graph
+from zs_pipeline import graph, rules
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.declaration import Acorn
 
 README = Path(__file__).parents[1] / "README.md"
+VALUES = README.parent / "docs" / "values.md"
 
 
 def table(acorns: Sequence[Acorn]) -> str:
@@ -63,12 +65,25 @@ def edges() -> dict[str, set[str]]:
 
 
 def filled(text: str) -> str:
-    """A page with the table and the graph between their marks.
+    """The README with the table and the graph between their marks.
 
     Raises:
         ValueError: The page lacks a mark.
     """
-    made = {"acorns": table(ACORNS), "graph": picture(ACORNS, edges())}
+    return _filled(text, {"acorns": table(ACORNS), "graph": picture(ACORNS, edges())})
+
+
+def ruled(text: str) -> str:
+    """Returns the page of rules with all of them between its marks.
+
+    Raises:
+        ValueError: The page lacks a mark.
+    """
+    made = {"instruments": rules.kept_apart(), "rules": rules.rules(ACORNS)}
+    return _filled(text, made)
+
+
+def _filled(text: str, made: Mapping[str, str]) -> str:
     for name, part in made.items():
         begin, end = f"<!-- {name}: made by zs_pipeline.readme -->\n", f"<!-- {name}: end -->"
         found = re.compile(f"(?<={re.escape(begin)}).*?(?={re.escape(end)})", re.DOTALL)
@@ -84,4 +99,5 @@ def _node(name: str) -> str:
 
 
 if __name__ == "__main__":
-    README.write_text(filled(README.read_text(encoding="utf-8")), encoding="utf-8")
+    for page, fill in ((README, filled), (VALUES, ruled)):
+        page.write_text(fill(page.read_text(encoding="utf-8")), encoding="utf-8")

@@ -8,7 +8,7 @@ fetched for, is in `zs_pipeline.documents`.
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import orjson
@@ -29,6 +29,7 @@ from zs_pipeline.declaration import (
     Read,
     Row,
 )
+from zs_pipeline.findings import gathered
 from zs_pipeline.problems import Problem, check
 
 SHARDS = 256
@@ -51,7 +52,20 @@ INDEX = pa.schema(
         pa.field("content", pa.string(), nullable=False),
         pa.field(
             "problems",
-            pa.list_(pa.struct([("field", pa.string()), ("reason", pa.string())])),
+            # Kept indexes have `field` and `reason` alone; cast, the others are null.
+            pa.list_(
+                pa.struct(
+                    [
+                        ("field", pa.string()),
+                        ("reason", pa.string()),
+                        ("severity", pa.string()),
+                        ("column", pa.string()),
+                        ("taken", pa.string()),
+                        ("other", pa.string()),
+                        ("count", pa.int32()),
+                    ]
+                )
+            ),
         ),
     ]
 )
@@ -95,7 +109,7 @@ def _row(
     """One row of a shard: the document's index, and its parts as JSON."""
     document = orjson.loads(body)
     envelope = {key: document[key] for key in ENVELOPE if key in document}
-    subject = fields.subject(fields.part(document, "subject.subject_id"))
+    subject = fields.subject_of(document)
     row: dict[str, Any] = {
         "_id": document["_id"],
         "modified": modified,
@@ -116,8 +130,10 @@ def _row(
     return row
 
 
-def _findings(document: dict[str, Any], reads: Reads) -> list[dict[str, str]] | None:
-    return [{"field": p.field, "reason": p.reason} for p in check(document, reads)] or None
+def _findings(document: dict[str, Any], reads: Reads) -> list[dict[str, Any]] | None:
+    whole = {**dict.fromkeys(CORE), **document}
+    chosen = (finding for hook in reads.findings for finding in hook(whole))
+    return gathered(chain(check(document, reads), chosen)) or None
 
 
 def checked_anew(reads: Reads, body: bytes) -> pa.Table | None:
@@ -136,8 +152,8 @@ def checked_anew(reads: Reads, body: bytes) -> pa.Table | None:
     return content.set_column(place, SHARD.field(place), pa.array(found, SHARD.field(place).type))
 
 
-def _in_order(findings: list[dict[str, str]] | None) -> list[tuple[str, ...]]:
-    return sorted(tuple(finding.values()) for finding in findings or ())
+def _in_order(findings: list[dict[str, Any]] | None) -> list[list[str]]:
+    return sorted([str(value) for value in finding.values()] for finding in findings or ())
 
 
 def runs(values: list[int]) -> Iterator[tuple[int, int, int]]:

@@ -25,6 +25,8 @@ from zs_pipeline.commit import read_facts
 from zs_pipeline.declaration import Acorn, FromFrame
 
 ATTEMPTS = 20
+# How a column's values are made is told by the facts alone: every reader fetches the registry.
+_OF_COLUMN = ("name", "type", "description", "nullable")
 _TOLD = ("rows", "bytes", "sha256", "built_at", "checked_at", "code_version", "source_state")
 
 
@@ -108,11 +110,12 @@ def _entry(
         "partitioned": bool(facts["partition_key"]),
         "partition_key": facts["partition_key"],
         "type": facts["type"],
-        "columns": facts["columns"],
+        "columns": [{name: c[name] for name in _OF_COLUMN} for c in facts["columns"]],
         "table": facts["table"],
         "key": facts["key"],
         "partitions": len(facts["partitions"]),
         **told,
+        "notes": facts.get("notes", {}),
         "state": "stale" if stale else "fresh",
         "reason": reason,
     }

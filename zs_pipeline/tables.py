@@ -5,14 +5,15 @@ chooses among them. Knows neither Dagster nor how a part is written (`zs_pipelin
 """
 
 import hashlib
-import inspect
 import pickle
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -35,15 +36,13 @@ from zs_pipeline import (
     documents,
     fields,
     frames,
-    instruments,
-    lineage,
     memory,
-    people,
+    nights,
     processes,
     shards,
-    tags,
 )
 from zs_pipeline.catalogue import Catalogue, projected
+from zs_pipeline.code import of_table
 from zs_pipeline.commit import Built, Known, Part, entries, read_content, read_facts
 from zs_pipeline.declaration import (
     ASSET_BASICS,
@@ -62,11 +61,11 @@ from zs_pipeline.declaration import (
 )
 from zs_pipeline.documents import WHERE, Snapshot, load_index
 from zs_pipeline.files import Files, NoBucket, NotReached, NotThere
+from zs_pipeline.findings import COUNTED, WARNING
 from zs_pipeline.source import documents_of, open_source
 from zs_pipeline.source.projection import tree, trim
 
-_SHARED = (fields, people, instruments, tags, arrow, shards)
-_FROM_FILES = (frames, lineage)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What stands for the state of a file that is not there.
 _NO_FILE = "not there"
 _NO_OLD_DOCUMENTS = (
@@ -223,20 +222,9 @@ def build(
     return built
 
 
-def code_version(acorn: Acorn) -> str:
-    """A name for the code that makes a table: its own file, and what its values go through."""
-    digest = hashlib.sha256()
-    more = _FROM_FILES if isinstance(acorn.kind, FromSideFiles | FromFrame) else ()
-    for module in (inspect.getmodule(acorn.kind.rows), *_SHARED, *more):
-        if module is None:
-            raise ValueError(f"{acorn.name}: its rows function stands in no module")
-        digest.update(inspect.getsource(module).encode())
-    return digest.hexdigest()[:12]
-
-
 def by_document(kind: ByDocument, known: Known, inputs: Inputs) -> Built:
     """Plan a table with rows for each document; rows of unchanged documents are taken over."""
-    acorn, code = known.acorn, code_version(known.acorn)
+    acorn, code = known.acorn, of_table(known.acorn)
     snapshot = _snapshot(known.store, inputs)
     state = {
         "documents": snapshot.state,
@@ -261,7 +249,7 @@ def by_document(kind: ByDocument, known: Known, inputs: Inputs) -> Built:
 
 def from_tables(kind: FromTables, known: Known, inputs: Inputs) -> Built:
     """Plan a table made from whole other tables."""
-    state, code = inputs.state(), code_version(known.acorn)
+    state, code = inputs.state(), of_table(known.acorn)
     if _current(known.facts, state, code, state):
         return Built((), state, code, f"{', '.join(inputs)} did not change")
 
@@ -273,7 +261,7 @@ def from_tables(kind: FromTables, known: Known, inputs: Inputs) -> Built:
 
 def from_findings(kind: FromFindings, known: Known, around: Surroundings) -> Built:
     """Plan a table of what did not fit in documents and side files."""
-    acorn, code = known.acorn, code_version(known.acorn)
+    acorn, code = known.acorn, of_table(known.acorn)
     snapshot = documents.load(known.store)
     # The same documents have other findings where other kinds of value are expected.
     state = {"documents": snapshot.state, "reads": snapshot.manifest.get("reads", "")}
@@ -292,17 +280,30 @@ def from_findings(kind: FromFindings, known: Known, around: Surroundings) -> Bui
             found += answers.problems(known.store, name, content)
         yield Part("", arrow.table(acorn, kind.rows(found)))
 
-    return Built(parts(), state, code)
+    return Built(parts(), state, code, notes=_counted(snapshot))
 
 
 def _findings(snapshot: Snapshot) -> Iterator[Row]:
-    """Returns the findings about documents, and the documents set aside."""
+    """Returns what documents have as rows of findings, and the documents set aside."""
     found = snapshot.index.filter(snapshot.index["problems"].is_valid())
     for key, name, of_one in arrow.values(found, "_id", "name", "problems"):
         for problem in of_one:
-            yield {"_id": key, "name": name, "severity": "warning", **problem}
+            # An index of 1.0.0 has findings of one severity, which it does not tell.
+            severity = problem["severity"] or WARNING
+            if severity != COUNTED:
+                yield {"_id": key, "name": name, **problem, "severity": severity}
     for aside in snapshot.set_aside:
         yield {"_id": aside.id, **{k: v for k, v in aside._asdict().items() if k != "id"}}
+
+
+def _counted(snapshot: Snapshot) -> dict[str, int | str]:
+    """Returns in how many documents a rule decided that most of them need, by column and reason."""
+    found = pc.list_flatten(snapshot.index["problems"])
+    counted = found.filter(pc.equal(pc.struct_field(found, "severity"), COUNTED))
+    names = pc.binary_join_element_wise(
+        pc.struct_field(counted, "column"), pc.struct_field(counted, "reason"), " "
+    )
+    return dict(sorted((one["values"], one["counts"]) for one in names.value_counts().to_pylist()))
 
 
 def by_key(kind: ByKey, known: Known, inputs: Inputs, only: Iterable[str] | None = None) -> Built:
@@ -311,7 +312,7 @@ def by_key(kind: ByKey, known: Known, inputs: Inputs, only: Iterable[str] | None
     A change is another document, other values in the columns of asset_basics that are looked at,
     or other code.
     """
-    code = code_version(known.acorn)
+    code = of_table(known.acorn)
     snapshot = _snapshot(known.store, inputs)
     basics = inputs[ASSET_BASICS]
     placed = _placed(kind, snapshot, basics)
@@ -443,7 +444,7 @@ def by_platform(
 
     Rows of data assets whose documents and rows of asset_basics did not change are taken over.
     """
-    acorn, code = known.acorn, code_version(known.acorn)
+    acorn, code = known.acorn, of_table(known.acorn)
     snapshot, basics = _snapshot(known.store, inputs), inputs[ASSET_BASICS]
     state = {"documents": snapshot.state, **inputs.state()}
     made_from = hashlib.sha256("".join((code, *state.values())).encode()).hexdigest()[:32]
@@ -480,7 +481,7 @@ def from_side_files(
     Raises:
         Exception: A request failed for good; the answers until then are kept.
     """
-    acorn, code, state = known.acorn, code_version(known.acorn), inputs.state()
+    acorn, code, state = known.acorn, of_table(known.acorn), inputs.state()
     snapshot = _snapshot(known.store, inputs) if kind.reads else None
     if snapshot:
         state["documents"] = snapshot.state
@@ -514,7 +515,7 @@ def from_frame(kind: FromFrame, known: Known, files: Files) -> Built:
         NotThere: It is gone, and the table has rows of it.
         frames.RefusedPickle: It is no frame.
     """
-    acorn, code, facts = known.acorn, code_version(known.acorn), known.facts
+    acorn, code, facts = known.acorn, of_table(known.acorn), known.facts
     location, _, key = kind.file.rpartition("/")
     tag = facts["source_state"].get("file") if facts else None
     if not _current(facts, {"file": tag or ""}, code, ("file",)) or tag == _NO_FILE:
@@ -553,13 +554,14 @@ def from_custom_table(
         ReadError: It cannot be read.
     """
     store, version, acorn, facts = known.store, known.version, known.acorn, known.facts
-    code = code_version(acorn)
+    code = of_table(acorn)
     old = open_source(around.old_url, projected(kind.old_reads)) if around.old_url else None
-    fetch = partial(documents_of, old) if old else _no_documents
     told: dict[str, int | str] = {"old_documents": old.url if old else "none"}
     problems = [] if old else [_NO_OLD_DOCUMENTS]
+    notes: dict[str, int | str] = {}
+    others: list[pa.Table] = []
     try:
-        content, digest = customs.content(store, version, kind.custom)
+        copies = _newest_first(customs.copies(store, kind.custom), kind.written)
     except customs.CustomNotFound as error:
         samples = around.custom_samples
         own = samples / f"{kind.custom}.ndjson" if samples else None
@@ -572,16 +574,50 @@ def from_custom_table(
         body = own.read_bytes()
         content = pa.Table.from_pylist([orjson.loads(line) for line in body.splitlines()])
         digest = hashlib.sha256(body).hexdigest()
+    else:
+        (written, newest), *older = copies
+        content, digest = newest.table, newest.state
+        others = [copy.table for _, copy in reversed(older)]
+        if others:
+            states = "\n".join(copy.state for _, copy in copies)
+            digest = hashlib.sha256(states.encode()).hexdigest()
+        notes = {"copy": newest.key, "copy_time": written.isoformat()}
+        told |= {**notes, "copies": len(copies)}
+        days = (nights.today() - written.date()).days
+        said = f"made from {newest.key} of {written:%Y-%m-%d}, {days:,} days old"
+        around.progress(f"{acorn.name}: {said}; {len(copies)} different copies")
     state = {**inputs.state(), "custom": digest, "old_documents": str(told["old_documents"])}
     if _current(facts, state, code, state):
         reason = f"neither {kind.custom} nor {', '.join(inputs)} changed"
-        return Built((), state, code, reason, counts=told, problems=problems)
+        return Built((), state, code, reason, counts=told, problems=problems, notes=notes)
 
     def parts() -> Iterator[Part]:
         before = _before(store, version, acorn)
-        yield Part("", kind.rows(content, inputs, before, fetch))
+        fetch = partial(documents_of, old) if old else _no_documents
+        yield Part("", kind.rows(content, inputs, before, fetch, others))
 
-    return Built(parts(), state, code, counts=told, problems=problems)
+    return Built(parts(), state, code, counts=told, problems=problems, notes=notes)
+
+
+def _newest_first(
+    found: Iterable[customs.Copy], written: Callable[[pa.Table], int | None]
+) -> list[tuple[datetime, customs.Copy]]:
+    """Returns the copies of a stored table that differ, each with the time that it tells.
+
+    One that tells none has the time at which the object was written. Of those of one time that in
+    the home comes first, then the later version's.
+    """
+    timed = []
+    for copy in found:
+        told = written(copy.table)
+        time = copy.modified if told is None else _EPOCH + timedelta(microseconds=told)
+        place = copy.key.startswith(f"{customs.HOME}/"), copy.key
+        timed.append((time, place, copy))
+    timed.sort(key=itemgetter(0, 1), reverse=True)
+    distinct: dict[str, tuple[datetime, customs.Copy]] = {}
+    for time, _, copy in timed:
+        distinct.setdefault(copy.state, (time, copy))
+    return list(distinct.values())
 
 
 def _no_documents(_: object) -> Iterable[Document]:

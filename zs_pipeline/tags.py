@@ -16,12 +16,10 @@ def spellings(tags: Any) -> list[str] | None:
     return texts(tags)
 
 
-def names(tags: Any) -> set[str]:
-    """Every text by which a status may name one of a metric's tags.
+def bare_values(tags: Any) -> list[str]:
+    """Returns the values of a metric's tags without their keys; of a list they are its spellings.
 
-    Tags that were made objects later leave statuses with the bare value, so both count.
+    Tags that were made objects later leave statuses with the bare value.
     """
-    found = set(spellings(tags) or ())
-    if isinstance(tags, dict):
-        found.update(t for t in map(text, tags.values()) if t is not None)
-    return found
+    values = tags.values() if isinstance(tags, dict) else ()
+    return [t for t in map(text, values) if t is not None]

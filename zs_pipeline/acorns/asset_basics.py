@@ -1,16 +1,17 @@
 """asset_basics: what is asked most often about a data asset, one row for each document.
 
-People and instruments have their own modules; the QC and platform tables take times, subjects and
-normalised names from here.
+People, instruments, zones and subjects have their own modules; the QC and platform tables take
+times, subjects and normalised names from here.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 import pyarrow as pa
 
-from zs_pipeline import people
+from zs_pipeline import arrow, instruments, people, zones
 from zs_pipeline.declaration import (
     Acorn,
     ByDocument,
@@ -21,91 +22,183 @@ from zs_pipeline.declaration import (
     Read,
     Tables,
 )
-from zs_pipeline.fields import day, moment, part, parts, subject, text, texts, time, trimmed, year
-from zs_pipeline.instruments import short_name
+from zs_pipeline.fields import (
+    SUBJECT_PLACES,
+    day,
+    microseconds,
+    moment,
+    part,
+    parts,
+    subject,
+    subject_of,
+    text,
+    texts,
+    time,
+    trimmed,
+    year,
+)
+from zs_pipeline.findings import WARNING, Finding
+
+# Of either spelling of the envelope the first that is given counts.
+_ENVELOPE = {
+    "_last_modified": ("_last_modified", "last_modified"),
+    "created": ("_created", "created"),
+}
+_DETAILS = "subject.subject_details"
+_BIRTH = ("date_of_birth", "year_of_birth")
+_PROCESS_START = "processing.data_processes[].start_date_time"
+_PEOPLE = {
+    "experimenters": "acquisition.experimenters",
+    "investigators": "data_description.investigators",
+}
+
+FALLBACK = "is taken, because subject.subject_id gives none"
+FIRST_OF_YEAR = "counts from 1 January, because there is no date of birth"
+NOT_BORN = "is after the acquisition began, so there is no age"
+SPLIT = "is one name that was split into its letters, which are joined again"
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """The one row of a document; the normalised people follow in `finish`."""
     description = document["data_description"]
     acquisition = document["acquisition"]
-    details = part(document, "subject.subject_details")
-    started = part(acquisition, "acquisition_start_time")
+    begun = zones.start(acquisition)
     instrument = text(part(acquisition, "instrument_id"))
     modalities = texts(part(description, "modalities"), "abbreviation")
+    latest = max(filter(None, map(moment, _process_starts(document))), default=None)
     yield {
         "_id": document["_id"],
-        "_last_modified": time(document.get("_last_modified") or document.get("last_modified")),
-        "modalities": None if modalities is None else list(dict.fromkeys(modalities)),
+        "_last_modified": time(_enveloped(document, "_last_modified")[1]),
+        "modalities": list(dict.fromkeys(modalities or ())),
         "project_name": trimmed(part(description, "project_name")),
         "data_level": text(part(description, "data_level")),
-        "subject_id": subject(part(document, "subject.subject_id")),
-        "acquisition_start_time": time(started),
-        "acquisition_end_time": time(part(acquisition, "acquisition_end_time")),
+        "subject_id": subject_of(document),
+        "acquisition_start_time": microseconds(begun.instant),
+        "acquisition_end_time": microseconds(
+            zones.moment(acquisition, part(acquisition, zones.ENDED))
+        ),
         "code_ocean": _code_ocean(part(document, "other_identifiers.Code Ocean")),
-        "process_date": _process_date(document),
-        "genotype": trimmed(part(details, "genotype")),
-        "age": _age(started, details),
+        "process_date": latest and latest.date().isoformat(),
+        "genotype": trimmed(part(document, f"{_DETAILS}.genotype")),
+        "age": _age(begun.day, _birth(document)[1]),
         "acquisition_type": text(part(acquisition, "acquisition_type")),
         "location": text(document.get("location")),
         "name": text(document.get("name")),
-        "experimenters": texts(part(acquisition, "experimenters"), "name"),
+        "experimenters": _names(document, "experimenters"),
         "instrument_id": instrument,
-        "instrument_id_normalized": short_name(instrument),
-        "investigators": texts(part(description, "investigators"), "name"),
-        "created": time(document.get("_created") or document.get("created")),
+        "instrument_id_normalized": instruments.short_name(instrument),
+        "investigators": _names(document, "investigators"),
+        "created": time(_enveloped(document, "created")[1]),
+        "acquisition_date": begun.day and begun.day.isoformat(),
     }
+
+
+def findings(document: dict[str, Any]) -> Iterator[Finding]:
+    """Tells which readings `rows` took of a document, and what it could not take."""
+    acquisition = document["acquisition"]
+    yield from zones.findings(acquisition)
+    for column in _ENVELOPE:
+        key, value = _enveloped(document, column)
+        yield from zones.naive(key, f"asset_basics.{column}", value)
+    for value in _process_starts(document):
+        yield from zones.naive(_PROCESS_START, "asset_basics.process_date", value)
+    first, second = SUBJECT_PLACES
+    taken = subject_of(document)
+    if taken is not None and subject(part(document, first)) is None:
+        yield Finding(second, "asset_basics.subject_id", FALLBACK, taken)
+    yield from instruments.findings(
+        text(part(acquisition, "instrument_id")),
+        "acquisition.instrument_id",
+        "asset_basics.instrument_id_normalized",
+    )
+    for column, path in _PEOPLE.items():
+        names = _names(document, column) or []
+        if people.is_split(names):
+            joined = people.display_names(names)
+            yield Finding(path, f"asset_basics.{column}_normalized", SPLIT, joined, names)
+    yield from _age_findings(document)
 
 
 def finish(table: pa.Table, _: Tables) -> pa.Table:
     """Normalise the people, which depends on who else is in the table."""
-    written = {
-        column: [names if names is None else tuple(names) for names in table[column].to_pylist()]
-        for column in _PEOPLE
-    }
     # Few lists differ: one by one they were 3 of the 24 s of a night that changed 200 of 20,000.
-    distinct = set().union(*written.values())
-    mapping = people.first_name_map(distinct)
-    known = {names: people.normalize(names, mapping) for names in distinct}
-    for column, lists in written.items():
+    documents = Counter(
+        tuple(None if names is None else tuple(names) for names in lists)
+        for lists in arrow.values(table, *_PEOPLE)
+    )
+    counts: Counter[str] = Counter()
+    for lists, count in documents.items():
+        for name in {name for names in lists for name in people.spellings(names or ())}:
+            counts[name] += count
+    mapping = people.name_map(counts)
+    known = {names: people.normalize(names, mapping) for lists in documents for names in lists}
+    for column in _PEOPLE:
         place = table.schema.get_field_index(f"{column}_normalized")
-        final = pa.array([known[names] for names in lists], pa.list_(pa.string()))
+        written = table[column].to_pylist()
+        final = pa.array(
+            [known[names if names is None else tuple(names)] for names in written],
+            pa.list_(pa.string()),
+        )
         table = table.set_column(place, table.schema.field(place), final)
     return table
 
 
-_PEOPLE = ("experimenters", "investigators")
+def _enveloped(document: dict[str, Any], column: str) -> tuple[str, Any]:
+    """Returns the key that is given of a time of the envelope, and its value."""
+    newer, older = _ENVELOPE[column]
+    return (newer, document[newer]) if document.get(newer) else (older, document.get(older))
+
+
+def _process_starts(document: dict[str, Any]) -> list[Any]:
+    processes = parts(document, "processing.data_processes")
+    return [process.get("start_date_time") for process in processes]
+
+
+def _names(document: dict[str, Any], column: str) -> list[str] | None:
+    return texts(part(document, _PEOPLE[column]), "name")
 
 
 def _code_ocean(value: Any) -> list[str] | None:
-    return [value] if isinstance(value, str) and value else texts(value)
+    bare = text(value)
+    return texts(value) if bare is None else [bare]
 
 
-def _process_date(document: dict[str, Any]) -> str | None:
-    begun = (
-        moment(process.get("start_date_time"))
-        for process in parts(document, "processing.data_processes")
-    )
-    latest = max((m for m in begun if m is not None), default=None)
-    return None if latest is None else latest.date().isoformat()
+def _birth(document: dict[str, Any]) -> tuple[str, date | None]:
+    """Returns which field gives the date of birth, and the date; 1 January of a year."""
+    of_day, of_year = (part(document, f"{_DETAILS}.{name}") for name in _BIRTH)
+    born, born_in = day(of_day), year(of_year)
+    if born is not None or born_in is None:
+        return _BIRTH[0], born
+    return _BIRTH[1], date(born_in, 1, 1)
 
 
-def _age(started: Any, details: Any) -> int | None:
-    """Days between two calendar dates.
+def _age(began: date | None, born: date | None) -> int | None:
+    """Returns the days between two calendar dates; None where there are not two in order."""
+    return (began - born).days if began and born and born <= began else None
 
-    A mouse's birth is recorded as a date where it lives, so it is the acquisition's own date that
-    counts, not that of UTC.
-    """
-    begun = moment(started)
-    born = day(part(details, "date_of_birth"))
-    born_in = year(part(details, "year_of_birth"))
-    if born is None and born_in is not None:
-        born = date(born_in, 1, 1)
-    if begun is None or born is None:
-        return None
-    days = (begun.date() - born).days
-    return days if days >= 0 else None
 
+def _age_findings(document: dict[str, Any]) -> Iterator[Finding]:
+    source, born = _birth(document)
+    began = zones.start(document["acquisition"]).day
+    if born is None or began is None:
+        return
+    age = _age(began, born)
+    if age is None:
+        reason, other, severity = NOT_BORN, born.isoformat(), WARNING
+        yield Finding(f"{_DETAILS}.{source}", "asset_basics.age", reason, None, other, severity)
+    elif source == _BIRTH[1]:
+        yield Finding(f"{_DETAILS}.{source}", "asset_basics.age", FIRST_OF_YEAR, age)
+
+
+_PEOPLE_RULE = (
+    "The name before @ is taken of an address. Dots, underscores and repeated blanks become one "
+    "blank, a word in lower case gets a capital, de, van and von stay small within a name. "
+    "unknown, unknown user, n/a, none and nd are left out. A list of single letters is one name "
+    "that was split; the letters are joined and it is a finding. Names that are equal but for "
+    "case, blanks and punctuation are one person, shown as most documents spell it, or else as the "
+    "first in order. A single word that is the first name of exactly one longer name in all "
+    "documents becomes that name."
+)
 
 ACORN = Acorn(
     name="asset_basics",
@@ -121,8 +214,9 @@ ACORN = Acorn(
         rows=rows,
         reuse=OfId(),
         finish=finish,
+        findings=findings,
         reads=(
-            Read("subject.subject_id", Expected.SUBJECT),
+            *(Read(place, Expected.SUBJECT) for place in SUBJECT_PLACES),
             Read("subject.subject_details.genotype", Expected.TEXT),
             Read("subject.subject_details.date_of_birth", Expected.DATE),
             Read("subject.subject_details.year_of_birth", Expected.YEAR),
@@ -132,69 +226,246 @@ ACORN = Acorn(
             Read("data_description.data_level", Expected.TEXT),
             Read("data_description.investigators[]", Expected.TEXT_OR_PERSON),
             Read("data_description.investigators[].name", Expected.TEXT),
-            Read("acquisition.acquisition_start_time", Expected.TIME),
+            *zones.READS,
             Read("acquisition.acquisition_end_time", Expected.TIME),
             Read("acquisition.acquisition_type", Expected.TEXT),
             Read("acquisition.experimenters[]", Expected.TEXT_OR_PERSON),
             Read("acquisition.experimenters[].name", Expected.TEXT),
             Read("acquisition.instrument_id", Expected.TEXT),
-            Read("processing.data_processes[].start_date_time", Expected.TIME),
+            Read(_PROCESS_START, Expected.TIME),
         ),
     ),
     checks=(Once("names_once", "name", "No name belongs to several documents."),),
     columns=(
-        Column("_id", "string", "The document's id in the database.", nullable=False),
-        Column("_last_modified", "time", "When the document was last changed in the database."),
+        Column(
+            "_id",
+            "string",
+            "The document's id in the database.",
+            nullable=False,
+            reads=("_id",),
+            rule="As text, also where the database has a number or an ObjectId.",
+            example="`3b3cad8f-774b-42a1-bdce-a84269078db2` stays as it is.",
+        ),
+        Column(
+            "_last_modified",
+            "time",
+            "When the document was last changed in the database.",
+            reads=("_last_modified", "last_modified"),
+            rule="last_modified is taken where there is no _last_modified, as in older documents. "
+            "A time without a zone is UTC, and a finding. A time that cannot be read is null.",
+            example="`2026-02-14T13:00:35.192Z` becomes 2026-02-14 13:00:35.192 UTC.",
+        ),
         Column(
             "modalities",
             "[string]",
             "Abbreviations of the kinds of data in the data asset, such as ecephys or fib, in the "
-            "document's order, each once.",
+            "document's order, each once; an empty list where none are recorded, never null.",
+            reads=("data_description.modalities[].abbreviation", "data_description.modalities[]"),
+            rule="The abbreviation of each modality, or the modality itself where it is a text. "
+            "Repeats are left out. Without a data description the list is empty.",
+            example='`[{"abbreviation": "fib"}, {"abbreviation": "behavior"}]` becomes '
+            "`[fib, behavior]`.",
         ),
-        Column("project_name", "string", "The project, without blanks around it."),
-        Column("data_level", "string", "raw, as acquired, or derived, as processed from others."),
-        Column("subject_id", "string", "The animal, always as text: not all ids are numbers."),
-        Column("acquisition_start_time", "time", "When the acquisition began."),
-        Column("acquisition_end_time", "time", "When the acquisition ended."),
+        Column(
+            "project_name",
+            "string",
+            "The project, without blanks around it.",
+            reads=("data_description.project_name",),
+            rule="Blanks at both ends are removed; a text of nothing else is null.",
+            example="`Thalamus in the middle ` becomes `Thalamus in the middle`.",
+        ),
+        Column(
+            "data_level",
+            "string",
+            "raw, as acquired, or derived, as processed from others.",
+            reads=("data_description.data_level",),
+            rule="As written.",
+            example="`derived` stays as it is.",
+        ),
+        Column(
+            "subject_id",
+            "string",
+            "The animal, always as text: not all ids are numbers.",
+            reads=SUBJECT_PLACES,
+            rule="data_description.subject_id is taken where subject.subject_id gives none: no "
+            "subject, or none or an empty one in it. That is a finding in document_problems. "
+            "acquisition.subject_id is never taken. Each place that says otherwise is a finding in "
+            "data_asset_problems. A number becomes text.",
+            example="`M2501` stays as it is; `804434` as a number becomes the text `804434`.",
+        ),
+        Column(
+            "acquisition_start_time",
+            "time",
+            "When the acquisition began. Where a clock in Seattle was written as +00:00, which no "
+            "document tells, it is 7 or 8 hours too early.",
+            reads=("acquisition.acquisition_start_time", "acquisition.acquisition_start_tz"),
+            rule="A time without a zone is in the one that acquisition_start_tz gives, by name or "
+            "as hours, never UTC, and else Seattle's; that is a finding. An hour that the clock "
+            "has twice is the first of the two, and one that it skips counts with the offset "
+            "before the change. A time that cannot be read is null.",
+            example="`2023-07-07 17:52:04-07:00` becomes 2023-07-08 00:52:04 UTC; "
+            "`2024-06-30T20:49:33` becomes 2024-07-01 03:49:33 UTC.",
+        ),
+        Column(
+            "acquisition_end_time",
+            "time",
+            "When the acquisition ended.",
+            reads=("acquisition.acquisition_end_time", "acquisition.acquisition_start_tz"),
+            rule="As acquisition_start_time.",
+            example="`2026-02-13T19:43:41.982725Z` becomes 2026-02-13 19:43:41.982725 UTC.",
+        ),
         Column(
             "code_ocean",
             "[string]",
             "Ids of the data asset in Code Ocean, none, one or two; null when none are recorded.",
+            reads=("other_identifiers.Code Ocean", "other_identifiers.Code Ocean[]"),
+            rule="The list as written; a bare text becomes a list of one.",
+            example="`1712560f-a346-4f53-bf28-390b0d8db1ff` becomes "
+            "`[1712560f-a346-4f53-bf28-390b0d8db1ff]`.",
         ),
         Column(
             "process_date",
             "string",
             "Calendar date (YYYY-MM-DD) on which the latest processing step began, in that step's "
             "own time zone.",
+            reads=(_PROCESS_START,),
+            rule="The latest start of all processes, which need not be the last in the list, and "
+            "its date as it is written. A start without a zone is UTC, and a finding. One that "
+            "cannot be read does not count.",
+            example="`2024-12-31 20:00:00-07:00`, later than `2025-01-01T00:30:00Z`, becomes "
+            "`2024-12-31`.",
         ),
-        Column("genotype", "string", "The animal's genotype, without blanks around it."),
+        Column(
+            "genotype",
+            "string",
+            "The animal's genotype, without blanks around it.",
+            reads=("subject.subject_details.genotype",),
+            rule="Blanks at both ends are removed; a text of nothing else is null.",
+            example="`Dbh-Cre-KI/wt` stays as it is.",
+        ),
         Column(
             "age",
             "int32",
             "The animal's age in whole days when the acquisition began, by calendar dates; from 1 "
             "January when only the year of birth is known; null when it would be negative.",
+            reads=(
+                "subject.subject_details.date_of_birth",
+                "subject.subject_details.year_of_birth",
+                "asset_basics.acquisition_date",
+            ),
+            rule="acquisition_date minus the date of birth, or minus 1 January of the year of "
+            "birth where no date of birth can be read, which is a finding. A birth after the "
+            "acquisition is a finding, and the age is null.",
+            example="Born `2023-02-11` and acquired on 2023-07-07 becomes 146.",
         ),
-        Column("acquisition_type", "string", "What was done, in the words of who acquired it."),
-        Column("location", "string", "Where the files lie, s3://bucket/prefix."),
-        Column("name", "string", "The data asset's name; other tables join on it."),
-        Column("experimenters", "[string]", "Who acquired the data, as written in the document."),
+        Column(
+            "acquisition_type",
+            "string",
+            "What was done, in the words of who acquired it.",
+            reads=("acquisition.acquisition_type",),
+            rule="As written; it is free text.",
+            example="`AindVrForaging` stays as it is.",
+        ),
+        Column(
+            "location",
+            "string",
+            "Where the files lie, s3://bucket/prefix.",
+            reads=("location",),
+            rule="As written: any bucket, and the prefix need not end in the name.",
+            example="`s3://aind-private-data-prod-o5171v/behavior_745374_2024-09-24_10-39-23` "
+            "stays as it is.",
+        ),
+        Column(
+            "name",
+            "string",
+            "The data asset's name; other tables join on it.",
+            reads=("name",),
+            rule="As written; several documents may have one name.",
+            example="`810761_2025-12-06_18-47-24` stays as it is.",
+        ),
+        Column(
+            "experimenters",
+            "[string]",
+            "Who acquired the data, as written in the document.",
+            reads=("acquisition.experimenters[]", "acquisition.experimenters[].name"),
+            rule="Each text, or the name of each person, in the document's order; null without a "
+            "list.",
+            example='`[{"name": "J"}, "huy.nguyen"]` becomes `[J, huy.nguyen]`.',
+        ),
         Column(
             "experimenters_normalized",
             "[string]",
             "The same people with one spelling each, over the whole table.",
+            reads=("asset_basics.experimenters",),
+            rule=_PEOPLE_RULE,
+            example="`huy.nguyen` becomes `Huy Nguyen`; `J, o, h, n, R, o, h, d, e` becomes "
+            "`John Rohde`.",
         ),
-        Column("instrument_id", "string", "The instrument, as written in the document."),
+        Column(
+            "instrument_id",
+            "string",
+            "The instrument, as written in the document.",
+            reads=("acquisition.instrument_id",),
+            rule="As written.",
+            example="`440_SmartSPIM2_20250114` stays as it is.",
+        ),
         Column(
             "instrument_id_normalized",
             "string",
-            "The instrument's short name, without room, date and separators.",
+            "The instrument's short name, without room, date, blanks and punctuation; several "
+            "joined with + where the id is several.",
+            reads=("asset_basics.instrument_id",),
+            rule="NA, N/A, none and unknown are null and a finding. An id that programs joined of "
+            "several is split and is a finding. A date at the end and a counter after it go. A "
+            "room goes: three digits at the start, one or two before a name, room and a number "
+            "anywhere, unknown before a name; it stays before mesoscope. Blanks, _, - and . go. A "
+            "few aliases are declared: 422-mesoscope is MESO2, 429-mesoscope MESO1, exaspim-01 "
+            "exaSPIM101, 428_1_FIP1 and 428_FIP1_1 are FIP1. Otherwise case counts.",
+            example="`323_EPHYS2-RF_2023-11-09_01` becomes `EPHYS2RF`; "
+            "`428_FIP1_20251107_447_2D_20260101` becomes `FIP1+2D`.",
         ),
-        Column("investigators", "[string]", "Who leads the work, as written in the document."),
+        Column(
+            "investigators",
+            "[string]",
+            "Who leads the work, as written in the document.",
+            reads=("data_description.investigators[]", "data_description.investigators[].name"),
+            rule="The name of each person, or each text, in the document's order; null without a "
+            "list.",
+            example='`[{"name": "Bruno Cruz"}]` becomes `[Bruno Cruz]`.',
+        ),
         Column(
             "investigators_normalized",
             "[string]",
             "The same people with one spelling each, over the whole table.",
+            reads=("asset_basics.investigators",),
+            rule=_PEOPLE_RULE,
+            example="`[unknown]` becomes an empty list.",
         ),
-        Column("created", "time", "When the document was made in the database."),
+        Column(
+            "created",
+            "time",
+            "When the document was made in the database.",
+            reads=("_created", "created"),
+            rule="created is taken where there is no _created, as in older documents. A time "
+            "without a zone is UTC, and a finding.",
+            example="`2025-01-13T22:48:51.323845` becomes 2025-01-13 22:48:51.323845 UTC.",
+        ),
+        Column(
+            "acquisition_date",
+            "string",
+            "Calendar date (YYYY-MM-DD) on which the acquisition began where the rig stands, which "
+            "in the evening is the day before that of UTC; foraging_sessions joins on it as "
+            "session_date. Many times are written as UTC and get Seattle's date; where a Seattle "
+            "clock was written as +00:00, that time is 7 or 8 hours too early, and the date may be "
+            "the day before the right one.",
+            reads=("acquisition.acquisition_start_time", "acquisition.acquisition_start_tz"),
+            rule="The date of the start in the first of these that is given: the zone that "
+            "acquisition_start_tz names, other than UTC, GMT and Etc/; the time's own offset, "
+            "where it is not zero; the hours that acquisition_start_tz gives, where not zero; "
+            "Seattle's zone. Of a time without a zone it is the date written. A name that no zone "
+            "has is skipped, with a finding, and so is a second zone that gives another date.",
+            example="`2024-06-30T03:49:33Z` becomes `2024-06-29`; `2023-07-07 17:52:04-07:00` "
+            "becomes `2023-07-07`.",
+        ),
     ),
 )

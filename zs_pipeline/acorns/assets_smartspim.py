@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from zs_pipeline import nights
+from zs_pipeline.acorns.source_data import processing_time
 from zs_pipeline.declaration import (
     Acorn,
     Column,
@@ -17,7 +19,7 @@ from zs_pipeline.declaration import (
     TableRead,
     Tables,
 )
-from zs_pipeline.fields import part, parts, text, time
+from zs_pipeline.fields import day, part, parts, text, time
 from zs_pipeline.files import Entry, Files, NotThere, OtherShape, Question
 from zs_pipeline.lineage import COLUMNS, SOURCES, DataAsset, pairs
 
@@ -29,12 +31,17 @@ _RAW_LINK, _CHANNELS = "raw_link", "channels"
 
 
 def questions(tables: Tables) -> list[Question]:
-    """The link of each raw data asset, and the channels of each one's stitched data asset."""
+    """The link of each raw data asset, and the channels of each one's stitched data asset.
+
+    Folders of channels are uploaded one after another into a data asset that is registered already.
+    """
     found: dict[str, Question] = {}
     for raw, stitched in _pairs(tables):
-        found[raw.id] = raw.question(_RAW_LINK)
+        found[raw.id] = raw.question(_RAW_LINK, nights.growing(nights.date_of(raw.created)))
         if stitched:
-            found[stitched.id] = stitched.question(_CHANNELS)
+            processed = day((processing_time(stitched.name) or "").partition("_")[0])
+            since = processed or nights.date_of(stitched.created)
+            found[stitched.id] = stitched.question(_CHANNELS, nights.growing(since))
     return list(found.values())
 
 
@@ -103,6 +110,9 @@ def _link(stitched: DataAsset, path: str) -> str | None:
     return f"{_VIEWER}{address}" if address else None
 
 
+_LINK = f"{_VIEWER} and the location of the stitched data asset, without a slash at its end, then"
+_RAW = "SmartSPIM_990006_2026-04-01_10-00-00"
+_STITCHED = f"{_RAW}_stitched_2026-04-03_10-00-00"
 _NO_CHANNEL = "null when no channel was segmented or nothing was stitched."
 
 ACORN = Acorn(
@@ -134,31 +144,131 @@ ACORN = Acorn(
             "string",
             "The latest stitched data asset's name; the raw one's while nothing was stitched.",
             nullable=False,
+            reads=("source_data.name", "source_data.processing_time", "asset_basics.name"),
+            rule=(
+                "Of the data assets that name the raw one as a source and have stitched in their "
+                "name, in any case, the one with the latest processing_time counts, and of equal "
+                "ones the last by name. One without a time comes before all others, and one that "
+                "has no document counts for nothing."
+            ),
+            example=f"`{_RAW}` with `{_STITCHED}` becomes `{_STITCHED}`.",
         ),
-        Column("raw_name", "string", "The raw data asset's name.", nullable=False),
+        Column(
+            "raw_name",
+            "string",
+            "The raw data asset's name.",
+            nullable=False,
+            reads=(
+                *("asset_basics.name", "asset_basics.data_level", "asset_basics.modalities"),
+                *("asset_basics.instrument_id", "source_data.source_data"),
+            ),
+            rule=(
+                "A data asset belongs when its level is raw, it has the modality SPIM, it names no "
+                "source, and smartspim stands in its name or its instrument_id, in any case. Of "
+                "several documents with one name the last modified counts."
+            ),
+            example=(
+                "One named `HCR_1` belongs with the instrument `440_SmartSPIM1_20250116`, not with "
+                "`exaspim-01`."
+            ),
+        ),
         Column(
             "processed",
             "bool",
             "Whether there is a stitched data asset; the columns about it are null when not.",
             nullable=False,
+            reads=("source_data.name", "source_data.source_data"),
+            rule="True when there is a stitched data asset, as name has it.",
+            example="A raw data asset from which only a flatfield correction was made has false.",
         ),
-        Column("institution", "string", "Abbreviation of the institution that acquired the data."),
+        Column(
+            "institution",
+            "string",
+            "Abbreviation of the institution that acquired the data.",
+            reads=("data_description.institution.abbreviation",),
+            rule="The abbreviation in the raw data asset's document, as it is written.",
+            example="`AIND`.",
+        ),
         Column(
             "processing_end_time",
             "time",
             "When the last step of processing the stitched one ended.",
+            reads=("processing.data_processes[].end_date_time",),
+            rule=(
+                "The latest end in the stitched data asset's document, wherever it stands in the "
+                "list. An end without a zone is UTC; one that cannot be read counts for nothing."
+            ),
+            example="`2024-02-01 12:00:00-08:00` becomes 20:00 UTC of that day.",
         ),
-        Column("stitched_link", "string", "Opens the stitched image in Neuroglancer."),
+        Column(
+            "stitched_link",
+            "string",
+            "Opens the stitched image in Neuroglancer.",
+            reads=("asset_basics.location",),
+            rule=f"{_LINK} /{_CONFIG}. Whether that file is there is not looked at.",
+            example=f"`s3://aind-open-data/x` becomes `{_VIEWER}s3://aind-open-data/x/{_CONFIG}`.",
+        ),
         Column(
             "raw_link",
             "string",
             "Opens the raw image in Neuroglancer; null when the raw data asset has no such link.",
+            reads=(f"file:ng_link in SPIM/derivatives/{_CONFIG} of the raw data asset",),
+            rule=(
+                "The text as it is written, but that /derivatives/ becomes /SPIM/derivatives/ "
+                "where SPIM does not stand before it: the folder was moved. A file that is no JSON "
+                "or has no ng_link gives null and a finding. The file is read again every night "
+                "for 60 days after the document was made, then in one night of thirty."
+            ),
+            example="`…/x/derivatives/y.json` becomes `…/x/SPIM/derivatives/y.json`.",
         ),
-        Column("channel", "string", f"The channel, such as Ex_488_Em_525; {_NO_CHANNEL}"),
         Column(
-            "segmentation_link", "string", f"Opens the channel's segmented cells; {_NO_CHANNEL}"
+            "channel",
+            "string",
+            f"The channel, such as Ex_488_Em_525; {_NO_CHANNEL}",
+            reads=(f"file:the folders under {_SEGMENTATION} of the stitched data asset",),
+            rule=(
+                "Each folder makes a row; without any there is one row, with null. Folders are "
+                "uploaded one after another, so they are listed again every night for 60 days "
+                "after the processing_time in the stitched one's name, then in one night of "
+                "thirty; a name without such a time counts from when the document was made."
+            ),
+            example="A folder `Ex_488_Em_525` becomes `Ex_488_Em_525`.",
         ),
-        Column("quantification_link", "string", f"Opens the channel's cell counts; {_NO_CHANNEL}"),
-        Column("alignment_link", "string", "Opens the alignment to the atlas in Neuroglancer."),
+        Column(
+            "segmentation_link",
+            "string",
+            f"Opens the channel's segmented cells; {_NO_CHANNEL}",
+            reads=("asset_basics.location", "assets_smartspim.channel"),
+            rule=f"{_LINK} /{_SEGMENTATION}/<channel>/visualization/{_CONFIG}.",
+            example=(
+                f"The channel `Ex_1` at `s3://b/x` becomes `{_VIEWER}s3://b/x/{_SEGMENTATION}"
+                f"/Ex_1/visualization/{_CONFIG}`."
+            ),
+        ),
+        Column(
+            "quantification_link",
+            "string",
+            f"Opens the channel's cell counts; {_NO_CHANNEL}",
+            reads=("asset_basics.location", "assets_smartspim.channel"),
+            rule=(
+                f"{_LINK} /image_cell_quantification/<channel>/visualization/{_CONFIG}. Whether "
+                "cells were counted is not looked at."
+            ),
+            example=(
+                f"The channel `Ex_1` at `s3://b/x` becomes `{_VIEWER}s3://b/x/"
+                f"image_cell_quantification/Ex_1/visualization/{_CONFIG}`."
+            ),
+        ),
+        Column(
+            "alignment_link",
+            "string",
+            "Opens the alignment to the atlas in Neuroglancer.",
+            reads=("asset_basics.location",),
+            rule=(
+                f"{_LINK} /image_atlas_alignment/{_CONFIG}. Whether that file is there is not "
+                "looked at."
+            ),
+            example=f"`s3://b/x` becomes `{_VIEWER}s3://b/x/image_atlas_alignment/{_CONFIG}`.",
+        ),
     ),
 )

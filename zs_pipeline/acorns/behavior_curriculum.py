@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from zs_pipeline import nights
 from zs_pipeline.declaration import (
     Acorn,
     Column,
@@ -17,46 +18,94 @@ from zs_pipeline.declaration import (
     Tables,
 )
 from zs_pipeline.fields import part, text
-from zs_pipeline.files import Entry, Files, NotThere, OtherShape, Question
+from zs_pipeline.files import (
+    Entry,
+    Files,
+    Noted,
+    NotParsed,
+    NotThere,
+    OtherShape,
+    Question,
+    Unchanged,
+)
 from zs_pipeline.lineage import COLUMNS, data_assets
 
+_FOLDER = "behavior"
 # The place of today, then that of before.
-_PLACES = ("behavior/trainer_state", "behavior/Logs/.launcher/TrainerState_")
+_PLACES = ("trainer_state", "Logs/.launcher/TrainerState_")
+# Written as mostly, the folder is looked into no further than needed: it may hold thousands of
+# files. Of its 255 other spellings each begins as one of the last eight of these does.
+_PREFIXES = (
+    *(f"{_FOLDER}/{place}" for place in _PLACES),
+    *(f"{_FOLDER[:at]}{letter.upper()}" for at, letter in enumerate(_FOLDER)),
+)
 _NODE = re.compile(r"-?\d{1,9}", re.ASCII)
+_PARTS = frozenset(("curriculum", "stage"))
+# So long after a data asset came a later trainer state is looked for.
+_DAYS = 30
+_NESTED = (
+    "holds curriculum and stage in an object trainer_state, not at the top; they are read there"
+)
 
 
 def questions(tables: Tables) -> list[Question]:
     """One for each data asset with behavior or videos of it."""
     return [
-        one.question()
+        one.question(schedule=nights.Schedule(nights.date_of(one.created), _DAYS))
         for one in data_assets(tables["asset_basics"]).values()
         if any("behavior" in modality for modality in one.modalities)
     ]
 
 
-def ask(files: Files, question: Question, listed: Sequence[Entry]) -> dict[str, Any]:
+def ask(files: Files, question: Question, listed: Sequence[Entry]) -> object:
     """The names of the curriculum and the stage in the newest trainer state, and of all stages."""
-    there = [entry for entry in listed if entry.key.endswith(".json")]
+    newest = _newest(listed)
+    if newest is None:
+        raise NotThere(f"{question.location}: has no trainer state")
+    seen = {"key": newest.key, "etag": newest.etag}
+    before = question.before if isinstance(question.before, dict) else {}
+    if newest.etag is not None and seen.items() <= before.items():
+        raise Unchanged
+    try:
+        state = files.json(question.location, newest.key)
+        return _trainer_state(state, f"{question.location}/{newest.key}", seen)
+    except (NotParsed, OtherShape) as error:
+        error.seen = seen
+        raise
+
+
+def _newest(listed: Sequence[Entry]) -> Entry | None:
+    """Returns the last trainer state by name, then by time, in the first place that has one."""
+    found = []
+    for entry in listed:
+        folder, _, name = entry.key.partition("/")
+        if folder.lower() == _FOLDER and name.endswith(".json"):
+            found.append((name, entry))
     for place in _PLACES:
-        found = [entry for entry in there if entry.key.startswith(place)]
-        if found:
-            key = max(found).key
-            return _trainer_state(files.json(question.location, key), f"{question.location}/{key}")
-    raise NotThere(f"{question.location}: has no trainer state")
+        there = [one for one in found if one[0].startswith(place)]
+        if there:
+            return max(there)[1]
+    return None
 
 
-def _trainer_state(state: Any, at: str) -> dict[str, Any]:
-    if not isinstance(state, dict) or not state.keys() & {"curriculum", "stage"}:
+def _trainer_state(state: Any, at: str, seen: dict[str, Any]) -> object:
+    """Returns what is kept of a trainer state, and which file it is."""
+    nested = part(state, "trainer_state")
+    is_nested = isinstance(nested, dict) and nested.keys() >= _PARTS
+    holder = nested if is_nested else state
+    if not isinstance(holder, dict) or not holder.keys() & _PARTS:
         raise OtherShape(f"{at}: is no trainer state: it has neither a curriculum nor a stage")
-    nodes = part(state, "curriculum.graph.nodes")
-    return {
-        "curriculum": text(part(state, "curriculum.name")),
-        "stage": text(part(state, "stage.name")),
+    nodes = part(holder, "curriculum.graph.nodes")
+    found = {
+        "curriculum": text(part(holder, "curriculum.name")),
+        "stage": text(part(holder, "stage.name")),
         "nodes": {
             key: text(part(node, "name"))
             for key, node in (nodes if isinstance(nodes, dict) else {}).items()
         },
+        **seen,
     }
+    return Noted(found, _NESTED) if is_nested else found
 
 
 def rows(
@@ -79,6 +128,18 @@ def rows(
         }
 
 
+_FILE = "file:the newest trainer state beside the data"
+_WHICH = (
+    "The file is the last by name of the .json files under behavior/trainer_state*, else under "
+    "behavior/Logs/.launcher/TrainerState_*; of one name the last written. The folder behavior may "
+    "be written in any case."
+)
+_HOW = (
+    "The file may be UTF-8, with or without a byte order mark, or UTF-16; NaN is null. Where "
+    "curriculum and stage stand in an object trainer_state they are read there, with a finding. A "
+    "file that is no JSON, or holds neither, gives null and a finding."
+)
+
 ACORN = Acorn(
     name="behavior_curriculum",
     description=(
@@ -93,19 +154,39 @@ ACORN = Acorn(
         ask=ask,
         rows=rows,
         tables=(TableRead("asset_basics", ("_id", *COLUMNS)),),
-        listing_prefixes=_PLACES,
+        listing_prefixes=_PREFIXES,
     ),
     columns=(
-        Column("asset_name", "string", "The data asset's name.", nullable=False),
+        Column(
+            "asset_name",
+            "string",
+            "The data asset's name.",
+            nullable=False,
+            reads=("asset_basics.name", "asset_basics.modalities"),
+            rule=(
+                "A data asset has a row when the abbreviation of one of its modalities contains "
+                "behavior. Of several documents with one name the last modified counts."
+            ),
+            example="A data asset with the modality `behavior-videos` has a row.",
+        ),
         Column(
             "curriculum_name",
             "string",
             "The curriculum's name; null without a trainer state, or outside a curriculum.",
+            reads=(_FILE,),
+            rule=f"The file's curriculum.name. {_WHICH} {_HOW}",
+            example='`{"curriculum": null, "stage": {"name": "S"}}` becomes null.',
         ),
         Column(
             "stage_name",
             "string",
             "The stage of the curriculum; null without a trainer state, or outside a curriculum.",
+            reads=(_FILE,),
+            rule=(
+                "The stage.name of the same file as curriculum_name, read in the same way. It is "
+                "kept where the curriculum or its graph is null or absent."
+            ),
+            example='`{"stage": {"name": "stage_1"}}` becomes `stage_1`.',
         ),
         Column(
             "stage_node_id",
@@ -113,6 +194,16 @@ ACORN = Acorn(
             "The stage's key in the curriculum's graph. Stages are numbered in the order in which "
             "they were added to the graph, which is not the order of training. Null when the "
             "graph is not given or has no such stage.",
+            reads=(_FILE,),
+            rule=(
+                "The key in curriculum.graph.nodes of the same file whose value has the stage's "
+                "name. Of several such keys the least counts; a key that is no whole number is "
+                "passed over."
+            ),
+            example=(
+                "With the nodes `0` `stage_1_warmup` and `1` `stage_1`, the stage `stage_1` "
+                "becomes 1."
+            ),
         ),
     ),
 )

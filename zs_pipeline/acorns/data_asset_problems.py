@@ -7,12 +7,14 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zs_pipeline import arrow
+from zs_pipeline import arrow, findings, quality
+from zs_pipeline.acorns.document_problems import MORE
 from zs_pipeline.declaration import (
     Acorn,
     ByDocument,
@@ -23,11 +25,15 @@ from zs_pipeline.declaration import (
     TableRead,
     Tables,
 )
-from zs_pipeline.fields import part, text, time
+from zs_pipeline.fields import SUBJECT_PLACES, part, subject_of, text, time, trimmed
+from zs_pipeline.findings import NOTE, WARNING, gathered
 
-ERROR, WARNING, NOTE = "error", "warning", "note"
+ERROR = "error"
 
-_SUBJECT = "data_description.subject_id"
+OTHER_SUBJECT = "is another subject than the one that the tables have"
+NO_SUBJECT = "is a subject, but no place that counts gives one, so the tables have none"
+
+_SUBJECTS = (*SUBJECT_PLACES, "acquisition.subject_id")
 _SOURCE = "data_description.source_data"
 _TIME = re.compile(r"(?<!\d)\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d(?!\d)", re.ASCII)
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -39,30 +45,38 @@ _SHOWN = 5
 _BEGAN, _ENDED = "acquisition_start_time", "acquisition_end_time"
 _COLUMNS = ("name", "location", "data_level", _BEGAN, _ENDED)
 
-Finding = tuple[str, str, str]
+# What findings are about.
+_CONTRADICTING = (
+    *_SUBJECTS,
+    "name",
+    "location",
+    "source_data.source_data",
+    *(f"asset_basics.{column}" for column in ("data_level", _BEGAN, _ENDED)),
+    quality.COPY,
+)
+# The field, the column that it concerns, the reason and the severity.
+_Finding = tuple[str, str, str, str]
+_NAME, _PLACE, _LEVEL = "asset_basics.name", "asset_basics.location", "asset_basics.data_level"
+_SOURCES = "source_data.source_data"
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What is wrong in one document and no other table has the values for."""
-    described = text(part(document, _SUBJECT))
-    subject = text(part(document, "subject.subject_id"))
-    if described is None or described == subject:
-        return
-    reason, severity = (
-        (f"is {described!r}, and subject.subject_id is {subject!r}, which the tables use", ERROR)
-        if subject is not None
-        else (
-            f"is {described!r}, and there is no subject.subject_id, so the tables have none",
-            WARNING,
-        )
-    )
-    yield {
-        "_id": document["_id"],
-        "name": text(document.get("name")),
-        "field": _SUBJECT,
-        "reason": reason,
-        "severity": severity,
-    }
+    """Returns what is wrong in one document and no other table has the values for."""
+    known = {"_id": document["_id"], "name": text(document.get("name"))}
+    found = chain(_of_subjects(document), quality.contradictions(document))
+    yield from (known | finding for finding in gathered(found))
+
+
+def _of_subjects(document: dict[str, Any]) -> Iterator[findings.Finding]:
+    """Tells the places that name another subject than the one that the tables have."""
+    taken = subject_of(document)
+    for place in _SUBJECTS:
+        other = trimmed(part(document, place))
+        if other is None or other == trimmed(taken):
+            continue
+        reason = OTHER_SUBJECT if taken else NO_SUBJECT
+        severity = ERROR if taken and place in SUBJECT_PLACES else WARNING
+        yield findings.Finding(place, "asset_basics.subject_id", reason, taken, other, severity)
 
 
 def finish(table: pa.Table, tables: Tables) -> pa.Table:
@@ -88,13 +102,20 @@ def finish(table: pa.Table, tables: Tables) -> pa.Table:
     names = ("_id", *_COLUMNS)
     for values in arrow.values(asset_basics, *names):
         row = dict(zip(names, values, strict=True))
-        for field, reason, severity in _findings(row, sources, ids, there):
-            found.append((row["_id"], row["name"], field, reason, severity))
-    own = table.filter(pc.equal(table["field"], _SUBJECT))
-    arrays = [pa.array(values, pa.string()) for values in zip(*found, strict=True)]
-    return pa.concat_tables(
-        [own, pa.Table.from_arrays(arrays, schema=table.schema)] if found else [own]
-    )
+        for field, column, reason, severity in _findings(row, sources, ids, there):
+            found.append(
+                {
+                    "_id": row["_id"],
+                    "name": row["name"],
+                    "field": field,
+                    "reason": reason,
+                    "severity": severity,
+                    "column": column,
+                    "count": 1,
+                }
+            )
+    own = table.filter(pc.is_in(table["field"], pa.array((*_SUBJECTS, quality.COPY))))
+    return pa.concat_tables([own, arrow.table(ACORN, found)])
 
 
 def _findings(
@@ -102,7 +123,7 @@ def _findings(
     sources: dict[str, list[str | None]],
     ids: dict[str | None, list[str]],
     there: set[str | None],
-) -> Iterator[Finding]:
+) -> Iterator[_Finding]:
     """What is wrong with one data asset.
 
     Args:
@@ -119,7 +140,7 @@ def _findings(
         some = [one for one in ids[name][: _SHOWN + 1] if one != row["_id"]][:_SHOWN]
         shown = ", ".join(some) + (" and more" if others > _SHOWN else "")
         count = "another document" if others == 1 else f"{others:,} other documents"
-        yield "name", f"is also the name of {count}: {shown}", ERROR
+        yield "name", _NAME, f"is also the name of {count}: {shown}", ERROR
     yield from _of_sources(row, sources.get(name), there)
     yield from _of_location(name, row["location"])
     yield from _of_times(row, derived=name in sources)
@@ -127,24 +148,27 @@ def _findings(
 
 def _of_sources(
     row: dict[str, Any], named: list[str | None] | None, there: set[str | None]
-) -> Iterator[Finding]:
+) -> Iterator[_Finding]:
     for source in named or ():
         if source is None:
-            yield _SOURCE, "names no source, though the data asset is derived", WARNING
+            reason = "names no source, though the data asset is derived"
+            yield _SOURCE, _SOURCES, reason, WARNING
         elif source == row["name"]:
-            yield _SOURCE, "names the data asset itself as its source", ERROR
+            yield _SOURCE, _SOURCES, "names the data asset itself as its source", ERROR
         elif source not in there:
-            yield _SOURCE, f"names {source!r}, which no document has as its name", WARNING
+            reason = f"names {source!r}, which no document has as its name"
+            yield _SOURCE, _SOURCES, reason, WARNING
     given = [source for source in named or () if source is not None]
     if given and row["data_level"] == "raw":
         yield (
             "data_description.data_level",
+            _LEVEL,
             f"is raw, though the data asset names a source: {given[0]!r}",
             WARNING,
         )
 
 
-def _of_location(name: str, location: str | None) -> Iterator[Finding]:
+def _of_location(name: str, location: str | None) -> Iterator[_Finding]:
     last = location.rstrip("/").rsplit("/", 1)[-1] if location else name
     if last == name:
         return
@@ -152,18 +176,19 @@ def _of_location(name: str, location: str | None) -> Iterator[Finding]:
     own = _UUID.fullmatch(last) is not None
     yield (
         "location",
+        _PLACE,
         f"ends in {'an id of Code Ocean' if own else 'another name'}, {last!r}",
         NOTE if own else WARNING,
     )
 
 
-def _of_times(row: dict[str, Any], *, derived: bool) -> Iterator[Finding]:
+def _of_times(row: dict[str, Any], *, derived: bool) -> Iterator[_Finding]:
     began, ended = row[_BEGAN], row[_ENDED]
     if began is None:
         return
     if ended is not None and ended < began:
         reason = f"is {_shown(ended)}, before the acquisition began at {_shown(began)}"
-        yield f"acquisition.{_ENDED}", reason, ERROR
+        yield f"acquisition.{_ENDED}", f"asset_basics.{_ENDED}", reason, ERROR
         ended = None
     written = _written_time(row["name"], derived=derived)
     if written is None:
@@ -176,7 +201,7 @@ def _of_times(row: dict[str, Any], *, derived: bool) -> Iterator[Finding]:
             f"is {_shown(began)}, and the acquisition lies over a day from the time in the name, "
             f"{written}, be that UTC or Seattle's"
         )
-        yield f"acquisition.{_BEGAN}", reason, WARNING
+        yield f"acquisition.{_BEGAN}", f"asset_basics.{_BEGAN}", reason, WARNING
 
 
 def _written_time(name: str, *, derived: bool) -> str | None:
@@ -198,7 +223,7 @@ ACORN = Acorn(
         "What in the metadata of data assets contradicts itself or other data assets, one row per "
         "finding, for those who look after them. Join asset_basics on _id."
     ),
-    type="metadata",
+    type="asset",
     key=(),
     order=("severity", "name", "_id", "field", "reason"),
     kind=ByDocument(
@@ -206,8 +231,8 @@ ACORN = Acorn(
         reuse=OfId(),
         finish=finish,
         reads=(
-            Read("data_description.subject_id", Expected.TEXT),
-            Read("subject.subject_id", Expected.SUBJECT),
+            *(Read(place, Expected.SUBJECT) for place in _SUBJECTS),
+            *quality.STATUS_READS,
         ),
         tables=(
             TableRead("asset_basics", ("_id", *_COLUMNS)),
@@ -215,11 +240,42 @@ ACORN = Acorn(
         ),
     ),
     columns=(
-        Column("_id", "string", "The document's id."),
-        Column("name", "string", "The data asset's name; null when it has none."),
-        Column("field", "string", "Where the value in question stands in the document, dotted."),
         Column(
-            "reason", "string", "What is wrong with it, after the field's name.", nullable=False
+            "_id",
+            "string",
+            "The document's id.",
+            reads=("_id",),
+            rule="As in asset_basics.",
+            example="`3b3cad8f-774b-42a1-bdce-a84269078db2` stays as it is.",
+        ),
+        Column(
+            "name",
+            "string",
+            "The data asset's name; null when it has none.",
+            reads=("name",),
+            rule="As in asset_basics.",
+            example="`exaSPIM_675375_2024-02-27_18-50-24` stays as it is.",
+        ),
+        Column(
+            "field",
+            "string",
+            "Where the value in question stands in the document, dotted.",
+            reads=_CONTRADICTING,
+            rule="The path of the value that contradicts another one.",
+            example="An end before the start becomes `acquisition.acquisition_end_time`.",
+        ),
+        Column(
+            "reason",
+            "string",
+            "What is wrong with it, after the field's name.",
+            nullable=False,
+            reads=_CONTRADICTING,
+            rule="A sentence without its subject, which is the field. Names that several documents "
+            "have, sources that no document has as its name, locations that end in another name, "
+            "ends before starts, starts over a day from the time in the name, and subjects other "
+            "than the one in asset_basics are told.",
+            example="`data_description.source_data` with `gone` becomes `names 'gone', which no "
+            "document has as its name`.",
         ),
         Column(
             "severity",
@@ -227,6 +283,11 @@ ACORN = Acorn(
             "error when the tables or joins are wrong by it, warning when it is likely wrong, note "
             "when some programs leave it so.",
             nullable=False,
+            reads=_CONTRADICTING,
+            rule="Each kind of finding has its own. Of two subjects, that of the data description "
+            "is an error and that of the acquisition a warning.",
+            example="A location that ends in an id of Code Ocean becomes `note`.",
         ),
+        *MORE,
     ),
 )

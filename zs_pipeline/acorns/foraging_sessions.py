@@ -160,13 +160,31 @@ def _whole(bits: int) -> Callable[[Any], int | None]:
     return read
 
 
+_FRAME = "file:df_sessions.pkl"
+_WORDS = "The text as it is written; a number is text. None, NaN and blanks are null."
+_WHOLE = (
+    "A whole number, be it written as 5, 5.0 or a text; NaN is null, and so is what is no whole "
+    "number or does not fit, which the build tells."
+)
+_REAL = (
+    "The number, be it written as a text; NaN is null, and so is what is no number, which the "
+    "build tells."
+)
+
+
+def _at(column: str) -> tuple[str, ...]:
+    """Returns where a column stands in the frame: of its row index by name, else by both levels."""
+    return (f"{_FRAME} {', '.join(_SOURCES.get(column, (column,)))}",)
+
+
 ACORN = Acorn(
     name="foraging_sessions",
     description=(
         "Dynamic foraging sessions as the foraging team's own table has them: who, where, which "
         "stage of which curriculum, how it went. One row per session. Join asset_basics on "
-        "subject_id and the date of its acquisition_start_time; one animal can have several "
-        "sessions on a day."
+        "subject_id and session_date = acquisition_date, the date where the rig stands, never on "
+        "the date of a time in UTC: an evening in Seattle is the next day in UTC. One animal can "
+        "have several sessions on a day."
     ),
     type="metadata",
     # A second recording of a day has no session number, and the source promises no unique rows.
@@ -178,63 +196,152 @@ ACORN = Acorn(
         problems=problems,
     ),
     columns=(
-        Column("subject_id", "string", "The animal, always as text: not all ids are numbers."),
-        Column("session_date", "string", "The calendar date of the session, YYYY-MM-DD."),
+        Column(
+            "subject_id",
+            "string",
+            "The animal, always as text: not all ids are numbers.",
+            reads=_at("subject_id"),
+            rule="A whole number is text; outer blanks are removed.",
+            example="The number 697929 becomes `697929`.",
+        ),
+        Column(
+            "session_date",
+            "string",
+            "The calendar date of the session, YYYY-MM-DD, where the rig stands.",
+            reads=_at("session_date"),
+            rule=(
+                "The date as it is written, also of a time; no zone is applied. What is no such "
+                "date is null, which the build tells."
+            ),
+            example="The timestamp `2024-03-01 17:14:00` becomes `2024-03-01`.",
+        ),
         Column(
             "session",
             "int32",
             "The animal's session number, from 1; null for further recordings of the same day.",
+            reads=_at("session"),
+            rule=_WHOLE,
+            example="3.0 becomes 3, and NaN becomes null.",
         ),
         Column(
             "nwb_suffix",
             "int64",
             "The number at the end of the NWB file's name, mostly the time of day as HHMMSS; 0 "
             "when the name has none.",
+            reads=_at("nwb_suffix"),
+            rule=_WHOLE,
+            example="93015 stays 93015: the file was begun at 09:30:15.",
         ),
-        Column("rig", "string", "The rig, as written."),
-        Column("trainer", "string", "Who ran the session, as written."),
+        Column(
+            "rig",
+            "string",
+            "The rig, as written.",
+            reads=_at("rig"),
+            rule=_WORDS,
+            example="`447-1-D` stays `447-1-D`, and `NA` stays `NA`.",
+        ),
+        Column(
+            "trainer",
+            "string",
+            "Who ran the session, as written.",
+            reads=_at("trainer"),
+            rule=_WORDS,
+            example="`ada.example` stays `ada.example`.",
+        ),
         Column(
             "trainer_normalized",
             "string",
             "Who ran the session, with one spelling for each person over the whole table; null "
             "when nobody is named.",
+            reads=("foraging_sessions.trainer",),
+            rule=(
+                "The display name, as of asset_basics.experimenters_normalized. A single word that "
+                "is the first name of exactly one longer name becomes that name."
+            ),
+            example="`ada.example` becomes `Ada Example`, and so does `Ada` where no other Ada is.",
         ),
-        Column("task", "string", "The task, such as Uncoupled Baiting."),
+        Column(
+            "task",
+            "string",
+            "The task, such as Uncoupled Baiting.",
+            reads=_at("task"),
+            rule=_WORDS,
+            example="`Coupled Baiting` stays `Coupled Baiting`.",
+        ),
         Column(
             "curriculum_name",
             "string",
             "The automatic training's curriculum; null when the session had none.",
+            reads=_at("curriculum_name"),
+            rule=_WORDS,
+            example="NaN becomes null.",
         ),
-        Column("curriculum_version", "string", "The curriculum's version, as text."),
+        Column(
+            "curriculum_version",
+            "string",
+            "The curriculum's version, as text.",
+            reads=_at("curriculum_version"),
+            rule=_WORDS,
+            example="The number 2.3 becomes `2.3`; `2.3.1rwdDelay159` stays as it is.",
+        ),
         Column(
             "current_stage_actual",
             "string",
             "The stage that the animal was in; null without a curriculum.",
+            reads=_at("current_stage_actual"),
+            rule=_WORDS,
+            example="`STAGE_1_WARMUP` stays `STAGE_1_WARMUP`.",
         ),
         Column(
             "foraging_eff",
             "float64",
             "Foraging efficiency: rewards relative to those of an optimal forager, 1 being as "
             "good; can exceed 1; null when it could not be computed.",
+            reads=_at("foraging_eff"),
+            rule=_REAL,
+            example="NaN becomes null.",
         ),
         Column(
             "foraging_eff_random_seed",
             "float64",
             "Foraging efficiency, the optimal forager having met the session's own random "
             "numbers; null when those are not known.",
+            reads=_at("foraging_eff_random_seed"),
+            rule=_REAL,
+            example="NaN becomes null.",
         ),
-        Column("finished_trials", "int64", "Trials in which the animal made a choice."),
+        Column(
+            "finished_trials",
+            "int64",
+            "Trials in which the animal made a choice.",
+            reads=_at("finished_trials"),
+            rule=_WHOLE,
+            example="412.0 becomes 412.",
+        ),
         Column(
             "finished_rate",
             "float64",
             "Finished trials per trial, 0 to 1; null for a session without trials.",
+            reads=_at("finished_rate"),
+            rule=_REAL,
+            example="NaN becomes null.",
         ),
-        Column("total_trials", "int64", "Trials, without those with automatic water."),
+        Column(
+            "total_trials",
+            "int64",
+            "Trials, without those with automatic water.",
+            reads=_at("total_trials"),
+            rule=_WHOLE,
+            example="500.0 becomes 500.",
+        ),
         Column(
             "bias_naive",
             "float64",
             "Side bias from the choices alone, -1 (always left) to 1 (always right); null without "
             "finished trials.",
+            reads=_at("bias_naive"),
+            rule=_REAL,
+            example="NaN becomes null.",
         ),
     ),
 )

@@ -32,7 +32,7 @@ ACORN = Acorn(
         "Which core metadata files each document has, one row per document. Join asset_basics on "
         "_id."
     ),
-    type="metadata",
+    type="asset",
     key=("_id",),
     kind=ByDocument(
         rows=rows,
@@ -40,14 +40,33 @@ ACORN = Acorn(
         reads=tuple(Read(core, Expected.PRESENCE) for core in CORE),
     ),
     columns=(
-        Column("_id", "string", "The document's id in the database.", nullable=False),
-        Column("_last_modified", "time", "When the document was last changed in the database."),
+        Column(
+            "_id",
+            "string",
+            "The document's id in the database.",
+            nullable=False,
+            reads=("_id",),
+            rule="As in asset_basics.",
+            example="`8c593ace-ad9e-5074-a9db-fdbc23f836b9` stays as it is.",
+        ),
+        Column(
+            "_last_modified",
+            "time",
+            "When the document was last changed in the database.",
+            reads=("_last_modified", "last_modified"),
+            rule="As in asset_basics.",
+            example="`2026-02-14T13:00:35.192Z` becomes 2026-02-14 13:00:35.192 UTC.",
+        ),
         *(
             Column(
                 core,
                 "bool",
                 f"Whether the document has {core}: {_MEANING[core]}.",
                 nullable=False,
+                reads=(core,),
+                rule="True when the document has the key and its value is not null, also where it "
+                "is empty or no object.",
+                example="`null` and no such key become false; `{}` becomes true.",
             )
             for core in CORE
         ),

@@ -6,6 +6,7 @@ Which raw data asset belongs, and which fused one to it, is decided in `zs_pipel
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from zs_pipeline import nights
 from zs_pipeline.declaration import Acorn, Column, Document, FromSideFiles, TableRead, Tables
 from zs_pipeline.files import Entry, Files, NotThere, Question
 from zs_pipeline.lineage import COLUMNS, SOURCES, DataAsset, pairs
@@ -15,8 +16,11 @@ _CONFIGS = ("neuroglancer.json", "process_output.json")
 
 
 def questions(tables: Tables) -> list[Question]:
-    """One for each raw data asset."""
-    return [raw.question() for raw, _ in _pairs(tables)]
+    """One for each raw data asset; the file that is preferred may be written after the other."""
+    return [
+        raw.question(schedule=nights.growing(nights.date_of(raw.created)))
+        for raw, _ in _pairs(tables)
+    ]
 
 
 def _pairs(tables: Tables) -> list[tuple[DataAsset, DataAsset | None]]:
@@ -70,18 +74,59 @@ ACORN = Acorn(
             "string",
             "The latest fused data asset's name; the raw one's while nothing was fused.",
             nullable=False,
+            reads=("source_data.name", "source_data.processing_time", "asset_basics.name"),
+            rule=(
+                "Of the data assets that name the raw one as a source and have fused in their "
+                "name, in any case, the one with the latest processing_time counts, and of equal "
+                "ones the last by name. One without a time comes before all others, and one that "
+                "has no document counts for nothing."
+            ),
+            example="While only `exaSPIM_1_flatfield` was made from `exaSPIM_1`: `exaSPIM_1`.",
         ),
-        Column("raw_name", "string", "The raw data asset's name.", nullable=False),
-        Column("processed", "bool", "Whether there is a fused data asset.", nullable=False),
+        Column(
+            "raw_name",
+            "string",
+            "The raw data asset's name.",
+            nullable=False,
+            reads=(
+                *("asset_basics.name", "asset_basics.data_level", "asset_basics.modalities"),
+                *("asset_basics.instrument_id", "source_data.source_data"),
+            ),
+            rule=(
+                "A data asset belongs when its level is raw, it has the modality SPIM, it names no "
+                "source, and exa stands in its name or its instrument_id, in any case. Of several "
+                "documents with one name the last modified counts."
+            ),
+            example="One with the instrument `exaspim-01` belongs, whatever its name.",
+        ),
+        Column(
+            "processed",
+            "bool",
+            "Whether there is a fused data asset.",
+            nullable=False,
+            reads=("source_data.name", "source_data.source_data"),
+            rule="True when there is a fused data asset, as name has it.",
+            example="A raw data asset from which only a flatfield correction was made has false.",
+        ),
         Column(
             "raw_link",
             "string",
             "Opens the raw image in Neuroglancer; null when the raw data asset has no file for it.",
+            reads=("file:neuroglancer.json or process_output.json", "asset_basics.location"),
+            rule=(
+                f"{_VIEWER} and the URL of neuroglancer.json in the raw location, else of "
+                "process_output.json. Which of them is there is asked again every night for 60 "
+                "days after the document was made, then in one night of thirty."
+            ),
+            example=f"`s3://b/x` becomes `{_VIEWER}s3://b/x/neuroglancer.json`.",
         ),
         Column(
             "fused_link",
             "string",
             "Opens the fused image in Neuroglancer; null while nothing was fused.",
+            reads=("asset_basics.location",),
+            rule=f"{_VIEWER} and the location of the fused data asset, as its document has it.",
+            example=f"`s3://b/x_fused` becomes `{_VIEWER}s3://b/x_fused`.",
         ),
     ),
 )

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from zs_pipeline.declaration import Acorn, ByPlatform, Column, Expected, OfName, Read
-from zs_pipeline.fields import part, parts, text
-from zs_pipeline.tags import names
+from zs_pipeline import quality
+from zs_pipeline.declaration import Acorn, ByPlatform, Column, OfName
+from zs_pipeline.fields import text
 
 _BEHAVIOR = ("behavior", "behavior-videos")
 _BAITING = re.compile(r"(Coupled|Uncoupled)( Without)? Baiting", re.ASCII)
@@ -40,9 +40,6 @@ PLATFORMS: Mapping[str, Platform] = {
         _BEHAVIOR, lambda kind: bool(_BAITING.match(kind)) or kind == "AindDynamicForaging"
     ),
 }
-_STAGES = frozenset(("Raw data", "Processing", "Analysis"))
-# One published file of schema 2.0.4 has the modality's whole text for its abbreviation.
-_WRITTEN_OUT = re.compile(r"^name='.*' abbreviation='([^']+)'$")
 
 
 def platforms(basics: Mapping[str, Any]) -> list[str]:
@@ -58,28 +55,22 @@ def platforms(basics: Mapping[str, Any]) -> list[str]:
 
 def rows(document: dict[str, Any], basics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """One row for each platform of a data asset and each of its status keys that belong there."""
-    statuses = part(document, "quality_control.status")
     belongs = platforms(basics)
-    if not belongs or not isinstance(statuses, dict):
+    if not belongs:
         return
-    of_tag: dict[str, set[str]] = {}
-    for metric in parts(document, "quality_control.metrics"):
-        modality = text(part(metric, "modality.abbreviation"))
-        if modality is not None:
-            for tag in names(metric.get("tags")):
-                of_tag.setdefault(tag, set()).add(modality)
-    for key, status in statuses.items():
-        if key in _STAGES:
+    statuses = quality.evaluate(document)
+    carriers = statuses.carriers if statuses else {}
+    for key, status in quality.keys(document, statuses).items():
+        if key in quality.STAGES:
             continue
-        written_out = _WRITTEN_OUT.match(key)
-        touched = of_tag.get(key, set()) | {written_out[1] if written_out else key}
+        touched = carriers.get(key, set()) | {quality.abbreviation(key)}
         for name in belongs:
             if touched.intersection(PLATFORMS[name].modalities):
                 yield {
                     "platform": name,
                     "asset_name": basics["name"],
                     "tag": text(key),
-                    "status": text(status),
+                    "status": status,
                     "timestamp": basics["acquisition_start_time"],
                     "instrument_id_normalized": basics["instrument_id_normalized"],
                     "experimenters_normalized": basics["experimenters_normalized"],
@@ -108,26 +99,64 @@ ACORN = Acorn(
             "experimenters_normalized",
         ),
         reuse=OfName("asset_name"),
-        reads=(
-            Read("quality_control.metrics[].modality.abbreviation", Expected.TEXT),
-            Read("quality_control.metrics[].tags", Expected.OBJECT_OR_LIST, whole=True),
-            Read("quality_control.status", Expected.OBJECT, whole=True),
-        ),
+        reads=quality.STATUS_READS,
     ),
     columns=(
-        Column("asset_name", "string", "The data asset's name."),
+        Column(
+            "asset_name",
+            "string",
+            "The data asset's name.",
+            reads=("asset_basics.name",),
+            rule="The name in asset_basics is taken.",
+            example="`multiplane-ophys_804363_2025-08-21_14-13-43_processed_2025-08-26_06-02-34` "
+            "stays as it is.",
+        ),
         Column(
             "tag",
             "string",
             "A tag (key:value, or bare in older documents) or a modality's abbreviation.",
+            reads=(
+                *quality.KEY_PLACES,
+                "asset_basics.modalities",
+                "asset_basics.acquisition_type",
+            ),
+            rule=f"{quality.KEY_RULE} A key has a row for a platform of the data asset when it is "
+            "one of the platform's modalities, or when a metric of such a modality carries the "
+            "tag. The stages Raw data, Processing, Analysis and Multi-asset have none.",
+            example=quality.KEY_EXAMPLE,
         ),
-        Column("status", "string", "Pass, Fail or Pending."),
-        Column("timestamp", "time", "When the data asset's acquisition began."),
-        Column("instrument_id_normalized", "string", "The instrument's short name."),
+        Column(
+            "status",
+            "string",
+            "Pass, Fail or Pending, as in qc_tag_status.",
+            reads=quality.STATUS_PLACES,
+            rule=quality.STATUS_RULE,
+            example=quality.STATUS_EXAMPLE,
+        ),
+        Column(
+            "timestamp",
+            "time",
+            "When the data asset's acquisition began.",
+            reads=("asset_basics.acquisition_start_time",),
+            rule="The start in asset_basics is taken. It is null for a data asset without an "
+            "acquisition.",
+            example="`2025-09-26 12:57:44-07:00` becomes `2025-09-26 19:57:44` UTC.",
+        ),
+        Column(
+            "instrument_id_normalized",
+            "string",
+            "The instrument's short name.",
+            reads=("asset_basics.instrument_id_normalized",),
+            rule="The name in asset_basics is taken.",
+            example="`429_MESO1_20260122` becomes `MESO1`.",
+        ),
         Column(
             "experimenters_normalized",
             "[string]",
             "Who acquired the data, with one spelling each.",
+            reads=("asset_basics.experimenters_normalized",),
+            rule="The names in asset_basics are taken.",
+            example='`["jane doe"]` becomes `["Jane Doe"]`.',
         ),
     ),
 )

@@ -3,19 +3,17 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from zs_pipeline.declaration import Acorn, ByKey, Column, Expected, Read
-from zs_pipeline.fields import part, text
+from zs_pipeline import quality
+from zs_pipeline.declaration import Acorn, ByKey, Column
+from zs_pipeline.fields import text
 
 
 def rows(document: dict[str, Any], basics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """One row for each key of the document's status, in its order."""
-    statuses = part(document, "quality_control.status")
-    if not isinstance(statuses, dict):
-        return
-    for tag, status in statuses.items():
+    """One row for each tag, modality and stage of the document's metrics."""
+    for key, status in quality.keys(document, quality.evaluate(document)).items():
         yield {
-            "tag": text(tag),
-            "status": text(status),
+            "tag": text(key),
+            "status": status,
             "asset_name": basics["name"],
             "subject_id": basics["subject_id"],
             "timestamp": basics["acquisition_start_time"],
@@ -36,20 +34,54 @@ ACORN = Acorn(
         key="subject_id",
         rows=rows,
         basics=("name", "subject_id", "acquisition_start_time"),
-        reads=(
-            Read("quality_control.status", Expected.OBJECT, whole=True),
-            Read("quality_control.status{}", Expected.TEXT),
-        ),
+        reads=quality.STATUS_READS,
+        findings=quality.key_findings,
     ),
     columns=(
         Column(
             "tag",
             "string",
             "A tag (key:value, or bare in older documents), a modality's abbreviation or a stage.",
+            reads=quality.KEY_PLACES,
+            rule=f"{quality.KEY_RULE} Tags come first, then modalities, then stages, each in the "
+            "order of the metrics.",
+            example=quality.KEY_EXAMPLE,
         ),
-        Column("status", "string", "Pass, Fail or Pending."),
-        Column("asset_name", "string", "The data asset's name."),
-        Column("subject_id", "string", "The animal, always as text."),
-        Column("timestamp", "time", "When the data asset's acquisition began."),
+        Column(
+            "status",
+            "string",
+            "Pass, Fail or Pending, computed from the latest statuses of the metrics that carry "
+            "the key.",
+            reads=quality.STATUS_PLACES,
+            rule=quality.STATUS_RULE,
+            example=quality.STATUS_EXAMPLE,
+        ),
+        Column(
+            "asset_name",
+            "string",
+            "The data asset's name.",
+            reads=("asset_basics.name",),
+            rule="The name in asset_basics is taken.",
+            example="`ecephys_834691_2026-02-17_10-49-35_sorted_2026-03-19_08-41-58` stays as it "
+            "is.",
+        ),
+        Column(
+            "subject_id",
+            "string",
+            "The animal, always as text.",
+            reads=("asset_basics.subject_id",),
+            rule="The animal in asset_basics is taken. Rows without one lie in the partition "
+            "`subject_id=__HIVE_DEFAULT_PARTITION__`.",
+            example="The number `834691` becomes the text `834691`.",
+        ),
+        Column(
+            "timestamp",
+            "time",
+            "When the data asset's acquisition began.",
+            reads=("asset_basics.acquisition_start_time",),
+            rule="The start in asset_basics is taken. It is null for a data asset without an "
+            "acquisition. Rows are ordered by it, then by asset_name, then as the column tag says.",
+            example="`2025-09-26 12:57:44-07:00` becomes `2025-09-26 19:57:44` UTC.",
+        ),
     ),
 )

@@ -10,35 +10,72 @@ from zs_pipeline.declaration import (
     Acorn,
     ByDocument,
     Column,
+    Document,
     Expected,
     NamesDocuments,
     OfName,
     Read,
     Tables,
 )
-from zs_pipeline.fields import part, text, texts
+from zs_pipeline.fields import part, parts, text, texts, time, trimmed
+from zs_pipeline.findings import Finding
 
 _PROCESSED_AT = re.compile(r"(?<!\d)(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)\s*$", re.ASCII)
 
 
-def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """One row for each source of a derived data asset, one with a null when it names none."""
-    description = document["data_description"]
-    named = part(description, "source_data")
-    sources = [named] if isinstance(named, str) and named else texts(named) or []
-    name = text(document.get("name"))
-    # Some stitched and NWB exports say raw and name a source all the same.
-    if name is None or not (sources or part(description, "data_level") == "derived"):
+def rows(document: Document) -> Iterator[dict[str, Any]]:
+    """Returns one row for each source of a derived data asset, one with a null without any."""
+    name, sources = text(document.get("name")), _sources(document)
+    if name is None or sources is None:
         return
-    pipelines = part(document, "processing.pipelines")
-    first = pipelines[0] if isinstance(pipelines, list) and pipelines else None
+    pipeline = pipeline_name(document)
     for source in dict.fromkeys(sources) or (None,):
         yield {
             "name": name,
             "source_data": source,
-            "pipeline_name": text(part(first, "name")),
+            "pipeline_name": pipeline,
             "processing_time": processing_time(name),
         }
+
+
+def findings(document: Document) -> Iterator[Finding]:
+    """Yields what is to be said of a derived data asset of which no pipeline is known."""
+    has_rows = text(document.get("name")) is not None and _sources(document) is not None
+    if has_rows and pipeline_name(document) is None:
+        yield Finding(
+            "processing.data_processes[].pipeline_name",
+            "source_data.pipeline_name",
+            "is not given for the latest data process, and processing.pipelines has none of its "
+            "own; the pipeline's name is null",
+        )
+
+
+def _sources(document: Document) -> list[str] | None:
+    """Returns the sources of a derived data asset; None where it is none."""
+    named = part(document, "data_description.source_data")
+    sources = [named] if isinstance(named, str) and named else texts(named) or []
+    # Some stitched and NWB exports say raw and name a source all the same.
+    is_derived = sources or part(document, "data_description.data_level") == "derived"
+    return sources if is_derived else None
+
+
+def pipeline_name(document: Document) -> str | None:
+    """Returns the pipeline of the latest data process, else the last that no process names.
+
+    A derived document inherits its sources' processes and pipelines, which stand first.
+    """
+    processes = list(parts(document, "processing.data_processes"))
+    names = [trimmed(process.get("pipeline_name")) for process in processes]
+    starts = [time(process.get("start_date_time")) for process in processes]
+    latest = max(
+        range(len(processes)),
+        key=lambda place: (starts[place] is not None, starts[place] or 0, place),
+        default=None,
+    )
+    if latest is not None and names[latest]:
+        return names[latest]
+    pipelines = [trimmed(one.get("name")) for one in parts(document, "processing.pipelines")]
+    return next((name for name in reversed(pipelines) if name and name not in names), None)
 
 
 def processing_time(name: str) -> str | None:
@@ -85,8 +122,11 @@ ACORN = Acorn(
             Read("data_description.data_level", Expected.TEXT),
             Read("data_description.source_data", Expected.LIST_OR_TEXT),
             Read("data_description.source_data[]", Expected.TEXT),
+            Read("processing.data_processes[].pipeline_name", Expected.TEXT),
+            Read("processing.data_processes[].start_date_time", Expected.TIME),
             Read("processing.pipelines[].name", Expected.TEXT),
         ),
+        findings=findings,
     ),
     checks=(
         NamesDocuments(
@@ -96,22 +136,74 @@ ACORN = Acorn(
         ),
     ),
     columns=(
-        Column("name", "string", "The derived data asset's name.", nullable=False),
+        Column(
+            "name",
+            "string",
+            "The derived data asset's name.",
+            nullable=False,
+            reads=("name", "data_description.data_level", "data_description.source_data"),
+            rule=(
+                "A data asset has rows when its level is derived, or when it names a source: some "
+                "stitched and NWB exports say raw. A document without a name has no row. Of "
+                "several documents with one name and source there is one row, of those with a "
+                "pipeline the first by its name."
+            ),
+            example=(
+                "A document of level `raw` that names a source has a row; one of level `raw` that "
+                "names none has no row."
+            ),
+        ),
         Column(
             "source_data",
             "string",
             "The name of a data asset it was made from; null when the document names none.",
+            reads=("data_description.source_data",),
+            rule=(
+                "Each name in the list makes a row; repeats make none. A text in place of the list "
+                "is a list of one. Without any name there is one row, with null, unless another "
+                "document of the same name has sources."
+            ),
+            example=(
+                '`[]` becomes one row with null; `["a", "b", "a"]` becomes two rows, `a` and `b`.'
+            ),
         ),
         Column(
             "pipeline_name",
             "string",
             "The pipeline that made it; null when the document names none.",
+            reads=(
+                "processing.data_processes[].pipeline_name",
+                "processing.data_processes[].start_date_time",
+                "processing.pipelines[].name",
+            ),
+            rule=(
+                "The name in the latest data process counts. The latest is the one with the "
+                "greatest start; one whose start cannot be read comes before all others, and of "
+                "equal ones the last in the list is the latest. A start without a zone is UTC. "
+                "Where the latest process names no pipeline, the last of processing.pipelines "
+                "that no data process names counts, since a derived document inherits the "
+                "processes and pipelines of its sources, which stand first. Without one of these "
+                "the name is null, which is a finding. An empty text is no name."
+            ),
+            example=(
+                "With `transform_and_upload_v2` as the pipeline of the first process and "
+                "`aind-ephys-pipeline` as that of the latest, it becomes `aind-ephys-pipeline`."
+            ),
         ),
         Column(
             "processing_time",
             "string",
             "When it was made, as at the end of its name: YYYY-MM-DD_HH-MM-SS; null when the name "
             "does not end in a time.",
+            reads=("name",),
+            rule=(
+                "The text is taken as it is written, and is no time of any zone. Digits before it "
+                "make it none; blanks after it count for nothing."
+            ),
+            example=(
+                "`990002_2026-06-01_10-00-00_sorted_2026-06-02_12-00-00` becomes "
+                "`2026-06-02_12-00-00`."
+            ),
         ),
     ),
 )

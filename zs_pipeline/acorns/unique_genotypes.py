@@ -18,6 +18,14 @@ ACORN = Acorn(
     key=("genotype",),
     kind=FromTables(rows=rows, tables=(TableRead("asset_basics", ("genotype",)),)),
     columns=(
-        Column("genotype", "string", "The genotype, without blanks around it.", nullable=False),
+        Column(
+            "genotype",
+            "string",
+            "The genotype, without blanks around it.",
+            nullable=False,
+            reads=("asset_basics.genotype",),
+            rule="Each value of asset_basics once, sorted as text; null is left out.",
+            example="`wt/wt`, which many documents have, becomes one row.",
+        ),
     ),
 )

@@ -18,6 +18,14 @@ ACORN = Acorn(
     key=("project_name",),
     kind=FromTables(rows=rows, tables=(TableRead("asset_basics", ("project_name",)),)),
     columns=(
-        Column("project_name", "string", "The project, without blanks around it.", nullable=False),
+        Column(
+            "project_name",
+            "string",
+            "The project, without blanks around it.",
+            nullable=False,
+            reads=("asset_basics.project_name",),
+            rule="Each value of asset_basics once, sorted as text; null is left out.",
+            example="`unknown` stays as it is: it is what the documents say.",
+        ),
     ),
 )

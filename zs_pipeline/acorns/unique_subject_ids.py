@@ -23,6 +23,9 @@ ACORN = Acorn(
             "string",
             "The animal, always as text: not all ids are numbers.",
             nullable=False,
+            reads=("asset_basics.subject_id",),
+            rule="Each value of asset_basics once, sorted as text; null is left out.",
+            example="`M2501` comes after `839153`, since both are texts.",
         ),
     ),
 )

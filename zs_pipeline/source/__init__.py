@@ -29,7 +29,7 @@ class Swept(NamedTuple):
         modified: `_last_modified`, or `last_modified` of older envelopes, as it is written;
             ``YYYY-MM-DDTHH:MM:SS.mmmZ`` when it was a BSON datetime, None when it is no text.
         fingerprint: A hash of the bytes of the document in a dump; None for servers.
-        subject_id: The document's subject as text, None where it has none.
+        subject_id: The document's subject, by `fields.subject_of`; None where it has none.
     """
 
     id: str

@@ -17,7 +17,7 @@ from bson import Decimal128, ObjectId, json_util
 from bson.datetime_ms import DatetimeMS
 from bson.errors import BSONError
 
-from zs_pipeline import fields
+from zs_pipeline import fields, json_reading
 from zs_pipeline.problems import Problem
 from zs_pipeline.source import Swept, version_of
 
@@ -36,9 +36,9 @@ def load(raw: bytes) -> tuple[Any, bool]:
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        return _careless(raw), False
+        return json_reading.careless(raw), False
     if _long_integer(raw):
-        return _careless(raw), False
+        return json_reading.careless(raw), False
     return value, b'"$' not in raw
 
 
@@ -61,23 +61,12 @@ def parse(raw: bytes) -> Any:
     return value if ready else plain(value)
 
 
-def _careless(raw: bytes) -> Any:
-    try:
-        return json.loads(raw.decode(), parse_int=_integer)
-    except RecursionError:
-        raise ValueError("it is nested too deeply") from None
-
-
-def _integer(digits: str) -> int | str:
-    # int() refuses more than 4,300 digits; what is longer than 64 bits becomes text anyway.
-    return int(digits) if len(digits) <= 20 else digits
-
-
 def plain(value: Any) -> Any:
     """A decoded value as plain JSON; dicts and lists are changed in place.
 
     Times become ``YYYY-MM-DDTHH:MM:SS.mmmZ``, ObjectId, UUID and Decimal128 text, bytes base64
-    text, NaN and infinities text, integers beyond 64 bits text, and lone surrogates U+FFFD.
+    text, integers beyond 64 bits text, and lone surrogates U+FFFD. NaN and infinities become
+    ``{"$numberDouble": "NaN"}``, since the text NaN is another value.
     """
     root = [value]
     stack: list[Any] = [root]
@@ -116,7 +105,7 @@ def _scalar(value: Any) -> Any:  # noqa: PLR0911 - one type, one line
     if isinstance(value, int):
         return int(value) if -_INT64 <= value < _INT64 else str(int(value))
     if kind is float:
-        return value if math.isfinite(value) else _unbounded(value)
+        return value if math.isfinite(value) else {"$numberDouble": fields.unbounded(value)}
     if kind is datetime:
         return _moment(value)
     if kind is DatetimeMS:
@@ -129,10 +118,6 @@ def _scalar(value: Any) -> Any:  # noqa: PLR0911 - one type, one line
         return _text(value)
     # Regular expressions, code, MinKey and the like stay in the extended form that a dump has.
     return json.loads(json_util.dumps(value))
-
-
-def _unbounded(value: float) -> str:
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _moment(value: datetime) -> str:
@@ -248,8 +233,16 @@ def head(document: Mapping[str, Any], where: str = "") -> Swept | Problem:
         reason = f"the _id is {is_}, not a text, an integer or an ObjectId; set aside{where}"
         return Problem(None, name, "_id", reason, "error")
     times = {key: plain(document.get(key)) for key in ("_last_modified", "last_modified")}
-    subject = fields.text(plain(fields.part(document, "subject.subject_id")))
-    return Swept(found, version_of(times), None, subject)
+    return Swept(found, version_of(times), None, _subject_of(document))
+
+
+def _subject_of(document: Mapping[str, Any]) -> str | None:
+    """Returns a document's subject as `fields.subject_of` will, when the document is plain."""
+    ids: dict[str, Any] = {}
+    for place in fields.SUBJECT_PLACES:
+        core, key = place.split(".")
+        ids[core] = {key: plain(fields.part(document, place))}
+    return fields.subject_of(ids)
 
 
 class Told:

@@ -7,14 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from zs_pipeline.declaration import CORE, ENVELOPE
+from zs_pipeline.fields import SUBJECT_PLACES
 
-SWEEP = {
-    "_id": 1,
-    "name": 1,
-    "_last_modified": 1,
-    "last_modified": 1,
-    "subject.subject_id": 1,
-}
+SWEEP = dict.fromkeys(("_id", "name", "_last_modified", "last_modified", *SUBJECT_PLACES), 1)
 
 Tree = Mapping[str, Any]
 

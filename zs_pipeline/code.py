@@ -1,0 +1,53 @@
+"""Names for the code that values are made by; with other code they are made anew."""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Iterable
+from types import ModuleType
+
+from zs_pipeline import (
+    arrow,
+    fields,
+    findings,
+    frames,
+    instruments,
+    lineage,
+    people,
+    photometry,
+    problems,
+    quality,
+    shards,
+    tags,
+    zones,
+)
+from zs_pipeline.catalogue import Reads
+from zs_pipeline.declaration import Acorn, FromFrame, FromSideFiles
+
+_OF_DOCUMENTS = (fields, findings, instruments, photometry, quality, tags, zones)
+_SHARED = (*_OF_DOCUMENTS, people, arrow, shards)
+_FROM_FILES = (frames, lineage)
+_OF_FINDINGS = (*_OF_DOCUMENTS, problems)
+
+
+def of_table(acorn: Acorn) -> str:
+    """Returns a name for the code of a table: its own file, and what its values go through."""
+    more = _FROM_FILES if isinstance(acorn.kind, FromSideFiles | FromFrame) else ()
+    return _digest([_module(acorn.kind.rows), *_SHARED, *more])[:12]
+
+
+def of_findings(reads: Reads) -> str:
+    """Returns a name for what findings in documents are made by: reads, and the tables' choices."""
+    modules = dict.fromkeys((*map(_module, reads.findings), *_OF_FINDINGS))
+    return _digest(modules, reads.digest)[:16]
+
+
+def _module(function: Callable[..., object]) -> ModuleType:
+    found = inspect.getmodule(function)
+    if found is None:
+        raise ValueError(f"{function} stands in no module")
+    return found
+
+
+def _digest(modules: Iterable[ModuleType], *more: str) -> str:
+    texts = (*map(inspect.getsource, modules), *more)
+    return hashlib.sha256("".join(texts).encode()).hexdigest()

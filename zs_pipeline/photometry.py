@@ -1,0 +1,486 @@
+"""The fibers, patch cords and channels of a document: which belong together, and what they say.
+
+Which spellings mean one device, which channel belongs to which fiber, and which of several
+structures counts is decided here. Each choice between readings is kept beside what was read.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum, auto
+from typing import Any
+
+from zs_pipeline import zones
+from zs_pipeline.declaration import Expected, Read
+from zs_pipeline.fields import day, part, parts, text, texts, trimmed
+
+MISSING = "missing"
+
+# A device is known by the words of its name: `Fiber_0`, `Fiber 0` and `fiber-0` are one.
+Words = tuple[str, ...]
+
+_WORD = re.compile(r"[^\W\d_]+|\d+")
+_NUMBERED_FIBER = re.compile(r"(?<![^\W_])fib(er|re)[ _-]?\d+", re.IGNORECASE)
+_CORD = frozenset(("cord", "cords", "patchcord", "patchcords"))
+# What a device with the word fiber in its name is, when it is no fiber in the brain.
+_NO_FIBER = frozenset(
+    (
+        "assembly",
+        "camera",
+        "channel",
+        "cmos",
+        "detector",
+        "diode",
+        "filter",
+        "laser",
+        "led",
+        "light",
+        "photometry",
+    )
+)
+# What a form leaves in a field. `NA` is none of them: that may be noradrenaline.
+_PLACEHOLDER = re.compile(
+    r"n/a|none|null|nan|select(\.\.\.|…)?|unknown|tbd|-|missing", re.IGNORECASE
+)
+
+_SURGERY = "procedures.subject_procedures[]"
+_IMPLANT = f"{_SURGERY}.procedures[]"
+_STREAM = "acquisition.data_streams[]"
+_CONFIG = f"{_STREAM}.configurations[]"
+_STRUCTURE = "primary_targeted_structure.acronym"
+
+MODALITIES = (
+    "data_description.modalities[].abbreviation",
+    f"{_STREAM}.modalities[].abbreviation",
+)
+SURGERY_DATE = f"{_SURGERY}.start_date"
+IMPLANT_NAME = f"{_IMPLANT}.implanted_device.name"
+IMPLANT_STRUCTURE = f"{_IMPLANT}.device_config.{_STRUCTURE}"
+CONNECTED_FROM = f"{_STREAM}.connections[].source_device"
+CONNECTED_TO = f"{_STREAM}.connections[].target_device"
+CORD_NAME = f"{_CONFIG}.device_name"
+ASSEMBLY_CORD_NAME = f"{_CONFIG}.patch_cords[].device_name"
+PROBE_NAME = f"{_CONFIG}.probes[].device_name"
+PROBE_STRUCTURE = f"{_CONFIG}.probes[].{_STRUCTURE}"
+CHANNELS = f"{_CONFIG}.channels[]"
+ASSEMBLY_CHANNELS = f"{_CONFIG}.patch_cords[].channels[]"
+NAME, MEASUREMENT = "channel_name", "intended_measurement"
+
+READS = (
+    *(Read(path, Expected.TEXT) for path in MODALITIES),
+    Read(SURGERY_DATE, Expected.DATE),
+    Read(f"{_IMPLANT}.object_type", Expected.TEXT),
+    Read(IMPLANT_NAME, Expected.TEXT),
+    Read(f"{_IMPLANT}.implanted_device.object_type", Expected.TEXT),
+    Read(IMPLANT_STRUCTURE, Expected.TEXT),
+    *zones.READS,
+    Read(f"{_STREAM}.modalities[]", Expected.OBJECT_OR_TEXT),
+    Read(CONNECTED_FROM, Expected.TEXT),
+    Read(CONNECTED_TO, Expected.TEXT),
+    Read(f"{_CONFIG}.object_type", Expected.TEXT),
+    Read(CORD_NAME, Expected.TEXT),
+    Read(f"{CHANNELS}.{NAME}", Expected.TEXT),
+    Read(f"{CHANNELS}.{MEASUREMENT}", Expected.TEXT),
+    Read(PROBE_NAME, Expected.TEXT),
+    Read(PROBE_STRUCTURE, Expected.TEXT),
+    Read(ASSEMBLY_CORD_NAME, Expected.TEXT),
+    Read(f"{ASSEMBLY_CHANNELS}.{NAME}", Expected.TEXT),
+    Read(f"{ASSEMBLY_CHANNELS}.{MEASUREMENT}", Expected.TEXT),
+)
+
+
+class Kind(Enum):
+    """What was chosen, or is not given."""
+
+    PLACEHOLDER_MEASUREMENT = auto()
+    PLACEHOLDER_STRUCTURE = auto()
+    LATER_IMPLANT = auto()
+    UNNAMED_IMPLANT = auto()
+    NO_IMPLANT = auto()
+    IMPLANTS_DIFFER = auto()
+    ASSEMBLIES_DIFFER = auto()
+    ASSEMBLY_DIFFERS = auto()
+    MEASUREMENTS_DIFFER = auto()
+    PAIRED = auto()
+    NAMED_WITHOUT_CONNECTION = auto()
+    NAMED_AMONG_SEVERAL = auto()
+    NAMED_AGAINST_CONNECTION = auto()
+    GIVEN_TO_EACH = auto()
+    NO_CHANNEL = auto()
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One choice between readings of a document, or one thing that the document does not give.
+
+    Attributes:
+        kind: What was chosen.
+        field: The path of the value, as `READS` have it.
+        taken: The reading that was taken, such as `Fiber_0: ACB`.
+        other: The reading that was not taken.
+    """
+
+    kind: Kind
+    field: str
+    taken: str | None = None
+    other: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fiber:
+    """One fiber.
+
+    Attributes:
+        name: Its name: the implant's before an assembly's, a connection's and a channel's.
+        structure: The acronym of the structure that it is aimed at.
+        cords: The names of the patch cords that serve it.
+    """
+
+    name: str
+    structure: str
+    cords: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Photometry:
+    """What a document says of fiber photometry; the text `missing` stands for what it does not.
+
+    Attributes:
+        fibers: All fibers.
+        channels: What is measured, by the names of fiber, patch cord and channel.
+        choices: The choices between readings, in the order in which they were made.
+    """
+
+    fibers: tuple[Fiber, ...]
+    channels: dict[tuple[str, str, str], str]
+    choices: tuple[Choice, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Cord:
+    """One configuration of a patch cord.
+
+    Attributes:
+        words: The patch cord's name; empty where it has none.
+        channels: The channels that stand in the configuration.
+        path: Where those stand.
+        probe: The only probe of the assembly whose only patch cord this is.
+    """
+
+    words: Words
+    channels: tuple[dict[str, Any], ...]
+    path: str
+    probe: Words = ()
+
+
+@dataclass
+class _Devices:
+    """The devices of a document, and the choices made among them.
+
+    Attributes:
+        fibers: How each fiber is written that implants, assemblies and connections name.
+        named: How each fiber is written that the channels of unconnected patch cords alone name.
+        cords: How each patch cord is written, its configuration before its connections.
+        others: What is configured as another kind of device.
+        implanted: The targeted structures of a fiber's implants, None where one gives none.
+        assembled: The targeted structures that assemblies give of a fiber.
+        links: By patch cord the fibers that it serves, over all data streams.
+        choices: The choices that were made.
+    """
+
+    fibers: dict[Words, str] = field(default_factory=dict)
+    named: dict[Words, str] = field(default_factory=dict)
+    cords: dict[Words, str] = field(default_factory=dict)
+    others: set[Words] = field(default_factory=set)
+    implanted: dict[Words, list[str | None]] = field(default_factory=dict)
+    assembled: dict[Words, list[str]] = field(default_factory=dict)
+    links: dict[Words, list[Words]] = field(default_factory=dict)
+    choices: list[Choice] = field(default_factory=list)
+
+    def choose(
+        self, kind: Kind, path: str, taken: str | None = None, other: str | None = None
+    ) -> None:
+        """Keep a choice."""
+        self.choices.append(Choice(kind, path, taken, other))
+
+    def structure(self, value: Any, path: str) -> str | None:
+        """Returns a targeted structure; None for root, which is the whole brain, and for none."""
+        acronym = self._given(value, Kind.PLACEHOLDER_STRUCTURE, path)
+        return None if acronym and acronym.casefold() == "root" else acronym
+
+    def measurement(self, value: Any, path: str) -> str:
+        """Returns what a channel measures."""
+        return self._given(value, Kind.PLACEHOLDER_MEASUREMENT, path) or MISSING
+
+    def _given(self, value: Any, kind: Kind, path: str) -> str | None:
+        written = trimmed(value)
+        if written is None or not _PLACEHOLDER.fullmatch(written):
+            return written
+        if written != MISSING:
+            self.choose(kind, path, MISSING, written)
+        return None
+
+
+def read(document: Mapping[str, Any]) -> Photometry | None:
+    """Returns the fiber photometry of a document; None where it has no such modality."""
+    if not _has_fib(document):
+        return None
+    devices = _Devices()
+    _add_implants(devices, document)
+    streams = list(parts(document, "acquisition.data_streams"))
+    # Every configuration comes before any connection: it tells what the connected devices are.
+    cords = [_cords_of(devices, stream) for stream in streams]
+    links = [_links(devices, stream) for stream in streams]
+    connected = frozenset(devices.links)
+    # Every pair comes before any channel: a patch cord may stand in several configurations.
+    cords = [[_paired(devices, cord, connected) for cord in of_stream] for of_stream in cords]
+    channels: dict[tuple[str, str, str], str] = {}
+    for of_stream, links_of_stream in zip(cords, links, strict=True):
+        for cord in of_stream:
+            _add_channels(channels, devices, cord, links_of_stream)
+    if all(channel == MISSING for _, _, channel in channels):
+        devices.choose(Kind.NO_CHANNEL, f"{CHANNELS}.{NAME}")
+    fibers = tuple(
+        Fiber(name, _structure(devices, words, name), tuple(_serving(devices, words)))
+        for words, name in (devices.named | devices.fibers).items()
+    )
+    return Photometry(fibers, channels, tuple(devices.choices))
+
+
+def _has_fib(document: Mapping[str, Any]) -> bool:
+    holders = [part(document, "data_description"), *parts(document, "acquisition.data_streams")]
+    return any(
+        modality.lower() == "fib"
+        for holder in holders
+        for modality in texts(part(holder, "modalities"), "abbreviation") or ()
+    )
+
+
+def _words(name: str) -> Words:
+    """Returns the words of a name; the name itself where it has none."""
+    return tuple(_WORD.findall(name.lower().replace("fibre", "fiber"))) or (name,)
+
+
+def _add_implants(devices: _Devices, document: Mapping[str, Any]) -> None:
+    """Add the implanted fibers, but for those of surgeries after the acquisition."""
+    acquired = zones.start(document.get("acquisition")).day
+    for surgery in parts(document, "procedures.subject_procedures"):
+        operated = day(surgery.get("start_date"))
+        for procedure in parts(surgery, "procedures"):
+            if procedure.get("object_type") != "Probe implant":
+                continue
+            # An electrode is implanted as a probe, too.
+            kind = text(part(procedure, "implanted_device.object_type")) or "Fiber probe"
+            if "fiber" not in kind.lower():
+                continue
+            name = trimmed(part(procedure, "implanted_device.name"))
+            target = part(procedure, f"device_config.{_STRUCTURE}")
+            if acquired and operated and operated > acquired:
+                label = f"{operated}, {name or MISSING}: {trimmed(target) or MISSING}"
+                devices.choose(Kind.LATER_IMPLANT, SURGERY_DATE, str(acquired), label)
+            elif name is None:
+                devices.choose(Kind.UNNAMED_IMPLANT, IMPLANT_NAME, None, trimmed(target))
+            else:
+                words = _words(name)
+                devices.fibers.setdefault(words, name)
+                structure = devices.structure(target, IMPLANT_STRUCTURE)
+                devices.implanted.setdefault(words, []).append(structure)
+
+
+def _cords_of(devices: _Devices, stream: dict[str, Any]) -> list[_Cord]:
+    """Returns the configurations of patch cords in a data stream.
+
+    The names of all configured devices are added to the devices.
+    """
+    cords: list[_Cord] = []
+    for config in parts(stream, "configurations"):
+        kind, name = config.get("object_type"), trimmed(config.get("device_name"))
+        if kind == "Patch cord config":
+            cords.append(_cord(devices, config, CHANNELS))
+        elif kind == "Fiber assembly config":
+            cords += _assembly(devices, config)
+        elif name and kind != "Probe config":
+            devices.others.add(_words(name))
+    return cords
+
+
+def _cord(devices: _Devices, config: dict[str, Any], path: str, probe: Words = ()) -> _Cord:
+    name = trimmed(config.get("device_name"))
+    words = _words(name) if name else ()
+    if name:
+        devices.cords.setdefault(words, name)
+    return _Cord(words, tuple(parts(config, "channels")), path, probe)
+
+
+def _assembly(devices: _Devices, config: dict[str, Any]) -> list[_Cord]:
+    """Returns the patch cords of a fiber assembly, whose probes are added to the fibers."""
+    probes = []
+    for probe in parts(config, "probes"):
+        name = trimmed(probe.get("device_name"))
+        words = _words(name) if name else ()
+        probes.append(words)
+        if name:
+            devices.fibers.setdefault(words, name)
+            structure = devices.structure(part(probe, _STRUCTURE), PROBE_STRUCTURE)
+            if structure:
+                devices.assembled.setdefault(words, []).append(structure)
+    configs = list(parts(config, "patch_cords"))
+    cords = {_words(trimmed(cord.get("device_name")) or "") for cord in configs}
+    only = probes[0] if len(set(probes)) == len(cords) == 1 else ()
+    return [_cord(devices, cord, ASSEMBLY_CHANNELS, only) for cord in configs]
+
+
+def _links(devices: _Devices, stream: dict[str, Any]) -> dict[Words, list[Words]]:
+    """Returns by patch cord the fibers that a data stream connects it to, whichever comes first.
+
+    Fibers, patch cords and links that are met for the first time are added to the devices.
+    """
+    links: dict[Words, list[Words]] = {}
+    for connection in parts(stream, "connections"):
+        ends = [trimmed(connection.get(end)) for end in ("source_device", "target_device")]
+        names = {_words(end): end for end in ends if end}
+        fibers = [words for words in names if _is_fiber(devices, words)]
+        cords = [words for words in names if words not in fibers and _is_cord(devices, words)]
+        for words in fibers:
+            devices.fibers.setdefault(words, names[words])
+        for words in cords:
+            devices.cords.setdefault(words, names[words])
+            for known in (links, devices.links) if fibers else ():
+                served = known.setdefault(words, [])
+                served += [fiber for fiber in fibers if fiber not in served]
+    return links
+
+
+def _is_cord(devices: _Devices, words: Words) -> bool:
+    return words in devices.cords or not _CORD.isdisjoint(words)
+
+
+def _is_fiber(devices: _Devices, words: Words) -> bool:
+    """Returns whether a name is that of a fiber; `Fiber optic patch cord` is none."""
+    if words in devices.fibers:
+        return True
+    is_other = words in devices.others or not _NO_FIBER.isdisjoint(words)
+    return "fiber" in words and not is_other and not _is_cord(devices, words)
+
+
+def _paired(devices: _Devices, cord: _Cord, connected: frozenset[Words]) -> _Cord:
+    """Returns a configuration without its probe where a connection names the patch cord.
+
+    Elsewhere the patch cord and the only probe of its assembly are linked.
+    """
+    if not cord.probe or cord.words in connected:
+        return replace(cord, probe=())
+    name = devices.cords.get(cord.words, MISSING)
+    devices.choose(Kind.PAIRED, ASSEMBLY_CORD_NAME, f"{name}: {devices.fibers[cord.probe]}")
+    if cord.words:
+        served = devices.links.setdefault(cord.words, [])
+        served += [] if cord.probe in served else [cord.probe]
+    return cord
+
+
+def _add_channels(
+    channels: dict[tuple[str, str, str], str],
+    devices: _Devices,
+    cord: _Cord,
+    links: Mapping[Words, list[Words]],
+) -> None:
+    """Add the channels of a configuration, with what they measure, to those found before.
+
+    Args:
+        channels: What is measured, by the names of fiber, patch cord and channel.
+        devices: All devices.
+        cord: The configuration.
+        links: The connections of its data stream.
+    """
+    # A data stream may leave its connections to another one.
+    elsewhere = [cord.probe] if cord.probe else devices.links.get(cord.words, [])
+    linked = links.get(cord.words) or elsewhere
+    path = f"{cord.path}.{MEASUREMENT}"
+    for channel in cord.channels:
+        name = trimmed(channel.get(NAME)) or MISSING
+        measured = devices.measurement(channel.get(MEASUREMENT), path)
+        for fiber in _fibers_of(devices, name, linked, f"{cord.path}.{NAME}"):
+            place = (fiber, devices.cords.get(cord.words, MISSING), name)
+            known = channels.setdefault(place, measured)
+            if known == MISSING:
+                channels[place] = measured
+            elif measured not in (known, MISSING):
+                taken, other = f"{name}: {known}", f"{name}: {measured}"
+                devices.choose(Kind.MEASUREMENTS_DIFFER, path, taken, other)
+
+
+def _fibers_of(devices: _Devices, channel: str, linked: list[Words], path: str) -> list[str]:
+    """Returns the names of a channel's fibers.
+
+    The connections decide, as long as the patch cord serves one fiber. With several or none, the
+    fiber in the channel's name does; it does as well when no patch cord serves that fiber, since
+    then the connections are incomplete.
+    """
+    named, written = _fiber_in(devices, channel)
+    names = [devices.fibers[words] for words in linked]
+    if len(linked) == 1:
+        is_served = any(named in fibers for fibers in devices.links.values())
+        if named not in devices.fibers or is_served or named in linked:
+            return names
+        kind = Kind.NAMED_AGAINST_CONNECTION
+    elif named:
+        kind = Kind.NAMED_AMONG_SEVERAL if linked else Kind.NAMED_WITHOUT_CONNECTION
+    else:
+        if linked:
+            devices.choose(Kind.GIVEN_TO_EACH, path, f"{channel}: {', '.join(names)}")
+        return names or [MISSING]
+    fiber = devices.fibers.get(named) or devices.named.setdefault(named, written)
+    other = f"{channel}: {names[0]}" if len(names) == 1 else None
+    devices.choose(kind, path, f"{channel}: {fiber}", other)
+    return [fiber]
+
+
+def _fiber_in(devices: _Devices, channel: str) -> tuple[Words, str]:
+    """Returns the fiber in a channel's name, and how it is written; empty where it names none.
+
+    A known fiber comes before one with a number; of two known ones the one with more words does,
+    then the one that is named first.
+    """
+    words = _words(channel)
+    known = [
+        (-len(fiber), at, fiber)
+        for fiber in devices.fibers
+        for at in range(len(words) - len(fiber) + 1)
+        if words[at : at + len(fiber)] == fiber
+    ]
+    if known:
+        longest = min(known)[2]
+        return longest, devices.fibers[longest]
+    numbered = _NUMBERED_FIBER.search(channel)
+    return (_words(numbered[0]), numbered[0]) if numbered else ((), "")
+
+
+def _structure(devices: _Devices, words: Words, name: str) -> str:
+    """Returns the targeted structure of a fiber."""
+    implanted = devices.implanted.get(words, [])
+    assembled = sorted(set(devices.assembled.get(words, [])))
+    if len(set(implanted)) > 1:
+        structures = ", ".join(sorted({structure or MISSING for structure in implanted}))
+        taken = f"{name}: {MISSING}"
+        devices.choose(Kind.IMPLANTS_DIFFER, IMPLANT_STRUCTURE, taken, f"{name}: {structures}")
+        return MISSING
+    implant = implanted[0] if implanted else None
+    if implant:
+        if assembled not in ([], [implant]):
+            taken, other = f"{name}: {implant}", f"{name}: {', '.join(assembled)}"
+            devices.choose(Kind.ASSEMBLY_DIFFERS, PROBE_STRUCTURE, taken, other)
+        return implant
+    if len(assembled) > 1:
+        other = f"{name}: {', '.join(assembled)}"
+        devices.choose(Kind.ASSEMBLIES_DIFFER, PROBE_STRUCTURE, f"{name}: {MISSING}", other)
+        return MISSING
+    if not implanted and not assembled:
+        devices.choose(Kind.NO_IMPLANT, IMPLANT_NAME, f"{name}: {MISSING}")
+    return assembled[0] if assembled else MISSING
+
+
+def _serving(devices: _Devices, words: Words) -> Iterator[str]:
+    """Yields the names of the patch cords that serve a fiber."""
+    for cord, fibers in devices.links.items():
+        if words in fibers:
+            yield devices.cords[cord]

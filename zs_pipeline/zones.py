@@ -1,0 +1,217 @@
+"""Which zone a time is in that was written without one, and the calendar date where a rig stands.
+
+One place for both rules, so that every table takes the same reading of a time and tells of it in
+the same words. How a time is spelled is in `zs_pipeline.fields`.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from enum import StrEnum
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from zs_pipeline import fields
+from zs_pipeline.declaration import Expected, Read
+from zs_pipeline.fields import part, trimmed
+from zs_pipeline.findings import Finding
+
+SEATTLE = ZoneInfo("America/Los_Angeles")
+
+STARTED, ENDED = "acquisition_start_time", "acquisition_end_time"
+_ZONE = "acquisition_start_tz"
+# What a table reads that takes `start`.
+READS = (
+    Read(f"acquisition.{STARTED}", Expected.TIME),
+    Read(f"acquisition.{_ZONE}", Expected.TEXT),
+)
+
+# Names of UTC outside of `Etc/`, and of no place at all: they say nothing of where a rig stands.
+_NO_PLACE = {"UTC", "UCT", "Z", "ZULU", "UNIVERSAL", "GREENWICH", "FACTORY"} | {
+    f"GMT{zero}" for zero in ("", "0", "+0", "-0")
+}
+# `-7`, `-7.5`, `-07:00`, `-0700`, and `UTC-07:00` as Python writes a zone of fixed hours.
+_HOURS = re.compile(
+    r"(?P<sign>UTC[+-]|[+-]?)(?P<hours>\d\d?)(?:(?P<part>\.\d+)|(?P<minutes>:[0-5]\d|(?<=\d\d)[0-5]\d)"
+    r"(?::00)?)?",
+    re.ASCII,
+)
+_WEST, _EAST = timedelta(hours=-12), timedelta(hours=14)
+
+IS_RIGS = "has no zone and is taken as the rig's own time, not as UTC"
+IS_UTC = "has no zone and is taken as UTC, not as Seattle's time"
+NO_ZONE = "is neither a zone's name nor hours, and is skipped"
+OTHER_DAY = "is another day in another zone that the document gives"
+
+
+class Rule(StrEnum):
+    """Where the calendar date of an acquisition was taken from, first to last."""
+
+    NAMED = "the zone that acquisition_start_tz names"
+    WRITTEN = "the time's own offset"
+    HOURS = "the hours that acquisition_start_tz gives"
+    SEATTLE = "Seattle's zone"
+
+
+class Start(NamedTuple):
+    """When and on which day an acquisition began.
+
+    Attributes:
+        instant: The instant, in some zone; None where no time can be read.
+        day: The calendar date where the rig stands.
+        rule: Where the date was taken from.
+        is_naive: Whether the time was written without a zone.
+        others: Other dates that the document gives, and where each was taken from.
+    """
+
+    instant: datetime | None = None
+    day: date | None = None
+    rule: Rule | None = None
+    is_naive: bool = False
+    others: tuple[tuple[Rule, date], ...] = ()
+
+    @property
+    def is_assumed(self) -> bool:
+        """Whether the time was written as UTC and Seattle's date taken by default."""
+        return self.rule is Rule.SEATTLE and not self.is_naive
+
+
+def start(acquisition: Any) -> Start:
+    """Returns when an acquisition began, and the calendar date where the rig stands.
+
+    Args:
+        acquisition: The core file, of any kind.
+    """
+    written = fields.written_time(part(acquisition, STARTED))
+    if written is None:
+        return Start()
+    zone = rig_zone(acquisition)
+    named = zone if isinstance(zone, ZoneInfo) else None
+    hours = zone if named is None else None
+    if written.tzinfo is None:
+        rule = Rule.NAMED if named else Rule.HOURS if hours else Rule.SEATTLE
+        instant = _instant(written, zone or SEATTLE)
+        return Start(instant, written.date(), rule, is_naive=True) if instant else Start()
+    zones = (
+        (Rule.NAMED, named),
+        (Rule.WRITTEN, written.tzinfo if written.utcoffset() else None),
+        (Rule.HOURS, hours),
+    )
+    given = [(rule, _date(written, zone)) for rule, zone in zones if zone is not None]
+    (rule, day), *rest = given or [(Rule.SEATTLE, _date(written, SEATTLE))]
+    others = tuple((other, its) for other, its in rest if its != day)
+    return Start(written, day, rule, others=others)
+
+
+def moment(acquisition: Any, value: Any) -> datetime | None:
+    """Returns a time that stands under `acquisition`; one without a zone is in the rig's.
+
+    Args:
+        acquisition: The core file, of any kind.
+        value: The time as it is written.
+    """
+    written = fields.written_time(value)
+    if written is None or written.tzinfo is not None:
+        return written
+    return _instant(written, rig_zone(acquisition) or SEATTLE)
+
+
+def rig_zone(acquisition: Any) -> tzinfo | None:
+    """Returns the zone that `acquisition_start_tz` gives; None where it gives none, or UTC."""
+    written = trimmed(part(acquisition, _ZONE))
+    zone = _zone(written) if written else None
+    return None if zone is UTC else zone
+
+
+def findings(acquisition: Any) -> Iterator[Finding]:
+    """Tells which reading was taken of the times of an acquisition, and of its zone.
+
+    Args:
+        acquisition: The core file, of any kind.
+    """
+    began = start(acquisition)
+    written = trimmed(part(acquisition, _ZONE))
+    column = "asset_basics.acquisition_date"
+    zones = (rig_zone(acquisition) or SEATTLE, UTC)
+    if written and _zone(written) is None:
+        yield Finding(f"acquisition.{_ZONE}", column, NO_ZONE, _text(began.day), written)
+    for name in (STARTED, ENDED):
+        value = part(acquisition, name)
+        yield from _naive(f"acquisition.{name}", f"asset_basics.{name}", IS_RIGS, value, zones)
+    for rule, day in began.others:
+        taken, other = f"{began.day} in {began.rule}", f"{day} in {rule}"
+        yield Finding(f"acquisition.{STARTED}", column, OTHER_DAY, taken, other)
+
+
+def naive(field: str, column: str, value: Any) -> Iterator[Finding]:
+    """Tells that a time outside of `acquisition` has no zone and was taken as UTC.
+
+    Args:
+        field: Its path, as the table's reads have it.
+        column: The `table.column` that it concerns.
+        value: The time as it is written, of any kind; one with a zone is no finding.
+    """
+    yield from _naive(field, column, IS_UTC, value, (UTC, SEATTLE))
+
+
+def _naive(
+    field: str, column: str, reason: str, value: Any, zones: tuple[tzinfo, tzinfo]
+) -> Iterator[Finding]:
+    written = fields.written_time(value)
+    if written is not None and written.tzinfo is None:
+        taken, other = (_instant(written, zone) for zone in zones)
+        yield Finding(field, column, reason, _text(taken), _text(other))
+
+
+def _text(value: date | None) -> str | None:
+    """Returns a date or a time as text, as findings show it."""
+    return None if value is None else value.isoformat()
+
+
+def _instant(written: datetime, zone: tzinfo) -> datetime | None:
+    """Returns the instant at which a zone's clock shows a time, with the offset that it has then.
+
+    Of an hour that the clock has twice it is the first one; one that it skips counts with the
+    offset before the change. A fixed offset, so that two such times can be compared.
+    """
+    offset = zone.utcoffset(written)
+    found = written.replace(tzinfo=timezone(offset or timedelta()))
+    try:
+        found.astimezone(UTC)
+    except OverflowError:
+        return None
+    return found
+
+
+def _date(instant: datetime, zone: tzinfo) -> date:
+    try:
+        return instant.astimezone(zone).date()
+    except OverflowError:
+        # The first or last day of the calendar.
+        return instant.date()
+
+
+@lru_cache(maxsize=256)
+def _zone(written: str) -> tzinfo | None:
+    """Returns the zone of a name or of hours, UTC for whatever means it; None where it is none."""
+    hours = _HOURS.fullmatch(written)
+    if hours:
+        minutes = float(hours["part"] or 0) * 60 + int((hours["minutes"] or "0").lstrip(":"))
+        offset = timedelta(hours=int(hours["hours"]), minutes=round(minutes))
+        offset = -offset if hours["sign"].endswith("-") else offset
+        if not _WEST <= offset <= _EAST:
+            return None
+        return timezone(offset) if offset else UTC
+    if written.upper() in _NO_PLACE:
+        return UTC
+    if written not in _names():
+        return None
+    return UTC if written.startswith("Etc/") else ZoneInfo(written)
+
+
+@cache
+def _names() -> frozenset[str]:
+    """Returns the names of all zones, those of the package: the same on every machine."""
+    return frozenset(resources.files("tzdata").joinpath("zones").read_text().split())
