@@ -26,6 +26,7 @@ from zs_pipeline.source import SourceError, open_source
 
 _FAILED, _REFUSED = 1, 2
 SHOWN = 10
+_DOCUMENTS = dg.AssetKey("documents")
 
 
 def main(
@@ -86,11 +87,10 @@ def main(
         failures = [
             line
             for job in graph.jobs(CATALOGUE)
-            for line in _failures(_run(defs, job.name, chosen, subjects, instance))
+            for line in _failures(_run(defs, job.name, chosen, subjects, instance), opened)
         ]
         if not failures and subjects:
             failures = _unknown(opened, subjects)
-        failures += _withheld(opened)
         _show_findings(console, settings.writable_store(store_url, near=near), version)
     for line in failures:
         errors.print(line, style="red", markup=False, soft_wrap=True)
@@ -107,8 +107,6 @@ def _unknown(store: Store, subjects: Sequence[str]) -> list[str]:
 def _withheld(store: Store) -> list[str]:
     """A line for the documents that the source has and did not hand out."""
     found = documents.withheld(store)
-    if not found:
-        return []
     more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     shown = ", ".join(found[:SHOWN])
     return [f"{len(found):,} documents did not come and are as before: {shown}{more}"]
@@ -194,12 +192,15 @@ class _ConsoleHandler(logging.Handler):
         self._console.print(said, style=style, markup=False, soft_wrap=True)
 
 
-def _failures(result: dg.ExecuteInProcessResult | None) -> list[str]:
-    """One line for each asset that failed: what, and why."""
+def _failures(result: dg.ExecuteInProcessResult | None, store: Store) -> list[str]:
+    """One line for each asset that failed: what, and why; one for documents that did not come."""
     lines: list[str] = []
     if result is None:
         return lines
     for event in result.all_events:
+        if event.is_step_materialization and event.asset_key == _DOCUMENTS:
+            count = event.step_materialization_data.materialization.metadata["withheld"]
+            lines += _withheld(store) if count.value else []
         if not event.is_step_failure:
             continue
         error = event.step_failure_data.error
