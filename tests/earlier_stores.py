@@ -238,7 +238,9 @@ def changed(before: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if one["name"] in ("many_3", "many_4", "odd 5"):
             one["quality_control"]["metrics"][0]["name"] = "another"
             one["_last_modified"] = "2025-04-01T00:00:00.000Z"
-    kept = [one for one in found if one["name"] != "odd 0"]
+    # Today a dump with a document without a usable id removes nothing, other than 1.0.0's.
+    usable = [one for one in found if isinstance(one.get("_id"), str)]
+    kept = [one for one in usable if one["name"] != "odd 0"]
     return [*kept, document("new", "700009")]
 
 

@@ -12,7 +12,7 @@ from zs_pipeline.catalogue import Reads
 from zs_pipeline.declaration import CORE, Expected, Read
 from zs_pipeline.documents import Changes, Snapshot, load, update
 from zs_pipeline.problems import Problem
-from zs_pipeline.source import Swept
+from zs_pipeline.source import Lacking, Swept
 
 WANTED = (
     Read("subject.subject_id", Expected.SUBJECT),
@@ -45,13 +45,23 @@ class Listed:
             subject = (document.get("subject") or {}).get("subject_id")
             yield Swept(document["_id"], document.get("_last_modified"), None, subject)
 
-    def fetch(self, ids: Sequence[str]) -> Iterator[dict]:
+    def sweep_again(self, ids: Sequence[str]) -> Iterator[Swept | Lacking]:
+        wanted = set(ids)
+        for one in self.sweep():
+            if isinstance(one, Swept) and one.id in wanted:
+                wanted.remove(one.id)
+                yield one
+        yield from (Lacking(one, gone=True, reason="") for one in sorted(wanted))
+
+    def fetch(self, ids: Sequence[str]) -> Iterator[dict | Lacking]:
         self.meanwhile()
         wanted = set(ids)
         self.fetched.extend(ids)
         for document in self.documents:
             if document.get("_id") in wanted:
+                wanted.remove(document["_id"])
                 yield {**dict.fromkeys(CORE), **copy.deepcopy(document)}
+        yield from (Lacking(one, gone=True, reason="") for one in sorted(wanted))
 
     def __getitem__(self, document_id: str) -> dict[str, Any]:
         return next(d for d in self.documents if d.get("_id") == document_id)

@@ -16,6 +16,13 @@ import orjson
 from bench.gateway import FIND, find
 
 
+class Status(Exception):
+    """Raised by a `find`: the answer has this status, and no page."""
+
+    def __init__(self, code: int) -> None:
+        self.code = code
+
+
 @dataclass
 class Gateway:
     """What the gateway holds and how it misbehaves.
@@ -66,6 +73,9 @@ class _Handler(BaseHTTPRequestHandler):
         query = {key: orjson.loads(values[0]) for key, values in parse_qs(address.query).items()}
         try:
             body = gateway.find(query)
+        except Status as status:
+            self.reply(b'{"message":"no page"}', status.code)
+            return
         except ValueError as error:
             self.reply(orjson.dumps({"message": f"no operator {error}"}), 400)
             return

@@ -21,6 +21,7 @@ from source_servers import Gateway, serve
 
 from zs_client.contract import encode_partition
 from zs_pipeline.acorns import ACORNS, CATALOGUE
+from zs_pipeline.documents import MANIFEST
 from zs_pipeline.settings import sample
 
 ROOT = Path(__file__).parents[1]
@@ -168,7 +169,12 @@ def test_a_night_without_a_change_fetches_writes_and_tells_nothing(place: Place)
     assert seen.removed == set()
     assert seen.told == ALL
     # They say when they were looked at; without a custom table the second is made anew, of no rows.
-    assert seen.written == {f"{FOLDER}/squirrel.json", f"{FOLDER}/metadata_upgrade.json"}
+    # And whose turn it is to be fetched without a change is noted.
+    assert seen.written == {
+        f"{FOLDER}/squirrel.json",
+        f"{FOLDER}/metadata_upgrade.json",
+        MANIFEST,
+    }
 
 
 def test_a_changed_document_writes_and_tells_of_its_partitions_alone(place: Place) -> None:
@@ -190,7 +196,8 @@ def test_a_changed_document_writes_and_tells_of_its_partitions_alone(place: Plac
 def test_what_is_gone_takes_its_partitions_along_and_a_subject_its_key(place: Place) -> None:
     """Of one subject the document is gone, of one that had no rows too, of one all metrics are."""
     seen = place.seen["gone"]
-    assert seen.fetched == {"id-a8", "id-a9"}
+    # What is gone is asked for once more.
+    assert seen.fetched == {"id-a8", "id-a9", "id-alone", "id-bare"}
     assert seen.tables() == {
         "asset_basics.pqt",
         "metadata_core.pqt",

@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zs_pipeline.problems import Problem
-from zs_pipeline.source import Source, SourceError, Swept, open_source
+from zs_pipeline.source import Lacking, Source, SourceError, Swept, open_source
 
 DOCUMENTS = [
     {"_id": f"id{n}", "name": f"n{n}", "_last_modified": f"2026-01-0{n}", "x": n} for n in (1, 2, 3)
@@ -114,7 +116,8 @@ def test_lines_plain_or_compressed(tmp_path: Path, name: str, pack) -> None:
     assert [s.id for s in swept] == ["id1", "id2", "id3"]
     assert [s.modified for s in swept] == ["2026-01-01", "2026-01-02", "2026-01-03"]
     assert not problems
-    assert list(source.fetch(["id3", "id1", "id3", "gone"])) == [DOCUMENTS[0], DOCUMENTS[2]]
+    gone = Lacking("gone", gone=True, reason="")
+    assert list(source.fetch(["id3", "id1", "id3", "gone"])) == [gone, DOCUMENTS[0], DOCUMENTS[2]]
 
 
 def test_a_folder_holds_documents_and_lists_of_them(tmp_path: Path) -> None:
@@ -238,6 +241,107 @@ def test_the_time_of_older_envelopes_and_of_bson(tmp_path: Path) -> None:
         "1970-01-01T00:00:01.000Z",
         None,
     ]
+
+
+def test_what_a_dump_lacks_is_gone_unless_it_may_be_hidden(tmp_path: Path) -> None:
+    whole = written(tmp_path, LINES)
+    split(whole)
+    assert list(whole.sweep_again(["other", "another"])) == [
+        Lacking("other", gone=True, reason=""),
+        Lacking("another", gone=True, reason=""),
+    ]
+    for nameless in (b'{"_id": "oth', b'{"name": "n"}', b'{"_id": null}', b"\xff", b"[1]"):
+        source = written(tmp_path, LINES + nameless, "nameless.ndjson")
+        split(source)
+        (said,) = source.sweep_again(["other", "another"])
+        assert isinstance(said, Problem)
+        assert said.severity == "warning"
+        assert "lacks 2 documents" in said.reason
+        assert "none was removed" in said.reason
+
+
+LONG = [
+    (b'{"x": {"_id": "inner"}, "y": "_id", "_id": "long", "z": "', "long"),
+    (b'{"_id" : {"$oid": "0123456789abcdef01234567"}, "z": "', "0123456789abcdef01234567"),
+    (b'{"_id": 5, "z": "', "5"),
+    (b'{"z": "\\"_id\\": \\"no\\"', None),
+    (b"", None),
+]
+
+
+@pytest.mark.parametrize(("start", "found"), LONG)
+@pytest.mark.parametrize(
+    ("name", "pack"), [("d.ndjson", bytes), ("d.ndjson.gz", gz), ("d.ndjson.zst", zstd)]
+)
+def test_a_line_that_is_too_long_is_set_aside_by_its_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, start: bytes, found: str, name: str, pack
+) -> None:
+    monkeypatch.setenv("ZS_LARGEST_DOCUMENT", "100000")
+    first, second, third = LINES.splitlines(keepends=True)
+    padding = b"z" * 300_000 if start else b" " * 300_000
+    lines = first + start + padding + b"\n" + second + start + padding + b"\n\n" + third
+    source = written(tmp_path, pack(lines), name)
+    swept, problems = split(source)
+    assert [s.id for s in swept] == ["id1", "id2", "id3"]
+    assert [p.id for p in problems] == [found, found]
+    for number, problem in zip((2, 4), problems, strict=True):
+        assert "larger than 100,000 bytes" in problem.reason
+        assert f"set aside (line {number})" in problem.reason
+    assert list(source.fetch(["id1", "id2", "id3"])) == DOCUMENTS
+    told = list(source.sweep_again(["other"] if found is None else [found, "other"]))
+    assert told == [Lacking("other", gone=True, reason="")] or found is None
+
+
+def test_the_bound_is_of_one_document_and_not_of_a_file_that_holds_a_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZS_LARGEST_DOCUMENT", "1000")
+    folder = tmp_path / "records"
+    folder.mkdir()
+    some = [{"_id": f"n{n}", "x": n} for n in range(100)]
+    (folder / "a.json").write_text(json.dumps([*some, {"_id": "long", "x": "z" * 1000}]))
+    (folder / "b.json").write_text(json.dumps({"_id": "alone", "x": "z" * 1000}, indent=1))
+    source = opened(folder)
+    swept, problems = split(source)
+    assert [s.id for s in swept] == [d["_id"] for d in some]
+    assert [p.id for p in problems] == ["long", "alone"]
+    assert fetched(source) == some
+
+
+def test_a_bound_that_is_no_number_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ZS_LARGEST_DOCUMENT", "256 MB")
+    with pytest.raises(SourceError, match="ZS_LARGEST_DOCUMENT is '256 MB'"):
+        opened(Path("d.ndjson"))
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from zs_pipeline.source.dump import DumpSource
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+told = list(DumpSource(Path(sys.argv[1]), ["x"]).sweep())
+print(len(told), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.parametrize("what", [b"z", b"\n", b" \n"])
+def test_what_unpacks_to_much_takes_little_memory(tmp_path: Path, what: bytes) -> None:
+    many = zstandard.ZstdCompressor().compressobj()
+    packed = many.compress(LINES + b'{"_id": "long", "x": "')
+    chunk = what * ((1 << 20) // len(what))
+    packed += b"".join(many.compress(chunk) for _ in range(600)) + many.flush()
+    path = tmp_path / "d.ndjson.zst"
+    path.write_bytes(packed)
+    done = subprocess.run(
+        [sys.executable, "-c", MEMORY, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "ZS_LARGEST_DOCUMENT": "10000000"},
+    )
+    told, megabytes = map(int, done.stdout.split())
+    assert told == 4
+    assert megabytes < 250
 
 
 def test_a_fingerprint_is_that_of_the_bytes(tmp_path: Path) -> None:

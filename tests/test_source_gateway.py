@@ -1,12 +1,15 @@
 """The gateway: pages of its own size, faults that pass, and errors that say what to do."""
 
 import itertools
+from collections.abc import Callable
 
+import orjson
 import pytest
-from source_servers import Gateway, serve
+from source_servers import Gateway, Status, serve
 
+from bench.gateway import find
 from zs_pipeline.problems import Problem
-from zs_pipeline.source import SourceError, Swept, gateway, open_source
+from zs_pipeline.source import Lacking, SourceError, Swept, asking, gateway, open_source
 
 FIELDS = ("subject.subject_id", "acquisition.experimenters", "x")
 MANY = [
@@ -25,7 +28,9 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     quick = gateway._RETRY.new(backoff_factor=0.001, backoff_jitter=0.001)
     monkeypatch.setattr(gateway, "_RETRY", quick)
     monkeypatch.setattr(gateway, "_CHECK", quick.new(total=2))
-    monkeypatch.setattr(gateway.GatewaySource._find, "__defaults__", (quick,))
+    once = gateway._ONCE.new(backoff_factor=0.001, backoff_jitter=0.001)
+    monkeypatch.setattr(gateway, "_ONCE", once)
+    monkeypatch.setattr(asking, "PAUSE", 0)
 
 
 def ids(served: Gateway) -> list[str]:
@@ -62,9 +67,13 @@ def test_a_whole_page_costs_one_request() -> None:
 
 
 def test_documents_that_vanished_are_left_out() -> None:
-    with serve(MANY[::2]) as served:
-        found = [d["_id"] for d in open_source(served.url, FIELDS).fetch([d["_id"] for d in MANY])]
-        assert sorted(found) == [d["_id"] for d in MANY[::2]]
+    some = MANY[:30]
+    with serve(some[::2]) as served:
+        asked = list(open_source(served.url, FIELDS).fetch([d["_id"] for d in some]))
+        found = [d["_id"] for d in asked if isinstance(d, dict)]
+        assert sorted(found) == [d["_id"] for d in some[::2]]
+        lacking = [one for one in asked if isinstance(one, Lacking)]
+        assert sorted(lacking) == [Lacking(d["_id"], gone=True, reason="") for d in some[1::2]]
 
 
 def test_a_fetch_that_is_not_read_to_its_end_stops() -> None:
@@ -141,3 +150,175 @@ def test_documents_written_during_a_sweep_do_not_break_it() -> None:
         assert len(set(told)) == len(told)
         assert "z" in told
         assert {d["_id"] for d in MANY[10:]} <= set(told)
+
+
+# Answers that are shorter than the question, and answers to another one.
+
+HUGE = {**MANY[10], "quality_control": {"metrics": ["z" * 50_000]}}
+WITH_HUGE = [*MANY[:10], HUGE, *MANY[11:40]]
+WANTED = (*FIELDS, "quality_control.metrics")
+# What a gateway does with a document that does not fit into its answer.
+HOW = ("end", "skip", "413", "502")
+
+
+def narrow(served: Gateway, how: str, limit: int = 40_000) -> None:
+    """Let no answer be longer than so many bytes, in one of the ways in which gateways do that."""
+
+    def find_in(query: dict) -> bytes:
+        page: list[bytes] = []
+        size = 2
+        for document in orjson.loads(find(served.documents, query, 1 << 40)):
+            body = orjson.dumps(document)
+            size += len(body) + 1
+            if size <= limit:
+                page.append(body)
+            elif how == "skip":
+                size -= len(body) + 1
+            elif how == "end":
+                break
+            else:
+                raise Status(int(how))
+        return b"[" + b",".join(page) + b"]"
+
+    served.find = find_in
+
+
+def asked_by_id(served: Gateway, answer: Callable[[dict, list[dict]], list[dict]]) -> None:
+    """Let a fetch be answered with something else."""
+    before = served.find
+
+    def find_in(query: dict) -> bytes:
+        page = orjson.loads(before(query))
+        wanted = (query.get("filter") or {}).get("_id") or {}
+        return orjson.dumps(answer(query, page) if "$in" in wanted else page)
+
+    served.find = find_in
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_document_too_large_for_an_answer_is_told_and_its_neighbours_come(how: str) -> None:
+    every = [d["_id"] for d in WITH_HUGE]
+    with serve(WITH_HUGE) as served:
+        narrow(served, how)
+        source = open_source(served.url, WANTED)
+        assert [s.id for s in source.sweep()] == every
+        found = list(source.fetch(every))
+        came = [d["_id"] for d in found if isinstance(d, dict)]
+        assert sorted(came) == [one for one in every if one != HUGE["_id"]]
+        (lacking,) = [one for one in found if isinstance(one, Lacking)]
+        assert (lacking.id, lacking.gone) == (HUGE["_id"], False)
+        assert "the answer" in lacking.reason
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_pages_of_a_sweep_that_are_too_large_are_made_smaller(how: str) -> None:
+    with serve(MANY) as served:
+        narrow(served, how, 5_000)
+        source = open_source(served.url, FIELDS)
+        assert {s.id for s in source.sweep()} >= {d["_id"] for d in MANY[:30]}
+        found = source.sweep_again([d["_id"] for d in MANY])
+        assert sorted(s.id for s in found if isinstance(s, Swept)) == [d["_id"] for d in MANY]
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_document_of_which_not_even_a_sweep_fits_hides_none_behind_it(how: str) -> None:
+    name = {**MANY[10], "name": "z" * 50_000}
+    documents = [*MANY[:10], name, *MANY[11:40]]
+    with serve(documents) as served:
+        narrow(served, how)
+        source = open_source(served.url, FIELDS)
+        swept = {s.id for s in source.sweep()}
+        assert swept >= {d["_id"] for d in documents} - {name["_id"]}
+        (again,) = source.sweep_again([name["_id"]])
+        # The size of an answer is no sign that a document is gone.
+        assert isinstance(again, Swept) or not again.gone
+
+
+def test_what_a_sweep_lacks_is_asked_for_by_id() -> None:
+    with serve(MANY[:20]) as served:
+        source = open_source(served.url, FIELDS)
+        wanted = [MANY[3]["_id"], MANY[30]["_id"], MANY[4]["_id"]]
+        there, also, gone = sorted(source.sweep_again(wanted), key=str)[::-1]
+        assert {there, also} == {Swept(MANY[n]["_id"], None, None, str(n)) for n in (3, 4)}
+        assert gone == Lacking(MANY[30]["_id"], gone=True, reason="")
+
+
+NOTHING: list[tuple[str, list[dict]]] = [
+    ("nothing", []),
+    ("an error", [{"message": "Internal server error"}]),
+    ("errors", [{"error": 1}, {"error": 2}]),
+]
+
+
+@pytest.mark.parametrize("instead", [n[1] for n in NOTHING], ids=[n[0] for n in NOTHING])
+def test_a_fetch_answered_with_nothing_is_no_deletion(instead: list[dict]) -> None:
+    with serve(MANY) as served:
+        asked_by_id(served, lambda query, page: instead)
+        few = [d["_id"] for d in MANY[:5]]
+        found = list(open_source(served.url, FIELDS).fetch(few))
+        assert sorted((one.id, one.gone) for one in found) == [(one, False) for one in few]
+        with pytest.raises(SourceError, match=r"each alone, and none came.*try again later"):
+            list(open_source(served.url, FIELDS).fetch([d["_id"] for d in MANY]))
+
+
+def test_one_that_fails_wherever_it_is_asked_for_takes_no_other_with_it() -> None:
+    bad = MANY[17]["_id"]
+
+    def answer(query: dict, page: list[dict]) -> list[dict]:
+        if bad in query["filter"]["_id"]["$in"]:
+            raise Status(500)
+        return page
+
+    with serve(MANY) as served:
+        asked_by_id(served, answer)
+        found = list(open_source(served.url, FIELDS).fetch([d["_id"] for d in MANY]))
+        assert [one.id for one in found if isinstance(one, Lacking)] == [bad]
+        assert len(found) == len(MANY)
+
+
+@pytest.mark.parametrize("which", [[MANY[0]["_id"]], [d["_id"] for d in MANY[:50]]])
+@pytest.mark.parametrize(
+    ("foreign", "said"),
+    [
+        ({"_id": "foreign-1", "name": "other"}, "foreign-1.*other"),
+        ({"name": "other"}, "not asked for.*other"),
+        ({"_id": None, "name": "other"}, "null.*other"),
+        ({"_id": {"k": 1}}, "not asked for"),
+    ],
+)
+def test_a_fetch_answered_with_another_document_is_an_error_that_says_what_came(
+    which: list[str], foreign: dict, said: str
+) -> None:
+    with serve(MANY) as served:
+        for whole in ([foreign], None):
+            asked_by_id(served, lambda query, page, all_=whole: all_ or [*page, foreign])
+            with pytest.raises(SourceError, match=said):
+                list(open_source(served.url, FIELDS).fetch(which))
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        ([{"message": "Internal server error"}], "Internal server error"),
+        ([{"_id": "foreign-1"}], "foreign-1"),
+        ([{"_id": "foreign-1"}, {"_id": "foreign-2"}], "foreign-1"),
+        ([{"_id": 5}], "_id 5"),
+        ([{"_id": {"k": 1}}], "k.*1"),
+        ([{"name": "n"}], "twice"),
+    ],
+)
+def test_a_sweep_always_answered_with_the_same_ends(page: list[dict], said: str) -> None:
+    with serve([]) as served:
+        served.find = lambda query: orjson.dumps(page)
+        with pytest.raises(SourceError, match=said):
+            list(open_source(served.url, FIELDS).sweep())
+        assert served.count < 50
+
+
+def test_a_foreign_document_in_every_page_ends_a_sweep_with_an_error() -> None:
+    with serve(MANY, cap=5_000) as served:
+        served.find = lambda query: (
+            find(MANY, query, served.cap)[:-1] + b',{"_id":"00000300-foreign"}]'
+        )
+        with pytest.raises(SourceError, match="00000300-foreign"):
+            list(open_source(served.url, FIELDS).sweep())

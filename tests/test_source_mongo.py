@@ -14,7 +14,7 @@ from pymongo import MongoClient
 from secantus import SecantusDBServer
 
 from zs_pipeline.problems import Problem
-from zs_pipeline.source import SourceError, Swept, mongo, open_source
+from zs_pipeline.source import Lacking, SourceError, Swept, asking, mongo, open_source
 
 OID = ObjectId("0123456789abcdef01234567")
 UUID = uuid.UUID("12345678-1234-5678-1234-567812345678")
@@ -77,7 +77,9 @@ def test_the_url_names_database_and_collection(server: str) -> None:
         source = open_source(f"{server}{path}", ["x"])
         source.check()
         assert [s.id for s in source.sweep()] == [expected]
-        assert [d["_id"] for d in source.fetch(["default", "other", "third"])] == [expected]
+        found = list(source.fetch(["default", "other", "third"]))
+        assert [d["_id"] for d in found if isinstance(d, dict)] == [expected]
+        assert sum(isinstance(d, Lacking) and d.gone for d in found) == 2
         assert source.requests > 0
 
 
@@ -163,12 +165,13 @@ def test_a_connection_that_breaks_every_time_is_an_error(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mongo, "random", SimpleNamespace(uniform=lambda *_: 0))
-    filled(server, [{"_id": f"{n:05d}", "x": "y" * 900} for n in range(500)], "broken", "d")
+    monkeypatch.setattr(asking, "FEW", 1)
+    filled(server, [{"_id": f"{n:05d}", "x": "y" * 30_000} for n in range(12)], "broken", "d")
     proxy = Proxy(int(server.rsplit(":", 1)[1]), [20_000] * 1000)
     url = f"mongodb://127.0.0.1:{proxy.port}/broken.d?directConnection=true"
     source = open_source(url, ["x"])
-    with pytest.raises(SourceError, match=r"fetch failed.*try again later"):
-        list(source.fetch([f"{n:05d}" for n in range(500)]))
+    with pytest.raises(SourceError, match=r"none came \(the connection breaks\); try again later"):
+        list(source.fetch([f"{n:05d}" for n in range(12)]))
     proxy.listener.close()
 
 
@@ -176,8 +179,40 @@ def test_documents_that_vanished_are_left_out_and_batches_join(server: str) -> N
     documents = [{"_id": f"{n:05d}"} for n in range(mongo.BATCH * 2 + 1)]
     filled(server, documents, "vanish", "c")
     source = open_source(f"{server}/vanish.c", ["x"])
-    asked = [d["_id"] for d in documents] * 2 + ["gone"]
-    assert sorted(d["_id"] for d in source.fetch(asked)) == [d["_id"] for d in documents]
+    asked = ["00000-gone", *[d["_id"] for d in documents] * 2, "last"]
+    found = list(source.fetch(asked))
+    came = [d["_id"] for d in found if isinstance(d, dict)]
+    assert sorted(came) == [d["_id"] for d in documents]
+    lacking = {one for one in found if isinstance(one, Lacking)}
+    assert lacking == {Lacking(one, gone=True, reason="") for one in ("00000-gone", "last")}
+
+
+def test_what_a_sweep_lacks_is_asked_for_by_id(server: str) -> None:
+    filled(server, [{"_id": "a", "subject": {"subject_id": "s"}}, {"_id": OID}], "lacks", "c")
+    found = set(open_source(f"{server}/lacks.c", ["x"]).sweep_again(["a", "b", str(OID)]))
+    assert found == {
+        Swept("a", None, None, "s"),
+        Swept(str(OID), None, None, None),
+        Lacking("b", gone=True, reason=""),
+    }
+
+
+def test_a_document_that_breaks_its_answer_is_told_and_its_neighbours_come(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mongo, "random", SimpleNamespace(uniform=lambda *_: 0))
+    documents = [{"_id": f"{n:05d}", "x": "y" * (300_000 if n == 7 else 300)} for n in range(40)]
+    filled(server, documents, "large", "c")
+    proxy = Proxy(int(server.rsplit(":", 1)[1]), [200_000] * 1000)
+    url = f"mongodb://127.0.0.1:{proxy.port}/large.c?directConnection=true"
+    source = open_source(url, ["x"])
+    found = list(source.fetch([d["_id"] for d in documents]))
+    proxy.listener.close()
+    assert [d["_id"] for d in found if isinstance(d, dict)] == [
+        d["_id"] for d in documents if d["_id"] != "00007"
+    ]
+    (lacking,) = [one for one in found if isinstance(one, Lacking)]
+    assert lacking == Lacking("00007", gone=False, reason="the connection breaks")
 
 
 def test_a_collection_that_does_not_exist_is_told(server: str) -> None:

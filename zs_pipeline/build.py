@@ -26,6 +26,7 @@ from zs_pipeline.source import SourceError, open_source
 
 _FAILED, _REFUSED = 1, 2
 SHOWN = 10
+_DOCUMENTS = dg.AssetKey("documents")
 
 
 def main(
@@ -48,7 +49,8 @@ def main(
         accept_shrink: Accept what lost more than it may.
 
     Returns:
-        0 when all is built, 1 when anything failed, 2 when nothing could be begun.
+        0 when all is built, 1 when anything failed or a document did not come, 2 when nothing
+        could be begun.
     """
     console = Console(highlight=False)
     errors = Console(stderr=True, highlight=False)
@@ -56,6 +58,7 @@ def main(
         source_url = settings.source_url(source or "")
         store_url = settings.store_url(store or "")
         version = settings.version()
+        settings.refetch_every()
         files_url = settings.files_url(files or "", source_url)
         Files(files_url)
         opened = settings.writable_store(store_url)
@@ -84,7 +87,7 @@ def main(
         failures = [
             line
             for job in graph.jobs(CATALOGUE)
-            for line in _failures(_run(defs, job.name, chosen, subjects, instance))
+            for line in _failures(_run(defs, job.name, chosen, subjects, instance), opened)
         ]
         if not failures and subjects:
             failures = _unknown(opened, subjects)
@@ -99,6 +102,14 @@ def _unknown(store: Store, subjects: Sequence[str]) -> list[str]:
     known = set(documents.load(store).index["subject_id"].to_pylist())
     unknown = [subject for subject in subjects if subject not in known]
     return [f"no such subject: {', '.join(unknown)}"] if unknown else []
+
+
+def _withheld(store: Store) -> list[str]:
+    """A line for the documents that the source has and did not hand out."""
+    found = documents.withheld(store)
+    more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
+    shown = ", ".join(found[:SHOWN])
+    return [f"{len(found):,} documents did not come and are as before: {shown}{more}"]
 
 
 def _chosen(select: Sequence[str]) -> set[str] | None:
@@ -181,12 +192,15 @@ class _ConsoleHandler(logging.Handler):
         self._console.print(said, style=style, markup=False, soft_wrap=True)
 
 
-def _failures(result: dg.ExecuteInProcessResult | None) -> list[str]:
-    """One line for each asset that failed: what, and why."""
+def _failures(result: dg.ExecuteInProcessResult | None, store: Store) -> list[str]:
+    """One line for each asset that failed: what, and why; one for documents that did not come."""
     lines: list[str] = []
     if result is None:
         return lines
     for event in result.all_events:
+        if event.is_step_materialization and event.asset_key == _DOCUMENTS:
+            count = event.step_materialization_data.materialization.metadata["withheld"]
+            lines += _withheld(store) if count.value else []
         if not event.is_step_failure:
             continue
         error = event.step_failure_data.error
@@ -210,7 +224,9 @@ def _show_findings(console: Console, store: Store, version: str) -> None:
         found = tables["document_problems"]
         aside = found.filter(pc.equal(found["severity"], "error"))
         if aside.num_rows:
-            console.print(f"{aside.num_rows} documents were set aside:", style="yellow")
+            console.print(
+                f"{aside.num_rows} documents were set aside or did not come:", style="yellow"
+            )
             for row in aside.slice(0, SHOWN).to_pylist():
                 console.print(f"  {row['name'] or row['_id'] or ''} {row['reason']}", markup=False)
     facts = read_facts(store, version, "document_problems") or {}

@@ -8,8 +8,9 @@ release fetches nothing. What a document means is in `zs_pipeline.fields` and th
 
 import hashlib
 import json
-from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Iterator
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -30,7 +31,7 @@ from zs_pipeline.findings import WARNING
 from zs_pipeline.problems import Problem
 from zs_pipeline.progress import Progress
 from zs_pipeline.shards import INDEX, SHARD, shard_of
-from zs_pipeline.source import Source, Swept
+from zs_pipeline.source import Lacking, Source, SourceError, Swept, version_of
 
 # Documents fetched and merged at a time: what a build holds in memory.
 BATCH = 1000
@@ -39,6 +40,12 @@ KEEP_EVERY = 5000
 LOST_SHARE = 0.3
 LOST_DOCUMENTS = 2
 ATTEMPTS = 5
+# More documents than this, and a larger share of those asked for, that do not come are an outage.
+WITHHELD_DOCUMENTS = 10
+WITHHELD_SHARE = 0.01
+# Times that a document older than swept is asked for again, and seconds between them.
+LAG_TRIES = 3
+LAG_PAUSE = 0.2
 UNUSED_FOR = timedelta(days=2)
 AHEAD = 4
 # Shards that are sent to the store at a time.
@@ -57,7 +64,14 @@ FAILED = f"{DOCUMENTS}/failed.json"
 
 @dataclass
 class Changes:
-    """What one update of the snapshot did, in documents."""
+    """What one update of the snapshot did, in documents.
+
+    Attributes:
+        withheld: Documents that the source has and did not hand out; they are as before.
+        lagging: Documents that came older than the sweep saw them, and were asked for again.
+        refetched: Documents that were fetched since it was their turn; not counted as fetched.
+        altered: Those of them that had changed without a word.
+    """
 
     swept: int = 0
     fetched: int = 0
@@ -65,6 +79,10 @@ class Changes:
     changed: int = 0
     removed: int = 0
     set_aside: int = 0
+    withheld: int = 0
+    lagging: int = 0
+    refetched: int = 0
+    altered: int = 0
     values_unread: int = 0
     shards_written: int = 0
 
@@ -268,6 +286,7 @@ def update(
     reads: Reads,
     *,
     accept_shrink: bool = False,
+    refetch_every: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[Snapshot, Changes]:
     """Bring the snapshot up to date: one sweep of ids, then only what changed is fetched.
@@ -278,6 +297,9 @@ def update(
         reads: What tables read of a document. Other paths fetch everything anew; other kinds of
             value on the same paths only look through the kept documents again.
         accept_shrink: Accept a sweep that lost more documents than it may.
+        refetch_every: In so many updates each document is fetched once though its time is as it
+            was: content that was changed without a word is found. Never when 0, nor from a dump,
+            which tells of every byte.
         progress: Told how far it is.
 
     Raises:
@@ -287,7 +309,7 @@ def update(
     for _ in range(ATTEMPTS):
         try:
             with ThreadPoolExecutor(PUTS) as pool:
-                update = _Update(store, source, reads, pool, progress)
+                update = _Update(store, source, reads, pool, progress, refetch_every)
                 return update.run(accept_shrink=accept_shrink)
         except Conflict:
             progress("documents: another build was faster; looking again")
@@ -314,6 +336,12 @@ def failed(store: Store) -> str:
         return ""
 
 
+def withheld(store: Store) -> list[str]:
+    """The documents that the source did not hand out at the last update, and that are as before."""
+    manifest = _manifest(store)[0]
+    return list(manifest.get("withheld", ())) if manifest else []
+
+
 class _Update:
     """One attempt at an update; holds what the steps share."""
 
@@ -324,6 +352,7 @@ class _Update:
         reads: Reads,
         pool: ThreadPoolExecutor,
         progress: Callable[[str], None],
+        refetch_every: int,
     ) -> None:
         self.store = store
         self.source = source
@@ -346,19 +375,31 @@ class _Update:
         }
         self.same_projection = self.manifest.get("projection") == self.projection
         self.aside: list[Problem] = []
+        self.withheld_before = frozenset(self.manifest.get("withheld", ()))
+        # What came in place of documents that the source did not hand out, by id.
+        self.withheld: dict[str, str] = {}
+        self.asked = 0
+        self.refetch_every = refetch_every
+        self.takes_turns = False
+        self.refetched: frozenset[str] = frozenset()
+        # Whether more was lost than may be, and that was accepted.
+        self.accepted = False
+        self.largest = 0
+        # Documents that came older than swept every time.
+        self.behind = 0
         self.indexes: dict[int, pa.Table] = {}
 
     def run(self, *, accept_shrink: bool) -> tuple[Snapshot, Changes]:
         swept = self._sweep()
-        gone = self.old_rows.keys() - swept.keys()
-        self.changes.removed = len(gone)
-        self._guard(accept_shrink=accept_shrink)
+        gone = self._gone(swept, accept_shrink=accept_shrink)
         if self.same_projection and self.manifest.get("reads") != self.findings:
             self._check_anew()
+        self.refetched = frozenset(self._refetched(swept))
         wanted = sorted(
-            (s for s in swept.values() if not self._same(s)),
+            (s for s in swept.values() if s.id in self.refetched or not self._same(s)),
             key=lambda s: (shard_of(s.subject_id), s.id),
         )
+        self.asked += len(wanted)
         drops: dict[int, set[str]] = defaultdict(set)
         for document_id in gone:
             drops[self.old_rows[document_id][2]].add(document_id)
@@ -366,21 +407,22 @@ class _Update:
         shown = Progress(self.progress, "documents", "fetched", len(wanted))
         sent: deque[list[Swept]] = deque()
         made = processes.each(shards.rows, self._fetched(wanted, swept, sent), len(wanted))
-        for rows, aside, missing in made:
+        for fetched, aside, vanished in made:
             batch = sent.popleft()
             self.aside += aside
             self.changes.set_aside += len(aside)
-            self._count(rows)
+            self._count(fetched)
+            rows, unchanged = self._changed(fetched)
             for one in batch:
                 old = self.old_rows.get(one.id)
-                if old:
+                if old and one.id not in self.withheld and one.id not in unchanged:
                     drops[old[2]].add(one.id)
             # What vanished between the sweep and now is gone; the next sweep will not have it.
-            self.changes.removed += sum(document_id in self.old_rows for document_id in missing)
+            self.changes.removed += sum(document_id in self.old_rows for document_id in vanished)
             self._guard(accept_shrink=accept_shrink)
             for shard, start, end in shards.runs(rows["shard"].to_pylist()):
                 self._merge(shard, drops.pop(shard, set()), rows.slice(start, end - start))
-            shown.at(self.changes.fetched)
+            shown.at(self.changes.fetched + self.changes.refetched)
             memory.give_back()
             since_kept += len(batch)
             if since_kept >= KEEP_EVERY:
@@ -391,6 +433,16 @@ class _Update:
                 since_kept = 0
         for shard in sorted(drops):
             self._merge(shard, drops[shard], SHARD.empty_table())
+        if self.changes.altered:
+            self.progress(
+                f"documents: {self.changes.altered:,} of {self.changes.refetched:,} that were "
+                "fetched in their turn have another content under the same time"
+            )
+        if self.behind:
+            self.progress(
+                f"documents: {self.behind:,} came older than the sweep of {self.source.url} saw "
+                "them; the next build asks for them again"
+            )
         snapshot = self._keep(whole=True)
         return snapshot, self.changes
 
@@ -404,15 +456,94 @@ class _Update:
             if content is not None:
                 self._send(int(number), content)
 
+    def _gone(self, swept: dict[str, Swept], *, accept_shrink: bool) -> list[str]:
+        """Ask once more for what the sweep lacks; what is absent then as well is gone."""
+        lacking = sorted(self.old_rows.keys() - swept.keys())
+        gone: list[str] = []
+        self.asked = len(lacking)
+        for one in self.source.sweep_again(lacking) if lacking else ():
+            if isinstance(one, Problem):
+                self.aside.append(one)
+                self.progress(f"documents: {one.reason}")
+            elif isinstance(one, Swept):
+                swept[one.id] = one
+            elif one.gone:
+                gone.append(one.id)
+                self.changes.removed += 1
+                if not self.changes.removed % BATCH:
+                    # An outage is not asked for to its end.
+                    self._guard(accept_shrink=accept_shrink)
+            else:
+                self._withhold(one.id, one.reason)
+        self._guard(accept_shrink=accept_shrink)
+        if gone:
+            self._say_gone(gone)
+        return gone
+
+    def _withhold(self, document_id: str, reason: str) -> None:
+        """Keep the old row of a document that did not come, unless too many do not.
+
+        Raises:
+            SourceError: It is an outage.
+        """
+        self.withheld[document_id] = reason
+        self.changes.withheld = count = len(self.withheld)
+        if count > WITHHELD_DOCUMENTS and count > WITHHELD_SHARE * self.asked:
+            raise SourceError(
+                f"{self.source.url} does not hand out {count:,} of the {self.asked:,} documents "
+                f"that were asked for, each alone ({reason}); they stay as they are. Try again "
+                "later, or see the log of the source"
+            )
+
     def _guard(self, *, accept_shrink: bool) -> None:
-        """Refuse what lost too much, in the sweep or between it and the fetch."""
-        lost, had = self.changes.removed, len(self.old_rows)
-        if not accept_shrink and lost >= LOST_DOCUMENTS and lost > LOST_SHARE * had:
+        """Refuse what lost too much, in the sweep or between it and the fetch.
+
+        Each of many nights may lose less than is refused: what is left is also compared with the
+        largest of the kept states, back to the one that was accepted last.
+        """
+        removed, had = self.changes.removed, len(self.old_rows)
+        if not removed:
+            return
+        self.largest = self.largest or self._largest()
+        lost = self.largest - (had - removed)
+        if lost < LOST_DOCUMENTS or lost <= LOST_SHARE * self.largest:
+            return
+        self.accepted = True
+        if not accept_shrink:
+            latest = removed >= LOST_DOCUMENTS and removed > LOST_SHARE * had
+            there = (
+                f"{removed:,} of {had:,} are"
+                if latest
+                else (
+                    f"{lost:,} of the {self.largest:,} of one of the last {KEPT_STATES} states are"
+                )
+            )
             raise ShrinkRefused(
-                f"documents: {lost:,} of {had:,} are gone from {self.source.url}, "
+                f"documents: {there} gone from {self.source.url}, "
                 f"more than {LOST_SHARE:.0%}; they stay. If the source is the right one "
                 "and this is meant, build again with --accept-shrink"
             )
+
+    def _largest(self) -> int:
+        """The number of documents in the largest of the kept states."""
+        states = list(self.manifest.get("states", ()))
+        accepted = self.manifest.get("accepted")
+        counts = [len(self.old_rows)]
+        for state in states[states.index(accepted) if accepted in states else 0 :]:
+            manifest, _ = _manifest(self.store, _state_key(state))
+            counts.append(int(manifest["documents"]) if manifest else 0)
+        return max(counts)
+
+    def _say_gone(self, gone: list[str]) -> None:
+        """Say how many documents are gone, by modality."""
+        before = Snapshot(self.store, self.manifest, self.index)
+        counts: Counter[str] = Counter()
+        for documents in before.read(["data_description"], ids=set(gone)):
+            for document in documents:
+                found = fields.part(document, "data_description.modalities")
+                counts.update(set(fields.texts(found, "abbreviation") or ["without a modality"]))
+        shown = ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items()))
+        self.progress(f"documents: {len(gone):,} of {len(self.old_rows):,} are gone: {shown}")
 
     def _fetched(
         self, wanted: list[Swept], swept: dict[str, Swept], sent: deque[list[Swept]]
@@ -434,21 +565,60 @@ class _Update:
     def _fetch(
         self, batch: list[Swept], swept: dict[str, Swept]
     ) -> tuple[list[shards.Fetched], list[Problem], list[str]]:
-        """What was fetched of a batch, what of it cannot be kept, and what was not there."""
+        """What was fetched of a batch, what of it cannot be kept, and what is gone."""
+        came, lacking = self._up_to_date(batch, swept)
         found: list[shards.Fetched] = []
         aside: list[Problem] = []
-        missing = dict.fromkeys(one.id for one in batch)
-        for document in self.source.fetch([one.id for one in batch]):
-            one = swept[document["_id"]]
-            missing.pop(one.id, None)
+        for document_id, document in came.items():
+            # The sweep may have seen another version than came.
+            version = version_of(document), swept[document_id].fingerprint
             try:
-                found.append((orjson.dumps(document), one.modified, one.fingerprint))
+                found.append((orjson.dumps(document), *version))
             except orjson.JSONEncodeError as error:
                 # It reads 1,024 levels and writes 254.
                 reason = f"cannot be kept as JSON: {error}; set aside"
                 name = fields.text(document.get("name"))
-                aside.append(Problem(one.id, name, "", reason, "error"))
-        return found, aside, list(missing)
+                aside.append(Problem(document_id, name, "", reason, "error"))
+        for one in batch:
+            if one.id not in came and one.id not in lacking:
+                self._withhold(one.id, "the source does not say why")
+        for absent in lacking.values():
+            if not absent.gone:
+                self._withhold(absent.id, absent.reason)
+        return found, aside, [absent.id for absent in lacking.values() if absent.gone]
+
+    def _up_to_date(
+        self, batch: list[Swept], swept: dict[str, Swept]
+    ) -> tuple[dict[str, dict[str, Any]], dict[str, Lacking]]:
+        """The documents of a batch by id, and what did not come.
+
+        A replica that lags hands out an older document than the sweep saw; it is asked again, and
+        what it then still hands out is kept under its own version.
+        """
+        came, lacking = self._came(one.id for one in batch)
+        older = [one for one in came if _older(version_of(came[one]), swept[one].modified)]
+        self.changes.lagging += len(older)
+        for attempt in range(LAG_TRIES):
+            if not older:
+                break
+            time.sleep(attempt * LAG_PAUSE)
+            again, _ = self._came(older)
+            for one, document in again.items():
+                if not _older(version_of(document), version_of(came[one])):
+                    came[one] = document
+            older = [one for one in older if _older(version_of(came[one]), swept[one].modified)]
+        self.behind += len(older)
+        return came, lacking
+
+    def _came(self, ids: Iterable[str]) -> tuple[dict[str, dict[str, Any]], dict[str, Lacking]]:
+        came: dict[str, dict[str, Any]] = {}
+        lacking: dict[str, Lacking] = {}
+        for document in self.source.fetch(list(ids)):
+            if isinstance(document, Lacking):
+                lacking[document.id] = document
+            else:
+                came[document["_id"]] = document
+        return came, lacking
 
     def _sweep(self) -> dict[str, Swept]:
         swept = {}
@@ -465,17 +635,42 @@ class _Update:
     def _same(self, swept: Swept) -> bool:
         """Whether the kept state is the source's; without a sign of either, it is fetched."""
         old = self.old_rows.get(swept.id)
-        if old is None or not self.same_projection:
+        if old is None or not self.same_projection or swept.id in self.withheld_before:
             return False
         modified, fingerprint = old[0], old[1]
         if swept.fingerprint is not None and fingerprint is not None:
             return swept.fingerprint == fingerprint
         return swept.modified is not None and swept.modified == modified
 
+    def _refetched(self, swept: dict[str, Swept]) -> Iterator[str]:
+        """The documents whose turn it is to be fetched though nothing tells of a change."""
+        if not self.refetch_every:
+            return
+        turn = int(self.manifest.get("update", 0)) % self.refetch_every
+        for one in swept.values():
+            self.takes_turns |= one.fingerprint is None
+            if one.fingerprint is None and self._same(one):
+                place = hashlib.sha256(one.id.encode("utf-8", "replace")).digest()
+                if int.from_bytes(place[:8]) % self.refetch_every == turn:
+                    yield one.id
+
+    def _changed(self, rows: pa.Table) -> tuple[pa.Table, set[str]]:
+        """The rows that are not as they were kept, and the documents of the others."""
+        if not self.same_projection:
+            return rows, set()
+        named = arrow.values(rows, "_id", "modified", "fingerprint", "shard", "content")
+        same = {one: self.old_rows.get(one) == tuple(row) for one, *row in named}
+        kept = rows.filter(pa.array([not found for found in same.values()], pa.bool_()))
+        return kept, {one for one, found in same.items() if found}
+
     def _count(self, rows: pa.Table) -> None:
-        self.changes.fetched += rows.num_rows
         for document_id, content in arrow.values(rows, "_id", "content"):
             old = self.old_rows.get(document_id)
+            if old is not None and document_id in self.refetched:
+                self.changes.refetched += 1
+                self.changes.altered += old[3] != content
+            else:
+                self.changes.fetched += 1
             if old is None:
                 self.changes.added += 1
             elif old[3] != content:
@@ -512,6 +707,16 @@ class _Update:
             self.manifest["shards"].pop(str(shard), None)
         self.changes.shards_written += 1
 
+    def _withheld_problems(self) -> Iterator[Problem]:
+        rows = self.index.filter(pc.is_in(self.index["_id"], pa.array(self.withheld, pa.string())))
+        names = dict(arrow.values(rows, "_id", "name"))
+        for document_id, reason in sorted(self.withheld.items()):
+            kept = "its row is as before" if document_id in names else "it has no row until it does"
+            said = (
+                f"the source does not hand it out, also when asked for it alone: {reason}; {kept}"
+            )
+            yield Problem(document_id, names.get(document_id), "", said, "error")
+
     def _keep(self, *, whole: bool) -> Snapshot:
         """Make what was merged so far the snapshot, unless another build was faster.
 
@@ -521,7 +726,7 @@ class _Update:
         """
         while self.sending:
             self.sending.popitem()[1].result()
-        before = json.dumps(self.manifest, sort_keys=True)
+        before = _without_turn(self.manifest)
         if self.indexes or not self.tag:
             touched = pa.array(sorted(self.indexes), pa.int16())
             rest = self.index.filter(pc.invert(pc.is_in(self.index["shard"], touched)))
@@ -531,11 +736,15 @@ class _Update:
             self.manifest["index"] = _put(self.store, "index", arrow.encode(self.index), ".pqt")
             kept = [*self.manifest.get("indexes", []), self.manifest["index"]]
             self.manifest["indexes"] = list(dict.fromkeys(reversed(kept)))[:KEPT_STATES][::-1]
-        manifest = {**self.manifest, "source": self.source.url}
-        aside = orjson.dumps(sorted((list(p) for p in self.aside), key=str))
+        manifest = {k: v for k, v in self.manifest.items() if k != "withheld"}
+        manifest["source"] = self.source.url
+        problems = [*self.aside, *self._withheld_problems()]
+        aside = orjson.dumps(sorted((list(p) for p in problems), key=str))
         if _digest(aside) != self.manifest.get("set_aside"):
             manifest["set_aside"] = _put(self.store, "set_aside", aside, ".json")
         manifest["documents"] = self.index.num_rows
+        asked_again = {*self.withheld, *(() if whole else self.withheld_before)}
+        manifest |= {"withheld": sorted(asked_again)} if asked_again else {}
         contents = pc.binary_join_element_wise(
             self.index["_id"], self.index["content"], "="
         ).to_pylist()
@@ -547,8 +756,15 @@ class _Update:
         found = pc.list_flatten(self.index["problems"])
         warned = pc.equal(pc.struct_field(found, "severity"), WARNING)
         self.changes.values_unread = int(pc.sum(warned).as_py() or 0)
-        if self.tag is not None and json.dumps(manifest, sort_keys=True) == before:
-            return Snapshot(self.store, manifest, self.index, self.aside)
+        if whole and self.refetch_every and self.takes_turns:
+            manifest["update"] = int(manifest.get("update", 0)) + 1
+        if self.accepted:
+            manifest["accepted"] = manifest["state"]
+        if self.tag is not None and _without_turn(manifest) == before:
+            if manifest.get("update") != self.manifest.get("update"):
+                body = json.dumps(manifest, indent=1).encode()
+                self.tag = self.store.replace(MANIFEST, body, self.tag)
+            return Snapshot(self.store, manifest, self.index, problems)
         manifest["updated_at"] = datetime.now(UTC).isoformat(timespec="seconds")
         states = [*self.manifest.get("states", []), manifest["state"]]
         manifest["states"] = list(dict.fromkeys(reversed(states)))[:KEPT_STATES][::-1]
@@ -558,7 +774,18 @@ class _Update:
         self.tag = self.store.replace(MANIFEST, body, self.tag)
         if whole:
             _forget(self.store, manifest)
-        return Snapshot(self.store, manifest, self.index, self.aside)
+        return Snapshot(self.store, manifest, self.index, problems)
+
+
+def _without_turn(manifest: dict[str, Any]) -> str:
+    """A manifest as text, to be compared; that an update took place is no change."""
+    return json.dumps({k: v for k, v in manifest.items() if k != "update"}, sort_keys=True)
+
+
+def _older(version: str | None, other: str | None) -> bool:
+    """Whether a version is of a time before another's; without a time nobody can tell."""
+    moment, later = fields.time(version), fields.time(other)
+    return moment is not None and later is not None and moment < later
 
 
 def _batches(wanted: list[Swept]) -> Iterator[list[Swept]]:

@@ -272,6 +272,7 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
                     opened,
                     catalogue.reads,
                     accept_shrink=cache.accept_shrink,
+                    refetch_every=settings.refetch_every(),
                     progress=context.log.info,
                 )
         except Exception as error:

@@ -57,6 +57,31 @@ def custom_folder(source: str = "") -> Path | None:
     return sample() / "custom" if source_url(source) == source_url_of_sample() else None
 
 
+def largest_document() -> int:
+    """The most bytes of one document in a dump: `ZS_LARGEST_DOCUMENT`, or 256 MB.
+
+    Raises:
+        ValueError: It is no number of bytes.
+    """
+    return _whole("ZS_LARGEST_DOCUMENT", 256_000_000, "bytes")
+
+
+def refetch_every() -> int:
+    """In how many builds each document is fetched once more: `ZS_REFETCH_EVERY`, or 200; 0: never.
+
+    Raises:
+        ValueError: It is no number of builds.
+    """
+    return _whole("ZS_REFETCH_EVERY", 200, "builds")
+
+
+def _whole(name: str, default: int, unit: str) -> int:
+    given = os.environ.get(name, "")
+    if given and not (given.isascii() and given.isdecimal()):
+        raise ValueError(f"{name} is {given!r}, no number of {unit}")
+    return int(given) if given else default
+
+
 def version(given: str = "") -> str:
     """The version folder: as given, `ZS_VERSION`, or the package's own.
 

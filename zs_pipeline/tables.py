@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
@@ -63,7 +64,7 @@ from zs_pipeline.declaration import (
 from zs_pipeline.documents import WHERE, Snapshot, load_index
 from zs_pipeline.files import Files, NoBucket, NotReached, NotThere, NotUsable
 from zs_pipeline.findings import COUNTED, WARNING
-from zs_pipeline.source import open_source
+from zs_pipeline.source import documents_of, open_source
 from zs_pipeline.source.projection import tree, trim
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -631,7 +632,8 @@ def from_custom_table(
         return Built((), state, code, reason, counts=told, problems=problems, notes=notes)
 
     def parts() -> Iterator[Part]:
-        before, fetch = _before(store, version, acorn), old.fetch if old else _no_documents
+        before = _before(store, version, acorn)
+        fetch = partial(documents_of, old) if old else _no_documents
         yield Part("", kind.rows(content, inputs, before, fetch, others))
 
     return Built(parts(), state, code, counts=told, problems=problems, notes=notes)

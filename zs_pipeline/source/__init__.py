@@ -5,7 +5,7 @@ Here are the interface, the errors and the choice. How each source reads is in `
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -38,6 +38,30 @@ class Swept(NamedTuple):
     subject_id: str | None
 
 
+def version_of(document: Mapping[str, Any]) -> str | None:
+    """Returns what `Swept.modified` is of a document in plain JSON."""
+    for key in ("_last_modified", "last_modified"):
+        found = document.get(key)
+        if isinstance(found, str) and found:
+            return found
+    return None
+
+
+class Lacking(NamedTuple):
+    """What is known of a document that was asked for and did not come.
+
+    Attributes:
+        id: Its `_id` as text.
+        gone: Whether the source shows that there is no such document. It is there, or nobody
+            knows, when False.
+        reason: What came in its place, the same each time; empty when it is gone.
+    """
+
+    id: str
+    gone: bool
+    reason: str
+
+
 class Source(Protocol):
     """A place that documents are read from.
 
@@ -65,14 +89,46 @@ class Source(Protocol):
             SourceError: The source could not be read to its end.
         """
 
-    def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """The documents of these ids as plain JSON, trimmed to the source's fields.
+    def sweep_again(self, ids: Sequence[str]) -> Iterator[Swept | Lacking | Problem]:
+        """Ask by `_id` for documents that the last sweep lacks: a short answer is no deletion.
 
-        In any order, each id at most once; those that vanished since the sweep are left out.
+        Args:
+            ids: Documents that were there before.
+
+        Yields:
+            What a sweep tells of each that is there after all, and `Lacking` for the others; a
+            `Problem` where the source cannot tell what is gone. Of an id that is not mentioned
+            nothing is known.
 
         Raises:
             SourceError: The source could not be read.
         """
+
+    def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any] | Lacking]:
+        """The documents of these ids as plain JSON, trimmed to the source's fields.
+
+        In any order, each id at most once; `Lacking` for one that does not come. Of an id that is
+        not mentioned nothing is known.
+
+        Raises:
+            SourceError: The source could not be read.
+        """
+
+
+def documents_of(source: Source, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """The documents of these ids; those that the source does not have are left out.
+
+    Raises:
+        SourceError: The source could not be read, or did not hand one out.
+    """
+    for document in source.fetch(ids):
+        if not isinstance(document, Lacking):
+            yield document
+        elif not document.gone:
+            raise SourceError(
+                f"{source.url} does not hand out the document {document.id}, also when it is "
+                f"asked for alone: {document.reason}"
+            )
 
 
 def shown(url: str) -> str:

@@ -9,13 +9,15 @@ import contextlib
 import gzip
 import hashlib
 import io
+import json
 import os
-import shutil
+import re
 import tempfile
 import weakref
 import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -24,10 +26,10 @@ import orjson
 import zstandard
 
 from zs_pipeline import fields as read
-from zs_pipeline import json_reading
+from zs_pipeline import json_reading, settings
 from zs_pipeline.problems import Problem
-from zs_pipeline.source import SourceError, Swept
-from zs_pipeline.source.plain import head, load, parse
+from zs_pipeline.source import Lacking, SourceError, Swept
+from zs_pipeline.source.plain import head, identity, load, parse
 from zs_pipeline.source.projection import tree, trim
 
 SUFFIXES = tuple(
@@ -35,7 +37,14 @@ SUFFIXES = tuple(
 )
 _BOM = b"\xef\xbb\xbf"
 _CHUNK = 1 << 20
+# Of a compressed dump so much is unpacked at a time: of a line of zeros it becomes 130 MB.
+_PACKED = 1 << 12
+# Where the _id of a document is sought that is larger than it may be.
+_SOUGHT = 1 << 16
 _MAIN = -1
+_BLANK = b" \t\r\n\v\f"
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', re.DOTALL)
+_VALUE = re.compile(rb"\s*:\s*(?=\S)")
 
 
 class _Head(msgspec.Struct):
@@ -55,12 +64,16 @@ _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class _Piece(NamedTuple):
-    """The bytes of what should be one document, and where they lie."""
+    """The bytes of what should be one document, and where they lie.
+
+    Of one that is larger than it may be only the beginning is there, and `cut` is True.
+    """
 
     raw: bytes
     file: int
     offset: int
     number: int
+    cut: bool = False
 
 
 class _Places:
@@ -68,8 +81,17 @@ class _Places:
 
     def __init__(self) -> None:
         self.row: dict[str, int] = {}
+        self.nameless = 0
+        self.set_aside: set[str] = set()
         self.file, self.offset = array("l"), array("Q")
         self.length, self.number = array("Q"), array("Q")
+
+    def aside(self, problem: Problem) -> None:
+        """Remember what was set aside: it is no document, and not gone either."""
+        if problem.id is None:
+            self.nameless += 1
+        else:
+            self.set_aside.add(problem.id)
 
     def add(self, piece: _Piece) -> int:
         self.file.append(piece.file)
@@ -93,6 +115,10 @@ class DumpSource:
         self.url = str(path)
         self.bytes = 0
         self._path = path
+        try:
+            self._largest = settings.largest_document()
+        except ValueError as error:
+            raise SourceError(str(error)) from None
         self._tree = tree(fields)
         self._main: IO[bytes] | None = None
         self._files: list[Path] = []
@@ -122,14 +148,25 @@ class DumpSource:
         except OSError as error:
             raise self._unreadable(error) from error
 
-    def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def sweep_again(self, ids: Sequence[str]) -> Iterator[Swept | Lacking | Problem]:
+        """See `Source`; a dump is not asked again, but what it hides is not taken for gone."""
+        places = self._read_to_its_end()
+        if places.nameless:
+            reason = (
+                f"the dump lacks {len(ids)} documents that were there before, and of "
+                f"{places.nameless} that were set aside the _id is not known; as these may be "
+                "those, none was removed"
+            )
+            yield Problem(None, None, "_id", reason, "warning")
+            return
+        for one in ids:
+            if one not in places.set_aside:
+                yield Lacking(one, gone=True, reason="")
+
+    def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any] | Lacking]:
         """See `Source`; in the order of the dump."""
-        if self._places is None:
-            for _ in self.sweep():
-                pass
-        places = self._places
-        if places is None:
-            raise SourceError(f"{self.url}: a sweep of the dump was not read to its end")
+        places = self._read_to_its_end()
+        yield from (Lacking(one, gone=True, reason="") for one in ids if one not in places.row)
         rows = {places.row[one]: one for one in ids if one in places.row}
         for row in sorted(rows):
             try:
@@ -142,6 +179,14 @@ class DumpSource:
                 raise self._changed(places, row)
             document["_id"] = rows[row]
             yield trim(document, self._tree)
+
+    def _read_to_its_end(self) -> _Places:
+        if self._places is None:
+            for _ in self.sweep():
+                pass
+        if self._places is None:
+            raise SourceError(f"{self.url}: a sweep of the dump was not read to its end")
+        return self._places
 
     def _sweep(self) -> Iterator[Swept | Problem]:
         self._places = None
@@ -156,6 +201,7 @@ class DumpSource:
             self.bytes += len(piece.raw)
             found = self._read(piece)
             if isinstance(found, Problem):
+                places.aside(found)
                 yield found
                 continue
             row = places.add(piece)
@@ -178,6 +224,12 @@ class DumpSource:
 
     def _read(self, piece: _Piece) -> Swept | Problem:
         where = f" ({self._where(piece.file, piece.number)})"
+        if piece.cut:
+            reason = (
+                f"it is larger than {self._largest:,} bytes, the most that ZS_LARGEST_DOCUMENT "
+                f"allows; set aside{where}"
+            )
+            return Problem(_sought(piece.raw), None, "", reason, "error")
         try:
             document = _headed(piece.raw)
         except ValueError as error:
@@ -200,12 +252,12 @@ class DumpSource:
     def _open(self) -> None:
         self._files = self._listed() if self._path.is_dir() else []
         if self._path.is_dir():
-            main: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - open until the source goes
+            main: IO[bytes] = tempfile.TemporaryFile(buffering=_CHUNK)  # noqa: SIM115 - open until the source goes
         elif self._path.name.endswith((".gz", ".zst")):
             main = self._unpacked()
         else:
-            main = self._path.open("rb")
-        main = _in_utf8(main)
+            main = self._path.open("rb", buffering=_CHUNK)
+        main = _in_utf8(main, self._largest)
         self._close()
         self._close = weakref.finalize(self, main.close)
         self._main = main
@@ -215,14 +267,16 @@ class DumpSource:
         return sorted(p for p in names if p.is_file())
 
     def _unpacked(self) -> IO[bytes]:
-        target = tempfile.TemporaryFile()  # noqa: SIM115 - open until the source goes
+        target = tempfile.TemporaryFile(buffering=_CHUNK)  # noqa: SIM115 - open until the source goes
+        lines = _Lines(target, self._largest)
         try:
             with self._path.open("rb") as packed:
                 if self._path.name.endswith(".gz"):
                     with gzip.GzipFile(fileobj=packed) as unpacked:
-                        shutil.copyfileobj(unpacked, target, _CHUNK)
+                        for chunk in iter(partial(unpacked.read, _CHUNK), b""):
+                            lines.write(chunk)
                 else:
-                    _unpack_zstd(packed, target)
+                    _unpack_zstd(packed, lines)
         except (EOFError, zlib.error, zstandard.ZstdError, gzip.BadGzipFile) as error:
             target.close()
             raise SourceError(
@@ -242,23 +296,23 @@ class DumpSource:
             for file in range(len(self._files)):
                 yield from self._file(file)
             return
-        offset = 0
-        for number, line in enumerate(_lines(self._main), 1):
-            skip = len(_BOM) if number == 1 and line.startswith(_BOM) else 0
-            raw = line[skip:].strip()
-            if raw:
-                start = offset + skip + line[skip:].find(raw)
-                yield _Piece(raw, _MAIN, start, number)
-            offset += len(line)
+        yield from _lines(self._main, self._largest)
 
     def _file(self, file: int) -> Iterator[_Piece]:
-        content = self._files[file].read_bytes()
-        encoding = json_reading.encoding_of(content)
-        body = content.decode(encoding, "replace").encode() if encoding else content
-        raw = body.removeprefix(_BOM).strip()
+        path = self._files[file]
+        with path.open("rb") as part:
+            start = part.read(_SOUGHT)
+        encoding = json_reading.encoding_of(start)
+        begins = _utf8(start, encoding).removeprefix(_BOM).lstrip(_BLANK)
+        is_list = begins.startswith(b"[")
+        if not is_list and path.stat().st_size > self._largest:
+            yield _Piece(begins, file, 0, 0, cut=True)
+            return
+        content = path.read_bytes()
+        raw = _utf8(content, encoding).removeprefix(_BOM).strip()
         # A document in its own file and in UTF-8 is read there again.
         elements = [raw] if encoding else None
-        if raw.startswith(b"["):
+        if is_list:
             with contextlib.suppress(ValueError):
                 elements = _elements(raw)
         if elements is None:
@@ -267,6 +321,9 @@ class DumpSource:
         main = self._opened()
         for number, element in enumerate(elements, 1):
             offset = main.seek(0, os.SEEK_END)
+            if len(element) > self._largest:
+                yield _Piece(element[:_SOUGHT], _MAIN - 1 - file, offset, number, cut=True)
+                continue
             main.write(element)
             yield _Piece(element, _MAIN - 1 - file, offset, number)
 
@@ -300,24 +357,88 @@ class DumpSource:
         return SourceError(f"{self.url}: cannot be read: {error.strerror or error}")
 
 
-def _lines(file: IO[bytes] | None) -> Iterator[bytes]:
-    if file is not None:
-        file.seek(0)
-        yield from file
+class _Lines:
+    """Writes lines to a file; of one that is longer than it may be, no more than shows that."""
+
+    def __init__(self, target: IO[bytes], largest: int) -> None:
+        self._target = target
+        self._largest = largest
+        self._length = 0
+
+    def write(self, chunk: bytes) -> None:
+        if self._length > self._largest:
+            end = chunk.find(b"\n")
+            if end < 0:
+                return
+            chunk = chunk[end:]
+        self._target.write(chunk)
+        last = chunk.rfind(b"\n")
+        self._length = self._length + len(chunk) if last < 0 else len(chunk) - last - 1
 
 
-def _in_utf8(file: IO[bytes]) -> IO[bytes]:
+def _lines(file: IO[bytes] | None, largest: int) -> Iterator[_Piece]:
+    """The lines that hold anything, in memory that does not depend on their number and length."""
+    if not isinstance(file, io.BufferedReader | io.BufferedRandom):
+        return
+    file.seek(0)
+    number, offset = 1, 0
+    while line := file.readline(largest + 1):
+        length = len(line)
+        start = len(_BOM) if offset == 0 and line.startswith(_BOM) else 0
+        cut = length > largest and not line.endswith(b"\n")
+        if cut:
+            line = line[:_SOUGHT]
+            while (more := file.readline(_CHUNK)) and not more.endswith(b"\n"):
+                length += len(more)
+            length += len(more)
+        raw = line[start:].strip()
+        if raw or cut:
+            yield _Piece(raw, _MAIN, offset + line.find(raw, start), number, cut)
+        offset += length
+        number += 1
+        if not raw:
+            # Millions of empty lines, a buffer at a time.
+            ahead = file.peek()
+            # To see that all of it is blank takes a tenth of the time of stripping it.
+            blank = len(ahead) - len(ahead.translate(None, _BLANK) and ahead.lstrip(_BLANK))
+            number += file.read(blank).count(b"\n")
+            offset += blank
+
+
+def _sought(start: bytes) -> str | None:
+    """The `_id` of a document of which only the beginning is known; None where it is not there."""
+    depth = 0
+    for token in _TOKEN.finditer(start):
+        if token[0] in (b"{", b"["):
+            depth += 1
+        elif token[0] in (b"}", b"]"):
+            depth -= 1
+        elif depth == 1 and token[0] == b'"_id"' and (value := _VALUE.match(start, token.end())):
+            try:
+                text = start[value.end() :].decode(errors="replace")
+                return identity(json.JSONDecoder().raw_decode(text)[0])
+            except (ValueError, RecursionError):
+                return None
+    return None
+
+
+def _utf8(content: bytes, encoding: str | None) -> bytes:
+    return content.decode(encoding, "replace").encode() if encoding else content
+
+
+def _in_utf8(file: IO[bytes], largest: int) -> IO[bytes]:
     """Returns a file in UTF-8: a copy without a name where it is in another encoding."""
     file.seek(0)
     encoding = json_reading.encoding_of(file.read(json_reading.HEAD))
     file.seek(0)
     if encoding is None:
         return file
-    target = tempfile.TemporaryFile()  # noqa: SIM115 - open until the source goes
+    target = tempfile.TemporaryFile(buffering=_CHUNK)  # noqa: SIM115 - open until the source goes
+    lines = _Lines(target, largest)
     # What is damaged becomes a document that is set aside.
     with io.TextIOWrapper(file, encoding, "replace", newline="") as text:
         while chunk := text.read(_CHUNK):
-            target.write(chunk.encode())
+            lines.write(chunk.encode())
     return target
 
 
@@ -358,11 +479,11 @@ def _order(modified: str | None) -> tuple[float, str]:
     return (float("-inf") if moment is None else moment, modified or "")
 
 
-def _unpack_zstd(packed: IO[bytes], target: IO[bytes]) -> None:
+def _unpack_zstd(packed: IO[bytes], target: _Lines) -> None:
     # zstandard's stream reader ends without an error where a file is cut off.
     context = zstandard.ZstdDecompressor()
     frame = None
-    while chunk := packed.read(_CHUNK):
+    while chunk := packed.read(_PACKED):
         while chunk:
             frame = frame or context.decompressobj()
             target.write(frame.decompress(chunk))

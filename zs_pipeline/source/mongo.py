@@ -7,6 +7,7 @@ import random
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +26,9 @@ from pymongo.errors import (
 from pymongo.uri_parser import parse_uri
 
 from zs_pipeline.problems import Problem
-from zs_pipeline.source import SourceError, Swept, shown
-from zs_pipeline.source.plain import Told, identity, plain
+from zs_pipeline.source import Lacking, SourceError, Swept, asking, shown
+from zs_pipeline.source.asking import Answer, Asking, Unanswered
+from zs_pipeline.source.plain import Told, head, identity, plain
 from zs_pipeline.source.projection import (
     SWEEP,
     absent,
@@ -45,6 +47,8 @@ DATABASE = "metadata_index"
 COLLECTION = "data_assets"
 BATCH = 200
 TRIES = 5
+
+_REFUSED = (13, 18, 8000)
 
 _DECODE: CodecOptions[dict[str, Any]] = CodecOptions(
     uuid_representation=UuidRepresentation.STANDARD,
@@ -83,6 +87,7 @@ class MongoSource:
                 "the form is mongodb://user:password@host/database.collection?options"
             ) from None
         weakref.finalize(self, client.close)
+        self._asking = Asking(self.url, self._least, self._is_gone)
         database = client[parts["database"] or DATABASE]
         self._collection: Collection[dict[str, Any]] = database.get_collection(
             parts["collection"] or COLLECTION, codec_options=_DECODE
@@ -122,57 +127,109 @@ class MongoSource:
                         yield found
                 break
             except (AutoReconnect, CursorNotFound) as error:
-                self._pause(attempt, "sweep", error)
+                if attempt == TRIES or isinstance(error, ServerSelectionTimeoutError):
+                    raise self._failed("sweep", error) from error
+                _pause(attempt)
             except PyMongoError as error:
                 raise self._failed("sweep", error) from error
 
-    def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """See `Source`; `BATCH` documents a query."""
-        wanted = list(dict.fromkeys(ids))
-        for start in range(0, len(wanted), BATCH):
-            yield from self._batch(wanted[start : start + BATCH])
+    def sweep_again(self, ids: Sequence[str]) -> Iterator[Swept | Lacking | Problem]:
+        """See `Source`."""
 
-    def _batch(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-        wanted = {"_id": {"$in": list(chain.from_iterable(map(_candidates, ids)))}}
-        page = self._find(wanted, self._projection)
+        def ask(some: Sequence[str], attempt: int) -> Answer:
+            return self._by_id(some, SWEEP if attempt < asking.TRIES // 2 else {"_id": 1})
+
+        for batch in _batches(ids):
+            came, lacking = self._asking.again(batch, ask)
+            yield from (found for d in came.values() if isinstance(found := head(d), Swept))
+            yield from lacking
+
+    def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any] | Lacking]:
+        """See `Source`; `BATCH` documents a query."""
+        for batch in _batches(list(dict.fromkeys(ids))):
+            yield from self._batch(batch)
+
+    def _batch(self, ids: Sequence[str]) -> Iterator[dict[str, Any] | Lacking]:
+        ask = partial(self._by_id, projection=self._projection)
+        came, lacking = self._asking.documents(ids, ask)
+        page = list(came.values())
         whole = [d["_id"] for d in page if mangled(d, self._cores)]
-        lacking = absent(page, self._cores)
-        if lacking:
-            whole += [d["_id"] for d in self._find(present(lacking), {"_id": 1})]
+        lacks = absent(page, self._cores)
+        if lacks:
+            whole += [d["_id"] for d in self._find(present(lacks), {"_id": 1})]
         if whole:
-            page = [d for d in page if d["_id"] not in whole]
-            page += self._find({"_id": {"$in": whole}}, None)
-        left = set(ids)
+            names = list(dict.fromkeys(filter(None, map(identity, whole))))
+            more, without = self._asking.documents(names, partial(self._by_id, projection=None))
+            came = {one: d for one, d in came.items() if one not in names} | dict(more)
+            lacking += without
+        for one, document in came.items():
+            document["_id"] = one
+            yield trim(plain(document), self._tree)
+        yield from lacking
+
+    def _by_id(self, ids: Sequence[str], projection: Mapping[str, int] | None) -> Answer:
+        """The documents of these ids, by id; one alone is asked for until it comes or fails.
+
+        Raises:
+            SourceError: Something else came.
+        """
+        asked = list(chain.from_iterable(map(_candidates, ids)))
+        page = self._find({"_id": {"$in": asked}}, projection, tries=TRIES if len(ids) == 1 else 1)
+        found: dict[str, dict[str, Any]] = {}
+        wanted = set(ids)
         for document in sorted(page, key=_rank):
-            one = identity(document["_id"])
-            if one in left:
-                left.remove(one)
-                document["_id"] = one
-                yield trim(plain(document), self._tree)
+            one = identity(document.get("_id"))
+            if one is None or one not in wanted:
+                shown = {key: document[key] for key in ("_id", "name") if key in document}
+                raise SourceError(
+                    f"{self.url}: fetch was answered with a document that was not asked for: "
+                    f"{str(shown)[:400]}; see the server's log"
+                )
+            found.setdefault(one, document)
+        return found
+
+    def _is_gone(self, one: str) -> bool:
+        """Whether another document comes where this one would be in a sweep."""
+        page = self._find({"_id": {"$gte": one}}, {"_id": 1}, order=1)
+        if not page:
+            page = self._find({}, {"_id": 1}, order=-1)
+        return bool(page) and isinstance(page[0].get("_id"), str) and page[0]["_id"] != one
+
+    def _least(self) -> None:
+        self._find({}, {"_id": 1}, order=1)
 
     def _find(
-        self, wanted: Mapping[str, Any], projection: Mapping[str, int] | None
+        self,
+        wanted: Mapping[str, Any],
+        projection: Mapping[str, int] | None,
+        *,
+        tries: int = TRIES,
+        order: int = 0,
     ) -> list[dict[str, Any]]:
-        for attempt in range(1, TRIES + 1):
+        """What a query finds, or with an order, 1 or -1, the first of it by `_id`."""
+        for attempt in range(1, tries + 1):
             try:
                 self.requests += 1
-                return list(self._collection.find(wanted, projection))
-            except (AutoReconnect, CursorNotFound) as error:
-                self._pause(attempt, "fetch", error)
+                cursor = self._collection.find(wanted, projection)
+                return list(cursor.sort("_id", order).limit(1) if order else cursor)
             except PyMongoError as error:
-                raise self._failed("fetch", error) from error
+                if not isinstance(error, AutoReconnect | CursorNotFound):
+                    failed = self._failed("fetch", error)
+                    if isinstance(error, OperationFailure) and error.code in _REFUSED:
+                        raise failed from error
+                    raise Unanswered(str(failed), "the server answers with an error") from error
+                if isinstance(error, ServerSelectionTimeoutError):
+                    raise self._failed("fetch", error) from error
+                if attempt == tries:
+                    said = str(self._failed("fetch", error))
+                    raise Unanswered(said, "the connection breaks") from error
+                _pause(attempt)
         raise AssertionError("unreachable: the last attempt raises")
-
-    def _pause(self, attempt: int, operation: str, error: PyMongoError) -> None:
-        """Wait before the next try: up to 0.5, 1, 2 and 4 seconds."""
-        if attempt == TRIES or isinstance(error, ServerSelectionTimeoutError):
-            raise self._failed(operation, error) from error
-        time.sleep(random.uniform(0, 2 ** (attempt - 2)))  # noqa: S311 - jitter, not a secret
 
     def _failed(self, operation: str, error: PyMongoError) -> SourceError:
         if isinstance(error, ServerSelectionTimeoutError):
             advice = "no server answered: check the host, the network and the TLS options"
-        elif isinstance(error, OperationFailure) and error.code in (13, 18, 8000):
+        elif isinstance(error, OperationFailure) and error.code in _REFUSED:
             advice = "the server refused: check user, password, authSource and the read role"
         elif isinstance(error, AutoReconnect):
             advice = f"the connection broke {TRIES} times: try again later"
@@ -180,6 +237,15 @@ class MongoSource:
             advice = "it did not get better by trying again: see the server's log"
         reason = str(error).split(", Timeout:")[0].split(", full error:")[0]
         return SourceError(f"{self.url}: {operation} failed: {reason}; {advice}")
+
+
+def _batches(ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+
+
+def _pause(attempt: int) -> None:
+    """Wait before the next try: up to 0.5, 1, 2 and 4 seconds."""
+    time.sleep(random.uniform(0, 2 ** (attempt - 2)))  # noqa: S311 - jitter, not a secret
 
 
 def _candidates(one: str) -> Iterable[Any]:
@@ -195,5 +261,5 @@ def _candidates(one: str) -> Iterable[Any]:
 
 def _rank(document: Mapping[str, Any]) -> int:
     """Numbers, texts, then ObjectIds: MongoDB's order, so that fetch and sweep take the same."""
-    found = document["_id"]
+    found = document.get("_id")
     return 1 if isinstance(found, str) else 2 if isinstance(found, ObjectId) else 0

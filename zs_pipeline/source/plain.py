@@ -19,7 +19,7 @@ from bson.errors import BSONError
 
 from zs_pipeline import fields, json_reading
 from zs_pipeline.problems import Problem
-from zs_pipeline.source import Swept
+from zs_pipeline.source import Swept, version_of
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - pymongo decodes times as naive UTC
 _DIGITS = bytes(48 if 48 <= code < 58 else 46 if code == 46 else 32 for code in range(256))
@@ -232,12 +232,8 @@ def head(document: Mapping[str, Any], where: str = "") -> Swept | Problem:
         )
         reason = f"the _id is {is_}, not a text, an integer or an ObjectId; set aside{where}"
         return Problem(None, name, "_id", reason, "error")
-    modified = plain(document.get("_last_modified"))
-    if not isinstance(modified, str) or not modified:
-        modified = plain(document.get("last_modified"))
-    if not isinstance(modified, str) or not modified:
-        modified = None
-    return Swept(found, modified, None, _subject_of(document))
+    times = {key: plain(document.get(key)) for key in ("_last_modified", "last_modified")}
+    return Swept(found, version_of(times), None, _subject_of(document))
 
 
 def _subject_of(document: Mapping[str, Any]) -> str | None:
