@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from zs_client import filters, provenance
+from zs_client import filters, kinds, provenance
 from zs_client.cache import CachedStore, from_environment
 from zs_client.contract import (
     INDEX,
@@ -370,8 +370,6 @@ def _selected(file: File, wish: Wish, found: "set[str | None] | None" = None) ->
 
 def _partitions(store: Store, version: str, wish: Wish) -> "tuple[pa.Table, list[datetime | None]]":
     """The rows of several partitions, one after another; and when each was known to be current."""
-    import pyarrow as pa
-
     parts, checked = wish.parts, []
     if parts is None:
         parts = partition_values(store, version, wish)
@@ -393,7 +391,14 @@ def _partitions(store: Store, version: str, wish: Wish) -> "tuple[pa.Table, list
         key = partition_key(version, wish.folder, wish.partition, encode_partition(part))
         checked.append(store.checked_at(key))
     # Files of before 1.0.0 do not all have the same schema.
-    content = pa.concat_tables(contents, promote_options="default")
+    try:
+        content = kinds.joined(contents)
+    except kinds.Unlike as error:
+        segment = encode_partition(parts[error.place])
+        key = partition_key(version, wish.folder, wish.partition, segment)
+        raise ReadError(
+            f"{store.at(key)}: {error}; read the partitions one by one, or without that column"
+        ) from error
     return content if wish.limit is None else content.slice(0, wish.limit), checked
 
 
