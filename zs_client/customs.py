@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from zs_client import read
 from zs_client.acorns import TABLES
+from zs_client.conditions import PROBES
 from zs_client.contract import ROOT, VERSION_FORM, table_key, version_folder, version_order
 from zs_client.provenance import KEYS
 from zs_client.read import AcornNotFound, ReadError
@@ -545,7 +546,7 @@ def _told(store: Store, version: str, name: str) -> Iterator[None]:
 
 
 def _forbidden(store: Store, version: str, name: str, error: Exception) -> PermissionError:
-    folders = f"{OBJECTS}/, {HOME}/ and {version_folder(version)}/"
+    folders = f"{OBJECTS}/, {HOME}/, {PROBES}/ and {version_folder(version)}/"
     right = (
         f"s3:GetObject and s3:PutObject under {folders}"
         if store.url.startswith("s3:")

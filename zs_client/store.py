@@ -6,17 +6,20 @@ What a key means is in `zs_client.contract`; parquet is read in `zs_client.read`
 
 import hashlib
 import os
+import random
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from zs_client.contract import ROOT
+
+T = TypeVar("T")
 
 PUBLIC = "s3://allen-data-views"
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -25,6 +28,10 @@ DIGEST = "sha256"
 _TYPES = {".pqt": "application/vnd.apache.parquet", ".json": "application/json"}
 _STAGING = f"{ROOT}/_staging"
 _STALE_STAGING = 3600
+# S3's answer where two conditional writes met: neither what lies there nor that nothing does.
+_MET = "409 Conflict"
+_CUT = ("response body error", "Got invalid ")
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 _memory: dict[str, Any] = {}
 
@@ -186,27 +193,123 @@ class Store:
             self._place(self._local, key, body)
             return
         with self._permitted(f"write {key}"):
-            obstore.put(self._objects, key, body, attributes=self._attributes(key, body, cache))
+            self._ask_for_conditions()
+            attributes = self._attributes(key, body, cache)
+            repeated(lambda: obstore.put(self._objects, key, body, attributes=attributes))
 
     def put_object(self, key: str, body: bytes) -> None:
-        """Write bytes under a key whose content never changes; what lies there is left alone."""
-        import obstore
-        from obstore.exceptions import AlreadyExistsError
+        """Write bytes under a key that names its content; what lies there whole is left alone.
 
+        Raises:
+            Conflict: The store says again and again that another writer is at it.
+        """
         self._bring_near(key, body)
+        if self._local:
+            if not self._has(key, body):
+                self._place(self._local, key, body)
+            return
+        for pause in _PAUSES:
+            said = self._create(key, body, IMMUTABLE)
+            # "Already there" is also said of an object that another writer did not end to write.
+            if not said or self._has(key, body):
+                return
+            if _MET not in said:
+                self.put(key, body, cache=IMMUTABLE)
+                return
+            _wait(pause)
+        raise Conflict(
+            f"{self.at(key)}: {len(_PAUSES)} times two writers met, and nothing lies there; try "
+            "again"
+        )
+
+    def put_first(self, key: str, body: bytes) -> None:
+        """Write bytes under a key where nothing lies; what lies there is left alone.
+
+        Raises:
+            Conflict: As of `put_object`.
+        """
         if self._local:
             if not self.exists(key):
                 self._place(self._local, key, body)
             return
-        with self._permitted(f"write {key}"), suppress(AlreadyExistsError):
-            obstore.put(
-                self._objects,
-                key,
-                body,
-                attributes=self._attributes(key, body, IMMUTABLE),
-                mode="create",
-                use_multipart=False,
-            )
+        for pause in _PAUSES:
+            said = self._create(key, body, IMMUTABLE)
+            if not said or self.exists(key):
+                return
+            _wait(pause)
+        raise Conflict(f"{self.at(key)}: {len(_PAUSES)} times two writers met; try again")
+
+    def _create(self, key: str, body: bytes, cache: str) -> str:
+        """Write bytes where nothing lies; returns what the store said that did not, else empty."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError
+
+        with self._permitted(f"write {key}"):
+            self._ask_for_conditions()
+            try:
+                obstore.put(
+                    self._objects,
+                    key,
+                    body,
+                    attributes=self._attributes(key, body, cache),
+                    mode="create",
+                    use_multipart=False,
+                )
+            except AlreadyExistsError as error:
+                return str(error)
+        return ""
+
+    def _has(self, key: str, body: bytes) -> bool:
+        """Returns whether that content lies under a key, by size and checksum, else by reading."""
+        import obstore
+
+        try:
+            if self._local:
+                return self.get(key) == body
+            found = obstore.get(self._objects, key, options={"head": True})
+            if found.meta["size"] != len(body):
+                return False
+            digest = found.attributes.get(DIGEST)
+            return hashlib.sha256(body).hexdigest() == digest if digest else self.get(key) == body
+        except FileNotFoundError:
+            return False
+
+    def _ask_for_conditions(self) -> None:
+        """Find out before the first write whether the server honours conditional ones.
+
+        Raises:
+            StoreError: It does not, or there is no such bucket.
+        """
+        if not self.url.startswith("s3://"):
+            return
+        from zs_client import conditions
+
+        try:
+            said = conditions.refusal(self._objects)
+        except FileNotFoundError as error:
+            raise StoreError(f"{self.url}: no such bucket; create it, or name another") from error
+        if said:
+            raise StoreError(f"{self.url}: {said}")
+
+    def check_writes(self) -> None:
+        """Find out before any work whether the store may be written, by one small write.
+
+        Raises:
+            StoreError: It cannot be written, or its server does not honour conditional writes.
+            PermissionError: It may not be written.
+        """
+        import obstore
+        from obstore.exceptions import BaseError
+
+        try:
+            with self._permitted("write"):
+                self._ask_for_conditions()
+                if self._local:
+                    probe = f"{_STAGING}/{uuid.uuid4().hex}"
+                    obstore.put(self._objects, probe, b"", use_multipart=False)
+                    (self._local / probe).unlink()
+        except BaseError as error:
+            raise StoreError(f"{self.url}: cannot be written: {first_line(error)}") from error
 
     def get_object(self, key: str) -> bytes:
         """The bytes under a key whose content never changes; from near by where they were before.
@@ -244,13 +347,23 @@ class Store:
         Raises:
             Conflict: Another writer was faster.
         """
+        if self._local:
+            return self._replace_local(self._local, key, body, tag)
+        for pause in _PAUSES:
+            done, met = self._replace(key, body, tag)
+            if not met:
+                return done
+            _wait(pause)
+        raise Conflict(f"{self.at(key)}: {len(_PAUSES)} times two writers met; try again")
+
+    def _replace(self, key: str, body: bytes, tag: str | None) -> tuple[str, bool]:
+        """Returns the new tag, and whether two writers met without a change of what lies there."""
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        if self._local:
-            return self._replace_local(self._local, key, body, tag)
         try:
             with self._permitted(f"write {key}"):
+                self._ask_for_conditions()
                 done = obstore.put(
                     self._objects,
                     key,
@@ -265,15 +378,17 @@ class Store:
             try:
                 there, now = self.get_tagged(key)
             except FileNotFoundError:
-                there, now = None, ""
+                there, now = None, None
             if there == body:
-                return now
+                return str(now), False
             if tag is None and there is None and isinstance(error, FileNotFoundError):
                 raise StoreError(
                     f"{self.url}: no such bucket; create it, or name another"
                 ) from error
+            if _MET in str(error) and now == tag:
+                return "", True
             raise Conflict(f"{self.at(key)} was changed by another writer") from error
-        return str(done["e_tag"])
+        return str(done["e_tag"]), False
 
     def copy(self, key: str, to: str, body: bytes, *, cache: str = SHORT) -> None:
         """Give the content under `key` a second key.
@@ -457,6 +572,31 @@ class Store:
         with (locks / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def repeated(ask: Callable[[], T]) -> T:
+    """Returns what `ask` gives; it is called again when a bad connection cut an answer short.
+
+    obstore repeats requests that had no answer, and only of objects what is lacking of an answer.
+
+    Args:
+        ask: Reads, or writes what is the same when it is written twice.
+    """
+    from obstore.exceptions import BaseError
+
+    for pause in _PAUSES:
+        try:
+            return ask()
+        except BaseError as error:
+            if not any(sign in str(error) for sign in (*_CUT, _MET)):
+                raise
+        _wait(pause)
+    return ask()
+
+
+def _wait(seconds: float) -> None:
+    """Wait for about that long: of writers that met, one is earlier the next time."""
+    time.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
 
 def first_line(error: BaseException) -> str:

@@ -60,6 +60,7 @@ def main(
         opened.check()
         open_source(source_url, CATALOGUE.reads.paths).check()
         chosen = _chosen(select)
+        opened.check_writes()
     except (StoreError, SourceError, ValueError, OSError) as error:
         errors.print(f"zs build: {error}", style="red", markup=False, soft_wrap=True)
         return _REFUSED
