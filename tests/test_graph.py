@@ -68,7 +68,9 @@ def test_the_graph_shows_what_feeds_what():
 
 def test_subjects_are_dynamic_partitions_and_platforms_static():
     assets = definitions.defs().resolve_asset_graph()
-    assert assets.get(QC).partitions_def == dg.DynamicPartitionsDefinition(name="subject_id")
+    assert assets.get(QC).partitions_def == dg.DynamicPartitionsDefinition(
+        name=graph.partitions_name("subject_id")
+    )
     platforms = assets.get(dg.AssetKey("platform_qc")).partitions_def
     assert platforms.get_partition_keys() == list(PLATFORMS)
 
@@ -101,7 +103,7 @@ def test_a_run_tells_just_the_partitions_that_changed(tmp_path, instance):
     assert first.success
     segments = {encode_partition(s) for s in ("1", "2", "x/y")}
     assert set(events(instance, first)) == {None, *segments}
-    assert set(instance.get_dynamic_partitions("subject_id")) == segments
+    assert set(instance.get_dynamic_partitions(graph.partitions_name("subject_id"))) == segments
     assert instance.get_materialized_partitions(QC) == segments
 
     assert events(instance, run(instance, source, tmp_path / "out")) == [None]
@@ -109,7 +111,33 @@ def test_a_run_tells_just_the_partitions_that_changed(tmp_path, instance):
     documents[1]["quality_control"]["metrics"][0]["name"] = "changed"
     dump(source, documents[:2])
     assert set(events(instance, run(instance, source, tmp_path / "out"))) == {None, "2"}
-    assert set(instance.get_dynamic_partitions("subject_id")) == {"1", "2"}
+    assert set(instance.get_dynamic_partitions(graph.partitions_name("subject_id"))) == {"1", "2"}
+
+
+def test_dynamic_partitions_of_others_in_the_same_instance_stay(tmp_path, instance):
+    instance.add_dynamic_partitions("subject_id", ["theirs", "1"])
+    documents = [document("a", "1"), document("b", "2")]
+    source = dump(tmp_path / "d.ndjson", documents)
+    for wanted in (documents, documents[1:]):
+        dump(source, wanted)
+        assert run(instance, source, tmp_path / "out").success
+    assert set(instance.get_dynamic_partitions("subject_id")) == {"theirs", "1"}
+    assert instance.get_dynamic_partitions(graph.partitions_name("subject_id")) == ["2"]
+
+
+def test_those_of_1_0_0_are_removed_once_by_what_the_store_had(tmp_path, instance):
+    """Only in an instance that does not know the new name, and none that the store never had."""
+    source = dump(tmp_path / "d.ndjson", [document("a", "1"), document("b", "2")])
+    with dg.DagsterInstance.ephemeral() as another:
+        assert run(another, source, tmp_path / "out").success
+    instance.add_dynamic_partitions("subject_id", ["1", "2", "theirs"])
+    assert run(instance, source, tmp_path / "out").success
+    assert instance.get_dynamic_partitions("subject_id") == ["theirs"]
+    assert set(instance.get_dynamic_partitions(graph.partitions_name("subject_id"))) == {"1", "2"}
+
+    instance.add_dynamic_partitions("subject_id", ["1"])
+    assert run(instance, source, tmp_path / "out").success
+    assert set(instance.get_dynamic_partitions("subject_id")) == {"theirs", "1"}
 
 
 def test_one_subject_can_be_refreshed_by_its_key(tmp_path, instance):

@@ -7,7 +7,9 @@ what was built, what failed and why, and what was set aside.
 import logging
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -115,9 +117,23 @@ def _chosen(select: Sequence[str]) -> set[str] | None:
 
 def _instance() -> Any:
     """Dagster's instance: the one under `DAGSTER_HOME`, else one that is gone afterwards."""
-    if os.environ.get("DAGSTER_HOME"):
-        return dg.DagsterInstance.get()
+    if home := os.environ.get("DAGSTER_HOME"):
+        with _alone(Path(home)):
+            return dg.DagsterInstance.get()
     return dg.DagsterInstance.ephemeral()
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold a lock on Dagster's home: whoever opens it first makes its databases, without one."""
+    with ExitStack() as held:
+        # Where no lock can be held, one build at a time is as safe as ever.
+        with suppress(ImportError, OSError):
+            import fcntl
+
+            lock = held.enter_context((home / ".data-asset-cache.lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _run(

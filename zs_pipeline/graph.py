@@ -18,7 +18,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
-from zs_client.contract import encode_partition, location
+from zs_client.contract import ROOT, encode_partition, location
 from zs_client.store import Store, first_line
 from zs_pipeline import (
     answers,
@@ -211,12 +211,18 @@ class Acorns(dg.IOManager):
         split = acorn.kind.partitioning
         if split is None or split.is_fixed:
             return
-        gone = before - now
-        for other in self.catalogue.acorns if gone else ():
+        gone, name = before - now, partitions_name(split.column)
+        # Up to 1.0.0 they had the column's own name, which other teams' may have as well.
+        former = split.column
+        first = not events.partitions(context, name) and before & events.partitions(context, former)
+        others: set[str] = set()
+        for other in self.catalogue.acorns if gone or first else ():
             if other is not acorn and other.kind.partitioning == split:
                 cache = self.cache
-                gone -= segments(read_facts(cache.open(), cache.folder(), other.table))
-        events.sync_partitions(context, split.column, now, gone)
+                others |= segments(read_facts(cache.open(), cache.folder(), other.table))
+        if first:
+            events.sync_partitions(context, former, set(), before | others)
+        events.sync_partitions(context, name, now, gone - others)
 
     def load_input(self, context: dg.InputContext) -> tables.Input:
         """The whole table that an asset asks for."""
@@ -593,12 +599,17 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {first_line(error)[:300]}"
 
 
+def partitions_name(column: str) -> str:
+    """Returns the name of the dynamic partitions of a column, which no other team's have."""
+    return f"{ROOT}/{column}"
+
+
 def _partitions(split: Partitioning | None) -> dg.PartitionsDefinition | None:
     if split is None:
         return None
     if split.is_fixed:
         return dg.StaticPartitionsDefinition([encode_partition(value) for value in split.values])
-    return dg.DynamicPartitionsDefinition(name=split.column)
+    return dg.DynamicPartitionsDefinition(name=partitions_name(split.column))
 
 
 def _has_key(context: dg.OutputContext | dg.AssetExecutionContext) -> bool:
