@@ -42,6 +42,7 @@ class FaultyProxy:
         without: Says for each request, by method and path, which headers of it are passed over, as
             a server does that does not know them.
         hidden: Headers of answers that are not passed on.
+        target: The server's own address.
         seen: Method and path of every request.
         sent: How many bytes of content were answered.
     """
@@ -50,6 +51,7 @@ class FaultyProxy:
         self.plain()
         self.seen: list[tuple[str, str]] = []
         self.sent = 0
+        self.target = endpoint
         self._target = urlsplit(endpoint)
         # moto compares and sets in two steps, and real S3 in one.
         self._one_put = threading.Lock()

@@ -291,16 +291,26 @@ def opened(store: Store, key: str, *, whole: bool = False) -> File:
     """
     if not (whole or not store.far or _too_long(store, key) or store.kept(key)):
         end = _asking(store, key, lambda: store.get_end(key, END))
-        if end is not None and end.start + len(end.body) == end.size:
-            part = partial(_part, store, key, end.tag)
+        # Without an ETag nobody can tell whether further parts are of the same content.
+        named = end is not None and (end.tag or not end.start)
+        if end is not None and named and end.start + len(end.body) == end.size:
+            part = partial(_part, store, key, end)
             return File(end, part if end.start else None)
     body = get(store, key)
     return File(Piece(body, 0, len(body), ""))
 
 
-def _part(store: Store, key: str, tag: str, start: int, end: int) -> Piece:
-    found = _asking(store, key, lambda: store.get_part(key, start, end, tag))
-    if found is None or len(found.body) != end - start:
+def _part(store: Store, key: str, first: Piece, start: int, end: int) -> Piece:
+    """Returns a part of what the first part is of.
+
+    Raises:
+        Changed: It is of another content, whether the store compared that or not.
+        ReadError: It is another part, or cannot be read.
+    """
+    found = _asking(store, key, lambda: store.get_part(key, start, end, first.tag))
+    if found is not None and (found.tag, found.size) != (first.tag, first.size):
+        raise Changed(store.at(key))
+    if found is None or found.start != start or len(found.body) != end - start:
         raise ReadError(
             f"{store.at(key)}: the store gave another part than was asked for; try again"
         )

@@ -7,12 +7,14 @@ What a key means is in `zs_client.contract`; parquet is read in `zs_client.read`
 import hashlib
 import os
 import random
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -31,6 +33,9 @@ _STALE_STAGING = 3600
 # S3's answer where two conditional writes met: neither what lies there nor that nothing does.
 _MET = "409 Conflict"
 _CUT = ("response body error", "Got invalid ")
+# How often a content is fetched that is not what its digest says.
+ATTEMPTS = 3
+_NAMED = re.compile(r".*/(?:_objects|_custom)/[^/]+/([0-9a-f]{64})\.pqt")
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 _memory: dict[str, Any] = {}
@@ -95,6 +100,10 @@ class Unreadable(OSError):
     """What was asked for cannot be had; the message says all, also what to do."""
 
 
+class Altered(Unreadable):
+    """What lies under a key is not what was written there; asking again does not help."""
+
+
 class Store:
     """Bytes under keys, the same for S3, a local folder and memory.
 
@@ -120,17 +129,50 @@ class Store:
         return self.get_tagged(key)[0]
 
     def get_tagged(self, key: str) -> tuple[bytes, str]:
-        """The bytes under a key, and the tag that `replace` compares."""
+        """Returns the bytes under a key, and the ETag that `replace` compares.
+
+        Raises:
+            Altered: They are not those that their writer put there.
+        """
+        return self._received(key, {})
+
+    def _received(self, key: str, options: Any, sha256: str = "") -> tuple[bytes, str]:
+        """Returns the bytes under a key, compared with the digest that is known, and their ETag.
+
+        Args:
+            key: The key.
+            options: Those of obstore.
+            sha256: The digest that the bytes have; else what the key names, or the writer sent.
+        """
+        sha256 = sha256 or named_digest(key)
+        for _ in range(ATTEMPTS):
+            body, meta, sent = self._answered(key, options)
+            expected = sha256 or sent
+            if not expected or hashlib.sha256(body).hexdigest() == expected:
+                return body, self._tag(meta, body)
+        raise Altered(
+            f"{self.at(key)}: what came is not what the store has: {len(body):,} bytes, not of the "
+            f"sha256 {expected[:12]}…, {ATTEMPTS} times; look at the network between, or tell who "
+            "keeps the store"
+        )
+
+    def _answered(self, key: str, options: Any) -> tuple[bytes, Any, str]:
+        """Returns the bytes of an answer, what it tells of them, and the digest it sent along."""
         import obstore
         from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
+        def ask() -> tuple[bytes, Any, str]:
+            found = obstore.get(self._objects, key, options=options)
+            return self._body(found, key), found.meta, str(found.attributes.get(DIGEST) or "")
+
         try:
-            found = obstore.get(self._objects, key)
+            return repeated(ask)
         # obstore's own is no PermissionError, though what is not there is a FileNotFoundError.
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise PermissionError(first_line(error)) from error
-        body = bytes(found.bytes())
-        return body, self._tag(found.meta, body)
+
+    def _body(self, found: Any, key: str) -> bytes:  # noqa: ARG002 - of a store that shows it
+        return bytes(found.bytes())
 
     @property
     def far(self) -> bool:
@@ -162,25 +204,28 @@ class Store:
             UnauthenticatedError,
         )
 
-        try:
+        def ask() -> Piece:
             found = obstore.get(self._objects, key, options=options)
-            body = bytes(found.bytes())
+            body, sent = bytes(found.bytes()), str(found.attributes.get(DIGEST) or "")
+            tag = self._tag(found.meta, body)
+            return Piece(body, found.range[0], found.meta["size"], tag, sent)
+
+        try:
+            return repeated(ask)
         except PreconditionError as error:
             raise Changed(self.at(key)) from error
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise PermissionError(first_line(error)) from error
-        told = str(found.attributes.get(DIGEST) or "")
-        return Piece(body, found.range[0], found.meta["size"], str(found.meta["e_tag"]), told)
 
     def _tag(self, meta: Any, body: bytes) -> str:
-        return hashlib.sha256(body).hexdigest() if self._local else str(meta["e_tag"])
+        return hashlib.sha256(body).hexdigest() if self._local else str(meta["e_tag"] or "")
 
     def exists(self, key: str) -> bool:
         """Whether something lies under a key."""
         import obstore
 
         try:
-            obstore.head(self._objects, key)
+            repeated(lambda: obstore.head(self._objects, key))
         except FileNotFoundError:
             return False
         return True
@@ -412,7 +457,7 @@ class Store:
         for start in range(0, len(keys), 1000):
             try:
                 with self._permitted("remove what lies there"):
-                    obstore.delete(self._objects, keys[start : start + 1000])
+                    repeated(partial(obstore.delete, self._objects, keys[start : start + 1000]))
             except FileNotFoundError:
                 for key in keys[start : start + 1000]:
                     try:
@@ -423,15 +468,30 @@ class Store:
     def walk(self, prefix: str) -> Iterator[dict[str, Any]]:
         """What lies under a folder, as dicts with `path`, `size` and `last_modified`."""
         import obstore
+        from obstore.exceptions import BaseError
 
-        for batch in obstore.list(self._objects, prefix):
-            yield from (dict(entry) for entry in batch)
+        last: str | None = None
+        pages: Any = None
+
+        def following() -> Any:
+            nonlocal pages
+            # A listing that is cut short goes on behind what came.
+            pages = pages or iter(obstore.list(self._objects, prefix, offset=last))
+            try:
+                return next(pages, None)
+            except BaseError:
+                pages = None
+                raise
+
+        while page := repeated(following):
+            yield from (dict(entry) for entry in page)
+            last = page[-1]["path"]
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly under a folder."""
         import obstore
 
-        found = obstore.list_with_delimiter(self._objects, prefix)
+        found = repeated(lambda: obstore.list_with_delimiter(self._objects, prefix))
         return [p.rstrip("/").rsplit("/", 1)[-1] for p in found["common_prefixes"]]
 
     def at(self, key: str) -> str:
@@ -442,7 +502,10 @@ class Store:
         """The first bytes under a key, all of them where there are fewer."""
         import obstore
 
-        return bytes(obstore.get(self._objects, key, options={"range": (0, size)}).bytes())
+        def ask() -> bytes:
+            return bytes(obstore.get(self._objects, key, options={"range": (0, size)}).bytes())
+
+        return repeated(ask)
 
     def file(self, key: str) -> str:
         """Where DuckDB can read what lies under a key."""
@@ -476,7 +539,7 @@ class Store:
         from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
         try:
-            obstore.list_with_delimiter(self._objects, ROOT)
+            repeated(lambda: obstore.list_with_delimiter(self._objects, ROOT))
         except FileNotFoundError as error:
             if not self._local:
                 raise StoreError(
@@ -572,6 +635,12 @@ class Store:
         with (locks / f"{name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
+
+
+def named_digest(key: str) -> str:
+    """Returns the sha256 that a key names as its content's; empty where it names none."""
+    found = _NAMED.fullmatch(key)
+    return found[1] if found else ""
 
 
 def repeated(ask: Callable[[], T]) -> T:

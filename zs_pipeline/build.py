@@ -129,7 +129,7 @@ def _alone(home: Path) -> Iterator[None]:
     with ExitStack() as held:
         # Where no lock can be held, one build at a time is as safe as ever.
         with suppress(ImportError, OSError):
-            import fcntl
+            import fcntl  # noqa: PLC0415 - of POSIX alone
 
             lock = held.enter_context((home / ".data-asset-cache.lock").open("w"))
             fcntl.flock(lock, fcntl.LOCK_EX)
