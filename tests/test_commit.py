@@ -719,7 +719,9 @@ def test_what_was_decided_by_given_facts_reads_them_no_more(folder):
 
     report = commit(watched, VERSION, WHOLE, skipped)
 
-    assert watched.done == [("get", facts_key(VERSION, WHOLE.table))]
+    # And the file of the day, to be compared with them.
+    keys = (facts_key(VERSION, WHOLE.table), path(VERSION, WHOLE, ""))
+    assert watched.done == [("get", key) for key in keys]
     assert report.facts == read_facts(folder, VERSION, WHOLE.table)
     # Dagster keeps what it was handed, and facts may be large.
     assert skipped.known is None

@@ -322,6 +322,7 @@ def _store(
     store: Store, version: str, name: str, body: bytes, rows: int, expected: str | None
 ) -> None:
     """Object, home, version folder, history: a reader finds the old or the new content, whole."""
+    _tell_apart(store, name)
     states = _history(store, name)[0]
     known = {entry["state"] for entry in states}
     state = _digest(body)
@@ -355,6 +356,23 @@ def _store(
         )
     told[-1]["written_at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
     _settle(store, version, name, told)
+
+
+def _tell_apart(store: Store, name: str) -> None:
+    """Refuse a name that is another table's file on a disk that folds capitals.
+
+    Raises:
+        ValueError: It is.
+    """
+    if not store.is_local:
+        return
+    for other in _listed(store):
+        alike = other != name and other.casefold() == name.casefold()
+        if alike and store.is_one_place(_key(name), _key(other)):
+            raise ValueError(
+                f"custom table {name!r}: {other!r} is the same file in {store.url}, whose disk "
+                "does not tell capitals from small letters; choose another name"
+            )
 
 
 def _settle(store: Store, version: str, name: str, told: list[dict[str, Any]]) -> None:

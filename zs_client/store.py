@@ -180,6 +180,11 @@ class Store:
         return "://" in self.url and not self.url.startswith("memory:")
 
     @property
+    def is_local(self) -> bool:
+        """Returns whether it is a folder of this machine."""
+        return self._local is not None
+
+    @property
     def name(self) -> tuple[str, ...]:
         """What tells this store from others, as for what is remembered of it."""
         return (self.url,)
@@ -436,19 +441,76 @@ class Store:
         return str(done["e_tag"]), False
 
     def copy(self, key: str, to: str, body: bytes, *, cache: str = SHORT) -> None:
-        """Give the content under `key` a second key.
+        """Give the content of an object a second key, as a file of its own with its own time.
 
-        On a local folder this is a hard link. On S3 the bytes are sent again: a copy in the store
-        costs the same request, and obstore's keeps the source's `Cache-Control`.
+        On a local folder no hard link: what is written over a path in place would change the
+        object, and the time of an earlier night would tell `rsync` and others that nothing changed.
+        On S3 the bytes are sent again: a copy in the store costs the same request, and obstore's
+        keeps the source's `Cache-Control`.
         """
-        import obstore
-
         if not self._local:
             self.put(to, body, cache=cache)
             return
-        staged = f"{_STAGING}/{uuid.uuid4().hex}"
-        obstore.copy(self._objects, key, staged)
-        self._settle(self._local, staged, to)
+        self._place(self._local, to, body)
+        self.note_placed(key, to)
+
+    def is_placed(self, key: str, to: str) -> bool | None:
+        """Returns whether a path has the content of an object, as far as its size and time tell.
+
+        Args:
+            key: The object's.
+            to: The path's.
+
+        Returns:
+            None where that takes reading, as on S3.
+        """
+        if not self._local:
+            return None
+        try:
+            one, other = (self._local / key).stat(), (self._local / to).stat()
+        except FileNotFoundError:
+            return None if (self._local / to).exists() else False
+        if os.path.samestat(one, other):
+            # Up to 1.0.0 they were one file under two names.
+            return None
+        same = (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+        return True if same else None
+
+    def note_placed(self, key: str, to: str, *, alone: bool = True) -> None:
+        """Remember that a path has the content of an object: they have the same time.
+
+        Args:
+            key: The object's.
+            to: The path's.
+            alone: No other path has it, which has a time of its own.
+        """
+        if not self._local:
+            return
+        source, target = self._local / key, self._local / to
+        with suppress(FileNotFoundError):
+            if source.samefile(target):
+                staged = self._local / _STAGING / uuid.uuid4().hex
+                staged.parent.mkdir(parents=True, exist_ok=True)
+                staged.write_bytes(target.read_bytes())
+                staged.replace(source)
+            if alone:
+                time_ns = target.stat().st_mtime_ns
+                os.utime(source, ns=(time_ns, time_ns))
+
+    def is_one_place(self, key: str, other: str) -> bool:
+        """Returns whether two keys are one file, as on a disk that does not tell mouse from Mouse.
+
+        Args:
+            key: A key; its folder is made.
+            other: Another one, which differs in capitals alone.
+        """
+        if not self._local:
+            return False
+        (self._local / key).parent.mkdir(parents=True, exist_ok=True)
+        paths = (self._local / key, self._local / other)
+        if paths[0].parent == paths[1].parent:
+            return all(path.exists() for path in paths) and paths[0].samefile(paths[1])
+        return paths[1].parent.exists() and paths[0].parent.samefile(paths[1].parent)
 
     def delete(self, keys: list[str]) -> None:
         """Remove keys; one that is not there is no error."""
