@@ -36,6 +36,7 @@ from zs_client.contract import (
     version_order,
 )
 from zs_client.filters import Names
+from zs_client.masking import masked
 from zs_client.parquet import END, REQUESTS, File, NotParquet
 from zs_client.store import (
     HASTY,
@@ -48,6 +49,7 @@ from zs_client.store import (
     open_store,
     s3_bucket,
     s3_place,
+    server,
 )
 
 if TYPE_CHECKING:
@@ -78,6 +80,9 @@ class SubjectNotFound(AcornNotFound):
 
 class ReadError(Exception):
     """Something lies there and could not be read; `__cause__` is the error itself."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(masked(said))
 
 
 @contextmanager
@@ -189,7 +194,6 @@ def _remote(url: str) -> Store:
     where = f"s3://{bucket}/{prefix}".rstrip("/")
     # The AWS variables say where a bucket is and who asks.
     aws = {name: told for name, told in os.environ.items() if name.startswith("AWS_")}
-    server = aws.get("AWS_ENDPOINT_URL_S3") or aws.get("AWS_ENDPOINT_URL") or ""
 
     def connect() -> Any:
         with _lock:
@@ -201,7 +205,7 @@ def _remote(url: str) -> Store:
                 )
             return _stores[name]
 
-    return CachedStore(where, server, connect, offline=_offline(), cache=from_environment())
+    return CachedStore(where, server(), connect, offline=_offline(), cache=from_environment())
 
 
 @dataclass(frozen=True)

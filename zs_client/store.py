@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from zs_client.contract import ROOT
+from zs_client.masking import has_user, masked
 
 T = TypeVar("T")
 
@@ -68,6 +69,9 @@ HASTY = Patience(connect=4, silence=10, answer=900, retries=4, together=8)
 class StoreError(Exception):
     """The store could not be opened or used; the message says what was tried and what to do."""
 
+    def __init__(self, said: str) -> None:
+        super().__init__(masked(said))
+
 
 class Conflict(StoreError):
     """Another writer replaced the object since it was read; read it again and retry."""
@@ -98,6 +102,9 @@ class Piece:
 
 class Unreadable(OSError):
     """What was asked for cannot be had; the message says all, also what to do."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(masked(said))
 
 
 class Altered(Unreadable):
@@ -731,8 +738,8 @@ def _wait(seconds: float) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """An error's first line; obstore's messages carry a dump of the request after it."""
-    text = str(error).strip()
+    """Returns an error's first line without secrets; obstore's messages have a dump after it."""
+    text = masked(str(error)).strip()
     return text.splitlines()[0] if text else type(error).__name__
 
 
@@ -751,6 +758,8 @@ def open_store(url: str | Path, *, anonymous: bool = False, near: Path | None = 
     from obstore.store import LocalStore, MemoryStore
 
     text = str(url)
+    if not text.startswith("file://"):
+        without_user("ZS_STORE", text)
     parts = urlsplit(text)
     if parts.scheme == "memory":
         name = f"memory://{parts.netloc}"
@@ -779,7 +788,7 @@ def s3_place(url: str) -> tuple[str, str]:
     Raises:
         StoreError: It names no bucket.
     """
-    parts = urlsplit(url)
+    parts = urlsplit(without_user("ZS_STORE", url))
     if not parts.netloc:
         raise StoreError(f"{url}: names no bucket; write s3://bucket or s3://bucket/prefix")
     return parts.netloc, parts.path.strip("/")
@@ -807,7 +816,7 @@ def s3_bucket(
             "retry_timeout": timedelta(seconds=patience.together),
         },
     }
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = server()
     if endpoint:
         options["endpoint"] = endpoint
         options["client_options"]["allow_http"] = endpoint.startswith("http:")
@@ -826,6 +835,33 @@ def s3_bucket(
         raise StoreError(
             f"s3://{bucket}: cannot be opened: {first_line(error)}; check the AWS variables"
         ) from error
+
+
+def server() -> str:
+    """Returns the S3 server that the AWS variables name; empty for Amazon's.
+
+    Raises:
+        StoreError: It has a user or a password.
+    """
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        if found := os.environ.get(name):
+            return without_user(name, found)
+    return ""
+
+
+def without_user(what: str, url: str) -> str:
+    """Returns a URL that may be shown.
+
+    Raises:
+        StoreError: It has a user or a password, which would be written into facts and messages.
+    """
+    if has_user(url):
+        raise StoreError(
+            f"{what}={masked(url)}: a user or a password in it would be shown in messages and "
+            "published; leave it out, and give credentials by AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY or a profile"
+        )
+    return url
 
 
 def _credentials() -> Any:

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 
 from zs_client.contract import encode_partition
+from zs_client.masking import masked
 from zs_client.store import Store, StoreError
 from zs_pipeline import documents, events, graph, processes, settings, shards
 from zs_pipeline.acorns import ACORNS, CATALOGUE
@@ -64,7 +65,7 @@ def main(
         chosen = _chosen(select)
         opened.check_writes()
     except (StoreError, SourceError, ValueError, OSError) as error:
-        errors.print(f"zs build: {error}", style="red", markup=False, soft_wrap=True)
+        errors.print(masked(f"zs build: {error}"), style="red", markup=False, soft_wrap=True)
         return _REFUSED
     defs = graph.definitions(
         source=source_url,
@@ -91,7 +92,7 @@ def main(
             failures = _unknown(opened, subjects)
         _show_aside(console, settings.writable_store(store_url, near=near), version)
     for line in failures:
-        errors.print(line, style="red", markup=False, soft_wrap=True)
+        errors.print(masked(line), style="red", markup=False, soft_wrap=True)
     return _FAILED if failures else 0
 
 
@@ -193,7 +194,7 @@ class _ConsoleHandler(logging.Handler):
         if meta.get("dagster_event") or said.startswith("Dependencies for step"):
             return
         style = "yellow" if record.levelno >= logging.WARNING else "dim"
-        self._console.print(said, style=style, markup=False, soft_wrap=True)
+        self._console.print(masked(said), style=style, markup=False, soft_wrap=True)
 
 
 def _failures(result: dg.ExecuteInProcessResult | None) -> list[str]:

@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow as pa
 
 from zs_client.contract import facts_key, object_key, partition_key, table_key
+from zs_client.masking import masked
 from zs_client.store import Altered, Conflict, Store
 from zs_pipeline import arrow, memory
 from zs_pipeline.declaration import Acorn
@@ -513,7 +514,7 @@ def mark_stale(store: Store, version: str, acorn: Acorn, reason: str) -> None:
     """Say in a table's facts that it stays on its last good content, and why."""
 
     def apply(facts: dict[str, Any]) -> None:
-        facts["state"], facts["reason"] = "stale", reason
+        facts["state"], facts["reason"] = "stale", masked(reason)
 
     known = Known(store, version, acorn)
     if known.facts is not None:

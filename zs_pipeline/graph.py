@@ -19,6 +19,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from zs_client.contract import ROOT, encode_partition, location
+from zs_client.masking import masked
 from zs_client.store import Store, first_line
 from zs_pipeline import (
     answers,
@@ -227,7 +228,8 @@ class Acorns(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> tables.Input:
         """The whole table that an asset asks for."""
         acorn = self.catalogue.by_name[context.asset_key.path[-1]]
-        return tables.read_input(self.cache.open(), self.cache.folder(), acorn)
+        with _without_secrets():
+            return tables.read_input(self.cache.open(), self.cache.folder(), acorn)
 
 
 # As a function of the resources, so that a run has one of each: what a resource declares as its
@@ -269,19 +271,20 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         """Bring the snapshot of the documents up to date."""
         store, opened = cache.open(), source.open(catalogue)
         store.sweep_staging()
-        try:
-            opened.check()
-            with memory.lean():
-                snapshot, changes = documents.update(
-                    store,
-                    opened,
-                    catalogue.reads,
-                    accept_shrink=cache.accept_shrink,
-                    progress=context.log.info,
-                )
-        except Exception as error:
-            documents.mark_failed(store, _reason(error))
-            raise
+        with _without_secrets():
+            try:
+                opened.check()
+                with memory.lean():
+                    snapshot, changes = documents.update(
+                        store,
+                        opened,
+                        catalogue.reads,
+                        accept_shrink=cache.accept_shrink,
+                        progress=context.log.info,
+                    )
+            except Exception as error:
+                documents.mark_failed(store, _reason(error))
+                raise
         documents.clear_failed(store)
         return dg.MaterializeResult(
             metadata={
@@ -424,7 +427,8 @@ def acorn_checks(acorn: Acorn) -> dg.AssetChecksDefinition:
         ],
     )
     def check_table(cache: Cache) -> Iterator[dg.AssetCheckResult]:
-        seen = checks.look(cache.open(), cache.folder(), acorn, cache.report(acorn))
+        with _without_secrets():
+            seen = checks.look(cache.open(), cache.folder(), acorn, cache.report(acorn))
         for check in made:
             found = check.look(seen)
             yield dg.AssetCheckResult(
@@ -458,7 +462,8 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
     def publish(context: dg.AssetExecutionContext, cache: Cache) -> dg.MaterializeResult[None]:
         """Publish the registry."""
         store, version = cache.open(), cache.folder()
-        done = squirrel.publish(store, version, catalogue.acorns)
+        with _without_secrets():
+            done = squirrel.publish(store, version, catalogue.acorns)
         if done.missing:
             context.log.warning("not listed: never built are %s", ", ".join(done.missing))
         return dg.MaterializeResult(
@@ -588,11 +593,35 @@ def definitions(
 
 @contextmanager
 def _stale_on_failure(store: Store, version: str, acorn: Acorn) -> Iterator[None]:
+    with _without_secrets():
+        try:
+            yield
+        except Exception as error:
+            mark_stale(store, version, acorn, _reason(error))
+            raise
+
+
+@contextmanager
+def _without_secrets() -> Iterator[None]:
+    """Raise what fails with a message that Dagster's history may keep."""
+    said = ""
     try:
         yield
     except Exception as error:
-        mark_stale(store, version, acorn, _reason(error))
-        raise
+        if all(masked(str(one)) == str(one) for one in _chain(error)):
+            raise
+        said = masked(f"{type(error).__name__}: {error}")
+    # Outside, so that the error itself is not kept as its context.
+    if said:
+        raise RuntimeError(said)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yields an error and those that it came from."""
+    below: BaseException | None = error
+    while below is not None:
+        yield below
+        below = below.__cause__ or below.__context__
 
 
 def _reason(error: Exception) -> str:
