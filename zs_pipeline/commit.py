@@ -272,7 +272,7 @@ def commit(
                 keeping.append(pool.submit(_keep, store, version, acorn, staged, hold=first))
             if first and len(waiting) >= CHUNK:
                 flush()
-        if not accept_shrink:
+        if not (accept_shrink or acorn.may_shrink):
             _guard(acorn, before, had, waiting)
         expected = next((s.entry for s in waiting if s.entry), before.get("")) or {}
         flush(_finish(acorn, built, report, had=had, sha256=expected.get("sha256", "")))

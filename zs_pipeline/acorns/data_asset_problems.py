@@ -201,6 +201,7 @@ ACORN = Acorn(
     type="metadata",
     key=(),
     order=("severity", "name", "_id", "field", "reason"),
+    may_shrink=True,
     kind=ByDocument(
         rows=rows,
         reuse=OfId(),

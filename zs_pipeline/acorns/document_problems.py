@@ -20,6 +20,7 @@ ACORN = Acorn(
     type="metadata",
     key=(),
     order=("severity", "name", "_id", "field", "reason"),
+    may_shrink=True,
     kind=FromFindings(rows),
     columns=(
         Column("_id", "string", "The document's id; null when it has none."),
