@@ -10,7 +10,7 @@ import json
 import re
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -469,6 +469,8 @@ def _encoded(name: str, df: Any, mark: dict[bytes, bytes]) -> tuple[bytes, int]:
     try:
         table = df if isinstance(df, pa.Table) else _arrow(name, df)
         names = table.schema.names
+        if table is not df:
+            _check_dicts(table, df)
         if not names or not all(names) or len(set(names)) < len(names):
             raise ValueError("columns need names, each its own, and there must be one at least")  # noqa: TRY301
         marked = table.replace_schema_metadata({**(table.schema.metadata or {}), **mark})
@@ -507,6 +509,42 @@ def _arrow(name: str, df: Any) -> "pa.Table":
     read_from = {STATE, *KEYS}
     plain.attrs = {key: value for key, value in df.attrs.items() if key not in read_from}
     return pa.Table.from_pandas(plain, preserve_index=False)
+
+
+def _check_dicts(table: "pa.Table", df: "pd.DataFrame") -> None:
+    """Refuse dicts that would come back as other ones: those of a column have all the same keys.
+
+    Raises:
+        ValueError: There are such; the message names the column.
+    """
+    for field in table.schema:
+        if not _has_dicts(field.type):
+            continue
+        for value, stored in zip(df[field.name], table[field.name].to_pylist(), strict=True):
+            if not _alike(value, stored):
+                raise ValueError(
+                    f"the column {field.name!r} has dicts of different keys, which would come "
+                    f"back as others: {value!s:.80} as {stored!s:.80}; store them as JSON "
+                    "text, or as columns"
+                )
+
+
+def _has_dicts(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    below = [kind.field(place).type for place in range(kind.num_fields)]
+    return bool(pa.types.is_struct(kind)) or any(map(_has_dicts, below))
+
+
+def _alike(value: Any, stored: Any) -> bool:
+    """Returns whether a value has the keys and lengths of what is stored of it."""
+    if isinstance(stored, dict):
+        same = isinstance(value, Mapping) and value.keys() == stored.keys()
+        return same and all(_alike(value[key], stored[key]) for key in stored)
+    if isinstance(stored, list):
+        each = list(value) if isinstance(value, Iterable) else []
+        return len(each) == len(stored) and all(map(_alike, each, stored))
+    return stored is not None or not isinstance(value, Mapping | list | tuple)
 
 
 def _decoded(body: bytes, where: str) -> "pa.Table":
