@@ -31,6 +31,15 @@ def knows_none(proxy: FaultyProxy) -> None:
     proxy.fault = every(1, "501", "PUT")
 
 
+def takes_none(proxy: FaultyProxy) -> None:
+    """What has a condition is a bad request: of two that come alike the first one has it."""
+    proxy.fault = lambda method, number: "400" if method == "PUT" and is_first(proxy) else ""
+
+
+def is_first(proxy: FaultyProxy) -> bool:
+    return proxy.seen.count(proxy.seen[-1]) == 1
+
+
 def writes_what_is_not_there(proxy: FaultyProxy) -> None:
     def without(method: str, path: str) -> tuple[str, ...]:
         return ("if-match",) if [each for _, each in proxy.seen].count(path) == 1 else ()
@@ -43,7 +52,7 @@ SERVERS = {
     "If-Match is": passes_over("if-match"),
     "If-None-Match is": passes_over("if-none-match"),
     "501": knows_none,
-    "400": lambda proxy: setattr(proxy, "fault", every(1, "400", "PUT")),
+    "400": takes_none,
     "If-Match is where nothing lies": writes_what_is_not_there,
 }
 
@@ -97,6 +106,15 @@ def test_a_server_is_asked_once_and_nothing_of_it_stays(proxy: FaultyProxy) -> N
     probes = [method for method, path in proxy.seen if PROBES in path]
     assert probes.count("PUT") == 4
     assert not [key for key in contents(stores[0], "") if PROBES in key]
+
+
+def test_a_bad_request_that_has_another_reason_is_told_as_it_is(proxy: FaultyProxy) -> None:
+    boto3.client("s3").create_bucket(Bucket="all-is-bad")
+    with (
+        proxy.failing(every(1, "400", "PUT")),
+        pytest.raises(StoreError, match=r"cannot be written: .*400 Bad Request"),
+    ):
+        open_store("s3://all-is-bad").check_writes()
 
 
 @pytest.mark.parametrize("fault", ["503", "drop", "lost", "409"])

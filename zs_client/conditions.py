@@ -15,8 +15,9 @@ from zs_client.contract import ROOT
 PROBES = f"{ROOT}/_probe"
 _ATTEMPTS = 5
 _WRONG = '"00000000000000000000000000000000"'
-# What a server says that does not know the header.
-_UNKNOWN = ("400 Bad Request", "405 Method Not Allowed", "501 Not Implemented")
+# What a server says that does not know the header; and what it says of much else as well.
+_UNKNOWN = "501 Not Implemented"
+_UNCLEAR = ("400 Bad Request", "405 Method Not Allowed")
 
 _refusals: dict[tuple[str, str], str] = {}
 _lock = threading.Lock()
@@ -97,14 +98,28 @@ def _written(objects: Any, key: str, mode: Any) -> bool:
                 raise
             return False
         except BaseError as error:
-            said = next((each for each in _UNKNOWN if each in str(error)), None)
-            if said:
-                raise _Unknown(said) from error
-            if asked is objects:
+            if _UNKNOWN in str(error):
+                raise _Unknown(_UNKNOWN) from error
+            unclear = next((each for each in _UNCLEAR if each in str(error)), "")
+            if unclear and _takes_without(asked, key, body):
+                raise _Unknown(unclear) from error
+            if asked is objects or unclear:
                 raise
         else:
             return True
     return False
+
+
+def _takes_without(objects: Any, key: str, body: bytes) -> bool:
+    """Returns whether the same write is taken without a condition."""
+    import obstore
+    from obstore.exceptions import BaseError
+
+    try:
+        obstore.put(objects, key, body, use_multipart=False)
+    except BaseError:
+        return False
+    return True
 
 
 def _hasty(objects: Any) -> Any:

@@ -328,7 +328,7 @@ class Store:
                 return False
             digest = found.attributes.get(DIGEST)
             return hashlib.sha256(body).hexdigest() == digest if digest else self.get(key) == body
-        except FileNotFoundError:
+        except (FileNotFoundError, Altered):
             return False
 
     def _ask_for_conditions(self) -> None:
@@ -552,9 +552,10 @@ class Store:
                 pages = None
                 raise
 
-        while page := repeated(following):
-            yield from (dict(entry) for entry in page)
-            last = page[-1]["path"]
+        while (page := repeated(following)) is not None:
+            for entry in page:
+                yield dict(entry)
+                last = entry["path"]
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly under a folder."""

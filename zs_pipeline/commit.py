@@ -94,6 +94,7 @@ class Report:
         empty: Segments that were looked at and have no rows, be it since now.
         facts: The facts as they lie in the store.
         looked_at: The file of the day as it lies at its fixed path, by segment.
+        restored: Segments whose file others had altered, and that was placed again.
     """
 
     rows: int = 0
@@ -104,6 +105,7 @@ class Report:
     empty: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
     looked_at: dict[str, Body] = field(default_factory=dict)
+    restored: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -230,7 +232,7 @@ def commit(
     # Dagster holds what it was handed until the run ends.
     known, built.known = built.known or Known(store, version, acorn), None
     report = Report()
-    facts = _restore(store, version, acorn, known, report.looked_at)
+    facts = _restore(store, version, acorn, known, report)
     before = dict(entries(facts))
     had = sum(entry["rows"] for entry in before.values())
     # Until a build of the whole table ended, nothing of it can shrink.
@@ -289,12 +291,12 @@ def of_the_day(segments: Sequence[str]) -> list[str]:
 
 
 def _restore(
-    store: Store, version: str, acorn: Acorn, known: "Known", looked_at: dict[str, bytes]
+    store: Store, version: str, acorn: Acorn, known: "Known", report: Report
 ) -> dict[str, Any] | None:
     """Bring fixed paths back to what the facts say: of killed writers, and those that were altered.
 
     On a local folder size and time tell which to read; on S3 it is one, another each day. The file
-    of the day is added to `looked_at` where it is as it should be.
+    of the day is kept in the report where it is as it should be.
     """
     facts = _mend(store, version, acorn, known)
     found = entries(facts)
@@ -314,14 +316,15 @@ def _restore(
                 if not placed:
                     store.note_placed(source, target, alone=shared[sha256] == 1)
                 if segment in days:
-                    looked_at[segment] = body
+                    report.looked_at[segment] = body
                 return False
         with suppress(FileNotFoundError, Altered):
             return bool(store.get_object(source))
         # There is nothing to bring it back from.
         return False
 
-    altered = [segment for segment in (found if store.is_local else days) if is_altered(segment)]
+    looked = found if store.is_local else days
+    report.restored = altered = [segment for segment in looked if is_altered(segment)]
     if not altered:
         return facts
     writer = uuid.uuid4().hex

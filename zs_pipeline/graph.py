@@ -180,6 +180,13 @@ class Acorns(dg.IOManager):
             len(report.removed),
             said,
         )
+        if report.restored:
+            context.log.warning(
+                "%s: %d files had been altered by others and were placed again: %s",
+                acorn.name,
+                len(report.restored),
+                ", ".join(report.restored[:PREVIEW]) or "the table",
+            )
         facts = report.facts
         context.add_output_metadata(
             {
