@@ -147,6 +147,10 @@ class History:
     jobs: set[str]
 
 
+# Of the subjects in Dagster: up to 1.0.0, and now.
+NAMES = ("subject_id", "data-asset-cache/subject_id")
+
+
 def history(home: str) -> History:
     """The history that Dagster keeps in a home."""
     with pytest.MonkeyPatch.context() as patch:
@@ -160,7 +164,7 @@ def history(home: str) -> History:
             return History(
                 counts,
                 {key.to_user_string() for key in instance.all_asset_keys()},
-                set(instance.get_dynamic_partitions("subject_id")),
+                {key for name in NAMES for key in instance.get_dynamic_partitions(name)},
                 {record.dagster_run.job_name for record in instance.get_run_records()},
             )
 

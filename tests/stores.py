@@ -5,6 +5,8 @@ fixtures import it and then name it as a plugin: PYTEST_DONT_REWRITE, or pytest 
 """
 
 import http.client
+import socket
+import struct
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -21,6 +23,7 @@ from zs_client.store import Store, open_store
 
 KINDS = ("folder", "memory", "s3")
 # Asked with the method and the number of the request; says what happens to it.
+RESETS, STAYS = struct.pack("ii", 1, 0), struct.pack("ii", 0, 0)
 Fault = Callable[[str, int], str]
 
 
@@ -34,15 +37,21 @@ class FaultyProxy:
     Attributes:
         fault: Says for each request what happens: `""` (passed on), a status such as `503`
             (answered, not passed on), `drop` (neither), `lost` (passed on, never answered), `short`
-            (half of the answer, as if it were all) or `altered` (one byte of it is another).
+            (half of the answer, as if it were all), `altered` (one byte of it is another), `reset`
+            (passed on, and the connection is reset) or `cut` (half of the answer, then a reset).
+        without: Says for each request, by method and path, which headers of it are passed over, as
+            a server does that does not know them.
+        hidden: Headers of answers that are not passed on.
+        target: The server's own address.
         seen: Method and path of every request.
         sent: How many bytes of content were answered.
     """
 
     def __init__(self, endpoint: str) -> None:
-        self.fault: Fault = no_fault
+        self.plain()
         self.seen: list[tuple[str, str]] = []
         self.sent = 0
+        self.target = endpoint
         self._target = urlsplit(endpoint)
         # moto compares and sets in two steps, and real S3 in one.
         self._one_put = threading.Lock()
@@ -67,14 +76,20 @@ class FaultyProxy:
                     self.end_headers()
                     return
                 status, headers, content = proxy._forward(self, body)
-                if fault == "lost":
+                if fault in ("lost", "reset"):
                     self.close_connection = True
+                    self.connection.setsockopt(
+                        socket.SOL_SOCKET, socket.SO_LINGER, RESETS if fault == "reset" else STAYS
+                    )
                     return
                 if fault in ("short", "altered"):
                     content = spoilt(fault, content)
                     own = "content-length"
                     headers = [(k, v) for k, v in headers if k.lower() != own]
                     headers.append((own, str(len(content))))
+                if fault == "cut":
+                    self.close_connection = True
+                    content = content[: len(content) // 2]
                 proxy.sent += len(content)
                 self.send_response_only(status)
                 for name, value in headers:
@@ -98,7 +113,9 @@ class FaultyProxy:
             if request.command == "PUT":
                 self._one_put.acquire()
             try:
-                target.request(request.command, request.path, body, dict(request.headers.items()))
+                without = self.without(request.command, request.path)
+                headers = {k: v for k, v in request.headers.items() if k.lower() not in without}
+                target.request(request.command, request.path, body, headers)
                 answer = target.getresponse()
                 content = answer.read()
             finally:
@@ -106,11 +123,17 @@ class FaultyProxy:
                     self._one_put.release()
         finally:
             target.close()
-        own = {"connection", "transfer-encoding", "server", "date"}
-        headers = [(k, v) for k, v in answer.getheaders() if k.lower() not in own]
-        if request.command != "HEAD" and not any(k.lower() == "content-length" for k, _ in headers):
-            headers.append(("Content-Length", str(len(content))))
-        return answer.status, headers, content
+        own = {"connection", "transfer-encoding", "server", "date", *self.hidden}
+        sent = [(k, v) for k, v in answer.getheaders() if k.lower() not in own]
+        if request.command != "HEAD" and not any(k.lower() == "content-length" for k, _ in sent):
+            sent.append(("Content-Length", str(len(content))))
+        return answer.status, sent, content
+
+    def plain(self) -> None:
+        """Pass everything on."""
+        self.fault: Fault = no_fault
+        self.without: Callable[[str, str], tuple[str, ...]] = lambda method, path: ()
+        self.hidden: tuple[str, ...] = ()
 
     @contextmanager
     def failing(self, fault: Fault) -> Iterator[None]:
@@ -129,6 +152,8 @@ class FaultyProxy:
 def spoilt(how: str, content: bytes) -> bytes:
     """A content as a bad network or disk leaves it: `short`, or `altered` in the middle."""
     half = len(content) // 2
+    if not content:
+        return content
     if how == "short":
         return content[:half]
     return content[:half] + bytes([content[half] ^ 1]) + content[half + 1 :]
@@ -161,7 +186,7 @@ def _proxy(s3_server: str) -> Iterator[FaultyProxy]:
 def proxy(_proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch) -> FaultyProxy:
     """The way to S3 through a proxy that passes everything on until it is told otherwise."""
     _proxy.seen.clear()
-    _proxy.fault = no_fault
+    _proxy.plain()
     monkeypatch.setenv("AWS_ENDPOINT_URL", _proxy.url)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testtest")
@@ -174,7 +199,10 @@ def s3(proxy: FaultyProxy) -> Store:
     """An empty bucket behind the proxy."""
     name = f"bucket-{uuid.uuid4().hex[:12]}"
     boto3.client("s3").create_bucket(Bucket=name)
-    return open_store(f"s3://{name}")
+    store = open_store(f"s3://{name}")
+    # Once for all: later requests are counted, and fail.
+    store.check_writes()
+    return store
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from zs_client.contract import facts_key, object_key, version_folder
 from zs_client.store import Conflict, Store
 from zs_pipeline import arrow
 from zs_pipeline import commit as commit_module
+from zs_pipeline.acorns import ACORNS
 from zs_pipeline.commit import (
     Built,
     Known,
@@ -287,6 +288,17 @@ def test_a_part_of_a_table_says_nothing_about_the_whole(store: Store) -> None:
 
 
 # A table that lost too much.
+
+
+def test_a_table_of_findings_may_shrink_when_they_are_mended(store: Store) -> None:
+    declared_so = declared("findings", may_shrink=True)
+    build(store, declared_so, {"": range(15)})
+    build(store, declared_so, {"": range(3)}, "s2")
+    assert values(store, declared_so) == [0, 1, 2]
+    assert {acorn.name for acorn in ACORNS if acorn.may_shrink} == {
+        "document_problems",
+        "data_asset_problems",
+    }
 
 
 @pytest.mark.parametrize("acorn", [WHOLE, BY_SUBJECT], ids=lambda a: a.name)
@@ -719,7 +731,9 @@ def test_what_was_decided_by_given_facts_reads_them_no_more(folder):
 
     report = commit(watched, VERSION, WHOLE, skipped)
 
-    assert watched.done == [("get", facts_key(VERSION, WHOLE.table))]
+    # And the file of the day, to be compared with them.
+    keys = (facts_key(VERSION, WHOLE.table), path(VERSION, WHOLE, ""))
+    assert watched.done == [("get", key) for key in keys]
     assert report.facts == read_facts(folder, VERSION, WHOLE.table)
     # Dagster keeps what it was handed, and facts may be large.
     assert skipped.known is None

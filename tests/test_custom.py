@@ -3,9 +3,11 @@
 import itertools
 import json
 import os
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import boto3
 import client_store
@@ -165,6 +167,10 @@ def test_what_hangs_on_a_frame_comes_back_and_does_not_name_another_state(there:
         (pd.DataFrame({"a": [10**30]}), "too large"),
         (pd.DataFrame({"a": pd.Series(["\ud800"], dtype=object)}), "surrogates"),
         (pd.DataFrame({"a": [{}]}), "no child field"),
+        (pd.DataFrame({"a": [{"a": 1}, {"b": [1, 2]}]}), "'a' has dicts of different keys"),
+        (pd.DataFrame({"a": [{"a": 1}, {"a": 2, "b": None}]}), "'a' has dicts of different keys"),
+        (pd.DataFrame({"a": [[{"a": 1}], [{"b": 1}]]}), "'a' has dicts of different keys"),
+        (pd.DataFrame({"a": [{"k": {"a": 1}}, {"k": {}}]}), "'a' has dicts of different keys"),
         ([1, 2], "a list, no pandas DataFrame"),
         (pd.Series([1]), "a Series, no pandas DataFrame"),
     ],
@@ -175,6 +181,26 @@ def test_what_cannot_be_stored_says_why_and_writes_nothing(
     with pytest.raises(ValueError, match=f"custom table 'x'.*{reason}"):
         custom("x", odd)
     assert contents(there) == {}
+
+
+VALUES = st.one_of(st.integers(0, 9), st.lists(st.integers(0, 9), max_size=2))
+DICTS = st.dictionaries(st.sampled_from("abc"), VALUES, min_size=1, max_size=2)
+
+
+@given(st.lists(st.one_of(DICTS, st.none()), min_size=1, max_size=4))
+def test_dicts_come_back_as_they_were_or_are_refused(rows: list[dict[str, Any] | None]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZS_STORE", f"memory://{uuid.uuid4().hex}")
+        try:
+            custom("x", pd.DataFrame({"a": pd.Series(rows, dtype=object)}))
+        except ValueError:
+            return
+        found = custom("x")["a"]
+    plain = [
+        row and {k: v.tolist() if hasattr(v, "tolist") else v for k, v in row.items()}
+        for row in (None if not isinstance(row, dict) else row for row in found)
+    ]
+    assert plain == rows
 
 
 # Not there, empty, unreadable

@@ -306,7 +306,7 @@ def test_dagster_knows_the_projects_and_materializes_one(tmp_path):
         job = defs.resolve_job_def("by_project_name")
         assert job.execute_in_process(instance=instance).success
         known = {"A%2Fb", "B", "C", encode_partition(None)}
-        assert set(instance.get_dynamic_partitions("project_name")) == known
+        assert set(instance.get_dynamic_partitions(graph.partitions_name("project_name"))) == known
         before = tables(out)
         assert path_of("B") in before
 

@@ -167,6 +167,24 @@ def test_a_level_without_a_value_is_null(level: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "digits", ["9" * 3_000_000, "0." + "3" * 5000, "1" + "0" * 5000 + "e-5000"], ids=len
+)
+def test_a_number_of_millions_of_digits_is_no_number_and_told(digits: str) -> None:
+    for level in ("session", "nwb_suffix"):
+        assert only(frame({level: digits})) == ROW | {level: None}
+    pairs = [pair for pair in VALUES if pair[0] == "session_stats"]
+    made = frame(dict.fromkeys(pairs, digits))
+    assert only(made) == ROW | {name: None for _, name in pairs}
+    assert len(foraging_sessions.problems(made)) == len(pairs)
+
+
+def test_a_whole_number_of_millions_of_bits_is_no_text_and_told() -> None:
+    made = frame({"subject_id": 1 << 3_000_000})
+    assert only(made) == ROW | {"subject_id": None}
+    assert "3,000,001 bits" in "".join(foraging_sessions.problems(made))
+
+
+@pytest.mark.parametrize(
     ("written", "subject"),
     [(600001, "600001"), (600001.0, "600001"), ("600001", "600001"), (" 600001 ", "600001"),
      ("M2501", "M2501"), (np.int64(600001), "600001")],

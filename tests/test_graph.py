@@ -68,7 +68,9 @@ def test_the_graph_shows_what_feeds_what():
 
 def test_subjects_are_dynamic_partitions_and_platforms_static():
     assets = definitions.defs().resolve_asset_graph()
-    assert assets.get(QC).partitions_def == dg.DynamicPartitionsDefinition(name="subject_id")
+    assert assets.get(QC).partitions_def == dg.DynamicPartitionsDefinition(
+        name=graph.partitions_name("subject_id")
+    )
     platforms = assets.get(dg.AssetKey("platform_qc")).partitions_def
     assert platforms.get_partition_keys() == list(PLATFORMS)
 
@@ -101,7 +103,7 @@ def test_a_run_tells_just_the_partitions_that_changed(tmp_path, instance):
     assert first.success
     segments = {encode_partition(s) for s in ("1", "2", "x/y")}
     assert set(events(instance, first)) == {None, *segments}
-    assert set(instance.get_dynamic_partitions("subject_id")) == segments
+    assert set(instance.get_dynamic_partitions(graph.partitions_name("subject_id"))) == segments
     assert instance.get_materialized_partitions(QC) == segments
 
     assert events(instance, run(instance, source, tmp_path / "out")) == [None]
@@ -109,7 +111,33 @@ def test_a_run_tells_just_the_partitions_that_changed(tmp_path, instance):
     documents[1]["quality_control"]["metrics"][0]["name"] = "changed"
     dump(source, documents[:2])
     assert set(events(instance, run(instance, source, tmp_path / "out"))) == {None, "2"}
-    assert set(instance.get_dynamic_partitions("subject_id")) == {"1", "2"}
+    assert set(instance.get_dynamic_partitions(graph.partitions_name("subject_id"))) == {"1", "2"}
+
+
+def test_dynamic_partitions_of_others_in_the_same_instance_stay(tmp_path, instance):
+    instance.add_dynamic_partitions("subject_id", ["theirs", "1"])
+    documents = [document("a", "1"), document("b", "2")]
+    source = dump(tmp_path / "d.ndjson", documents)
+    for wanted in (documents, documents[1:]):
+        dump(source, wanted)
+        assert run(instance, source, tmp_path / "out").success
+    assert set(instance.get_dynamic_partitions("subject_id")) == {"theirs", "1"}
+    assert instance.get_dynamic_partitions(graph.partitions_name("subject_id")) == ["2"]
+
+
+def test_those_of_1_0_0_are_removed_once_by_what_the_store_had(tmp_path, instance):
+    """Only in an instance that does not know the new name, and none that the store never had."""
+    source = dump(tmp_path / "d.ndjson", [document("a", "1"), document("b", "2")])
+    with dg.DagsterInstance.ephemeral() as another:
+        assert run(another, source, tmp_path / "out").success
+    instance.add_dynamic_partitions("subject_id", ["1", "2", "theirs"])
+    assert run(instance, source, tmp_path / "out").success
+    assert instance.get_dynamic_partitions("subject_id") == ["theirs"]
+    assert set(instance.get_dynamic_partitions(graph.partitions_name("subject_id"))) == {"1", "2"}
+
+    instance.add_dynamic_partitions("subject_id", ["1"])
+    assert run(instance, source, tmp_path / "out").success
+    assert set(instance.get_dynamic_partitions("subject_id")) == {"theirs", "1"}
 
 
 def test_one_subject_can_be_refreshed_by_its_key(tmp_path, instance):
@@ -200,6 +228,7 @@ def test_checks_see_a_file_that_was_changed_behind_our_back(built):
     doubled = arrow.encode(arrow.pa.concat_tables([content, content]))
     built.put(f"{FOLDER}/asset_basics.pqt", doubled)
     assert not looked(built, "asset_basics", "key_unique").passed
+    assert not looked(built, "asset_basics", "as_written").passed
     assert not looked(built, "asset_basics", "row_count").passed
     other = arrow.encode(content.drop_columns(["age"]))
     built.put(f"{FOLDER}/asset_basics.pqt", other)
@@ -232,9 +261,9 @@ def test_a_night_without_a_change_sees_a_file_that_was_changed_behind_our_back(t
         store.put(f"{FOLDER}/{key}", arrow.encode(doubled))
     result = run(instance, source, tmp_path / "out")
 
-    assert failed(result, "asset_basics") == {"key_unique", "row_count", "names_once"}
-    assert failed(result, "quality_control") == {"not_null", "row_count"}
+    assert failed(result, "asset_basics") == failed(result, "quality_control") == {"as_written"}
     assert not failed(result, "source_data")
+    assert not failed(run(instance, source, tmp_path / "out"), "asset_basics")
 
 
 def test_checks_of_a_run_look_at_what_it_wrote_and_at_another_file_each_day(built, monkeypatch):
@@ -243,7 +272,7 @@ def test_checks_of_a_run_look_at_what_it_wrote_and_at_another_file_each_day(buil
     report = commit.Report(changed=["2", "gone"], facts=facts)
     seen = set()
     for day in range(3):
-        monkeypatch.setattr(checks, "datetime", At(day))
+        monkeypatch.setattr(commit, "datetime", At(day))
         content = checks.look(built, "1.0.0", acorn, report).content.keys()
         assert "2" in content
         seen |= content

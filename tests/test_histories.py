@@ -35,7 +35,7 @@ from zs_client.contract import (
     snapshot_key,
 )
 from zs_client.store import Store
-from zs_pipeline import build, commit, documents, settings, squirrel, tables
+from zs_pipeline import build, commit, documents, graph, settings, squirrel, tables
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.files import Files
 from zs_pipeline.settings import sample, source_url_of_sample
@@ -310,7 +310,7 @@ class DagsterNights(Nights):
 
     def build(self, writes: Sequence[int] = ()) -> None:
         super().build(writes)
-        known = set(self.instance.get_dynamic_partitions("subject_id"))
+        known = set(self.instance.get_dynamic_partitions(graph.partitions_name("subject_id")))
         stated = commit.read_facts(self.store, __version__, "qc")
         assert known == commit.segments(stated)
 

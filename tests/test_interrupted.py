@@ -156,3 +156,21 @@ def test_a_path_that_a_killed_build_changed_alone_is_mended(tmp_path):
     assert zs_build(source, out) == 0
     assert tables(out) == good
     assert_agree(out)
+
+
+def build_in(home: Path, source: Path, store: Path) -> None:
+    os.environ["DAGSTER_HOME"] = str(home)
+    zs_build_alone(str(source), str(store))
+
+
+def test_four_first_builds_at_once_in_a_new_home_of_dagster_all_end_well(tmp_path: Path) -> None:
+    home, source = tmp_path / "home", dump(tmp_path / "d.ndjson", [document("a")])
+    home.mkdir()
+    begun = [
+        BESIDE.Process(target=build_in, args=(home, source, tmp_path / str(n))) for n in range(4)
+    ]
+    for process in begun:
+        process.start()
+    for process in begun:
+        process.join()
+    assert [process.exitcode for process in begun] == [0, 0, 0, 0]

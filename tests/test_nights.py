@@ -20,6 +20,7 @@ from building import tables as fixed_paths
 from source_servers import Gateway, serve
 
 from zs_client.contract import encode_partition
+from zs_pipeline import graph
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import MANIFEST
 from zs_pipeline.settings import sample
@@ -96,7 +97,7 @@ def known_to_dagster() -> tuple[Counter[tuple[str, str | None]], set[str]]:
         for name in ("documents", *CATALOGUE.by_name, "squirrel"):
             records = instance.fetch_materializations(dg.AssetKey(name), limit=1000).records
             found.update((name, record.partition_key) for record in records)
-        return found, set(instance.get_dynamic_partitions("subject_id"))
+        return found, set(instance.get_dynamic_partitions(graph.partitions_name("subject_id")))
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:

@@ -20,10 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from zs_client.contract import ROOT, facts_key, object_key
-from zs_client.store import DIGEST, Piece, Store, Unreadable, first_line
+from zs_client.store import Piece, Store, Unreadable
 
 SIZE = 2_000_000_000
-ATTEMPTS = 3
 # Of what a scan found room for only this share is written before the next: others write as well.
 _SHARE = 20
 _PART_AGE = 3600
@@ -264,7 +263,7 @@ class CachedStore(Store):
                     f"{self.at(key)}: cannot be read offline, since the local cache is turned off; "
                     "unset ZS_CACHE, or read it with a network"
                 )
-            return self._received(key, None, "")[0]
+            return self._received(key, {})[0]
         named = _OBJECT.fullmatch(key)
         if named:
             return self._content(self._cache, key, named[1])
@@ -302,10 +301,6 @@ class CachedStore(Store):
         if self._cache is not None:
             self._keep(self._cache, key, end.body, end.tag)
         return end
-
-    def get_tagged(self, key: str) -> tuple[bytes, str]:
-        """The bytes under a key, and the tag that `replace` compares; never from the cache."""
-        return self._received(key, None, "")
 
     def exists(self, key: str) -> bool:
         """Whether something lies under a key; offline, whether it did when it was last asked."""
@@ -401,7 +396,7 @@ class CachedStore(Store):
         if body is None:
             if self.offline:
                 raise self._not_kept(cache, key)
-            body = self._received(key, None, sha256)[0]
+            body = self._received(key, {}, sha256)[0]
             cache.keep(body, Path(key).suffix)
         return body
 
@@ -421,7 +416,8 @@ class CachedStore(Store):
         from obstore.exceptions import NotModifiedError
 
         try:
-            fresh, tag = self._received(key, link["tag"] if body is not None and link else None, "")
+            known = link["tag"] if body is not None and link else ""
+            fresh, tag = self._received(key, {"if_none_match": known} if known else {})
         except NotModifiedError:
             if body is None or link is None:
                 raise
@@ -448,27 +444,8 @@ class CachedStore(Store):
             "without filters"
         )
 
-    def _received(self, key: str, tag: str | None, sha256: str) -> tuple[bytes, str]:
-        """What the store sends, compared with the digest that is known; and its ETag."""
-        import obstore
-        from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
-
-        options: Any = {"if_none_match": tag} if tag else {}
-        told = sha256
-        for _ in range(ATTEMPTS):
-            try:
-                found = obstore.get(self._objects, key, options=options)
-            except (PermissionDeniedError, UnauthenticatedError) as error:
-                raise PermissionError(first_line(error)) from error
-            body = _shown(found, key)
-            told = sha256 or str(found.attributes.get(DIGEST) or "")
-            if not told or hashlib.sha256(body).hexdigest() == told:
-                return body, str(found.meta["e_tag"])
-        raise Unreadable(
-            f"{self.at(key)}: what came is not what the store has: {len(body):,} bytes, not "
-            f"of the sha256 {told[:12]}…, {ATTEMPTS} times; look at the network between, or "
-            "tell who keeps the store"
-        )
+    def _body(self, found: Any, key: str) -> bytes:
+        return _shown(found, key)
 
 
 def _whole(body: bytes, suffix: str) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from zs_client import published, read
+from zs_client import kinds, published, read
 from zs_client.contract import decode_partition, object_key, registry_key
 from zs_client.published import State
 from zs_client.read import NOW, AcornNotFound, ReadError
@@ -259,10 +259,11 @@ def _beyond(content: "pa.Table", other: "pa.Table") -> "pa.Table":
 
 
 def _joined(tables: "list[pa.Table]", entry: Mapping[str, Any], name: str) -> "pd.DataFrame":
-    import pyarrow as pa
-
     some = [table for table in tables if table.num_rows] or [read.empty(entry)]
-    whole = pa.concat_tables(some, promote_options="permissive")
+    try:
+        whole = kinds.joined(some)
+    except kinds.Unlike as error:
+        raise ReadError(f"{name}: {error}; read each snapshot by itself") from error
     return read.frame(whole, name)
 
 

@@ -10,7 +10,7 @@ import json
 import re
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from zs_client import read
 from zs_client.acorns import TABLES
+from zs_client.conditions import PROBES
 from zs_client.contract import ROOT, VERSION_FORM, table_key, version_folder, version_order
 from zs_client.provenance import KEYS
 from zs_client.read import AcornNotFound, ReadError
@@ -363,6 +364,7 @@ def _store(
     store: Store, version: str, name: str, body: bytes, rows: int, expected: str | None
 ) -> None:
     """Object, home, version folder, history: a reader finds the old or the new content, whole."""
+    _tell_apart(store, name)
     states = _history(store, name)[0]
     known = {entry["state"] for entry in states}
     state = _digest(body)
@@ -396,6 +398,23 @@ def _store(
         )
     told[-1]["written_at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
     _settle(store, version, name, told)
+
+
+def _tell_apart(store: Store, name: str) -> None:
+    """Refuse a name that is another table's file on a disk that folds capitals.
+
+    Raises:
+        ValueError: It is.
+    """
+    if not store.is_local:
+        return
+    for other in _listed(store):
+        alike = other != name and other.casefold() == name.casefold()
+        if alike and store.is_one_place(_key(name), _key(other)):
+            raise ValueError(
+                f"custom table {name!r}: {other!r} is the same file in {store.url}, whose disk "
+                "does not tell capitals from small letters; choose another name"
+            )
 
 
 def _settle(store: Store, version: str, name: str, told: list[dict[str, Any]]) -> None:
@@ -492,6 +511,8 @@ def _encoded(name: str, df: Any, mark: dict[bytes, bytes]) -> tuple[bytes, int]:
     try:
         table = df if isinstance(df, pa.Table) else _arrow(name, df)
         names = table.schema.names
+        if table is not df:
+            _check_dicts(table, df)
         if not names or not all(names) or len(set(names)) < len(names):
             raise ValueError("columns need names, each its own, and there must be one at least")  # noqa: TRY301
         marked = table.replace_schema_metadata({**(table.schema.metadata or {}), **mark})
@@ -530,6 +551,42 @@ def _arrow(name: str, df: Any) -> "pa.Table":
     read_from = {STATE, *KEYS}
     plain.attrs = {key: value for key, value in df.attrs.items() if key not in read_from}
     return pa.Table.from_pandas(plain, preserve_index=False)
+
+
+def _check_dicts(table: "pa.Table", df: "pd.DataFrame") -> None:
+    """Refuse dicts that would come back as other ones: those of a column have all the same keys.
+
+    Raises:
+        ValueError: There are such; the message names the column.
+    """
+    for field in table.schema:
+        if not _has_dicts(field.type):
+            continue
+        for value, stored in zip(df[field.name], table[field.name].to_pylist(), strict=True):
+            if not _alike(value, stored):
+                raise ValueError(
+                    f"the column {field.name!r} has dicts of different keys, which would come "
+                    f"back as others: {value!s:.80} as {stored!s:.80}; store them as JSON "
+                    "text, or as columns"
+                )
+
+
+def _has_dicts(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    below = [kind.field(place).type for place in range(kind.num_fields)]
+    return bool(pa.types.is_struct(kind)) or any(map(_has_dicts, below))
+
+
+def _alike(value: Any, stored: Any) -> bool:
+    """Returns whether a value has the keys and lengths of what is stored of it."""
+    if isinstance(stored, dict):
+        same = isinstance(value, Mapping) and value.keys() == stored.keys()
+        return same and all(_alike(value[key], stored[key]) for key in stored)
+    if isinstance(stored, list):
+        each = list(value) if isinstance(value, Iterable) else []
+        return len(each) == len(stored) and all(map(_alike, each, stored))
+    return stored is not None or not isinstance(value, Mapping | list | tuple)
 
 
 def _decoded(body: bytes, where: str) -> "pa.Table":
@@ -587,7 +644,7 @@ def _told(store: Store, version: str, name: str) -> Iterator[None]:
 
 
 def _forbidden(store: Store, version: str, name: str, error: Exception) -> PermissionError:
-    folders = f"{OBJECTS}/, {HOME}/ and {version_folder(version)}/"
+    folders = f"{OBJECTS}/, {HOME}/, {PROBES}/ and {version_folder(version)}/"
     right = (
         f"s3:GetObject and s3:PutObject under {folders}"
         if store.url.startswith("s3:")

@@ -9,9 +9,11 @@ import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
+from decimal import Decimal
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
+from zs_client import kinds
 from zs_client.parquet import File
 
 if TYPE_CHECKING:
@@ -150,14 +152,15 @@ def _test(name: str, value: Any, schema: "pa.Schema", where: str) -> Test:
 
     column, _, kind = name.rpartition("_")
     plain = _column(name, schema)
-    if plain is not None and pa.types.is_map(schema.field(plain).type):
-        raise ValueError(f"{where}: {name} is a map, and no filter. {_all(name, schema)}")
+    if plain is not None and not _is_filter(schema.field(plain).type):
+        kind_of = "map" if pa.types.is_map(schema.field(plain).type) else schema.field(plain).type
+        raise ValueError(f"{where}: {name} is a {kind_of}, and no filter. {_all(name, schema)}")
     if plain is not None:
         return _equal(name, plain, value, schema.field(plain).type, where)
     found = _column(column, schema)
     typed = None if found is None else schema.field(found).type
-    if kind == "contains" and typed is not None and typed == pa.string():
-        return _contains(name, str(found), value, where)
+    if kind == "contains" and typed is not None and _is_text(typed):
+        return _contains(name, str(found), value, typed, where)
     if kind in ("after", "before") and typed is not None and _ordered(typed):
         return _border(name, str(found), value, typed, where)
     raise ValueError(f"{where}: there is no filter {short(name)}. {_all(name, schema)}")
@@ -165,11 +168,9 @@ def _test(name: str, value: Any, schema: "pa.Schema", where: str) -> Test:
 
 def _all(name: str, schema: "pa.Schema") -> str:
     """What filters there are, as sentences, those first that are written like a name."""
-    import pyarrow as pa
-
-    plain = [field.name for field in schema if not pa.types.is_map(field.type)]
+    plain = [field.name for field in schema if _is_filter(field.type)]
     aliases = [alias for alias in _ALIASES if alias not in plain and _column(alias, schema)]
-    texts = [f"{field.name}_contains" for field in schema if field.type == pa.string()]
+    texts = [f"{field.name}_contains" for field in schema if _is_text(field.type)]
     ordered = [f.name for f in schema if _ordered(f.type)] + aliases
     borders = [f"{column}_{kind}" for column in ordered for kind in ("after", "before")]
     acquired = ["acquired_after", "acquired_before"] if "acquired" in aliases else []
@@ -184,10 +185,29 @@ def _column(name: str, schema: "pa.Schema") -> str | None:
     return next((c for c in (name, *_ALIASES.get(name, ())) if c in schema.names), None)
 
 
-def _ordered(kind: "pa.DataType") -> bool:
+def _is_text(kind: "pa.DataType") -> bool:
+    """Returns whether a column is asked as text is: also one that has no value in this file."""
     import pyarrow as pa
 
-    return bool(kind == pa.string() or pa.types.is_timestamp(kind))
+    return kinds.is_text(kind) or bool(pa.types.is_null(kind))
+
+
+def _ordered(kind: "pa.DataType") -> bool:
+    return _is_text(kind) or kinds.is_time(kind)
+
+
+def _asked_as(kind: "pa.DataType") -> "pa.DataType":
+    """Returns the type in which a column is compared; one without any value has no type."""
+    import pyarrow as pa
+
+    return pa.string() if pa.types.is_null(kind) else kind
+
+
+def _is_filter(kind: "pa.DataType") -> bool:
+    import pyarrow as pa
+
+    inner = kind.value_type if kinds.is_list(kind) else kind
+    return not (pa.types.is_nested(inner) or pa.types.is_binary(inner))
 
 
 def _equal(name: str, column: str, value: Any, kind: "pa.DataType", where: str) -> Test:
@@ -195,15 +215,16 @@ def _equal(name: str, column: str, value: Any, kind: "pa.DataType", where: str) 
     import pyarrow.compute as pc
 
     several = isinstance(value, Iterable) and not isinstance(value, str | bytes)
-    inner = kind.value_type if pa.types.is_list(kind) else kind
+    inner = _asked_as(kind.value_type if kinds.is_list(kind) else kind)
     listed = [_fit(name, one, inner, where) for one in (list(value) if several else [value])]
     # As of `raw_to_derived`: abbreviations are written SPIM and spim.
-    folded = name == "modality"
+    folded = name == "modality" and kinds.is_text(inner)
     wanted = pa.array(listed, inner)
     if folded:
         wanted = pc.utf8_lower(wanted)
 
     def flat(found: "pa.ChunkedArray | pa.Array") -> "pa.Array":
+        found = found if found.type == inner else found.cast(inner)
         found = pc.utf8_lower(found) if folded else found
         return pc.is_in(found, value_set=wanted, skip_nulls=False)
 
@@ -220,7 +241,7 @@ def _equal(name: str, column: str, value: Any, kind: "pa.DataType", where: str) 
             told.null_count > 0 if one is None else told.min <= one <= told.max for one in listed
         )
 
-    if pa.types.is_list(kind):
+    if kinds.is_list(kind):
         # The statistics count an empty list and a null one alike.
         return Test(column, within, (lambda _: True) if None in listed else may)
     if pa.types.is_floating(kind):
@@ -228,7 +249,7 @@ def _equal(name: str, column: str, value: Any, kind: "pa.DataType", where: str) 
     return Test(column, lambda found: _whole(flat(found)), may)
 
 
-def _contains(name: str, column: str, value: Any, where: str) -> Test:
+def _contains(name: str, column: str, value: Any, kind: "pa.DataType", where: str) -> Test:
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -239,7 +260,10 @@ def _contains(name: str, column: str, value: Any, where: str) -> Test:
             raise TypeError(f"{where}: {name} takes a text, not {short(one)}")
         _encodable(name, one, where)
 
+    text = _asked_as(kind)
+
     def mask(found: "pa.ChunkedArray") -> "pa.Array":
+        found = found.cast(text)
         passed = pc.is_in(found, value_set=found.slice(0, 0).combine_chunks())
         # `ignore_case=True` takes seconds for a text of 10,000 characters (pyarrow 26).
         lower = pc.utf8_lower(found)
@@ -257,6 +281,7 @@ def _border(name: str, column: str, value: Any, kind: "pa.DataType", where: str)
 
     if value is None:
         raise TypeError(f"{where}: {name} takes a time or a text; leave it out for all rows")
+    kind = _asked_as(kind)
     border = _fit(name, value, kind, where)
     scalar = pa.scalar(border, kind)
     after = name.endswith("_after")
@@ -269,7 +294,7 @@ def _border(name: str, column: str, value: Any, kind: "pa.DataType", where: str)
 
     return Test(
         column,
-        lambda found: _whole(pc.fill_null(compare(found, scalar), fill_value=False)),
+        lambda found: _whole(pc.fill_null(compare(found.cast(kind), scalar), fill_value=False)),
         may,
     )
 
@@ -286,10 +311,10 @@ def _fit(name: str, value: Any, kind: "pa.DataType", where: str) -> Any:
     if value is None or type(value).__name__ in ("NAType", "NaTType") or value != value:  # noqa: PLR0124
         return None
     try:
-        if kind == pa.string():
+        if kinds.is_text(kind):
             return _encodable(name, value if isinstance(value, str) else _digits(value), where)
-        if pa.types.is_timestamp(kind):
-            return moment(value)
+        if kinds.is_time(kind):
+            return _time(value, kind)
         if kind == pa.bool_():
             return _truth(value)
         if isinstance(value, bool):
@@ -297,9 +322,10 @@ def _fit(name: str, value: Any, kind: "pa.DataType", where: str) -> Any:
         if pa.types.is_integer(kind):
             found = int(value) if isinstance(value, str) else operator.index(value)
             return pa.scalar(found, kind).as_py()
-        return float(value)
-    except (TypeError, ValueError, OverflowError) as error:
-        wants = _WANTS.get(str(kind), str(kind))
+        exact = pa.types.is_decimal(kind)
+        return pa.scalar(Decimal(str(value)), kind).as_py() if exact else float(value)
+    except (TypeError, ValueError, ArithmeticError) as error:
+        wants = _WANTS.get(str(kind)) or (_WANTS_TIME if kinds.is_time(kind) else kinds.name(kind))
         kind_of = TypeError if isinstance(error, TypeError) else ValueError
         raise kind_of(f"{where}: {name} takes {wants}, not {short(value)}") from None
 
@@ -310,8 +336,9 @@ _WANTS = {
     "int32": "a whole number",
     "int64": "a whole number",
     "double": "a number",
-    "timestamp[us, tz=UTC]": "a datetime, a date, or a text such as 2026-05-01",
+    "large_string": "a text",
 }
+_WANTS_TIME = "a datetime, a date, or a text such as 2026-05-01"
 
 
 def _digits(value: Any) -> str:
@@ -333,6 +360,16 @@ _TRUTH = ("true", "false")
 
 def _no() -> bool:
     raise ValueError
+
+
+def _time(value: Any, kind: "pa.DataType") -> date:
+    """Returns a moment as a column has it: a day, in UTC, or without a zone where it has none."""
+    import pyarrow as pa
+
+    found = moment(value)
+    if pa.types.is_date(kind):
+        return found.date()
+    return found if kind.tz else found.replace(tzinfo=None)
 
 
 def moment(value: Any) -> datetime:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from zs_client import kinds
 from zs_client.store import Piece, first_line
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ class File:
 
     @property
     def schema(self) -> "pa.Schema":
-        """The columns and their types."""
-        return self._file.schema_arrow
+        """Returns the columns and their types, each the plain one of `zs_client.kinds`."""
+        return kinds.plain_schema(self._file.schema_arrow)
 
     @property
     def groups(self) -> list[int]:
@@ -94,10 +95,15 @@ class File:
         ranges = [_range(chunk) for group in groups for chunk in self._chunks(group, columns)]
         self._need(ranges)
         try:
-            found = self._file.read_row_groups(list(groups), columns=list(columns))
+            stored = self._file.read_row_groups(list(groups), columns=list(columns))
         except (pa.ArrowException, OSError) as error:
             raise NotParquet(first_line(error)) from error
-        return found.select(list(columns))
+        found = stored.select(list(columns))
+        schema = kinds.plain_schema(found.schema)
+        if schema == found.schema:
+            return found
+        columns = [kinds.cast(found[field.name], field.type) for field in schema]
+        return pa.table(columns, schema)
 
     def _chunks(self, group: int, columns: Iterable[str]) -> list[Any]:
         told = self._file.metadata.row_group(group)

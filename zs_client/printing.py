@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from zs_client import kinds
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -71,7 +73,7 @@ def _json(content: "pa.Table") -> str:
 def _table(content: "pa.Table", colours: bool, widest: int) -> str:  # noqa: FBT001
     head = tuple(_shown(name, widest) for name in content.column_names)
     cells = [tuple(_shown(_rounded(value), widest) for value in row) for row in _rows(content)]
-    numbers = [place for place, field in enumerate(content.schema) if _is_number(field.type)]
+    numbers = [place for place, field in enumerate(content.schema) if kinds.is_number(field.type)]
     lines = aligned([head, *cells], numbers)
     if colours:
         lines[0] = f"{_BOLD}{lines[0]}{_PLAIN}"
@@ -107,12 +109,6 @@ def aligned(rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> list[str]:
 def _rows(content: Any) -> list[tuple[Any, ...]]:
     columns = [column.to_pylist(maps_as_pydicts="strict") for column in content.columns]
     return list(zip(*columns, strict=True))
-
-
-def _is_number(kind: "pa.DataType") -> bool:
-    import pyarrow as pa
-
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _cell(value: Any) -> str:

@@ -20,7 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from zs_client import filters, provenance
+from zs_client import filters, kinds, provenance
 from zs_client.cache import CachedStore, from_environment
 from zs_client.contract import (
     INDEX,
@@ -36,6 +36,7 @@ from zs_client.contract import (
     version_order,
 )
 from zs_client.filters import Names
+from zs_client.masking import masked
 from zs_client.parquet import END, REQUESTS, File, NotParquet
 from zs_client.store import (
     HASTY,
@@ -48,6 +49,7 @@ from zs_client.store import (
     open_store,
     s3_bucket,
     s3_place,
+    server,
 )
 
 if TYPE_CHECKING:
@@ -78,6 +80,9 @@ class SubjectNotFound(AcornNotFound):
 
 class ReadError(Exception):
     """Something lies there and could not be read; `__cause__` is the error itself."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(masked(said))
 
 
 @contextmanager
@@ -189,7 +194,6 @@ def _remote(url: str) -> Store:
     where = f"s3://{bucket}/{prefix}".rstrip("/")
     # The AWS variables say where a bucket is and who asks.
     aws = {name: told for name, told in os.environ.items() if name.startswith("AWS_")}
-    server = aws.get("AWS_ENDPOINT_URL_S3") or aws.get("AWS_ENDPOINT_URL") or ""
 
     def connect() -> Any:
         with _lock:
@@ -201,7 +205,7 @@ def _remote(url: str) -> Store:
                 )
             return _stores[name]
 
-    return CachedStore(where, server, connect, offline=_offline(), cache=from_environment())
+    return CachedStore(where, server(), connect, offline=_offline(), cache=from_environment())
 
 
 @dataclass(frozen=True)
@@ -291,8 +295,10 @@ def opened(store: Store, key: str, *, whole: bool = False) -> File:
     """
     if not (whole or not store.far or _too_long(store, key) or store.kept(key)):
         end = _asking(store, key, lambda: store.get_end(key, END))
-        if end is not None and end.start + len(end.body) == end.size:
-            part = partial(_part, store, key, end.tag)
+        # Without an ETag nobody can tell whether further parts are of the same content.
+        named = end is not None and (end.tag or not end.start)
+        if end is not None and named and end.start + len(end.body) == end.size:
+            part = partial(_part, store, key, end)
             return File(end, part if end.start else None)
     body = get(store, key)
     return File(Piece(body, 0, len(body), ""))
@@ -316,9 +322,17 @@ def file_rows(
     return _chosen(store, key, Wish(key, key, words, tuple(columns)))[0]
 
 
-def _part(store: Store, key: str, tag: str, start: int, end: int) -> Piece:
-    found = _asking(store, key, lambda: store.get_part(key, start, end, tag))
-    if found is None or len(found.body) != end - start:
+def _part(store: Store, key: str, first: Piece, start: int, end: int) -> Piece:
+    """Returns a part of what the first part is of.
+
+    Raises:
+        Changed: It is of another content, whether the store compared that or not.
+        ReadError: It is another part, or cannot be read.
+    """
+    found = _asking(store, key, lambda: store.get_part(key, start, end, first.tag))
+    if found is not None and (found.tag, found.size) != (first.tag, first.size):
+        raise Changed(store.at(key))
+    if found is None or found.start != start or len(found.body) != end - start:
         raise ReadError(
             f"{store.at(key)}: the store gave another part than was asked for; try again"
         )
@@ -388,8 +402,6 @@ def _selected(file: File, wish: Wish, found: "set[str | None] | None" = None) ->
 
 def _partitions(store: Store, version: str, wish: Wish) -> "tuple[pa.Table, list[datetime | None]]":
     """The rows of several partitions, one after another; and when each was known to be current."""
-    import pyarrow as pa
-
     parts, checked = wish.parts, []
     if parts is None:
         parts = partition_values(store, version, wish)
@@ -411,7 +423,14 @@ def _partitions(store: Store, version: str, wish: Wish) -> "tuple[pa.Table, list
         key = partition_key(version, wish.folder, wish.partition, encode_partition(part))
         checked.append(store.checked_at(key))
     # Files of before 1.0.0 do not all have the same schema.
-    content = pa.concat_tables(contents, promote_options="default")
+    try:
+        content = kinds.joined(contents)
+    except kinds.Unlike as error:
+        segment = encode_partition(parts[error.place])
+        key = partition_key(version, wish.folder, wish.partition, segment)
+        raise ReadError(
+            f"{store.at(key)}: {error}; read the partitions one by one, or without that column"
+        ) from error
     return content if wish.limit is None else content.slice(0, wish.limit), checked
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from zs_client import provenance, read
+from zs_client import kinds, provenance, read
 from zs_client.acorns import TABLES, find, wish
 from zs_client.contract import registry_key
 from zs_client.read import Wish
@@ -239,7 +239,8 @@ def described(table: str, at: tuple[Store, str]) -> "pa.Table":
     rows = [
         {
             "column": column.name,
-            "type": (told[column.name].type if column.name in told else "") or str(column.type),
+            "type": (told[column.name].type if column.name in told else "")
+            or kinds.name(column.type),
             "description": told[column.name].description
             if column.name in told
             else f"The {column.name} by which the table is split into files."
@@ -252,9 +253,9 @@ def described(table: str, at: tuple[Store, str]) -> "pa.Table":
         for column, values in zip(content.schema, content.columns, strict=True)
     ]
     text = pa.string()
-    kinds = [text, text, text, pa.float64(), pa.list_(text), pa.int64()]
+    types = [text, text, text, pa.float64(), pa.list_(text), pa.int64()]
     names = ("column", "type", "description", "nulls", "examples", "findings")
-    schema = pa.schema(zip(names, kinds, strict=True))
+    schema = pa.schema(zip(names, types, strict=True))
     metadata = {**(content.schema.metadata or {}), "rows_read": str(content.num_rows), **counted}
     return pa.Table.from_pylist(rows, schema).replace_schema_metadata(metadata)
 
@@ -284,7 +285,7 @@ def _examples(values: "pa.ChunkedArray") -> list[str]:
 
     if pa.types.is_map(values.type):
         values = pa.chunked_array([chunk.keys for chunk in values.chunks], values.type.key_type)
-    if pa.types.is_list(values.type):
+    if kinds.is_list(values.type):
         values = pc.list_flatten(values)
     counted = values.drop_null().value_counts()
     order = pc.select_k_unstable(

@@ -6,17 +6,23 @@ What a key means is in `zs_client.contract`; parquet is read in `zs_client.read`
 
 import hashlib
 import os
+import random
+import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from zs_client.contract import ROOT
+from zs_client.masking import has_user, masked
+
+T = TypeVar("T")
 
 PUBLIC = "s3://allen-data-views"
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -25,6 +31,13 @@ DIGEST = "sha256"
 _TYPES = {".pqt": "application/vnd.apache.parquet", ".json": "application/json"}
 _STAGING = f"{ROOT}/_staging"
 _STALE_STAGING = 3600
+# S3's answer where two conditional writes met: neither what lies there nor that nothing does.
+_MET = "409 Conflict"
+_CUT = ("response body error", "Got invalid ")
+# How often a content is fetched that is not what its digest says.
+ATTEMPTS = 3
+_NAMED = re.compile(r".*/(?:_objects|_custom)/[^/]+/([0-9a-f]{64})\.pqt")
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 _memory: dict[str, Any] = {}
 
@@ -55,6 +68,9 @@ HASTY = Patience(connect=4, silence=10, answer=900, retries=4, together=8)
 
 class StoreError(Exception):
     """The store could not be opened or used; the message says what was tried and what to do."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(masked(said))
 
 
 class Conflict(StoreError):
@@ -87,6 +103,13 @@ class Piece:
 class Unreadable(OSError):
     """What was asked for cannot be had; the message says all, also what to do."""
 
+    def __init__(self, said: str) -> None:
+        super().__init__(masked(said))
+
+
+class Altered(Unreadable):
+    """What lies under a key is not what was written there; asking again does not help."""
+
 
 class Store:
     """Bytes under keys, the same for S3, a local folder and memory.
@@ -113,22 +136,60 @@ class Store:
         return self.get_tagged(key)[0]
 
     def get_tagged(self, key: str) -> tuple[bytes, str]:
-        """The bytes under a key, and the tag that `replace` compares."""
+        """Returns the bytes under a key, and the ETag that `replace` compares.
+
+        Raises:
+            Altered: They are not those that their writer put there.
+        """
+        return self._received(key, {})
+
+    def _received(self, key: str, options: Any, sha256: str = "") -> tuple[bytes, str]:
+        """Returns the bytes under a key, compared with the digest that is known, and their ETag.
+
+        Args:
+            key: The key.
+            options: Those of obstore.
+            sha256: The digest that the bytes have; else what the key names, or the writer sent.
+        """
+        sha256 = sha256 or named_digest(key)
+        for _ in range(ATTEMPTS):
+            body, meta, sent = self._answered(key, options)
+            expected = sha256 or sent
+            if not expected or hashlib.sha256(body).hexdigest() == expected:
+                return body, self._tag(meta, body)
+        raise Altered(
+            f"{self.at(key)}: what came is not what the store has: {len(body):,} bytes, not of the "
+            f"sha256 {expected[:12]}…, {ATTEMPTS} times; look at the network between, or tell who "
+            "keeps the store"
+        )
+
+    def _answered(self, key: str, options: Any) -> tuple[bytes, Any, str]:
+        """Returns the bytes of an answer, what it tells of them, and the digest it sent along."""
         import obstore
         from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
+        def ask() -> tuple[bytes, Any, str]:
+            found = obstore.get(self._objects, key, options=options)
+            return self._body(found, key), found.meta, str(found.attributes.get(DIGEST) or "")
+
         try:
-            found = obstore.get(self._objects, key)
+            return repeated(ask)
         # obstore's own is no PermissionError, though what is not there is a FileNotFoundError.
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise PermissionError(first_line(error)) from error
-        body = bytes(found.bytes())
-        return body, self._tag(found.meta, body)
+
+    def _body(self, found: Any, key: str) -> bytes:  # noqa: ARG002 - of a store that shows it
+        return bytes(found.bytes())
 
     @property
     def far(self) -> bool:
         """Whether a byte less to read is worth a request more."""
         return "://" in self.url and not self.url.startswith("memory:")
+
+    @property
+    def is_local(self) -> bool:
+        """Returns whether it is a folder of this machine."""
+        return self._local is not None
 
     @property
     def name(self) -> tuple[str, ...]:
@@ -155,25 +216,28 @@ class Store:
             UnauthenticatedError,
         )
 
-        try:
+        def ask() -> Piece:
             found = obstore.get(self._objects, key, options=options)
-            body = bytes(found.bytes())
+            body, sent = bytes(found.bytes()), str(found.attributes.get(DIGEST) or "")
+            tag = self._tag(found.meta, body)
+            return Piece(body, found.range[0], found.meta["size"], tag, sent)
+
+        try:
+            return repeated(ask)
         except PreconditionError as error:
             raise Changed(self.at(key)) from error
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise PermissionError(first_line(error)) from error
-        told = str(found.attributes.get(DIGEST) or "")
-        return Piece(body, found.range[0], found.meta["size"], str(found.meta["e_tag"]), told)
 
     def _tag(self, meta: Any, body: bytes) -> str:
-        return hashlib.sha256(body).hexdigest() if self._local else str(meta["e_tag"])
+        return hashlib.sha256(body).hexdigest() if self._local else str(meta["e_tag"] or "")
 
     def exists(self, key: str) -> bool:
         """Whether something lies under a key."""
         import obstore
 
         try:
-            obstore.head(self._objects, key)
+            repeated(lambda: obstore.head(self._objects, key))
         except FileNotFoundError:
             return False
         return True
@@ -186,27 +250,123 @@ class Store:
             self._place(self._local, key, body)
             return
         with self._permitted(f"write {key}"):
-            obstore.put(self._objects, key, body, attributes=self._attributes(key, body, cache))
+            self._ask_for_conditions()
+            attributes = self._attributes(key, body, cache)
+            repeated(lambda: obstore.put(self._objects, key, body, attributes=attributes))
 
     def put_object(self, key: str, body: bytes) -> None:
-        """Write bytes under a key whose content never changes; what lies there is left alone."""
-        import obstore
-        from obstore.exceptions import AlreadyExistsError
+        """Write bytes under a key that names its content; what lies there whole is left alone.
 
+        Raises:
+            Conflict: The store says again and again that another writer is at it.
+        """
         self._bring_near(key, body)
+        if self._local:
+            if not self._has(key, body):
+                self._place(self._local, key, body)
+            return
+        for pause in _PAUSES:
+            said = self._create(key, body, IMMUTABLE)
+            # "Already there" is also said of an object that another writer did not end to write.
+            if not said or self._has(key, body):
+                return
+            if _MET not in said:
+                self.put(key, body, cache=IMMUTABLE)
+                return
+            _wait(pause)
+        raise Conflict(
+            f"{self.at(key)}: {len(_PAUSES)} times two writers met, and nothing lies there; try "
+            "again"
+        )
+
+    def put_first(self, key: str, body: bytes) -> None:
+        """Write bytes under a key where nothing lies; what lies there is left alone.
+
+        Raises:
+            Conflict: As of `put_object`.
+        """
         if self._local:
             if not self.exists(key):
                 self._place(self._local, key, body)
             return
-        with self._permitted(f"write {key}"), suppress(AlreadyExistsError):
-            obstore.put(
-                self._objects,
-                key,
-                body,
-                attributes=self._attributes(key, body, IMMUTABLE),
-                mode="create",
-                use_multipart=False,
-            )
+        for pause in _PAUSES:
+            said = self._create(key, body, IMMUTABLE)
+            if not said or self.exists(key):
+                return
+            _wait(pause)
+        raise Conflict(f"{self.at(key)}: {len(_PAUSES)} times two writers met; try again")
+
+    def _create(self, key: str, body: bytes, cache: str) -> str:
+        """Write bytes where nothing lies; returns what the store said that did not, else empty."""
+        import obstore
+        from obstore.exceptions import AlreadyExistsError
+
+        with self._permitted(f"write {key}"):
+            self._ask_for_conditions()
+            try:
+                obstore.put(
+                    self._objects,
+                    key,
+                    body,
+                    attributes=self._attributes(key, body, cache),
+                    mode="create",
+                    use_multipart=False,
+                )
+            except AlreadyExistsError as error:
+                return str(error)
+        return ""
+
+    def _has(self, key: str, body: bytes) -> bool:
+        """Returns whether that content lies under a key, by size and checksum, else by reading."""
+        import obstore
+
+        try:
+            if self._local:
+                return self.get(key) == body
+            found = obstore.get(self._objects, key, options={"head": True})
+            if found.meta["size"] != len(body):
+                return False
+            digest = found.attributes.get(DIGEST)
+            return hashlib.sha256(body).hexdigest() == digest if digest else self.get(key) == body
+        except (FileNotFoundError, Altered):
+            return False
+
+    def _ask_for_conditions(self) -> None:
+        """Find out before the first write whether the server honours conditional ones.
+
+        Raises:
+            StoreError: It does not, or there is no such bucket.
+        """
+        if not self.url.startswith("s3://"):
+            return
+        from zs_client import conditions
+
+        try:
+            said = conditions.refusal(self._objects)
+        except FileNotFoundError as error:
+            raise StoreError(f"{self.url}: no such bucket; create it, or name another") from error
+        if said:
+            raise StoreError(f"{self.url}: {said}")
+
+    def check_writes(self) -> None:
+        """Find out before any work whether the store may be written, by one small write.
+
+        Raises:
+            StoreError: It cannot be written, or its server does not honour conditional writes.
+            PermissionError: It may not be written.
+        """
+        import obstore
+        from obstore.exceptions import BaseError
+
+        try:
+            with self._permitted("write"):
+                self._ask_for_conditions()
+                if self._local:
+                    probe = f"{_STAGING}/{uuid.uuid4().hex}"
+                    obstore.put(self._objects, probe, b"", use_multipart=False)
+                    (self._local / probe).unlink()
+        except BaseError as error:
+            raise StoreError(f"{self.url}: cannot be written: {first_line(error)}") from error
 
     def get_object(self, key: str) -> bytes:
         """The bytes under a key whose content never changes; from near by where they were before.
@@ -244,13 +404,23 @@ class Store:
         Raises:
             Conflict: Another writer was faster.
         """
+        if self._local:
+            return self._replace_local(self._local, key, body, tag)
+        for pause in _PAUSES:
+            done, met = self._replace(key, body, tag)
+            if not met:
+                return done
+            _wait(pause)
+        raise Conflict(f"{self.at(key)}: {len(_PAUSES)} times two writers met; try again")
+
+    def _replace(self, key: str, body: bytes, tag: str | None) -> tuple[str, bool]:
+        """Returns the new tag, and whether two writers met without a change of what lies there."""
         import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
-        if self._local:
-            return self._replace_local(self._local, key, body, tag)
         try:
             with self._permitted(f"write {key}"):
+                self._ask_for_conditions()
                 done = obstore.put(
                     self._objects,
                     key,
@@ -265,30 +435,89 @@ class Store:
             try:
                 there, now = self.get_tagged(key)
             except FileNotFoundError:
-                there, now = None, ""
+                there, now = None, None
             if there == body:
-                return now
+                return str(now), False
             if tag is None and there is None and isinstance(error, FileNotFoundError):
                 raise StoreError(
                     f"{self.url}: no such bucket; create it, or name another"
                 ) from error
+            if _MET in str(error) and now == tag:
+                return "", True
             raise Conflict(f"{self.at(key)} was changed by another writer") from error
-        return str(done["e_tag"])
+        return str(done["e_tag"]), False
 
     def copy(self, key: str, to: str, body: bytes, *, cache: str = SHORT) -> None:
-        """Give the content under `key` a second key.
+        """Give the content of an object a second key, as a file of its own with its own time.
 
-        On a local folder this is a hard link. On S3 the bytes are sent again: a copy in the store
-        costs the same request, and obstore's keeps the source's `Cache-Control`.
+        On a local folder no hard link: what is written over a path in place would change the
+        object, and the time of an earlier night would tell `rsync` and others that nothing changed.
+        On S3 the bytes are sent again: a copy in the store costs the same request, and obstore's
+        keeps the source's `Cache-Control`.
         """
-        import obstore
-
         if not self._local:
             self.put(to, body, cache=cache)
             return
-        staged = f"{_STAGING}/{uuid.uuid4().hex}"
-        obstore.copy(self._objects, key, staged)
-        self._settle(self._local, staged, to)
+        self._place(self._local, to, body)
+        self.note_placed(key, to)
+
+    def is_placed(self, key: str, to: str) -> bool | None:
+        """Returns whether a path has the content of an object, as far as its size and time tell.
+
+        Args:
+            key: The object's.
+            to: The path's.
+
+        Returns:
+            None where that takes reading, as on S3.
+        """
+        if not self._local:
+            return None
+        try:
+            one, other = (self._local / key).stat(), (self._local / to).stat()
+        except FileNotFoundError:
+            return None if (self._local / to).exists() else False
+        if os.path.samestat(one, other):
+            # Up to 1.0.0 they were one file under two names.
+            return None
+        same = (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
+        return True if same else None
+
+    def note_placed(self, key: str, to: str, *, alone: bool = True) -> None:
+        """Remember that a path has the content of an object: they have the same time.
+
+        Args:
+            key: The object's.
+            to: The path's.
+            alone: No other path has it, which has a time of its own.
+        """
+        if not self._local:
+            return
+        source, target = self._local / key, self._local / to
+        with suppress(FileNotFoundError):
+            if source.samefile(target):
+                staged = self._local / _STAGING / uuid.uuid4().hex
+                staged.parent.mkdir(parents=True, exist_ok=True)
+                staged.write_bytes(target.read_bytes())
+                staged.replace(source)
+            if alone:
+                time_ns = target.stat().st_mtime_ns
+                os.utime(source, ns=(time_ns, time_ns))
+
+    def is_one_place(self, key: str, other: str) -> bool:
+        """Returns whether two keys are one file, as on a disk that does not tell mouse from Mouse.
+
+        Args:
+            key: A key; its folder is made.
+            other: Another one, which differs in capitals alone.
+        """
+        if not self._local:
+            return False
+        (self._local / key).parent.mkdir(parents=True, exist_ok=True)
+        paths = (self._local / key, self._local / other)
+        if paths[0].parent == paths[1].parent:
+            return all(path.exists() for path in paths) and paths[0].samefile(paths[1])
+        return paths[1].parent.exists() and paths[0].parent.samefile(paths[1].parent)
 
     def delete(self, keys: list[str]) -> None:
         """Remove keys; one that is not there is no error."""
@@ -297,7 +526,7 @@ class Store:
         for start in range(0, len(keys), 1000):
             try:
                 with self._permitted("remove what lies there"):
-                    obstore.delete(self._objects, keys[start : start + 1000])
+                    repeated(partial(obstore.delete, self._objects, keys[start : start + 1000]))
             except FileNotFoundError:
                 for key in keys[start : start + 1000]:
                     try:
@@ -308,15 +537,31 @@ class Store:
     def walk(self, prefix: str) -> Iterator[dict[str, Any]]:
         """What lies under a folder, as dicts with `path`, `size` and `last_modified`."""
         import obstore
+        from obstore.exceptions import BaseError
 
-        for batch in obstore.list(self._objects, prefix):
-            yield from (dict(entry) for entry in batch)
+        last: str | None = None
+        pages: Any = None
+
+        def following() -> Any:
+            nonlocal pages
+            # A listing that is cut short goes on behind what came.
+            pages = pages or iter(obstore.list(self._objects, prefix, offset=last))
+            try:
+                return next(pages, None)
+            except BaseError:
+                pages = None
+                raise
+
+        while (page := repeated(following)) is not None:
+            for entry in page:
+                yield dict(entry)
+                last = entry["path"]
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly under a folder."""
         import obstore
 
-        found = obstore.list_with_delimiter(self._objects, prefix)
+        found = repeated(lambda: obstore.list_with_delimiter(self._objects, prefix))
         return [p.rstrip("/").rsplit("/", 1)[-1] for p in found["common_prefixes"]]
 
     def files(self, prefix: str) -> list[dict[str, Any]]:
@@ -334,7 +579,10 @@ class Store:
         """The first bytes under a key, all of them where there are fewer."""
         import obstore
 
-        return bytes(obstore.get(self._objects, key, options={"range": (0, size)}).bytes())
+        def ask() -> bytes:
+            return bytes(obstore.get(self._objects, key, options={"range": (0, size)}).bytes())
+
+        return repeated(ask)
 
     def file(self, key: str) -> str:
         """Where DuckDB can read what lies under a key."""
@@ -368,7 +616,7 @@ class Store:
         from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
         try:
-            obstore.list_with_delimiter(self._objects, ROOT)
+            repeated(lambda: obstore.list_with_delimiter(self._objects, ROOT))
         except FileNotFoundError as error:
             if not self._local:
                 raise StoreError(
@@ -466,9 +714,40 @@ class Store:
             yield
 
 
+def named_digest(key: str) -> str:
+    """Returns the sha256 that a key names as its content's; empty where it names none."""
+    found = _NAMED.fullmatch(key)
+    return found[1] if found else ""
+
+
+def repeated(ask: Callable[[], T]) -> T:
+    """Returns what `ask` gives; it is called again when a bad connection cut an answer short.
+
+    obstore repeats requests that had no answer, and only of objects what is lacking of an answer.
+
+    Args:
+        ask: Reads, or writes what is the same when it is written twice.
+    """
+    from obstore.exceptions import BaseError
+
+    for pause in _PAUSES:
+        try:
+            return ask()
+        except BaseError as error:
+            if not any(sign in str(error) for sign in (*_CUT, _MET)):
+                raise
+        _wait(pause)
+    return ask()
+
+
+def _wait(seconds: float) -> None:
+    """Wait for about that long: of writers that met, one is earlier the next time."""
+    time.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+
+
 def first_line(error: BaseException) -> str:
-    """An error's first line; obstore's messages carry a dump of the request after it."""
-    text = str(error).strip()
+    """Returns an error's first line without secrets; obstore's messages have a dump after it."""
+    text = masked(str(error)).strip()
     return text.splitlines()[0] if text else type(error).__name__
 
 
@@ -487,6 +766,8 @@ def open_store(url: str | Path, *, anonymous: bool = False, near: Path | None = 
     from obstore.store import LocalStore, MemoryStore
 
     text = str(url)
+    if not text.startswith("file://"):
+        without_user("ZS_STORE", text)
     parts = urlsplit(text)
     if parts.scheme == "memory":
         name = f"memory://{parts.netloc}"
@@ -515,7 +796,7 @@ def s3_place(url: str) -> tuple[str, str]:
     Raises:
         StoreError: It names no bucket.
     """
-    parts = urlsplit(url)
+    parts = urlsplit(without_user("ZS_STORE", url))
     if not parts.netloc:
         raise StoreError(f"{url}: names no bucket; write s3://bucket or s3://bucket/prefix")
     return parts.netloc, parts.path.strip("/")
@@ -543,7 +824,7 @@ def s3_bucket(
             "retry_timeout": timedelta(seconds=patience.together),
         },
     }
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    endpoint = server()
     if endpoint:
         options["endpoint"] = endpoint
         options["client_options"]["allow_http"] = endpoint.startswith("http:")
@@ -562,6 +843,33 @@ def s3_bucket(
         raise StoreError(
             f"s3://{bucket}: cannot be opened: {first_line(error)}; check the AWS variables"
         ) from error
+
+
+def server() -> str:
+    """Returns the S3 server that the AWS variables name; empty for Amazon's.
+
+    Raises:
+        StoreError: It has a user or a password.
+    """
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
+        if found := os.environ.get(name):
+            return without_user(name, found)
+    return ""
+
+
+def without_user(what: str, url: str) -> str:
+    """Returns a URL that may be shown.
+
+    Raises:
+        StoreError: It has a user or a password, which would be written into facts and messages.
+    """
+    if has_user(url):
+        raise StoreError(
+            f"{what}={masked(url)}: a user or a password in it would be shown in messages and "
+            "published; leave it out, and give credentials by AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY or a profile"
+        )
+    return url
 
 
 def _credentials() -> Any:

@@ -8,7 +8,8 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 
 from zs_client.contract import encode_partition
+from zs_client.masking import masked
 from zs_client.store import Store, StoreError
 from zs_pipeline import documents, events, graph, processes, settings, shards
 from zs_pipeline.acorns import ACORNS, CATALOGUE
@@ -65,8 +67,9 @@ def main(
         opened.check()
         open_source(source_url, CATALOGUE.reads.paths).check()
         chosen = _chosen(select)
+        opened.check_writes()
     except (StoreError, SourceError, ValueError, OSError) as error:
-        errors.print(f"zs build: {error}", style="red", markup=False, soft_wrap=True)
+        errors.print(masked(f"zs build: {error}"), style="red", markup=False, soft_wrap=True)
         return _REFUSED
     defs = graph.definitions(
         source=source_url,
@@ -93,7 +96,7 @@ def main(
             failures = _unknown(opened, subjects)
         _show_findings(console, settings.writable_store(store_url, near=near), version)
     for line in failures:
-        errors.print(line, style="red", markup=False, soft_wrap=True)
+        errors.print(masked(line), style="red", markup=False, soft_wrap=True)
     return _FAILED if failures else 0
 
 
@@ -127,9 +130,23 @@ def _chosen(select: Sequence[str]) -> set[str] | None:
 
 def _instance() -> Any:
     """Dagster's instance: the one under `DAGSTER_HOME`, else one that is gone afterwards."""
-    if os.environ.get("DAGSTER_HOME"):
-        return dg.DagsterInstance.get()
+    if home := os.environ.get("DAGSTER_HOME"):
+        with _alone(Path(home)):
+            return dg.DagsterInstance.get()
     return dg.DagsterInstance.ephemeral()
+
+
+@contextmanager
+def _alone(home: Path) -> Iterator[None]:
+    """Hold a lock on Dagster's home: whoever opens it first makes its databases, without one."""
+    with ExitStack() as held:
+        # Where no lock can be held, one build at a time is as safe as ever.
+        with suppress(ImportError, OSError):
+            import fcntl  # noqa: PLC0415 - of POSIX alone
+
+            lock = held.enter_context((home / ".data-asset-cache.lock").open("w"))
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _run(
@@ -189,7 +206,7 @@ class _ConsoleHandler(logging.Handler):
         if meta.get("dagster_event") or said.startswith("Dependencies for step"):
             return
         style = "yellow" if record.levelno >= logging.WARNING else "dim"
-        self._console.print(said, style=style, markup=False, soft_wrap=True)
+        self._console.print(masked(said), style=style, markup=False, soft_wrap=True)
 
 
 def _failures(result: dg.ExecuteInProcessResult | None, store: Store) -> list[str]:

@@ -4,19 +4,20 @@ What must not be written is refused in `zs_pipeline.commit`; these look at what 
 more. The checks are made from the declarations; `zs_pipeline.graph` makes Dagster's out of them.
 """
 
-from collections.abc import Callable, Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zs_client.contract import object_key
 from zs_client.store import Store
 from zs_pipeline import arrow, documents
-from zs_pipeline.commit import Report, entries, path, read_facts
+from zs_pipeline.commit import Report, entries, of_the_day, path, read_facts
 from zs_pipeline.declaration import Acorn, ColumnCheck, Once
 
 # Fewer rows than this share of the last time is worth a look.
@@ -45,6 +46,8 @@ class Looked:
         acorn: The declaration.
         facts: The table's facts.
         content: Partitions, or the whole table, from their fixed paths, by segment; see `look`.
+        altered: Those whose fixed path has not the content that the facts name, or had not until
+            this run placed it again.
         state: The name of the current state of the documents.
     """
 
@@ -54,6 +57,7 @@ class Looked:
     facts: dict[str, Any]
     content: Mapping[str, pa.Table]
     state: str
+    altered: Sequence[str] = ()
 
 
 def look(store: Store, version: str, acorn: Acorn, report: Report | None = None) -> Looked:
@@ -79,22 +83,25 @@ def look(store: Store, version: str, acorn: Acorn, report: Report | None = None)
     found = entries(facts)
     if report:
         wanted = [s for s in report.changed if s in found][:LOOKED_AT]
-        wanted += [s for s in _of_the_day(sorted(found)) if s not in wanted]
+        wanted += [s for s in of_the_day(sorted(found)) if s not in wanted]
     else:
         newest = max((e["built_at"] for e in found.values()), default="")
         wanted = [s for s, entry in found.items() if entry["built_at"] == newest][:LOOKED_AT]
     with ThreadPoolExecutor(LOOKED_AT + 2) as pool:
         state = pool.submit(documents.lately if report else documents.current, store)
-        files = pool.map(lambda s: store.get(path(version, acorn, s)), wanted)
-        content = {s: arrow.decode(body) for s, body in zip(wanted, files, strict=True)}
-    return Looked(store, version, acorn, facts, content, state.result())
-
-
-def _of_the_day(segments: list[str]) -> list[str]:
-    """One of them, the next one each day."""
-    if not segments:
-        return []
-    return [segments[datetime.now(UTC).date().toordinal() % len(segments)]]
+        known = report.looked_at if report else {}
+        files = pool.map(lambda s: known.get(s) or store.get(path(version, acorn, s)), wanted)
+        bodies = dict(zip(wanted, files, strict=True))
+    altered = [s for s in wanted if hashlib.sha256(bodies[s]).hexdigest() != found[s]["sha256"]]
+    content = {s: arrow.decode(body) for s, body in bodies.items() if s not in altered}
+    for s in altered:
+        try:
+            content[s] = arrow.decode(bodies[s])
+        except (pa.ArrowException, OSError):
+            key = object_key(version, acorn.table, found[s]["sha256"])
+            content[s] = arrow.decode(store.get_object(key))
+    altered += report.restored if report else []
+    return Looked(store, version, acorn, facts, content, state.result(), altered)
 
 
 def key_unique(seen: Looked) -> Finding:
@@ -120,6 +127,12 @@ def not_null(seen: Looked) -> Finding:
     }
     said = f"{len(nulls)} columns with nulls, {len(other)} files of another schema"
     return Finding(not nulls and not other, said, {"nulls": str(nulls), "other": str(other)})
+
+
+def as_written(seen: Looked) -> Finding:
+    """Every file is the one that the facts name, by its sha256; a build places others again."""
+    said = f"{len(seen.altered)} files were altered since they were written"
+    return Finding(not seen.altered, said, {"altered": str(list(seen.altered)[:SHOWN])})
 
 
 def row_count(seen: Looked) -> Finding:
@@ -183,11 +196,12 @@ def checks_of(acorn: Acorn) -> list[Check]:
     made = [
         *((key_unique,) if acorn.key else ()),
         not_null,
+        as_written,
         row_count,
         fresh,
     ]
     found = [
-        Check(look.__name__, look.__doc__ or "", look, look in (key_unique, not_null))
+        Check(look.__name__, look.__doc__ or "", look, look in (key_unique, not_null, as_written))
         for look in made
     ]
     for declared in acorn.checks:

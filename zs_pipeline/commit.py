@@ -7,8 +7,10 @@ facts as pending, and the next commit mends it. What a table means is not known 
 import hashlib
 import json
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,7 +18,8 @@ from typing import Any
 import pyarrow as pa
 
 from zs_client.contract import facts_key, object_key, partition_key, table_key
-from zs_client.store import Conflict, Store
+from zs_client.masking import masked
+from zs_client.store import Altered, Conflict, Store
 from zs_pipeline import arrow, memory
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.progress import Progress
@@ -29,6 +32,8 @@ CHUNK = 256
 KEPT_BYTES = 64 * 2**20
 REQUESTS = 32
 ATTEMPTS = 20
+# Of a report `bytes` is a number.
+Body = bytes
 
 
 class ShrinkRefused(Exception):
@@ -90,6 +95,8 @@ class Report:
         removed: Segments that were removed.
         empty: Segments that were looked at and have no rows, be it since now.
         facts: The facts as they lie in the store.
+        looked_at: The file of the day as it lies at its fixed path, by segment.
+        restored: Segments whose file others had altered, and that was placed again.
     """
 
     rows: int = 0
@@ -99,6 +106,8 @@ class Report:
     removed: list[str] = field(default_factory=list)
     empty: list[str] = field(default_factory=list)
     facts: dict[str, Any] = field(default_factory=dict)
+    looked_at: dict[str, Body] = field(default_factory=dict)
+    restored: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -224,10 +233,10 @@ def commit(
     """
     # Dagster holds what it was handed until the run ends.
     known, built.known = built.known or Known(store, version, acorn), None
-    facts = _mend(store, version, acorn, known)
+    report = Report()
+    facts = _restore(store, version, acorn, known, report)
     before = dict(entries(facts))
     had = sum(entry["rows"] for entry in before.values())
-    report = Report()
     # Until a build of the whole table ended, nothing of it can shrink.
     first = not (facts and facts["source_state"])
     waiting: list[_Staged] = []
@@ -250,7 +259,7 @@ def commit(
             waiting.clear()
             memory.give_back()
 
-        for staged in _stage(acorn, built.parts, before):
+        for staged in _stage(known, built.parts, before):
             report.computed += 1
             if staged.written:
                 (report.changed if staged.entry else report.removed).append(staged.segment)
@@ -267,7 +276,7 @@ def commit(
                 keeping.append(pool.submit(_keep, store, version, acorn, staged, hold=first))
             if first and len(waiting) >= CHUNK:
                 flush()
-        if not accept_shrink:
+        if not (accept_shrink or acorn.may_shrink):
             _guard(acorn, before, had, waiting)
         expected = next((s.entry for s in waiting if s.entry), before.get("")) or {}
         flush(_finish(acorn, built, report, had=had, sha256=expected.get("sha256", "")))
@@ -276,15 +285,84 @@ def commit(
     return report
 
 
+def of_the_day(segments: Sequence[str]) -> list[str]:
+    """Returns one of them, the next one each day."""
+    if not segments:
+        return []
+    return [segments[datetime.now(UTC).date().toordinal() % len(segments)]]
+
+
+def _restore(
+    store: Store, version: str, acorn: Acorn, known: "Known", report: Report
+) -> dict[str, Any] | None:
+    """Bring fixed paths back to what the facts say: of killed writers, and those that were altered.
+
+    On a local folder size and time tell which to read; on S3 it is one, another each day. The file
+    of the day is kept in the report where it is as it should be.
+    """
+    facts = _mend(store, version, acorn, known)
+    found = entries(facts)
+    days = of_the_day(sorted(found))
+    shared = Counter(entry["sha256"] for entry in found.values())
+
+    def is_altered(segment: str) -> bool:
+        """Whether a fixed path has not the content that the facts name, and an object has it."""
+        sha256 = found[segment]["sha256"]
+        source, target = object_key(version, acorn.table, sha256), path(version, acorn, segment)
+        placed = store.is_placed(source, target)
+        if placed and segment not in days:
+            return False
+        with suppress(FileNotFoundError, Altered):
+            body = store.get(target)
+            if hashlib.sha256(body).hexdigest() == sha256:
+                if not placed:
+                    store.note_placed(source, target, alone=shared[sha256] == 1)
+                if segment in days:
+                    report.looked_at[segment] = body
+                return False
+        with suppress(FileNotFoundError, Altered):
+            return bool(store.get_object(source))
+        # There is nothing to bring it back from.
+        return False
+
+    looked = found if store.is_local else days
+    report.restored = altered = [segment for segment in looked if is_altered(segment)]
+    if not altered:
+        return facts
+    writer = uuid.uuid4().hex
+
+    def announce(facts: dict[str, Any]) -> None:
+        facts["pending"][writer] = altered
+
+    known.update(None, announce)
+    return _mend(store, version, acorn, known)
+
+
+def _tell_apart(known: "Known", segment: str, folded: dict[str, str]) -> None:
+    """Refuse a partition whose file is another one's on a disk that folds capitals.
+
+    Raises:
+        arrow.InvalidTable: It is.
+    """
+    other, acorn = folded.setdefault(segment.casefold(), segment), known.acorn
+    keys = [path(known.version, acorn, each) for each in (other, segment)]
+    if other != segment and known.store.is_one_place(*keys):
+        raise arrow.InvalidTable(
+            f"{acorn.name}: {segment} and {other} are one file in {known.store.url}, whose disk "
+            "does not tell capitals from small letters; write to S3 or to a disk that does"
+        )
+
+
 def _untold(_: str) -> None:
     return
 
 
 def _stage(
-    acorn: Acorn, parts: Iterable[Part], before: dict[str, dict[str, Any]]
+    known: "Known", parts: Iterable[Part], before: dict[str, dict[str, Any]]
 ) -> Iterator[_Staged]:
     """Validate and encode each part."""
-    now = _now()
+    now, acorn = _now(), known.acorn
+    folded = {segment.casefold(): segment for segment in before}
     split = acorn.kind.partitioning
     # A partition of a fixed list is there without rows as well.
     may_vanish = split is not None and not split.is_fixed
@@ -299,6 +377,7 @@ def _stage(
         if content is None or (may_vanish and not content.num_rows):
             staged = _Staged(part.segment, None, part.inputs, None, old is not None)
         else:
+            _tell_apart(known, part.segment, folded)
             file = content if isinstance(content, arrow.File) else arrow.file(acorn, content)
             digest = hashlib.sha256(file.body).hexdigest()
             same = old is not None and old["sha256"] == digest
@@ -444,7 +523,7 @@ def mark_stale(store: Store, version: str, acorn: Acorn, reason: str) -> None:
     """Say in a table's facts that it stays on its last good content, and why."""
 
     def apply(facts: dict[str, Any]) -> None:
-        facts["state"], facts["reason"] = "stale", reason
+        facts["state"], facts["reason"] = "stale", masked(reason)
 
     known = Known(store, version, acorn)
     if known.facts is not None:

@@ -480,6 +480,7 @@ class Acorn:
         folder: The table's name in the store, where it is not the acorn's.
         order: The columns by which rows are sorted; the key when empty.
         checks: What is checked of this table beside what is checked of all.
+        may_shrink: Whether most of its rows may go in a night, as findings do that were mended.
     """
 
     name: str
@@ -491,6 +492,7 @@ class Acorn:
     folder: str = ""
     order: tuple[str, ...] = ()
     checks: tuple[ColumnCheck, ...] = ()
+    may_shrink: bool = False
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

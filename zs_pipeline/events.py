@@ -77,11 +77,16 @@ def sync_partitions(context: dg.OutputContext, name: str, there: set[str], gone:
         gone: Values that it had and has no longer.
     """
     instance = context.step_context.instance
-    known = set(instance.get_dynamic_partitions(name))
+    known = partitions(context, name)
     if there - known:
         instance.add_dynamic_partitions(name, sorted(there - known))
     for value in gone & known:
         instance.delete_dynamic_partition(name, value)
+
+
+def partitions(context: dg.OutputContext, name: str) -> set[str]:
+    """Returns the values of a dynamic partition that Dagster knows."""
+    return set(context.step_context.instance.get_dynamic_partitions(name))
 
 
 @contextmanager

@@ -23,6 +23,8 @@ _DATE = re.compile(r"(\d{4}-\d\d-\d\d)([Tt ].*)?", re.ASCII)
 LONGEST_SEGMENT = 240
 # Where a document names its subject, first to last.
 SUBJECT_PLACES = ("subject.subject_id", "data_description.subject_id")
+# Digits of a text and bits of a number that are read; the time to do so grows with their square.
+LONGEST_NUMBER = 4000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -44,14 +46,19 @@ def parts(document: Any, path: str) -> Iterator[dict[str, Any]]:
 
 
 def text(value: Any) -> str | None:
-    """A text as it is written; a number as text; None for everything else and for ``""``."""
+    """A text as it is written; a number as text; None for everything else and for ``""``.
+
+    A whole number of more than `LONGEST_NUMBER` bits is no number that anybody wrote.
+    """
     if isinstance(value, str):
         return value or None
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, float):
         return str(int(value)) if value.is_integer() else str(value)
-    return str(value) if isinstance(value, int) else None
+    if not isinstance(value, int) or value.bit_length() > LONGEST_NUMBER:
+        return None
+    return str(value)
 
 
 def subject(value: Any) -> str | None:

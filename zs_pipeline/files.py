@@ -15,6 +15,7 @@ from bisect import bisect_right
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
@@ -32,7 +33,7 @@ from obstore.exceptions import (
 )
 from obstore.store import S3Store
 
-from zs_client.store import StoreError, first_line, s3_bucket
+from zs_client.store import StoreError, first_line, repeated, s3_bucket
 from zs_pipeline import json_reading
 from zs_pipeline.nights import Schedule
 
@@ -469,7 +470,7 @@ class _S3Bucket:
         refused = NotReadable(f"{at}: may not be read")
         for view in [self._works] if self._works is not None else self._opened():
             try:
-                result = request(view)
+                result = repeated(partial(request, view))
             except FileNotFoundError as error:
                 if "NoSuchBucket" in str(error):
                     raise NoBucket(f"{at}: there is no bucket {self._name}") from error

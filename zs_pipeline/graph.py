@@ -18,7 +18,8 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
-from zs_client.contract import encode_partition, location
+from zs_client.contract import ROOT, encode_partition, location
+from zs_client.masking import masked
 from zs_client.store import Store, first_line
 from zs_pipeline import (
     answers,
@@ -180,6 +181,13 @@ class Acorns(dg.IOManager):
             len(report.removed),
             said,
         )
+        if report.restored:
+            context.log.warning(
+                "%s: %d files had been altered by others and were placed again: %s",
+                acorn.name,
+                len(report.restored),
+                ", ".join(report.restored[:PREVIEW]) or "the table",
+            )
         facts = report.facts
         context.add_output_metadata(
             {
@@ -212,17 +220,24 @@ class Acorns(dg.IOManager):
         split = acorn.kind.partitioning
         if split is None or split.is_fixed:
             return
-        gone = before - now
-        for other in self.catalogue.acorns if gone else ():
+        gone, name = before - now, partitions_name(split.column)
+        # Up to 1.0.0 they had the column's own name, which other teams' may have as well.
+        former = split.column
+        first = not events.partitions(context, name) and before & events.partitions(context, former)
+        others: set[str] = set()
+        for other in self.catalogue.acorns if gone or first else ():
             if other is not acorn and other.kind.partitioning == split:
                 cache = self.cache
-                gone -= segments(read_facts(cache.open(), cache.folder(), other.table))
-        events.sync_partitions(context, split.column, now, gone)
+                others |= segments(read_facts(cache.open(), cache.folder(), other.table))
+        if first:
+            events.sync_partitions(context, former, set(), before | others)
+        events.sync_partitions(context, name, now, gone - others)
 
     def load_input(self, context: dg.InputContext) -> tables.Input:
         """The whole table that an asset asks for."""
         acorn = self.catalogue.by_name[context.asset_key.path[-1]]
-        return tables.read_input(self.cache.open(), self.cache.folder(), acorn)
+        with _without_secrets():
+            return tables.read_input(self.cache.open(), self.cache.folder(), acorn)
 
 
 # As a function of the resources, so that a run has one of each: what a resource declares as its
@@ -264,20 +279,21 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         """Bring the snapshot of the documents up to date."""
         store, opened = cache.open(), source.open(catalogue)
         store.sweep_staging()
-        try:
-            opened.check()
-            with memory.lean():
-                snapshot, changes = documents.update(
-                    store,
-                    opened,
-                    catalogue.reads,
-                    accept_shrink=cache.accept_shrink,
-                    refetch_every=settings.refetch_every(),
-                    progress=context.log.info,
-                )
-        except Exception as error:
-            documents.mark_failed(store, _reason(error))
-            raise
+        with _without_secrets():
+            try:
+                opened.check()
+                with memory.lean():
+                    snapshot, changes = documents.update(
+                        store,
+                        opened,
+                        catalogue.reads,
+                        accept_shrink=cache.accept_shrink,
+                        refetch_every=settings.refetch_every(),
+                        progress=context.log.info,
+                    )
+            except Exception as error:
+                documents.mark_failed(store, _reason(error))
+                raise
         documents.clear_failed(store)
         return dg.MaterializeResult(
             metadata={
@@ -420,7 +436,8 @@ def acorn_checks(acorn: Acorn) -> dg.AssetChecksDefinition:
         ],
     )
     def check_table(cache: Cache) -> Iterator[dg.AssetCheckResult]:
-        seen = checks.look(cache.open(), cache.folder(), acorn, cache.report(acorn))
+        with _without_secrets():
+            seen = checks.look(cache.open(), cache.folder(), acorn, cache.report(acorn))
         for check in made:
             found = check.look(seen)
             yield dg.AssetCheckResult(
@@ -454,7 +471,8 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
     def publish(context: dg.AssetExecutionContext, cache: Cache) -> dg.MaterializeResult[None]:
         """Publish the registry."""
         store, version = cache.open(), cache.folder()
-        done = squirrel.publish(store, version, catalogue.acorns)
+        with _without_secrets():
+            done = squirrel.publish(store, version, catalogue.acorns)
         if done.missing:
             context.log.warning("not listed: never built are %s", ", ".join(done.missing))
         return dg.MaterializeResult(
@@ -584,15 +602,44 @@ def definitions(
 
 @contextmanager
 def _stale_on_failure(store: Store, version: str, acorn: Acorn) -> Iterator[None]:
+    with _without_secrets():
+        try:
+            yield
+        except Exception as error:
+            mark_stale(store, version, acorn, _reason(error))
+            raise
+
+
+@contextmanager
+def _without_secrets() -> Iterator[None]:
+    """Raise what fails with a message that Dagster's history may keep."""
+    said = ""
     try:
         yield
     except Exception as error:
-        mark_stale(store, version, acorn, _reason(error))
-        raise
+        if all(masked(str(one)) == str(one) for one in _chain(error)):
+            raise
+        said = masked(f"{type(error).__name__}: {error}")
+    # Outside, so that the error itself is not kept as its context.
+    if said:
+        raise RuntimeError(said)
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yields an error and those that it came from."""
+    below: BaseException | None = error
+    while below is not None:
+        yield below
+        below = below.__cause__ or below.__context__
 
 
 def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {first_line(error)[:300]}"
+
+
+def partitions_name(column: str) -> str:
+    """Returns the name of the dynamic partitions of a column, which no other team's have."""
+    return f"{ROOT}/{column}"
 
 
 def _partitions(split: Partitioning | None) -> dg.PartitionsDefinition | None:
@@ -600,7 +647,7 @@ def _partitions(split: Partitioning | None) -> dg.PartitionsDefinition | None:
         return None
     if split.is_fixed:
         return dg.StaticPartitionsDefinition([encode_partition(value) for value in split.values])
-    return dg.DynamicPartitionsDefinition(name=split.column)
+    return dg.DynamicPartitionsDefinition(name=partitions_name(split.column))
 
 
 def _has_key(context: dg.OutputContext | dg.AssetExecutionContext) -> bool:

@@ -80,7 +80,7 @@ def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
     }
     kept = snapshot_key(version, snapshot)
     if not store.exists(kept):
-        store.put_object(kept, _json({**registry, "partitions": partitions}))
+        store.put_first(kept, _json({**registry, "partitions": partitions}))
     store.put(registry_key(version), _json(registry))
     listed = not missing
     if listed:

@@ -226,6 +226,7 @@ ACORN = Acorn(
     type="asset",
     key=(),
     order=("severity", "name", "_id", "field", "reason"),
+    may_shrink=True,
     kind=ByDocument(
         rows=rows,
         reuse=OfId(),

@@ -63,6 +63,7 @@ ACORN = Acorn(
     type="asset",
     key=(),
     order=("severity", "name", "_id", "field", "reason", "column"),
+    may_shrink=True,
     kind=FromFindings(rows),
     columns=(
         Column(

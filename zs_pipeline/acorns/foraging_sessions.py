@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from zs_pipeline import arrow, people
 from zs_pipeline.declaration import Acorn, Column, FromFrame, TableRead, Tables
-from zs_pipeline.fields import day, text, trimmed
+from zs_pipeline.fields import LONGEST_NUMBER, day, text, trimmed
 
 FRAME = "s3://aind-behavior-data/foraging_nwb_bonsai_processed/df_sessions.pkl"
 # The columns of asset_basics that name people.
@@ -91,13 +91,19 @@ def problems(frame: Any) -> list[str]:
     for name, values in columns.items():
         lost = [v for v in values if _is_given(v) and _READ[name](v) is None]
         if lost:
-            shown = f"{type(lost[0]).__name__} {str(lost[0])[:60]!r}"
+            shown = f"{type(lost[0]).__name__} {_shown(lost[0])}"
             found.append(f"{len(lost)} values of {name} do not fit, such as {shown}; taken as null")
     count = Counter(tuple(row[level] for level in LEVELS) for row in rows(frame))
     twice = [session for session, times in count.items() if times > 1]
     if twice:
         found.append(f"{len(twice)} sessions have several rows, such as {twice[0]}; all are kept")
     return found
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
+        return f"of {value.bit_length():,} bits"
+    return repr(str(value)[:60])
 
 
 def _columns(frame: Any) -> dict[str, list[Any]]:
@@ -155,6 +161,9 @@ def _date(value: Any) -> str | None:
 def _number(value: Any) -> float | None:
     value = _plain(value)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    # To read a text of millions of digits takes many seconds.
+    if isinstance(value, str) and len(value) > LONGEST_NUMBER:
         return None
     try:
         found = float(value)

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from zs_client import masking
+from zs_client.masking import masked
 from zs_pipeline.problems import Problem
 
 KINDS = """a source is one of
@@ -19,6 +21,9 @@ KINDS = """a source is one of
 
 class SourceError(Exception):
     """The source cannot be read; the message says what was tried and what to do."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(masked(said))
 
 
 class Swept(NamedTuple):
@@ -132,11 +137,11 @@ def documents_of(source: Source, ids: Sequence[str]) -> Iterator[dict[str, Any]]
 
 
 def shown(url: str) -> str:
-    """A URL without user, password and options, for messages."""
+    """Returns a URL without user, password, options and fragment, for messages."""
     if "://" not in url:
         return url
     # Up to the last @: an unescaped password may itself hold a slash or an @.
-    return re.sub(r"(?<=://).*@", "", url, flags=re.DOTALL).split("?")[0]
+    return re.sub(r"(?<=://).*@", "", url, flags=re.DOTALL).split("?")[0].split("#")[0]
 
 
 def open_source(url: str, fields: Sequence[str]) -> Source:
@@ -149,6 +154,7 @@ def open_source(url: str, fields: Sequence[str]) -> Source:
     Raises:
         SourceError: The URL is none of `KINDS`, or is malformed.
     """
+    masking.remember(url)
     # A driver is imported when its source is chosen, and each of these modules imports this one.
     if url.startswith(("mongodb://", "mongodb+srv://")):
         from zs_pipeline.source.mongo import MongoSource  # noqa: PLC0415

@@ -1,0 +1,190 @@
+"""A planted secret is in no message, fact, log, history or cache, whatever fails."""
+
+import base64
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from building import document, dump, zs_build
+from hypothesis import given
+from hypothesis import strategies as st
+
+import zs_client
+from zs_client.masking import has_user, masked
+from zs_client.store import StoreError, open_store
+from zs_pipeline.settings import sample
+
+pytest_plugins = ("stores",)
+
+SECRET = "Pl4nted/S3cret"
+SPELT = (
+    SECRET,
+    SECRET.replace("/", "%2F"),
+    base64.b64encode(f"reader:{SECRET}".encode()).decode(),
+)
+
+
+@contextmanager
+def repeating(status: int, form: str = "json") -> Iterator[str]:
+    """A server that answers each request with its headers; the value is its address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            said = " ".join(f"{k}: {v}" for k, v in self.headers.items() if k != "accept-encoding")
+            body = f'{{"message": "{said}"}}' if form == "json" else f"<Error>{said}</Error>"
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body.encode())
+
+        do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = answer  # noqa: N815 - looked for
+
+        def log_message(self, *args: Any) -> None:
+            """Say nothing."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def spelt_in(text: str) -> list[str]:
+    return [form for form in SPELT if form in text]
+
+
+def files_with_it(*folders: Path) -> list[Path]:
+    return [
+        path
+        for folder in folders
+        for path in folder.rglob("*")
+        if path.is_file() and any(form.encode() in path.read_bytes() for form in SPELT)
+    ]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "http://reader:{secret}@{server}/v2",
+        "http://{server}/v2#{secret}",
+        "http://{server}/v2?api_key={secret}",
+        "mongodb://reader:{secret}@127.0.0.1:1/db.c?serverSelectionTimeoutMS=50",
+        "ftp://reader:{secret}@nowhere/v2",
+    ],
+)
+@pytest.mark.parametrize("status", [401, 200])
+def test_a_source_that_fails_tells_no_secret(
+    source: str,
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """A store that was built before: its facts, history and snapshot are looked through."""
+    home, store = tmp_path / "home", tmp_path / "store"
+    home.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    assert zs_build(dump(tmp_path / "d.ndjson", [document("a")]), store) == 0
+    with repeating(status) as server:
+        url = source.format(secret=SPELT[1], server=server)
+        assert zs_build(url, store) == 2
+        # As where it fails in the midst: what Dagster runs has no look before.
+        monkeypatch.setattr("zs_pipeline.build.open_source", lambda *_: _Checked())
+        zs_build(url, store)
+    said = capfd.readouterr()
+    assert not spelt_in(said.out + said.err)
+    assert files_with_it(home, store) == []
+
+
+class _Checked:
+    def check(self) -> None:
+        """Find nothing."""
+
+
+@pytest.mark.parametrize("status", [400, 403, 409])
+def test_a_server_of_s3_that_repeats_headers_tells_no_secret(
+    status: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "known")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not this one")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", SECRET)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    with repeating(status, "xml") as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{server}")
+        monkeypatch.setenv("ZS_STORE", "s3://bucket")
+        for ask in (
+            zs_client.asset_basics,
+            zs_client.snapshots,
+            lambda: zs_client.custom("a", zs_client_frame()),
+            lambda: open_store("s3://bucket").check(),
+            lambda: open_store("s3://bucket").check_writes(),
+        ):
+            with pytest.raises(Exception) as error:  # noqa: PT011 - each has its own
+                ask()
+            assert not spelt_in(str(error.value))
+        assert zs_build(sample() / "documents.ndjson", "s3://bucket") == 2
+    said = capfd.readouterr()
+    assert not spelt_in(said.out + said.err)
+    assert files_with_it(tmp_path) == []
+
+
+def zs_client_frame() -> Any:
+    import pandas as pd
+
+    return pd.DataFrame({"a": [1]})
+
+
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "ZS_STORE"])
+def test_a_user_in_a_url_of_the_store_is_refused(
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("ZS_STORE", "s3://bucket")
+    scheme = "s3" if name == "ZS_STORE" else "http"
+    monkeypatch.setenv(name, f"{scheme}://reader:{SPELT[1]}@127.0.0.1:1")
+    for ask in (zs_client.asset_basics, zs_client.status, lambda: open_store("s3://a:b@bucket")):
+        with pytest.raises(StoreError, match=r"a user or a password in it would be shown") as error:
+            ask()
+        assert not spelt_in(str(error.value))
+    store = str(open_url(name))
+    assert zs_build(sample() / "documents.ndjson", store) == 2
+    assert not spelt_in("".join(capfd.readouterr()))
+
+
+def open_url(name: str) -> str:
+    return f"s3://reader:{SPELT[1]}@bucket" if name == "ZS_STORE" else "s3://bucket"
+
+
+WORDS = st.text(st.characters(codec="ascii", categories=("L", "N")), min_size=8, max_size=30)
+
+
+@given(WORDS, WORDS)
+def test_what_a_url_or_a_header_holds_is_masked_and_the_rest_is_as_it_was(
+    secret: str, word: str
+) -> None:
+    for text in (
+        f"{word} http://me:%s@host/path?x=1 {word}",
+        f"{word}: s3://%s@bucket: gone",
+        f'{{"Authorization": "Basic %s"}} {word}',
+        f"authorization: Bearer %s, {word}",
+        f"x-amz-security-token:%s {word}",
+        f"Cookie=%s {word}",
+    ):
+        found = masked(text % f"_{secret}_")
+        assert f"_{secret}_" not in found
+        assert word in found
+    plain = f"{word}: s3://bucket/{secret}@2x: 3 of 4; mail me@{word}"
+    assert masked(plain) == plain
+    assert not has_user(plain)
