@@ -41,10 +41,17 @@ class InvalidTable(Exception):
 
 @dataclass(frozen=True)
 class File:
-    """A checked table as it is written: how many rows, and the bytes."""
+    """A checked table as it is written.
+
+    Attributes:
+        num_rows: How many rows.
+        body: The bytes.
+        values: How many values each column has that identifies.
+    """
 
     num_rows: int
     body: bytes
+    values: dict[str, int]
 
 
 def schema(acorn: Acorn) -> pa.Schema:
@@ -143,7 +150,17 @@ def file(acorn: Acorn, content: pa.Table) -> File:
         InvalidTable: It does not.
     """
     check(acorn, content)
-    return File(content.num_rows, encode(content, acorn.order or acorn.key))
+    values = {c.name: _filled(content[c.name]) for c in acorn.columns if c.identifies}
+    return File(content.num_rows, encode(content, acorn.order or acorn.key), values)
+
+
+def _filled(column: pa.ChunkedArray) -> int:
+    """Returns how many rows say something: neither null nor an empty list nor false."""
+    if pa.types.is_boolean(column.type):
+        return int(pc.sum(column).as_py() or 0)
+    if pa.types.is_list(column.type):
+        return int(pc.sum(pc.greater(pc.list_value_length(column), 0)).as_py() or 0)
+    return int(len(column) - column.null_count)
 
 
 def encode(content: pa.Table, order: Sequence[str] = ()) -> bytes:

@@ -38,6 +38,7 @@ from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.commit import (
     Built,
     Report,
+    ShrinkRefused,
     commit,
     mark_stale,
     read_facts,
@@ -204,6 +205,8 @@ class Acorns(dg.IOManager):
                 context,
                 {s: found.get(s, {"rows": 0})["rows"] for s in (*report.changed, *report.empty)},
             )
+        if report.refused:
+            raise ShrinkRefused(" ".join(report.refused.values()))
 
     def _sync(
         self, context: dg.OutputContext, acorn: Acorn, before: set[str], now: set[str]

@@ -694,7 +694,7 @@ def _reusable_by_platform(
     """Returns (the rows that stay, packed, by platform; documents to compute, or None for all)."""
     store, version, acorn, facts = known.store, known.version, known.acorn, known.facts
     before = facts["source_state"] if facts else {}
-    if not facts or facts["code_version"] != code or "index" not in before:
+    if not facts or facts["code_version"] != code or "index" not in before or facts.get("refused"):
         return {}, None
     key = object_key(version, ASSET_BASICS, before[ASSET_BASICS])
     try:

@@ -178,7 +178,12 @@ ACORN = Acorn(
         problems=problems,
     ),
     columns=(
-        Column("subject_id", "string", "The animal, always as text: not all ids are numbers."),
+        Column(
+            "subject_id",
+            "string",
+            "The animal, always as text: not all ids are numbers.",
+            identifies=True,
+        ),
         Column("session_date", "string", "The calendar date of the session, YYYY-MM-DD."),
         Column(
             "session",
