@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_client.store import Store
-from zs_pipeline import arrow, documents
+from zs_pipeline import arrow, documents, upheavals
 from zs_pipeline.commit import Report, entries, path, read_facts
-from zs_pipeline.declaration import Acorn, ColumnCheck, Once
+from zs_pipeline.declaration import Acorn, ColumnCheck, NamesDocuments, Once, Settled
 
 # Fewer rows than this share of the last time is worth a look.
 FEWER = 0.9
@@ -161,6 +161,19 @@ def _names_documents(check: ColumnCheck, seen: Looked) -> Finding:
     return Finding(not unknown.num_rows, said, {"examples": str(examples)})
 
 
+def _settled(_: ColumnCheck, seen: Looked) -> Finding:
+    told = [one.reason for one in upheavals.told(documents.load(seen.store).manifest)]
+    return Finding(not told, "; ".join(told) or "the documents have the names that they had")
+
+
+# How each kind of check that a table declares is made.
+_LOOKS: dict[type[ColumnCheck], Callable[[Any, Looked], Finding]] = {
+    Once: _once,
+    NamesDocuments: _names_documents,
+    Settled: _settled,
+}
+
+
 @dataclass(frozen=True)
 class Check:
     """A check of a table.
@@ -191,6 +204,6 @@ def checks_of(acorn: Acorn) -> list[Check]:
         for look in made
     ]
     for declared in acorn.checks:
-        look = partial(_once if isinstance(declared, Once) else _names_documents, declared)
+        look = partial(_LOOKS[type(declared)], declared)
         found.append(Check(declared.name, declared.description, look))
     return found

@@ -436,6 +436,10 @@ class NamesDocuments(ColumnCheck):
     """Every value is the name of a document."""
 
 
+class Settled(ColumnCheck):
+    """No night gave most documents other names, or brought most of them twice."""
+
+
 @dataclass(frozen=True)
 class Acorn:
     """One table of the cache.

@@ -32,6 +32,7 @@ from zs_pipeline import (
     shards,
     squirrel,
     tables,
+    upheavals,
 )
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.catalogue import Catalogue
@@ -281,6 +282,8 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
             documents.mark_failed(store, _reason(error))
             raise
         documents.clear_failed(store)
+        for upheaval in upheavals.told(snapshot.manifest):
+            context.log.warning("documents: %s", upheaval.reason)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": snapshot.index.num_rows,

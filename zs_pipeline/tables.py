@@ -36,6 +36,7 @@ from zs_pipeline import (
     memory,
     processes,
     shards,
+    upheavals,
 )
 from zs_pipeline.catalogue import Catalogue, projected
 from zs_pipeline.code import of_table
@@ -266,6 +267,8 @@ def from_findings(kind: FromFindings, known: Known, around: Surroundings) -> Bui
         if facts and "answers" in facts["source_state"]:
             kept[asking.name] = facts["source_state"]["answers"]
     state |= kept
+    if changed := [one.reason for one in upheavals.told(snapshot.manifest)]:
+        state["upheavals"] = " ".join(changed)
     if _current(known.facts, state, code, state):
         return Built((), state, code, "neither documents nor side files changed")
 
@@ -287,7 +290,7 @@ def _findings(snapshot: Snapshot) -> Iterator[Row]:
             severity = problem["severity"] or WARNING
             if severity != COUNTED:
                 yield {"_id": key, "name": name, **problem, "severity": severity}
-    for aside in snapshot.set_aside:
+    for aside in (*snapshot.set_aside, *upheavals.told(snapshot.manifest)):
         yield {"_id": aside.id, **{k: v for k, v in aside._asdict().items() if k != "id"}}
 
 

@@ -20,6 +20,7 @@ from zs_pipeline.declaration import (
     OfId,
     Once,
     Read,
+    Settled,
     Tables,
 )
 from zs_pipeline.fields import (
@@ -235,7 +236,14 @@ ACORN = Acorn(
             Read(_PROCESS_START, Expected.TIME),
         ),
     ),
-    checks=(Once("names_once", "name", "No name belongs to several documents."),),
+    checks=(
+        Once("names_once", "name", "No name belongs to several documents."),
+        Settled(
+            "names_settled",
+            "name",
+            "No recent night gave most documents other names or brought most of them twice.",
+        ),
+    ),
     columns=(
         Column(
             "_id",
