@@ -427,7 +427,7 @@ def acorn_checks(acorn: Acorn) -> dg.AssetChecksDefinition:
     def check_table(cache: Cache) -> Iterator[dg.AssetCheckResult]:
         seen = checks.look(cache.open(), cache.folder(), acorn, cache.report(acorn))
         for check in made:
-            found = check.look(seen)
+            found = checks.outcome(check, seen)
             yield dg.AssetCheckResult(
                 asset_key=acorn.name,
                 check_name=check.name,
