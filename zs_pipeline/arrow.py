@@ -114,7 +114,8 @@ def check(acorn: Acorn, content: pa.Table) -> None:
     wanted = schema(acorn)
     # `Schema.equals` does not look at the names inside a list, the bytes of the file do.
     if str(content.schema) != str(wanted):
-        raise InvalidTable(f"{acorn.name}: schema is\n{content.schema}\ninstead of\n{wanted}")
+        is_now, ought = (", ".join(str(one).splitlines()) for one in (content.schema, wanted))
+        raise InvalidTable(f"{acorn.name}: schema is ({is_now}) instead of ({ought})")
     for field in wanted:
         # `Table.from_arrays` puts nulls into a non-nullable field without a word.
         if not field.nullable and content[field.name].null_count:
