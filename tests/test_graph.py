@@ -1,5 +1,6 @@
 """Dagster's side: what a person sees in the graph, what a run tells it, what checks find."""
 
+import itertools
 import json
 from datetime import datetime
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 from building import FOLDER, document, dump, facts, tables, zs_build
+from stores import Watched
 
 from zs_client.contract import encode_partition
 from zs_client.store import open_store
@@ -241,6 +243,64 @@ def test_checks_see_a_table_that_was_left_behind(built, tmp_path):
     assert zs_build(source, tmp_path / "out", select=["qc"], accept_shrink=True) == 0
     assert not looked(built, "source_data", "fresh").passed
     assert looked(built, "quality_control", "fresh").passed
+
+
+def passed(store, name: str, report=None) -> dict[str, checks.Finding]:
+    acorn = CATALOGUE.by_name[name]
+    seen = checks.look(store, "1.0.0", acorn, report)
+    return {check.name: checks.outcome(check, seen) for check in checks.checks_of(acorn)}
+
+
+@pytest.mark.parametrize("left", [("a", "b"), ("b", "c", "e")])
+def test_checks_of_a_table_that_another_build_changes_meanwhile_look_again(tmp_path, left):
+    """The other one removes, replaces and adds partitions after the facts were read."""
+    out, names = tmp_path / "out", ("a", "b", "c", "d")
+    source = dump(tmp_path / "d.ndjson", [document(name, name) for name in names])
+    assert zs_build(source, out, select=["qc"]) == 0
+    dump(source, [document(name, name, quality_control={"metrics": []}) for name in left])
+    store = Watched(open_store(out))
+    facts = commit.read_facts(store, "1.0.0", "qc")
+
+    def meanwhile(name: str, key: str) -> None:
+        if name == "get" and key.endswith("data.pqt"):
+            store.before = lambda name, key: None
+            assert zs_build(source, out, select=["qc"], accept_shrink=True) == 0
+
+    for report in (commit.Report(changed=list(names), facts=facts), None):
+        store.before = meanwhile
+        found = passed(store, "quality_control", report)
+        assert all(one.passed for name, one in found.items() if name != "row_count"), found
+        dump(source, [document(name, name) for name in names])
+        assert zs_build(source, out, select=["qc"]) == 0
+        dump(source, [document(name, name, quality_control={"metrics": []}) for name in left])
+
+
+def test_checks_of_a_table_that_is_changed_each_time_say_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(checks, "PAUSE", 0)
+    source = dump(tmp_path / "d.ndjson", [document("a", "1")])
+    assert zs_build(source, tmp_path / "out", select=["qc"]) == 0
+    other = open_store(tmp_path / "out")
+    store = Watched(other)
+    acorn, count = CATALOGUE.by_name["quality_control"], itertools.count()
+
+    def meanwhile(name: str, key: str) -> None:
+        if name == "get" and key.endswith("data.pqt"):
+            facts = commit.read_facts(store, "1.0.0", "qc")
+            rows = commit.read_content(store, "1.0.0", acorn, "1", facts=facts)
+            many = arrow.pa.concat_tables([rows] * (2 + next(count))).cast(arrow.schema(acorn))
+            built = commit.Built([commit.Part("1", many)], facts["source_state"], "code")
+            commit.commit(other, "1.0.0", acorn, built)
+
+    store.before = meanwhile
+    found = passed(store, "quality_control")
+    assert {one.passed for one in found.values()} == {True}
+    assert all("another build changed quality_control" in o.description for o in found.values())
+
+
+def test_checks_of_a_table_whose_file_is_gone_say_which(built):
+    built.delete([f"{FOLDER}/asset_basics.pqt"])
+    with pytest.raises(FileNotFoundError, match=r"asset_basics\.pqt is gone"):
+        looked(built, "asset_basics", "fresh")
 
 
 def failed(result, name: str) -> set[str]:

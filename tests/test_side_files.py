@@ -1,9 +1,11 @@
 """Side files, end to end: asked once, from a folder as from S3, no failure taken for none."""
 
+import dataclasses
 import json
 import os
 import pickle
 import shutil
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ from stores import Watched, every, memory
 from zs_client.store import open_store
 from zs_pipeline import answers, fields, graph
 from zs_pipeline.acorns import ACORNS, CATALOGUE, behavior_curriculum
-from zs_pipeline.files import Files, NotThere, Question
+from zs_pipeline.files import Files, NotReached, NotThere, Question
 from zs_pipeline.settings import sample
 
 # Whose questions these are, and how it asks.
@@ -262,6 +264,80 @@ def test_s3_that_fails_leaves_the_last_content_and_the_other_tables_are_built(on
     assert (states["behavior_curriculum"], states["asset_basics"]) == ("stale", "fresh")
     assert zs_build(source, out, files="s3://") == 0
     assert {entry["state"] for entry in registry(out)["acorns"]} == {"fresh"}
+
+
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3 at an address where nothing answers."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+
+
+def touched(count: int, when: str) -> list[dict[str, Any]]:
+    """The three documents, the first of them changed since."""
+    documents = three()
+    for one in documents[:count]:
+        one["_last_modified"] = when
+    return documents
+
+
+def test_a_night_on_which_no_bucket_answers_makes_tables_stale_and_loses_nothing(
+    on_s3, monkeypatch, capsys, proxy
+):
+    source, out = on_s3
+    before = tables(out)
+    dump(source, touched(3, "2025-06-01T00:00:00.000Z"))
+    nowhere(monkeypatch)
+    # Twice: the first such night does not make the second one's answer.
+    for _ in range(2):
+        assert zs_build(source, out, files="s3://") == 1
+        said = capsys.readouterr().err
+        assert "NotReached: none of 3 side files was answered for" in said
+        assert stages(out) == {"one-a": "A", "one-b": "B", "one-c": None}
+        states = {entry["name"]: entry["state"] for entry in registry(out)["acorns"]}
+        assert (states["behavior_curriculum"], states["asset_basics"]) == ("stale", "fresh")
+        assert tables(out)["document_problems.pqt"] == before["document_problems.pqt"]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.url)
+    put("one-c", state("C"))
+    assert zs_build(source, out, files="s3://") == 0
+    assert stages(out) == {"one-a": "A", "one-b": "B", "one-c": "C"}
+    assert {entry["state"] for entry in registry(out)["acorns"]} == {"fresh"}
+
+
+@pytest.mark.parametrize("status", ["403", "404"])
+def test_a_refusal_is_an_answer_if_it_is_the_only_one(on_s3, proxy, status):
+    source, out = on_s3
+    dump(source, touched(3, "2025-06-01T00:00:00.000Z"))
+    with proxy.failing(lambda method, number: status):
+        zs_build(source, out, files="s3://")
+    states = {entry["name"]: entry["state"] for entry in registry(out)["acorns"]}
+    assert states["behavior_curriculum"] == "fresh"
+
+
+def about(count: int, state: str, bucket: str = "sample-open-data") -> list[Question]:
+    return [Question(f"id-{n}", f"n-{n}", f"s3://{bucket}/n-{n}", state) for n in range(count)]
+
+
+@pytest.mark.parametrize("form", [CURRICULUM[1].answers_version, 99])
+def test_which_buckets_answered_is_known_of_questions_of_another_form_too(on_s3, monkeypatch, form):
+    store, files = memory(), Files("s3://")
+    answers.update(store, *CURRICULUM, about(3, "then"), files)
+    nowhere(monkeypatch)
+    name, kind = CURRICULUM
+    other = dataclasses.replace(kind, answers_version=form)
+    with pytest.raises(NotReached):
+        answers.update(store, name, other, about(3, "now"), Files("s3://"))
+
+
+@pytest.mark.parametrize(("count", "bucket"), [(2, "sample-open-data"), (9, "a-new-bucket")])
+def test_two_requests_or_a_bucket_that_never_answered_are_no_outage(
+    on_s3, monkeypatch, count, bucket
+):
+    store = memory()
+    answers.update(store, *CURRICULUM, about(count, "then"), Files("s3://"))
+    nowhere(monkeypatch)
+    told = answers.update(store, *CURRICULUM, about(count, "now", bucket), Files("s3://"))
+    assert told.counts["not_readable"] == count
 
 
 def local(folder: Path, *states: tuple[str, bytes]) -> Path:

@@ -5,6 +5,7 @@ What they do is in the modules of `zs_client` and in `zs_pipeline.build`, how ro
 """
 
 import argparse
+import errno
 import os
 import shutil
 import sys
@@ -456,6 +457,14 @@ def _build(given: argparse.Namespace) -> int:
         print(
             f"zs build: the pipeline cannot be imported ({error}); install it with "
             "pip install '.[pipeline]' in a checkout",
+            file=sys.stderr,
+        )
+        return _ERROR
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        print(
+            f"zs build: {error.strerror}: raise the limit, as with `ulimit -n 1024`",
             file=sys.stderr,
         )
         return _ERROR

@@ -10,16 +10,18 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from zs_client.contract import registry_key
+from zs_client.contract import INDEX, registry_key, version_order
 from zs_client.store import Store, StoreError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 KEPT_SECONDS = 60
+# A schedule that has not published for this many times as long as it should is late.
+LATE = 1.5
 # What `attrs` of a frame and, after "zs.", the metadata of an Arrow schema have. Of partitions it
 # is what the registry said of the whole table when they were read.
 KEYS = (
@@ -175,11 +177,56 @@ def _asked(store: Store, version: str, ask: Callable[[Store, str], Any]) -> dict
     from zs_client.read import ReadError
 
     try:
-        found = ask(store, registry_key(version))
+        found: dict[str, Any] = ask(store, registry_key(version))
         names = [each["name"] for each in found["acorns"]]
-    except (FileNotFoundError, ReadError, StoreError, KeyError, TypeError):
+        if not names:
+            return None
+        now = store.checked_at(registry_key(version)) or datetime.now(UTC)
+        late = overdue(found, now) and is_newest(store, version, ask)
+    except (FileNotFoundError, ReadError, StoreError, AttributeError, KeyError, TypeError):
         return None
-    return found if names else None
+    if late:
+        found = {**found, "acorns": [_aged(found, each, now) for each in found["acorns"]]}
+    return found
+
+
+def overdue(registry: Mapping[str, Any], now: datetime) -> bool:
+    """Whether the schedule that keeps a store has not published for half as long again."""
+    every, published = registry.get("expected_every_hours"), registry.get("published_at")
+    if not isinstance(every, int | float) or not published:
+        return False
+    return is_late(now - datetime.fromisoformat(published), every)
+
+
+def is_late(age: timedelta, every: float) -> bool:
+    """Whether what a schedule looks at every so many hours was not looked at for too long."""
+    return age > timedelta(hours=every) * LATE
+
+
+def lateness(age: timedelta, every: float) -> str:
+    """The reason of a table that is stale by age alone."""
+    hours = int(age.total_seconds() // 3600)
+    return (
+        f"it was last checked {hours} hours ago, and the schedule that keeps this store does so "
+        f"every {every:g} hours: tell who keeps it"
+    )
+
+
+def is_newest(store: Store, version: str, ask: Callable[[Store, str], Any]) -> bool:
+    """Whether no later version is listed; a schedule keeps the newest alone."""
+    try:
+        listed = ask(store, INDEX)
+    except FileNotFoundError:
+        return True
+    return not any(version_order(name) > version_order(version) for name in listed)
+
+
+def _aged(registry: dict[str, Any], listed: dict[str, Any], now: datetime) -> dict[str, Any]:
+    if listed.get("state") != "fresh":
+        return listed
+    age = now - datetime.fromisoformat(registry["published_at"])
+    reason = lateness(age, registry["expected_every_hours"])
+    return {**listed, "state": "stale", "reason": reason}
 
 
 def entry(registry: dict[str, Any] | None, name: str) -> dict[str, Any]:

@@ -96,6 +96,7 @@ class SquirrelInfo:
         snapshot: The id of this published state; None in an old registry.
         published_at: When it was published; None in an old registry.
         source_state: What the acorns were made from.
+        expected_every_hours: How often a schedule publishes here; None when none is known to.
     """
 
     acorns: tuple[AcornInfo, ...]
@@ -103,6 +104,7 @@ class SquirrelInfo:
     snapshot: str | None = None
     published_at: datetime | None = None
     source_state: Mapping[str, Any] = field(default_factory=dict)
+    expected_every_hours: float | None = None
 
 
 @dataclass(frozen=True)
@@ -170,10 +172,24 @@ def status(store_url: str | Path | None = None, version: str | None = None) -> l
     with ThreadPoolExecutor(len(tables)) as pool:
         told = list(pool.map(lambda table: read.facts(store, version, table), tables.values()))
     published = registry.published_at if registry else None
-    return [
+    found = [
         _status(name, listed.get(name), facts, published)
         for name, facts in zip(tables, told, strict=True)
     ]
+    every = registry.expected_every_hours if registry else None
+    late = every and any(_is_late(one, every) for one in found)
+    if not every or not late or not provenance.is_newest(store, version, read.get_json):
+        return found
+    return [_aged(one, every) if _is_late(one, every) else one for one in found]
+
+
+def _is_late(one: AcornStatus, every: float) -> bool:
+    return one.state == "fresh" and one.age is not None and provenance.is_late(one.age, every)
+
+
+def _aged(one: AcornStatus, every: float) -> AcornStatus:
+    reason = provenance.lateness(one.age or timedelta(), every)
+    return replace(one, state="stale", reason=reason)
 
 
 def describe(
@@ -355,6 +371,7 @@ def _registry(store: Store, version: str) -> SquirrelInfo | None:
             snapshot=found.get("snapshot"),
             published_at=_time(found.get("published_at")),
             source_state=found.get("source_state") or {},
+            expected_every_hours=found.get("expected_every_hours"),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise read.ReadError(

@@ -7,11 +7,12 @@ an answer means, is in the acorns; how a side file is read is in `zs_pipeline.fi
 
 import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import chain
 from queue import SimpleQueue
 from typing import Any
 
@@ -28,11 +29,13 @@ from zs_pipeline.files import (
     Files,
     Noted,
     NotParsed,
+    NotReached,
     NotReadable,
     NotUsable,
     OtherShape,
     Question,
     Unchanged,
+    bucket_of,
 )
 from zs_pipeline.findings import NOTE, WARNING
 from zs_pipeline.progress import Progress
@@ -50,6 +53,9 @@ KEEP_EVERY = 5000
 PARTS = 4
 LEAST = 64
 KEPT_CONTENTS = 5
+# When none of so many requests to a bucket is answered, which was on an earlier night, that is an
+# outage; what one or two requests had to say is not known either way.
+UNREACHED = 3
 ATTEMPTS = 20
 CONTENT = pa.schema(
     [
@@ -74,12 +80,14 @@ class Answer:
         reason: Why it gave nothing; where it gave something, what is to be said of how it was read.
         value: What it gave, as JSON; of a file that may not be read now, what it gave before; of
             one that gave nothing, which file it was, where the acorn keeps that.
+        reached: Whether anything answered at all; not kept.
     """
 
     question: Question
     outcome: str
     reason: str = ""
     value: bytes | None = None
+    reached: bool = True
 
     def holds(self, question: Question, today: date) -> bool:
         """Returns whether the question need not be asked tonight."""
@@ -133,12 +141,15 @@ def update(
         today: The date by which questions are due again; that of the clock when None.
 
     Raises:
+        NotReached: Nothing answers where a bucket answered before; what was known stays known.
         Exception: A request failed for good; the answers until then are kept.
         Conflict: Other builds were faster every time.
     """
     begun = files.count["requests"]
     seen: dict[str, dict[str, Answer]] = {}
     known, manifest, _ = _load(store, name, kind, seen)
+    answered = _answered(questions, known, manifest)
+    unreached: dict[str, list[Answer]] = defaultdict(list)
     tonight = today or nights.today()
     answers = {
         q.id: known[q.id] for q in questions if q.id in known and known[q.id].holds(q, tonight)
@@ -153,25 +164,40 @@ def update(
             asked = _asked(kind, files, wanted[start : start + KEEP_EVERY], known, pool)
             try:
                 for answer in asked:
+                    if not answer.reached:
+                        unreached[bucket_of(answer.question.location)].append(answer)
+                        continue
                     answers[answer.question.id] = answer
                     learned += not _same(answer, known.get(answer.question.id))
             except BaseException:
                 pool.shutdown(cancel_futures=True)
-                _keep(store, name, kind, questions, answers, seen)
+                _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
                 raise
             if start + KEEP_EVERY < len(wanted):
                 # 100,000 documents have 40,000 data assets that have no side file yet: encoding
                 # all answers again after each 5,000 of them was 3 of a night's 25 s.
                 if learned > kept:
-                    _keep(store, name, kind, questions, answers, seen)
+                    _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
                     kept = learned
                 shown.at(start + KEEP_EVERY)
                 memory.give_back()
+    lost = {
+        bucket: found
+        for bucket, found in unreached.items()
+        if bucket in answered and len(found) >= UNREACHED
+    }
+    if lost:
+        _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
+        count, reason = sum(map(len, lost.values())), next(iter(lost.values()))[0].reason
+        raise NotReached(f"none of {count:,} side files was answered for: {reason}")
+    for answer in chain.from_iterable(unreached.values()):
+        answers[answer.question.id] = answer
+        learned += not _same(answer, known.get(answer.question.id))
     same = not learned and known.keys() == answers.keys()
     if same and manifest.get("form") == kind.answers_version:
         content = str(manifest["content"])
     else:
-        content = _keep(store, name, kind, questions, answers, seen)
+        content = _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
     outcomes = Counter(answer.outcome for answer in answers.values())
     return Told(
         {
@@ -288,13 +314,30 @@ def _ask(
         return replace(before, question=question)
     except NotReadable as error:
         # A lost permission takes nothing away that was read before.
-        return Answer(question, error.outcome, str(error), before.value if before else None)
+        reached = not isinstance(error, NotReached)
+        kept = before.value if before else None
+        return Answer(question, error.outcome, str(error), kept, reached)
     except NotUsable as error:
         seen = None if error.seen is None else orjson.dumps(error.seen)
         return Answer(question, error.outcome, str(error), seen)
     if isinstance(given, Noted):
         return Answer(question, FOUND, given.note, orjson.dumps(given.value))
     return Answer(question, FOUND, "", orjson.dumps(given))
+
+
+def _answered(
+    questions: Sequence[Question], known: dict[str, Answer], manifest: dict[str, Any]
+) -> set[str]:
+    """Returns the buckets that answered on an earlier night, if with a refusal."""
+    if "answered" in manifest:
+        return set(manifest["answered"])
+    # A manifest of 1.0.0 does not tell; what came of a bucket does.
+    return {
+        bucket_of(question.location)
+        for question in questions
+        if (answer := known.get(question.id))
+        and (answer.outcome != NotReadable.outcome or answer.value is not None)
+    }
 
 
 def _same(answer: Answer, kept: Answer | None) -> bool:
@@ -349,9 +392,12 @@ def _keep(
     kind: FromSideFiles,
     questions: Sequence[Question],
     answers: dict[str, Answer],
+    *,
     seen: dict[str, dict[str, Answer]],
+    answered: set[str],
 ) -> str:
     """Make these answers the kept ones; what is not answered yet keeps what is known of it."""
+    now = {bucket_of(q.location) for q in questions if q.id in answers and answers[q.id].reached}
     for _ in range(ATTEMPTS):
         known, manifest, tag = _load(store, name, kind, seen)
         merged = {**known, **answers}
@@ -362,7 +408,12 @@ def _keep(
             return content
         store.put_object(_content_key(name, content), body)
         kept = [*(c for c in manifest.get("kept", []) if c != content), content]
-        new = {"form": kind.answers_version, "content": content, "kept": kept[-KEPT_CONTENTS:]}
+        new = {
+            "form": kind.answers_version,
+            "content": content,
+            "kept": kept[-KEPT_CONTENTS:],
+            "answered": sorted({*answered, *now} - {""}),
+        }
         try:
             store.replace(_manifest_key(name), json.dumps(new, indent=1).encode(), tag)
         except Conflict:

@@ -41,10 +41,17 @@ class InvalidTable(Exception):
 
 @dataclass(frozen=True)
 class File:
-    """A checked table as it is written: how many rows, and the bytes."""
+    """A checked table as it is written.
+
+    Attributes:
+        num_rows: How many rows.
+        body: The bytes.
+        values: How many values each column has that identifies.
+    """
 
     num_rows: int
     body: bytes
+    values: dict[str, int]
 
 
 def schema(acorn: Acorn) -> pa.Schema:
@@ -107,7 +114,8 @@ def check(acorn: Acorn, content: pa.Table) -> None:
     wanted = schema(acorn)
     # `Schema.equals` does not look at the names inside a list, the bytes of the file do.
     if str(content.schema) != str(wanted):
-        raise InvalidTable(f"{acorn.name}: schema is\n{content.schema}\ninstead of\n{wanted}")
+        is_now, ought = (", ".join(str(one).splitlines()) for one in (content.schema, wanted))
+        raise InvalidTable(f"{acorn.name}: schema is ({is_now}) instead of ({ought})")
     for field in wanted:
         # `Table.from_arrays` puts nulls into a non-nullable field without a word.
         if not field.nullable and content[field.name].null_count:
@@ -143,7 +151,17 @@ def file(acorn: Acorn, content: pa.Table) -> File:
         InvalidTable: It does not.
     """
     check(acorn, content)
-    return File(content.num_rows, encode(content, acorn.order or acorn.key))
+    values = {c.name: _filled(content[c.name]) for c in acorn.columns if c.identifies}
+    return File(content.num_rows, encode(content, acorn.order or acorn.key), values)
+
+
+def _filled(column: pa.ChunkedArray) -> int:
+    """Returns how many rows say something: neither null nor an empty list nor false."""
+    if pa.types.is_boolean(column.type):
+        return int(pc.sum(column).as_py() or 0)
+    if pa.types.is_list(column.type):
+        return int(pc.sum(pc.greater(pc.list_value_length(column), 0)).as_py() or 0)
+    return int(len(column) - column.null_count)
 
 
 def encode(content: pa.Table, order: Sequence[str] = ()) -> bytes:

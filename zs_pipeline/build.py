@@ -7,10 +7,11 @@ what was built, what failed and why, and what was set aside.
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import dagster as dg
 import pyarrow as pa
@@ -19,8 +20,8 @@ from rich.console import Console
 
 from zs_client.contract import encode_partition
 from zs_client.masking import masked
-from zs_client.store import Store, StoreError
-from zs_pipeline import documents, events, graph, processes, settings, shards
+from zs_client.store import Store, StoreError, first_line
+from zs_pipeline import documents, events, graph, processes, scratch, settings, shards
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.commit import read_content, read_facts
 from zs_pipeline.files import Files
@@ -29,6 +30,9 @@ from zs_pipeline.source import SourceError, open_source
 _FAILED, _REFUSED = 1, 2
 SHOWN = 10
 _DOCUMENTS = dg.AssetKey("documents")
+# Errors of the database that Dagster keeps its history in.
+_OF_DATABASE = frozenset(("OperationalError", "DatabaseError", "InterfaceError", "InternalError"))
+_FILES = "too many files are open: raise the limit, as with `ulimit -n 1024`, and build again"
 
 
 def main(
@@ -57,6 +61,7 @@ def main(
     console = Console(highlight=False)
     errors = Console(stderr=True, highlight=False)
     try:
+        settings.check_open_files()
         source_url = settings.source_url(source or "")
         store_url = settings.store_url(store or "")
         version = settings.version()
@@ -67,9 +72,11 @@ def main(
         opened.check()
         open_source(source_url, CATALOGUE.reads.paths).check()
         chosen = _chosen(select)
-        opened.check_writes()
+        settings.check_writable(opened)
+        history = _History(console)
     except (StoreError, SourceError, ValueError, OSError) as error:
-        errors.print(masked(f"zs build: {error}"), style="red", markup=False, soft_wrap=True)
+        said = masked(f"zs build: {_said(error)}")
+        errors.print(said, style="red", markup=False, soft_wrap=True)
         return _REFUSED
     defs = graph.definitions(
         source=source_url,
@@ -80,17 +87,12 @@ def main(
         loggers={"console": _console_logger(console)},
     )
     # The three runs read the same documents and tables, and use the same processes.
-    with (
-        graph.near_by(store_url) as near,
-        _instance() as instance,
-        events.held_open(instance),
-        processes.held(),
-    ):
+    with graph.near_by(store_url) as near, history, processes.held():
         # A result holds all that its run made, so none is kept until the next.
         failures = [
             line
             for job in graph.jobs(CATALOGUE)
-            for line in _failures(_run(defs, job.name, chosen, subjects, instance), opened)
+            for line in history.failures(partial(_run, defs, job.name, chosen, subjects), opened)
         ]
         if not failures and subjects:
             failures = _unknown(opened, subjects)
@@ -128,12 +130,99 @@ def _chosen(select: Sequence[str]) -> set[str] | None:
     return {"documents", "squirrel", *CATALOGUE.upstream(names)}
 
 
-def _instance() -> Any:
-    """Dagster's instance: the one under `DAGSTER_HOME`, else one that is gone afterwards."""
-    if home := os.environ.get("DAGSTER_HOME"):
-        with _alone(Path(home)):
-            return dg.DagsterInstance.get()
-    return dg.DagsterInstance.ephemeral()
+class _History:
+    """Dagster's instance: the one under `DAGSTER_HOME`, else one that is gone afterwards.
+
+    The history is not the data: where it can no longer be written, runs go on without one.
+
+    Args:
+        console: Where that is told.
+
+    Raises:
+        OSError: There is a `DAGSTER_HOME`, and no history can be kept there.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._stack = ExitStack()
+        self._home = os.environ.get("DAGSTER_HOME") or ""
+        if self._home:
+            settings.check_history(self._home)
+            try:
+                with _alone(Path(self._home)):
+                    self._instance = self._stack.enter_context(dg.DagsterInstance.get())
+            except Exception as error:
+                raise OSError(
+                    f"DAGSTER_HOME={self._home}: no history can be kept there: {first_line(error)}"
+                ) from error
+        else:
+            self._instance = self._passing()
+        self._stack.enter_context(events.held_open(self._instance))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _passing(self) -> dg.DagsterInstance:
+        scratch_folder = self._stack.enter_context(scratch.folder())
+        instance = dg.DagsterInstance.ephemeral(tempdir=str(scratch_folder))
+        return self._stack.enter_context(instance)
+
+    def failures(
+        self, run: Callable[[dg.DagsterInstance], dg.ExecuteInProcessResult | None], store: Store
+    ) -> list[str]:
+        """Returns a line for each asset that failed in a run, run again if the history did."""
+        try:
+            result = run(self._instance)
+            lost = self._lost(_kinds_of_errors(result))
+        except Exception as error:
+            lost = self._lost({type(one).__name__ for one in _chain(error)})
+            if not lost:
+                raise
+        if not lost:
+            return _failures(result, store)
+        self._console.print(
+            f"the history cannot be written, and the build goes on without it: {lost}",
+            style="yellow",
+            markup=False,
+            soft_wrap=True,
+        )
+        self._home = ""
+        self._instance = self._passing()
+        self._stack.enter_context(events.held_open(self._instance))
+        return _failures(run(self._instance), store)
+
+    def _lost(self, kinds: set[str]) -> str:
+        """Returns why the history can no longer be written, where that is why a run failed."""
+        if not self._home or not kinds:
+            return ""
+        try:
+            settings.check_history(self._home)
+        except OSError as error:
+            return str(error)
+        kept = f"DAGSTER_HOME={self._home}: its database"
+        return f"{kept} answered {', '.join(kinds & _OF_DATABASE)}" if kinds & _OF_DATABASE else ""
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _kinds_of_errors(result: dg.ExecuteInProcessResult | None) -> set[str]:
+    """Returns the names of the errors that a run's steps failed with."""
+    found: set[str] = set()
+    if result is None or result.success:
+        return found
+    for event in result.all_events:
+        error = event.step_failure_data.error if event.is_step_failure else None
+        while error is not None:
+            found.add(str(error.cls_name))
+            error = error.cause
+    return found or {"no reason given"}
 
 
 @contextmanager
@@ -224,11 +313,22 @@ def _failures(result: dg.ExecuteInProcessResult | None, store: Store) -> list[st
         # Dagster's own error wraps ours, which says more than what it came from.
         while error is not None and error.cause and str(error.cls_name).startswith("Dagster"):
             error = error.cause
-        said = error.message.strip() if error is not None else "no reason given"
+        said = _line(error.message) if error is not None else "no reason given"
         lines.append(f"{event.step_key} failed: {said}")
     if not result.success and not lines:
         lines.append(f"{result.job_def.name} failed: see its run in Dagster")
     return lines
+
+
+def _said(error: Exception) -> str:
+    return _line(str(error)) or type(error).__name__
+
+
+def _line(message: str) -> str:
+    """Returns the first line of a message, and what to do where open files were too many."""
+    first = next(iter(message.strip().splitlines()), "")
+    # obstore tells of it some lines below.
+    return f"{first}; {_FILES}" if "Too many open files" in message else first
 
 
 def _show_findings(console: Console, store: Store, version: str) -> None:

@@ -125,6 +125,8 @@ class Column:
             of another table, or `file:` and what is read of a side file.
         rule: How the value is made of that, odd forms included, as sentences.
         example: A real value and what it becomes, as a sentence.
+        identifies: Whether it says which animal, data asset or kind of data a row is about. A build
+            in which many rows say it no longer is refused, as one that lost rows is.
     """
 
     name: str
@@ -134,6 +136,7 @@ class Column:
     reads: tuple[str, ...] = ()
     rule: str = ""
     example: str = ""
+    identifies: bool = False
 
     def __post_init__(self) -> None:
         if self.type not in contract.TYPES:
@@ -464,6 +467,10 @@ class Once(ColumnCheck):
 
 class NamesDocuments(ColumnCheck):
     """Every value is the name of a document."""
+
+
+class Settled(ColumnCheck):
+    """No night gave most documents other names, or brought most of them twice."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 
 from zs_client.contract import DOCUMENTS
 from zs_client.store import Conflict, Store
-from zs_pipeline import arrow, code, fields, memory, processes, shards
+from zs_pipeline import arrow, code, fields, memory, processes, shards, upheavals
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.commit import ShrinkRefused
 from zs_pipeline.declaration import CORE
@@ -367,6 +367,7 @@ class _Update:
         old, self.tag = _load(store)
         self.manifest: dict[str, Any] = old.manifest if old else {"shards": {}}
         self.index = old.index if old else INDEX.empty_table()
+        self.index_before = self.index
         self.old_rows: dict[str, tuple[str | None, str | None, int, str]] = {
             row_id: (modified, fingerprint, shard, content)
             for row_id, modified, fingerprint, shard, content in arrow.values(
@@ -768,6 +769,8 @@ class _Update:
         manifest["updated_at"] = datetime.now(UTC).isoformat(timespec="seconds")
         states = [*self.manifest.get("states", []), manifest["state"]]
         manifest["states"] = list(dict.fromkeys(reversed(states)))[:KEPT_STATES][::-1]
+        if whole:
+            self._note_upheavals(manifest)
         self.manifest = manifest
         body = json.dumps(manifest, indent=1).encode()
         self.store.put(_state_key(manifest["state"]), body)
@@ -775,6 +778,16 @@ class _Update:
         if whole:
             _forget(self.store, manifest)
         return Snapshot(self.store, manifest, self.index, problems)
+
+    def _note_upheavals(self, manifest: dict[str, Any]) -> None:
+        """Note in the manifest in which ways most documents are others than before this update."""
+        found = [
+            {"state": manifest["state"], "at": manifest["updated_at"], "field": at, "reason": said}
+            for at, said in upheavals.find(self.index_before, self.index)
+        ]
+        kept = [o for o in manifest.get("upheavals", ()) if o["state"] in manifest["states"]]
+        if found or "upheavals" in manifest:
+            manifest["upheavals"] = [*kept, *found]
 
 
 def _without_turn(manifest: dict[str, Any]) -> str:

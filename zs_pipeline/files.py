@@ -165,6 +165,11 @@ class Question:
     before: object = field(default=None, compare=False)
 
 
+def bucket_of(location: str | None) -> str:
+    """Returns the bucket that a location names; empty where it names none."""
+    return (location or "").partition("://")[2].partition("/")[0]
+
+
 class _Bucket(Protocol):
     def get(self, key: str, tag: str | None, largest: int) -> tuple[bytes, str] | None: ...
     def listings(
@@ -567,7 +572,8 @@ def _refusal(error: Exception, bucket: str, at: str) -> NotReadable:
         "403 Forbidden" in said or "401 Unauthorized" in said
     ):
         return NotReadable(f"{at}: may not be read")
-    if "404 Not Found" in said and "NoSuchBucket" in said:
+    # Of a key that is not there obstore tells; of a list, only a bucket can be missing.
+    if "404 Not Found" in said:
         return NoBucket(f"{at}: there is no bucket {bucket}")
     if isinstance(error, InvalidPathError):
         return NotReadable(f"{at}: a key there cannot be asked for: {first_line(error)}")

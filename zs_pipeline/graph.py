@@ -4,13 +4,10 @@ What a table is made from is computed in `zs_pipeline.tables`, how it is written
 `zs_pipeline.commit`; here they are bound to Dagster, and told to the people who look at it.
 """
 
-import shutil
-import tempfile
 import time
-import uuid
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -29,16 +26,19 @@ from zs_pipeline import (
     events,
     memory,
     processes,
+    scratch,
     settings,
     shards,
     squirrel,
     tables,
+    upheavals,
 )
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.commit import (
     Built,
     Report,
+    ShrinkRefused,
     commit,
     mark_stale,
     read_facts,
@@ -51,15 +51,14 @@ from zs_pipeline.source import Source, open_source
 
 OWNERS = ["team:data-infrastructure"]
 PREVIEW = 5
-# Folders of runs, and the seconds after which one that nothing was put into is no longer in use.
-_NEAR = "data-asset-cache-"
-_NEAR_AGE = 2 * 24 * 3600
-# Those of this process, by the store's URL. No configuration: that is a part of the job that
+# Folders of this process, by the store's URL. No configuration: that is a part of the job that
 # Dagster stores, anew when it differs.
 _in_use: dict[str, Path] = {}
 # Set on the runs of `zs build`, which starts the later ones itself.
 BY_COMMAND = "zs/by_command"
-NIGHTLY = "0 9 * * *"
+# Set on the runs of a schedule and those that follow: the hours between two of them.
+EVERY_HOURS = "zs/every_hours"
+NIGHTLY, NIGHTLY_HOURS = "0 9 * * *", 24
 
 
 class Cache(dg.ConfigurableResource[None]):
@@ -113,19 +112,18 @@ def near_by(url: str) -> Iterator[Path | None]:
     if not url.startswith("s3://") or url in _in_use:
         yield _in_use.get(url)
         return
-    folders = Path(tempfile.gettempdir())
-    for old in folders.glob(f"{_NEAR}*"):
-        with suppress(FileNotFoundError):
-            if old.stat().st_mtime < time.time() - _NEAR_AGE:
-                shutil.rmtree(old, ignore_errors=True)
-    near = folders / f"{_NEAR}{uuid.uuid4().hex}"
-    near.mkdir(mode=0o700)
-    _in_use[url] = near
-    try:
-        yield near
-    finally:
-        del _in_use[url]
-        shutil.rmtree(near, ignore_errors=True)
+    with ExitStack() as stack:
+        try:
+            near = stack.enter_context(scratch.folder())
+        except OSError:
+            # A full disk costs requests, nothing more.
+            yield None
+            return
+        _in_use[url] = near
+        try:
+            yield near
+        finally:
+            del _in_use[url]
 
 
 class Documents(dg.ConfigurableResource[None]):
@@ -212,6 +210,8 @@ class Acorns(dg.IOManager):
                 context,
                 {s: found.get(s, {"rows": 0})["rows"] for s in (*report.changed, *report.empty)},
             )
+        if report.refused:
+            raise ShrinkRefused(" ".join(report.refused.values()))
 
     def _sync(
         self, context: dg.OutputContext, acorn: Acorn, before: set[str], now: set[str]
@@ -278,6 +278,8 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         """Bring the snapshot of the documents up to date."""
         store, opened = cache.open(), source.open(catalogue)
+        if BY_COMMAND not in context.run.tags:
+            settings.check_writable(store)
         store.sweep_staging()
         with _without_secrets():
             try:
@@ -295,6 +297,8 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
                 documents.mark_failed(store, _reason(error))
                 raise
         documents.clear_failed(store)
+        for upheaval in upheavals.told(snapshot.manifest):
+            context.log.warning("documents: %s", upheaval.reason)
         return dg.MaterializeResult(
             metadata={
                 "dagster/row_count": snapshot.index.num_rows,
@@ -439,7 +443,7 @@ def acorn_checks(acorn: Acorn) -> dg.AssetChecksDefinition:
         with _without_secrets():
             seen = checks.look(cache.open(), cache.folder(), acorn, cache.report(acorn))
         for check in made:
-            found = check.look(seen)
+            found = checks.outcome(check, seen)
             yield dg.AssetCheckResult(
                 asset_key=acorn.name,
                 check_name=check.name,
@@ -471,8 +475,14 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
     def publish(context: dg.AssetExecutionContext, cache: Cache) -> dg.MaterializeResult[None]:
         """Publish the registry."""
         store, version = cache.open(), cache.folder()
+        every = context.run.tags.get(EVERY_HOURS)
         with _without_secrets():
-            done = squirrel.publish(store, version, catalogue.acorns)
+            done = squirrel.publish(
+                store,
+                version,
+                catalogue.acorns,
+                expected_every_hours=float(every) if every else None,
+            )
         if done.missing:
             context.log.warning("not listed: never built are %s", ", ".join(done.missing))
         return dg.MaterializeResult(
@@ -529,6 +539,7 @@ def schedule(first: Any) -> dg.ScheduleDefinition:
         job=first,
         cron_schedule=NIGHTLY,
         execution_timezone="UTC",
+        tags={EVERY_HOURS: str(NIGHTLY_HOURS)},
         description="Every night: what changed in the documents since the last one.",
     )
 
@@ -548,7 +559,9 @@ def chain(first: Any, then: Any) -> Iterator[dg.SensorDefinition]:
         def after(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
             if context.dagster_run.tags.get(BY_COMMAND):
                 return dg.SkipReason("zs build starts the next run itself")
-            return dg.RunRequest(run_key=context.dagster_run.run_id)
+            run = context.dagster_run
+            kept = {EVERY_HOURS: run.tags[EVERY_HOURS]} if EVERY_HOURS in run.tags else {}
+            return dg.RunRequest(run_key=run.run_id, tags=kept)
 
         yield after
 

@@ -4,11 +4,19 @@ Read when they are asked for, never at import.
 """
 
 import os
+import uuid
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
-from zs_client.contract import __version__, version_folder
-from zs_client.store import Store, open_store
+from zs_client.contract import ROOT, __version__, version_folder
+from zs_client.store import Store, StoreError, first_line, open_store
+
+# What is written to find out whether it can be: more than a full disk may still have in a block
+# that is begun, and less than a history or a table takes.
+_PROBE = 1 << 16
+# Some 20 are open before any work, and a build of many documents into S3 has a hundred connections.
+_FEWEST_OPEN_FILES, _OPEN_FILES = 64, 1024
 
 
 def sample() -> Path:
@@ -102,3 +110,64 @@ def writable_store(url: str, *, near: Path | None = None) -> Store:
     if "://" not in url or url.startswith("file://"):
         Path(url.removeprefix("file://")).expanduser().mkdir(parents=True, exist_ok=True)
     return open_store(url, near=near)
+
+
+def check_writable(store: Store) -> None:
+    """Find out with one small write, before any work, whether a store takes any.
+
+    Raises:
+        StoreError: It takes none, or its server does not honour conditional writes.
+    """
+    store.check_writes()
+    key = f"{ROOT}/_probe/{uuid.uuid4().hex}"
+    try:
+        store.put(key, bytes(_PROBE))
+        store.delete([key])
+    except Exception as error:
+        # What was written of it before the disk was full goes as well.
+        with suppress(Exception):
+            store.delete([key])
+        raise StoreError(
+            f"{store.url}: nothing can be written there: {first_line(error)}; make room, or ask "
+            "for permission to write"
+        ) from error
+
+
+def check_history(home: str) -> None:
+    """Find out with one small write whether Dagster's history can be kept.
+
+    Raises:
+        OSError: It cannot.
+    """
+    probe = Path(home) / f".{uuid.uuid4().hex}"
+    try:
+        try:
+            probe.write_bytes(bytes(_PROBE))
+        finally:
+            probe.unlink(missing_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"DAGSTER_HOME={home}: no history can be kept there: {error.strerror or error}; make "
+            "room, name another folder, or unset it to build without a history"
+        ) from error
+
+
+def check_open_files() -> None:
+    """Raise the limit of open files as far as is allowed where it is low.
+
+    Raises:
+        OSError: It stays too low for a build.
+    """
+    try:
+        import resource  # noqa: PLC0415 - there is none on Windows
+    except ImportError:
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < _FEWEST_OPEN_FILES:
+        raise OSError(
+            f"only {wanted} files may be open at a time, and a build needs {_FEWEST_OPEN_FILES}: "
+            "raise the limit, as with `ulimit -n 1024`"
+        )

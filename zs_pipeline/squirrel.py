@@ -47,8 +47,20 @@ class Published:
     listed: bool
 
 
-def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
+def publish(
+    store: Store,
+    version: str,
+    acorns: Sequence[Acorn],
+    *,
+    expected_every_hours: float | None = None,
+) -> Published:
     """Write the registry and its snapshot, and list the version once all acorns exist.
+
+    Args:
+        store: Where to.
+        version: The version's folder.
+        acorns: All of them.
+        expected_every_hours: How often a schedule publishes here; None keeps what was said before.
 
     Raises:
         ValueError: A table's facts cannot be read, and nothing was changed; or the index of
@@ -81,12 +93,24 @@ def publish(store: Store, version: str, acorns: Sequence[Acorn]) -> Published:
     kept = snapshot_key(version, snapshot)
     if not store.exists(kept):
         store.put_first(kept, _json({**registry, "partitions": partitions}))
-    store.put(registry_key(version), _json(registry))
+    every = expected_every_hours or _expected_every_hours(store, version)
+    # Not in the snapshot: what was published once does not age.
+    expected = {"expected_every_hours": every} if every else {}
+    store.put(registry_key(version), _json({**registry, **expected}))
     listed = not missing
     if listed:
         _list(store, version)
     stale = {e["name"]: e["reason"] for e in gathered if e["state"] == "stale"}
     return Published(snapshot, tuple(missing), stale, listed)
+
+
+def _expected_every_hours(store: Store, version: str) -> float | None:
+    """Returns how often a schedule publishes here, as the last registry has it."""
+    try:
+        found = json.loads(store.get(registry_key(version))).get("expected_every_hours")
+    except (FileNotFoundError, ValueError, AttributeError):
+        return None
+    return found if isinstance(found, int | float) else None
 
 
 def _entry(

@@ -40,6 +40,7 @@ from zs_pipeline import (
     nights,
     processes,
     shards,
+    upheavals,
 )
 from zs_pipeline.catalogue import Catalogue, projected
 from zs_pipeline.code import of_table
@@ -300,6 +301,8 @@ def from_findings(kind: FromFindings, known: Known, around: Surroundings) -> Bui
         if facts and "answers" in facts["source_state"]:
             kept[asking.name] = facts["source_state"]["answers"]
     state |= kept
+    if changed := [one.reason for one in upheavals.told(snapshot.manifest)]:
+        state["upheavals"] = " ".join(changed)
     if _current(known.facts, state, code, state):
         return Built((), state, code, "neither documents nor side files changed")
 
@@ -321,7 +324,7 @@ def _findings(snapshot: Snapshot) -> Iterator[Row]:
             severity = problem["severity"] or WARNING
             if severity != COUNTED:
                 yield {"_id": key, "name": name, **problem, "severity": severity}
-    for aside in snapshot.set_aside:
+    for aside in (*snapshot.set_aside, *upheavals.told(snapshot.manifest)):
         yield {"_id": aside.id, **{k: v for k, v in aside._asdict().items() if k != "id"}}
 
 
@@ -775,7 +778,7 @@ def _reusable_by_platform(
     """Returns (the rows that stay, packed, by platform; documents to compute, or None for all)."""
     store, version, acorn, facts = known.store, known.version, known.acorn, known.facts
     before = facts["source_state"] if facts else {}
-    if not facts or facts["code_version"] != code or "index" not in before:
+    if not facts or facts["code_version"] != code or "index" not in before or facts.get("refused"):
         return {}, None
     key = object_key(version, ASSET_BASICS, before[ASSET_BASICS])
     try:

@@ -22,6 +22,7 @@ from zs_pipeline.declaration import (
     OfId,
     Once,
     Read,
+    Settled,
     Tables,
 )
 from zs_pipeline.fields import (
@@ -241,7 +242,14 @@ ACORN = Acorn(
             Read(_PROCESS_START, Expected.TIME),
         ),
     ),
-    checks=(Once("names_once", "name", "No name belongs to several documents."),),
+    checks=(
+        Once("names_once", "name", "No name belongs to several documents."),
+        Settled(
+            "names_settled",
+            "name",
+            "No recent night gave most documents other names or brought most of them twice.",
+        ),
+    ),
     columns=(
         Column(
             "_id",
@@ -271,6 +279,7 @@ ACORN = Acorn(
             "Repeats are left out. Without a data description the list is empty.",
             example='`[{"abbreviation": "fib"}, {"abbreviation": "behavior"}]` becomes '
             "`[fib, behavior]`.",
+            identifies=True,
         ),
         Column(
             "project_name",
@@ -287,6 +296,7 @@ ACORN = Acorn(
             reads=("data_description.data_level",),
             rule="As written.",
             example="`derived` stays as it is.",
+            identifies=True,
         ),
         Column(
             "subject_id",
@@ -298,6 +308,7 @@ ACORN = Acorn(
             "acquisition.subject_id is never taken. Each place that says otherwise is a finding in "
             "data_asset_problems. A number becomes text.",
             example="`M2501` stays as it is; `804434` as a number becomes the text `804434`.",
+            identifies=True,
         ),
         Column(
             "acquisition_start_time",
@@ -311,6 +322,7 @@ ACORN = Acorn(
             "before the change. A time that cannot be read is null.",
             example="`2023-07-07 17:52:04-07:00` becomes 2023-07-08 00:52:04 UTC; "
             "`2024-06-30T20:49:33` becomes 2024-07-01 03:49:33 UTC.",
+            identifies=True,
         ),
         Column(
             "acquisition_end_time",
@@ -388,6 +400,7 @@ ACORN = Acorn(
             reads=("name",),
             rule="As written; several documents may have one name.",
             example="`810761_2025-12-06_18-47-24` stays as it is.",
+            identifies=True,
         ),
         Column(
             "experimenters",

@@ -234,6 +234,7 @@ ACORN = Acorn(
             reads=_at("subject_id"),
             rule="A whole number is text; outer blanks are removed.",
             example="The number 697929 becomes `697929`.",
+            identifies=True,
         ),
         Column(
             "session_date",

@@ -67,6 +67,7 @@ ACORN = Acorn(
                 rule="True when the document has the key and its value is not null, also where it "
                 "is empty or no object.",
                 example="`null` and no such key become false; `{}` becomes true.",
+                identifies=core in ("subject", "data_description", "acquisition"),
             )
             for core in CORE
         ),

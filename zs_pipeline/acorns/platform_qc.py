@@ -110,6 +110,7 @@ ACORN = Acorn(
             rule="The name in asset_basics is taken.",
             example="`multiplane-ophys_804363_2025-08-21_14-13-43_processed_2025-08-26_06-02-34` "
             "stays as it is.",
+            identifies=True,
         ),
         Column(
             "tag",

@@ -64,6 +64,7 @@ ACORN = Acorn(
             rule="The name in asset_basics is taken.",
             example="`ecephys_834691_2026-02-17_10-49-35_sorted_2026-03-19_08-41-58` stays as it "
             "is.",
+            identifies=True,
         ),
         Column(
             "subject_id",
