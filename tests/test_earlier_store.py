@@ -35,6 +35,8 @@ CHANGED = {
     "asset_basics.instrument_id_normalized",
     # A row for each choice between readings.
     "document_problems",
+    # One map with the people of documents.
+    "foraging_sessions.trainer_normalized",
 }
 # Tables with new columns.
 LONGER = {"asset_basics", "qc", "document_problems", "data_asset_problems"}

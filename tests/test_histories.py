@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -274,6 +274,10 @@ class Nights(RuleBasedStateMachine):
     def build(self, writes: Sequence[int] = ()) -> None:
         self.build_and_be_killed(writes)
         self.night(self.store)
+        if self.aside:
+            # A dump with a line without an id hides which one, so that such a night removes none.
+            self.aside = []
+            self.night(self.store)
         assert_as_from_nothing(self.store, self.source())
 
     @rule(subject=st.sampled_from(["1", "2", "3"]))
@@ -304,7 +308,7 @@ class DagsterNights(Nights):
             patch.setattr(settings, "writable_store", lambda url, near=None: store)
             patch.setattr(settings, "custom_folder", lambda url: sample() / "custom")
             patch.setenv("ZS_OLD_SOURCE", str(sample() / "old_documents.ndjson"))
-            patch.setattr(build, "_instance", lambda: nullcontext(self.instance))
+            patch.setattr(build._History, "_passing", lambda history: self.instance)
             subjects = map(decode_partition, only or ())
             zs_build(self.source(), store.url, subjects=tuple(subjects), accept_shrink=True)
 
