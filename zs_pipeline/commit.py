@@ -662,7 +662,7 @@ class Known:
         return len(by_state) - len(self.lost), len(self.lost)
 
     def _bring_back(self, segment: str, sha256: str) -> str:
-        """Returns what a file is: `unplaced`, `kept` again, `lost`; empty where it lacks nothing."""
+        """Returns `unplaced`, `kept` again or `lost`; empty where a file lies in both places."""
         source = object_key(self.version, self.acorn.table, sha256)
         target = path(self.version, self.acorn, segment)
         if self.store.exists(source):
