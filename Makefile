@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test made made-check ui bench compare docs lint lock clean
+.PHONY: help run test endurance made made-check ui bench compare docs lint lock clean
 
 # The Python to make .venv with. Empty: the first of these that runs and fits.
 PYTHON ?=
@@ -83,6 +83,11 @@ run: .venv .dagster/dagster.yaml ## build every acorn from the sample into ./dat
 
 test: .venv ## run all tests (ARGS="-k qc" for some)
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+# Kills at random moments, sources that change at random, objects lost at random: an hour. Every run of the
+# tests takes a tenth of it, with the same seeds; ARGS="--rounds 500 --seed 7" for others.
+endurance: .venv ## what is tried at length, by hand (ARGS="--only kills" for one trial)
+	PYTHONPATH=tests $(BIN)/python tests/endurance.py $(ARGS)
 
 # Tests read the documents that are kept, and need neither of the two.
 made: .venv-made ## make the documents anew that tests compare values on

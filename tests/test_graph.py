@@ -297,10 +297,17 @@ def test_checks_of_a_table_that_is_changed_each_time_say_so(tmp_path, monkeypatc
     assert all("another build changed quality_control" in o.description for o in found.values())
 
 
-def test_checks_of_a_table_whose_file_is_gone_say_which(built):
-    built.delete([f"{FOLDER}/asset_basics.pqt"])
-    with pytest.raises(FileNotFoundError, match=r"asset_basics\.pqt is gone"):
+def test_checks_of_a_table_whose_file_is_gone_bring_it_back_or_say_so(built):
+    sha256 = commit.read_facts(built, "1.0.0", "asset_basics")["sha256"]
+    kept, key = f"{FOLDER}/_objects/asset_basics/{sha256}.pqt", f"{FOLDER}/asset_basics.pqt"
+    before = built.get(key)
+    built.delete([key])
+    assert looked(built, "asset_basics", "fresh").passed
+    assert built.get(key) == before
+    built.delete([key, kept])
+    with pytest.raises(FileNotFoundError, match="1 files of asset_basics are gone"):
         looked(built, "asset_basics", "fresh")
+    assert commit.read_facts(built, "1.0.0", "asset_basics")["state"] == "stale"
 
 
 def failed(result, name: str) -> set[str]:

@@ -148,6 +148,8 @@ def update(
     begun = files.count["requests"]
     seen: dict[str, dict[str, Answer]] = {}
     known, manifest, _ = _load(store, name, kind, seen)
+    if manifest and not manifest["content"]:
+        progress(f"{name}: what side files said is gone from {store.url}; all of them are asked")
     answered = _answered(questions, known, manifest)
     unreached: dict[str, list[Answer]] = defaultdict(list)
     tonight = today or nights.today()
@@ -194,7 +196,7 @@ def update(
         answers[answer.question.id] = answer
         learned += not _same(answer, known.get(answer.question.id))
     same = not learned and known.keys() == answers.keys()
-    if same and manifest.get("form") == kind.answers_version:
+    if same and manifest.get("content") and manifest["form"] == kind.answers_version:
         content = str(manifest["content"])
     else:
         content = _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
@@ -375,7 +377,11 @@ def _load(
         return {}, manifest, tag
     kept = manifest["content"]
     if kept not in seen:
-        content = arrow.decode(store.get_object(_content_key(name, kept)))
+        try:
+            content = arrow.decode(store.get_object(_content_key(name, kept)))
+        except FileNotFoundError:
+            # All is asked again; that nothing is kept makes it be written, if it is the same.
+            return {}, {**manifest, "content": ""}, tag
         rows = arrow.values(content, *CONTENT.names)
         seen.clear()
         seen[kept] = {

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from zs_client.contract import object_key
 from zs_client.store import Store
 from zs_pipeline import arrow, documents, upheavals
-from zs_pipeline.commit import Report, entries, of_the_day, path, read_facts
+from zs_pipeline.commit import Report, bring_back, entries, of_the_day, path, read_facts
 from zs_pipeline.declaration import Acorn, ColumnCheck, NamesDocuments, Once, Settled
 
 # Fewer rows than this share of the last time is worth a look.
@@ -82,7 +82,7 @@ def look(store: Store, version: str, acorn: Acorn, report: Report | None = None)
         report: What this run's commit of the table did; None where there was none.
 
     Raises:
-        FileNotFoundError: The table was never built, or a file is gone.
+        FileNotFoundError: The table was never built, or a file is gone for good.
     """
     facts = report.facts if report else _facts(store, version, acorn)
     restored = list(report.restored) if report else []
@@ -110,9 +110,12 @@ def look(store: Store, version: str, acorn: Acorn, report: Report | None = None)
         facts, report = now, None
     else:
         return Looked(store, version, acorn, facts, {}, state.result(), disturbed=True)
-    missing = [path(version, acorn, segment) for segment, body in bodies.items() if body is None]
-    if missing:
-        raise FileNotFoundError(f"{store.at(missing[0])} is gone; the facts of the table name it")
+    # Of a table in one file a night has read the object already.
+    day = of_the_day(sorted(found)) if report and acorn.partition else []
+    kept = [object_key(version, acorn.table, found[s]["sha256"]) for s in day]
+    if None in bodies.values() or not all(store.exists(key) for key in kept):
+        bring_back(store, version, acorn)
+        bodies = {s: body or _file(store, version, acorn, {}, s) for s, body in bodies.items()}
     content = {}
     for segment, body in bodies.items():
         try:
@@ -216,7 +219,7 @@ def _names_documents(check: ColumnCheck, seen: Looked) -> Finding:
 
 
 def _settled(_: ColumnCheck, seen: Looked) -> Finding:
-    told = [one.reason for one in upheavals.told(documents.load(seen.store).manifest)]
+    told = [one.reason for one in upheavals.told(documents.load(seen.store, seen.state).manifest)]
     return Finding(not told, "; ".join(told) or "the documents have the names that they had")
 
 

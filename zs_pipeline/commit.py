@@ -380,7 +380,7 @@ def _untold(_: str) -> None:
 def _stage(
     known: "Known", parts: Iterable[Part], before: dict[str, dict[str, Any]]
 ) -> Iterator[_Staged]:
-    """Validate and encode each part."""
+    """Validate and encode each part; what is lost is written if it is the same."""
     now, acorn = _now(), known.acorn
     folded = {segment.casefold(): segment for segment in before}
     split = acorn.kind.partitioning
@@ -410,8 +410,9 @@ def _stage(
             }
             if file.values:
                 entry["values"] = file.values
-            body = None if same else file.body
-            staged = _Staged(part.segment, entry, part.inputs, body, not same)
+            written = not same or part.segment in known.lost
+            body = file.body if written else None
+            staged = _Staged(part.segment, entry, part.inputs, body, written)
         yield staged
 
 
@@ -597,6 +598,7 @@ def _vouch(facts: dict[str, Any], built: Built) -> None:
             facts.pop("notes", None)
         facts["state"], facts["reason"] = "fresh", None
         facts.pop("refused", None)
+        facts.pop("lost", None)
 
 
 def _finish(
@@ -638,6 +640,25 @@ def mark_stale(store: Store, version: str, acorn: Acorn, reason: str) -> None:
         known.update(None, apply)
 
 
+def bring_back(store: Store, version: str, acorn: Acorn) -> None:
+    """Bring back every file of a table that its facts name and the store lacks.
+
+    Raises:
+        FileNotFoundError: Some are lost; the next build makes them anew.
+    """
+    known = Known(store, version, acorn)
+    _, count = known.heal()
+    if not count:
+        return
+    reason = f"{count} files of {acorn.name} are gone from {store.url}; the next build makes them"
+
+    def apply(facts: dict[str, Any]) -> None:
+        facts["state"], facts["reason"], facts["lost"] = "stale", reason, sorted(known.lost)
+
+    known.update(None, apply)
+    raise FileNotFoundError(reason)
+
+
 def _mend(store: Store, version: str, acorn: Acorn, known: "Known") -> dict[str, Any] | None:
     """Bring the fixed paths of writers that were killed back to what the facts say."""
     facts = known.facts
@@ -676,16 +697,63 @@ class Known:
         version: The version's folder.
         acorn: The declaration.
         facts: None where there are none.
+        lost: Segments whose content the store has no longer, neither as object nor at its path.
     """
 
     def __init__(self, store: Store, version: str, acorn: Acorn) -> None:
         self.store = store
         self.version = version
         self.acorn = acorn
+        self.lost: set[str] = set()
         self._read()
 
     def _read(self) -> None:
         self.facts, self._tag = _read_facts(self.store, self.version, self.acorn.table)
+
+    def heal(self, wanted: Iterable[str] | None = None) -> tuple[int, int]:
+        """Bring back what the facts name and the store lacks, from its object or its path.
+
+        What neither has is lost: it is computed anew, and the next commit writes it.
+
+        Args:
+            wanted: The segments to look at; all of them when None.
+
+        Returns:
+            How many files were brought back, and how many are lost.
+        """
+        found = entries(self.facts)
+        looked_at = [s for s in (found if wanted is None else wanted) if s in found]
+        with ThreadPoolExecutor(REQUESTS) as pool:
+            states = list(pool.map(lambda s: self._bring_back(s, found[s]["sha256"]), looked_at))
+        by_state = {s: state for s, state in zip(looked_at, states, strict=True) if state}
+        unplaced = [s for s, state in by_state.items() if state == "unplaced"]
+        if unplaced:
+            # Another build may be removing them: as what a killed writer left they are placed by
+            # whatever the facts say then.
+            self.update(None, lambda facts: facts["pending"].update({uuid.uuid4().hex: unplaced}))
+            _mend(self.store, self.version, self.acorn, self)
+        self.lost |= {s for s, state in by_state.items() if state == "lost"}
+        if self.facts and self.lost:
+            for segment in self.lost & self.facts["partitions"].keys():
+                # Made from nothing that is known: so it is planned anew.
+                self.facts["partitions"][segment]["inputs"] = ""
+            self.facts["state"], self.facts["reason"] = "stale", "files of it were lost"
+        return len(by_state) - len(self.lost), len(self.lost)
+
+    def _bring_back(self, segment: str, sha256: str) -> str:
+        """Returns `unplaced`, `kept` again or `lost`; empty where a file lies in both places."""
+        source = object_key(self.version, self.acorn.table, sha256)
+        target = path(self.version, self.acorn, segment)
+        if self.store.exists(source):
+            return "" if self.store.exists(target) else "unplaced"
+        try:
+            body = self.store.get(target)
+        except FileNotFoundError:
+            return "lost"
+        if hashlib.sha256(body).hexdigest() != sha256:
+            return "lost"
+        self.store.put_object(source, body)
+        return "kept"
 
     def update(
         self, built: Built | None, apply: Callable[[dict[str, Any]], None]

@@ -258,12 +258,48 @@ def _manifest(store: Store, key: str = MANIFEST) -> tuple[dict[str, Any] | None,
         raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
 
 
-def _load(store: Store) -> tuple[Snapshot | None, str | None]:
+def _load_mended(
+    store: Store, progress: Callable[[str], None]
+) -> tuple[Snapshot | None, str | None]:
+    """Load the latest state without what the manifest names and the store lacks.
+
+    The index is made anew from the shards; documents of a shard that is gone are left out of it,
+    so that they are fetched again; what was set aside is found again by the sweep.
+    """
     manifest, tag = _manifest(store)
     if manifest is None:
         return None, None
-    index = load_index(store, manifest["index"])
-    return Snapshot(store, manifest, index, _load_aside(store, manifest)), tag
+    there = {entry["path"] for entry in store.walk(DOCUMENTS)}
+    shard_names = manifest["shards"]
+    lost = [n for n, name in shard_names.items() if f"{DOCUMENTS}/{name}.pqt" not in there]
+    without_index = f"{DOCUMENTS}/index/{manifest['index']}.pqt" not in there
+    without_aside = f"{DOCUMENTS}/set_aside/{manifest['set_aside']}.json" not in there
+    if _state_key(manifest["state"]) not in there:
+        progress(f"documents: the state {manifest['state']} is gone from {store.url}; put again")
+        store.put(_state_key(manifest["state"]), json.dumps(manifest, indent=1).encode())
+    if not (lost or without_index or without_aside):
+        index = load_index(store, manifest["index"])
+        return Snapshot(store, manifest, index, _load_aside(store, manifest)), tag
+    if lost:
+        progress(f"documents: {len(lost)} shards are gone from {store.url}; fetched again")
+        manifest["shards"] = {n: name for n, name in shard_names.items() if n not in lost}
+    if without_index:
+        progress(f"documents: the index is gone from {store.url}; made anew")
+        bodies = (_shard_body(store, name) for name in manifest["shards"].values())
+        pieces = [arrow.decode(body, INDEX.names).cast(INDEX) for body in bodies]
+        index = pa.concat_tables([INDEX.empty_table(), *pieces]).sort_by("_id").combine_chunks()
+        manifest["index"] = _put(store, "index", arrow.encode(index), ".pqt")
+    else:
+        index = load_index(store, manifest["index"])
+        numbers = pa.array([int(number) for number in lost], pa.int16())
+        index = index.filter(pc.invert(pc.is_in(index["shard"], numbers))).combine_chunks()
+    aside: list[Problem] = []
+    if without_aside:
+        progress(f"documents: what was set aside is gone from {store.url}; looked for again")
+        manifest["set_aside"] = ""
+    else:
+        aside = _load_aside(store, manifest)
+    return Snapshot(store, manifest, index, aside), tag
 
 
 def _load_aside(store: Store, manifest: dict[str, Any]) -> list[Problem]:
@@ -364,7 +400,7 @@ class _Update:
         # Shards on their way, by name.
         self.sending: dict[str, Future[None]] = {}
         self.changes = Changes()
-        old, self.tag = _load(store)
+        old, self.tag = _load_mended(store, progress)
         self.manifest: dict[str, Any] = old.manifest if old else {"shards": {}}
         self.index = old.index if old else INDEX.empty_table()
         self.index_before = self.index

@@ -39,6 +39,7 @@ from zs_pipeline.commit import (
     Built,
     Report,
     ShrinkRefused,
+    bring_back,
     commit,
     mark_stale,
     read_facts,
@@ -187,6 +188,11 @@ class Acorns(dg.IOManager):
                 ", ".join(report.restored[:PREVIEW]) or "the table",
             )
         facts = report.facts
+        try:
+            preview = _preview(store, version, acorn, facts)
+        except FileNotFoundError:
+            bring_back(store, version, acorn)
+            preview = _preview(store, version, acorn, facts)
         context.add_output_metadata(
             {
                 "dagster/row_count": report.rows,
@@ -199,7 +205,7 @@ class Acorns(dg.IOManager):
                 "skipped": obj.skipped or "no",
                 "sha256": facts["sha256"],
                 "seconds": round(time.monotonic() - begun, 3),
-                "preview": dg.MetadataValue.md(_preview(store, version, acorn, facts)),
+                "preview": dg.MetadataValue.md(preview),
             }
         )
         # A run without a key works out the changed subjects itself; the graph shows just those.

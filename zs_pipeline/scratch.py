@@ -10,8 +10,8 @@ from pathlib import Path
 
 _NAME = "data-asset-cache-"
 _LOCK = "lock"
-# Seconds after which a folder that nobody holds a lock on is no longer in use. A build of before
-# 1.1.0, or one on another machine that shares the folder, may hold none that is seen here.
+# Seconds after which a folder that nobody holds a lock on is no longer in use. A build of 1.0.0, or
+# one on another machine that shares the folder, may hold none that is seen here.
 _UNUSED = 24 * 3600
 
 

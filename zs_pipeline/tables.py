@@ -25,6 +25,7 @@ from zs_client import customs
 from zs_client.contract import (
     ROOT,
     encode_partition,
+    facts_key,
     object_key,
     table_key,
     version_order,
@@ -204,6 +205,7 @@ def build(
             for read in acorn.kind.tables
         }
     found, known = Inputs(acorn, inputs), Known(store, version, acorn)
+    _heal(known, around)
     match acorn.kind:
         case ByDocument() as kind:
             built = by_document(kind, known, found, around.files)
@@ -223,6 +225,29 @@ def build(
             built = from_custom_table(kind, known, found, around)
     built.known = known
     return built
+
+
+def _heal(known: Known, around: Surroundings) -> None:
+    """Bring back files that the facts name and that are gone; say which are made anew.
+
+    Raises:
+        FileNotFoundError: What is gone cannot be made anew.
+    """
+    # Far away each look is a request: there a file that is gone is found when it is read.
+    wanted = known.facts.get("lost", ()) if known.facts and known.store.far else None
+    back, lost = known.heal(wanted)
+    name = known.acorn.name
+    if back:
+        around.progress(f"{name}: {back} files were gone, and are brought back from their copy")
+    if not lost:
+        return
+    if isinstance(known.acorn.kind, FromCustomTable):
+        raise FileNotFoundError(
+            f"{name}: its file is gone from {known.store.url}, and with it what it remembered of "
+            "earlier upgrades, which nothing else has; put it back, or remove "
+            f"{known.store.at(facts_key(known.version, known.acorn.table))} to begin without"
+        )
+    around.progress(f"{name}: {lost} files are gone, and are made anew")
 
 
 def by_document(kind: ByDocument, known: Known, inputs: Inputs, files: Files) -> Built:
