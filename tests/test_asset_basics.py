@@ -12,7 +12,7 @@ from building import document, dump, tables, zs_build
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zs_pipeline import arrow, instruments, zones
+from zs_pipeline import arrow, instruments, people, zones
 from zs_pipeline.acorns import (
     asset_basics,
     data_asset_problems,
@@ -21,7 +21,7 @@ from zs_pipeline.acorns import (
     unique_project_names,
     unique_subject_ids,
 )
-from zs_pipeline.acorns.asset_basics import FALLBACK, FIRST_OF_YEAR, NOT_BORN, SPLIT
+from zs_pipeline.acorns.asset_basics import FALLBACK, FIRST_OF_YEAR, NOT_BORN, SPLIT, TOO_MANY
 from zs_pipeline.catalogue import path_of
 from zs_pipeline.declaration import CORE
 
@@ -335,3 +335,12 @@ def test_a_document_moves_with_its_subject(tmp_path: Path) -> None:
         assert zs_build(source, tmp_path / "out") == 0
         qc = {key for key in tables(tmp_path / "out") if key.startswith("qc/")}
         assert qc == {f"qc/{partition}/data.pqt", "qc/subject_id=990013/data.pqt"}
+
+
+def test_of_more_people_than_are_normalized_the_document_is_told() -> None:
+    names = [f"Ada Lovelace{number}" for number in range(people.LONGEST_LIST + 5)]
+    described = {"investigators": [{"name": name} for name in names]}
+    assert row(data_description=described)["investigators"] == names
+    assert told(data_description=described) == [
+        ("data_description.investigators", "investigators_normalized", TOO_MANY, 1000, 1005)
+    ]

@@ -1,5 +1,6 @@
 """The display names of people: within one list, and over all lists of a table."""
 
+import itertools
 import random
 import unicodedata
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zs_pipeline import people
 from zs_pipeline.people import display_names, first_name_map, is_split, name_map, normalize
 
 WORDS = ["Huy", "huy", "Nguyen", "NGUYEN", "mcBride", "Mcbride", "de", "Van", "la", "J", "j", "o'b"]
@@ -398,3 +400,10 @@ def test_no_two_final_names_of_a_table_differ_only_in_case_or_blanks(
 def test_a_long_or_broken_text_does_no_harm(name: str) -> None:
     assert len(display_names([name])) <= 1
     assert len(display_names(list(name))) <= 1
+
+
+def test_of_a_list_beyond_all_measure_the_first_names_are_taken() -> None:
+    names = (f"Ada Lovelace{number}" for number in itertools.count())
+    shown = people.display_names(names)
+    assert len(shown) == people.LONGEST_LIST
+    assert shown[0] == "Ada Lovelace0"

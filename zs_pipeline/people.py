@@ -8,10 +8,13 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 
 # The lists of people of one row, None where it has none.
 Lists = tuple[tuple[str, ...] | None, ...]
+
+# So many names of a list are made one with others; 1 million took 76 s.
+LONGEST_LIST = 1000
 
 _PLACEHOLDERS = {"unknown", "unknownuser", "n/a", "none", "nd"}
 _PARTICLES = {"de", "van", "von"}
@@ -42,10 +45,12 @@ def display_names(names: Iterable[str]) -> list[str]:
 def spellings(names: Iterable[str]) -> list[str]:
     """Returns the display names in a list as `display_names`, all spellings of a name.
 
+    No more than the first `LONGEST_LIST` of a list are looked at.
+
     Args:
         names: Names, logins or e-mail addresses as a document has them.
     """
-    written = [_plain(name) for name in names]
+    written = [_plain(name) for name in islice(names, LONGEST_LIST)]
     people = [name for name in written if _is_name(name)]
     if _is_split(people):
         people = [_rejoined(name for name in written if _is_name(name) or not _has_text(name))]

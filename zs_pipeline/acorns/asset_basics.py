@@ -58,6 +58,7 @@ _PEOPLE = {
 FALLBACK = "is taken, because subject.subject_id gives none"
 FIRST_OF_YEAR = "counts from 1 January, because there is no date of birth"
 NOT_BORN = "is after the acquisition began, so there is no age"
+TOO_MANY = "has more names than are normalized, of which the first are taken"
 SPLIT = "is one name that was split into its letters, which are joined again"
 
 
@@ -119,6 +120,9 @@ def findings(document: dict[str, Any]) -> Iterator[Finding]:
         if people.is_split(names):
             joined = people.display_names(names)
             yield Finding(path, f"asset_basics.{column}_normalized", SPLIT, joined, names)
+        if len(names) > people.LONGEST_LIST:
+            counts = people.LONGEST_LIST, len(names)
+            yield Finding(path, f"asset_basics.{column}_normalized", TOO_MANY, *counts, WARNING)
     yield from _age_findings(document)
 
 
@@ -202,7 +206,7 @@ _PEOPLE_RULE = (
     "that was split; the letters are joined and it is a finding. Names that are equal but for "
     "case, blanks and punctuation are one person, shown as most documents spell it, or else as the "
     "first in order. A single word that is the first name of exactly one longer name in all "
-    "documents becomes that name."
+    "documents becomes that name. Of a list of more than 1,000 names the first 1,000 are taken."
 )
 
 ACORN = Acorn(
