@@ -233,7 +233,7 @@ def kept_by_1_0_0(store: Store, outcome: str, reason: str, value: object) -> Non
     (question,) = KIND.questions(curriculum())
     body = None if value is None else json.dumps(value).encode()
     answer = {question.id: Answer(question, outcome, reason, body)}
-    answers._keep(store, "acorn", KIND, [question], answer, {})
+    answers._keep(store, "acorn", KIND, [question], answer, seen={}, answered=set())
 
 
 @pytest.mark.parametrize("outcome", ["unparsable", "other_shape"])
