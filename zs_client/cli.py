@@ -47,6 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         is written.
     """
     given = _parser().parse_args(argv)
+    given.own_process = argv is None
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn  # type: ignore[assignment]
@@ -427,13 +428,15 @@ def _build(given: argparse.Namespace) -> int:
     try:
         from zs_pipeline import memory
 
+        if given.own_process:
+            memory.own_process()
         with memory.of_modules():
             from zs_pipeline.build import main as build
         memory.without_pandas()
     except ImportError as error:
         print(
             f"zs build: the pipeline cannot be imported ({error}); install it with "
-            "pip install '.[pipeline]' in a checkout",
+            "pip install 'data-asset-cache[pipeline]'",
             file=sys.stderr,
         )
         return _ERROR

@@ -262,7 +262,11 @@ def _examples(values: "pa.ChunkedArray") -> list[str]:
         values = pa.chunked_array([chunk.keys for chunk in values.chunks], values.type.key_type)
     if pa.types.is_list(values.type):
         values = pc.list_flatten(values)
-    counted = values.drop_null().value_counts()
+    there = values.drop_null()
+    # Before pyarrow 26 the first of none is an error.
+    if not len(there):
+        return []
+    counted = there.value_counts()
     order = pc.select_k_unstable(
         pa.table({"n": counted.field("counts"), "at": pa.array(range(len(counted)))}),
         k=_EXAMPLES,

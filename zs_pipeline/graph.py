@@ -150,9 +150,12 @@ class SideFiles(dg.ConfigurableResource[None]):
 class Acorns(dg.IOManager):
     """Commits what an acorn's asset built, and reads tables for the assets after it."""
 
-    def __init__(self, cache: Cache, catalogue: Catalogue) -> None:
+    def __init__(
+        self, cache: Cache, catalogue: Catalogue, instance: dg.DagsterInstance | None = None
+    ) -> None:
         self.cache = cache
         self.catalogue = catalogue
+        self.instance = instance
 
     def handle_output(self, context: dg.OutputContext, obj: Built) -> None:
         """Write what changed, and tell Dagster which partitions did."""
@@ -197,16 +200,15 @@ class Acorns(dg.IOManager):
         )
         # A run without a key works out the changed subjects itself; the graph shows just those.
         if acorn.partition and not _has_key(context):
-            self._sync(context, acorn, before, segments(facts))
+            self._sync(acorn, before, segments(facts))
             found = facts["partitions"]
             events.report(
                 context,
                 {s: found.get(s, {"rows": 0})["rows"] for s in (*report.changed, *report.empty)},
+                self.instance,
             )
 
-    def _sync(
-        self, context: dg.OutputContext, acorn: Acorn, before: set[str], now: set[str]
-    ) -> None:
+    def _sync(self, acorn: Acorn, before: set[str], now: set[str]) -> None:
         """Tell Dagster the values of a key that this table, or another one, is split by."""
         split = acorn.kind.partitioning
         if split is None or split.is_fixed:
@@ -216,7 +218,7 @@ class Acorns(dg.IOManager):
             if other is not acorn and other.kind.partitioning == split:
                 cache = self.cache
                 gone -= segments(read_facts(cache.open(), cache.folder(), other.table))
-        events.sync_partitions(context, split.column, now, gone)
+        events.sync_partitions(self.instance, split.column, now, gone)
 
     def load_input(self, context: dg.InputContext) -> tables.Input:
         """The whole table that an asset asks for."""
@@ -232,7 +234,7 @@ def acorns(catalogue: Catalogue) -> dg.IOManagerDefinition:
     @dg.io_manager(required_resource_keys={"cache"})
     def of_run(context: dg.InitResourceContext) -> Acorns:
         """Commits and reads tables in the run's cache."""
-        return Acorns(context.resources.cache, catalogue)
+        return Acorns(context.resources.cache, catalogue, context.instance)
 
     return of_run
 
