@@ -9,7 +9,6 @@ import json
 import os
 import re
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from zs_client import objects, work
 from zs_client.contract import ROOT, facts_key, object_key
 from zs_client.store import DIGEST, Piece, Store, Unreadable, first_line
 
@@ -35,7 +35,7 @@ _DIGEST = re.compile(r"([0-9a-f]{64})?")
 _FILE = re.compile(r"[0-9a-f]{64}\.\w+|\.[0-9a-f]{32}\.part")
 
 _room: dict[Path, int] = {}
-_lock = threading.Lock()
+_lock = work.Lock()
 
 
 class Cache:
@@ -450,14 +450,13 @@ class CachedStore(Store):
 
     def _received(self, key: str, tag: str | None, sha256: str) -> tuple[bytes, str]:
         """What the store sends, compared with the digest that is known; and its ETag."""
-        import obstore
         from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
         options: Any = {"if_none_match": tag} if tag else {}
         told = sha256
         for _ in range(ATTEMPTS):
             try:
-                found = obstore.get(self._objects, key, options=options)
+                found = objects.get(self._objects, key, options=options)
             except (PermissionDeniedError, UnauthenticatedError) as error:
                 raise PermissionError(first_line(error)) from error
             body = _shown(found, key)

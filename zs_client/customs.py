@@ -11,14 +11,13 @@ import re
 import uuid
 import warnings
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zs_client import read
+from zs_client import read, work
 from zs_client.acorns import TABLES
 from zs_client.contract import ROOT, VERSION_FORM, table_key, version_folder, version_order
 from zs_client.provenance import KEYS
@@ -182,8 +181,7 @@ def custom_tables(store_url: str | Path | None = None) -> list[CustomTable]:
     found = _listed(store)
     if not found:
         return []
-    with ThreadPoolExecutor(min(32, len(found))) as pool:
-        histories = list(pool.map(lambda name: _history(store, name)[0], found))
+    histories = work.each(lambda name: _history(store, name)[0], found)
     return [
         _listed_table(name, entry, history[-1] if history else None)
         for (name, entry), history in zip(found.items(), histories, strict=True)
@@ -534,10 +532,7 @@ def _told(store: Store, version: str, name: str) -> Iterator[None]:
         yield
     except (PermissionError, PermissionDeniedError, UnauthenticatedError) as error:
         raise _forbidden(store, version, name, error) from error
-    except BaseError as error:
-        # obstore has no error of its own for a local folder that may not be written.
-        if "Permission denied" in str(error):
-            raise _forbidden(store, version, name, error) from error
+    except (BaseError, OSError) as error:
         raise StoreError(
             f"custom table {name!r} could not be stored in {store.url}: {first_line(error)}; "
             "storing it again is safe"

@@ -6,10 +6,10 @@ Where the bytes come from is given (`zs_client.read`); which rows are wanted is 
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from zs_client import work
 from zs_client.store import Piece, first_line
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 END = 2**18
 # Ranges that are nearer to each other than this are one request: 128 KB cost less than a request.
 GAP = 2**17
-REQUESTS = 32
 _FOOTER = 8
 
 
@@ -123,11 +122,8 @@ class File:
             return
         if self._fetch is None:
             raise NotParquet("it ends before what it tells of")
-        if len(missing) == 1:
-            self._keep([self._fetch(*missing[0])])
-            return
-        with ThreadPoolExecutor(min(REQUESTS, len(missing))) as pool:
-            self._keep(list(pool.map(self._fetch, *zip(*missing, strict=True))))
+        fetch = self._fetch
+        self._keep(work.each(lambda one: fetch(*one), missing))
 
     def _keep(self, pieces: list[Piece]) -> None:
         into = memoryview(self._buffer).cast("B")

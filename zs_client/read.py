@@ -9,10 +9,8 @@ import difflib
 import json
 import operator
 import os
-import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -20,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from zs_client import filters, provenance
+from zs_client import filters, provenance, work
 from zs_client.cache import CachedStore, from_environment
 from zs_client.contract import (
     INDEX,
@@ -36,7 +34,7 @@ from zs_client.contract import (
     version_order,
 )
 from zs_client.filters import Names
-from zs_client.parquet import END, REQUESTS, File, NotParquet
+from zs_client.parquet import END, File, NotParquet
 from zs_client.store import (
     HASTY,
     PUBLIC,
@@ -64,7 +62,7 @@ NOW = "now"
 _YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 _stores: dict[tuple[Any, ...], Any] = {}
-_lock = threading.Lock()
+_lock = work.Lock()
 _asked: ContextVar[tuple[str | None, bool | None]] = ContextVar("_asked", default=(None, None))
 
 
@@ -252,14 +250,12 @@ def content(wish: Wish, at: "tuple[Store, str] | None" = None) -> "pa.Table":
     """As `rows`, without a warning of a stale table."""
     _check_limit(wish.limit)
     store, version = at or place()
-    wait = provenance.begin(store, version, get_json)
-    try:
+    with work.scope():
+        wait = provenance.begin(store, version, get_json)
         if wish.partition:
             found, checked = _partitions(store, version, wish)
         else:
             found, size, digest = _whole(store, version, wish)
-    finally:
-        # Also after an error: a thread that outlives its reader may outlive the interpreter.
         registry = wait()
     told = provenance.told(registry, wish.table, store, version)
     if wish.partition:
@@ -381,12 +377,8 @@ def _partitions(store: Store, version: str, wish: Wish) -> "tuple[pa.Table, list
     if not parts:
         told = _facts_or_refuse(store, version, wish)
         contents = [_selected(_of_none(told), replace(wish, parts=("",)))]
-    elif len(parts) == 1:
-        contents = [_one(store, version, wish, parts[0], found)]
     else:
-        with ThreadPoolExecutor(min(REQUESTS, len(parts))) as pool:
-            ask = partial(_one, store, version, wish, found=found)
-            contents = list(pool.map(ask, parts))
+        contents = work.each(partial(_one, store, version, wish, found=found), parts)
     if wish.names is not None:
         _warn_of_missing(wish.names, found)
     for part in parts:

@@ -4,13 +4,12 @@ Both are told by the pipeline in `squirrel.json` and `<table>.json`; nothing is 
 """
 
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from zs_client import provenance, read
+from zs_client import provenance, read, work
 from zs_client.acorns import TABLES, find
 from zs_client.contract import registry_key
 from zs_client.read import Wish
@@ -166,8 +165,7 @@ def status(store_url: str | Path | None = None, version: str | None = None) -> l
     listed = {acorn.name: acorn for acorn in registry.acorns} if registry else {}
     tables = {name: table for name, table, _ in TABLES}
     tables |= {name: acorn.table or name for name, acorn in listed.items() if name not in tables}
-    with ThreadPoolExecutor(len(tables)) as pool:
-        told = list(pool.map(lambda table: read.facts(store, version, table), tables.values()))
+    told = work.each(lambda table: read.facts(store, version, table), tables.values())
     published = registry.published_at if registry else None
     return [
         _status(name, listed.get(name), facts, published)

@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from zs_client import objects
 from zs_client.contract import ROOT
+from zs_client.folder import Folder
 
 PUBLIC = "s3://allen-data-views"
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -96,9 +98,9 @@ class Store:
     """
 
     def __init__(
-        self, objects: Any, url: str, *, local: Path | None = None, near: Path | None = None
+        self, held: Any, url: str, *, local: Path | None = None, near: Path | None = None
     ) -> None:
-        self._objects = objects
+        self._objects = held
         self.url = url
         self._local = local
         self._near = near
@@ -114,11 +116,10 @@ class Store:
 
     def get_tagged(self, key: str) -> tuple[bytes, str]:
         """The bytes under a key, and the tag that `replace` compares."""
-        import obstore
         from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
         try:
-            found = obstore.get(self._objects, key)
+            found = objects.get(self._objects, key)
         # obstore's own is no PermissionError, though what is not there is a FileNotFoundError.
         except (PermissionDeniedError, UnauthenticatedError) as error:
             raise PermissionError(first_line(error)) from error
@@ -148,7 +149,6 @@ class Store:
         return self._piece(key, {"range": (start, end), "if_match": tag})
 
     def _piece(self, key: str, options: Any) -> Piece:
-        import obstore
         from obstore.exceptions import (
             PermissionDeniedError,
             PreconditionError,
@@ -156,7 +156,7 @@ class Store:
         )
 
         try:
-            found = obstore.get(self._objects, key, options=options)
+            found = objects.get(self._objects, key, options=options)
             body = bytes(found.bytes())
         except PreconditionError as error:
             raise Changed(self.at(key)) from error
@@ -170,27 +170,22 @@ class Store:
 
     def exists(self, key: str) -> bool:
         """Whether something lies under a key."""
-        import obstore
-
         try:
-            obstore.head(self._objects, key)
+            objects.head(self._objects, key)
         except FileNotFoundError:
             return False
         return True
 
     def put(self, key: str, body: bytes, *, cache: str = SHORT) -> None:
         """Write bytes under a key: the old or the new content is there, never a part of it."""
-        import obstore
-
         if self._local:
             self._place(self._local, key, body)
             return
         with self._permitted(f"write {key}"):
-            obstore.put(self._objects, key, body, attributes=self._attributes(key, body, cache))
+            objects.put(self._objects, key, body, attributes=self._attributes(key, body, cache))
 
     def put_object(self, key: str, body: bytes) -> None:
         """Write bytes under a key whose content never changes; what lies there is left alone."""
-        import obstore
         from obstore.exceptions import AlreadyExistsError
 
         self._bring_near(key, body)
@@ -199,7 +194,7 @@ class Store:
                 self._place(self._local, key, body)
             return
         with self._permitted(f"write {key}"), suppress(AlreadyExistsError):
-            obstore.put(
+            objects.put(
                 self._objects,
                 key,
                 body,
@@ -244,14 +239,13 @@ class Store:
         Raises:
             Conflict: Another writer was faster.
         """
-        import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         if self._local:
             return self._replace_local(self._local, key, body, tag)
         try:
             with self._permitted(f"write {key}"):
-                done = obstore.put(
+                done = objects.put(
                     self._objects,
                     key,
                     body,
@@ -281,42 +275,34 @@ class Store:
         On a local folder this is a hard link. On S3 the bytes are sent again: a copy in the store
         costs the same request, and obstore's keeps the source's `Cache-Control`.
         """
-        import obstore
-
         if not self._local:
             self.put(to, body, cache=cache)
             return
         staged = f"{_STAGING}/{uuid.uuid4().hex}"
-        obstore.copy(self._objects, key, staged)
+        objects.copy(self._objects, key, staged)
         self._settle(self._local, staged, to)
 
     def delete(self, keys: list[str]) -> None:
         """Remove keys; one that is not there is no error."""
-        import obstore
-
         for start in range(0, len(keys), 1000):
             try:
                 with self._permitted("remove what lies there"):
-                    obstore.delete(self._objects, keys[start : start + 1000])
+                    objects.delete(self._objects, keys[start : start + 1000])
             except FileNotFoundError:
                 for key in keys[start : start + 1000]:
                     try:
-                        obstore.delete(self._objects, key)
+                        objects.delete(self._objects, key)
                     except FileNotFoundError:
                         continue
 
     def walk(self, prefix: str) -> Iterator[dict[str, Any]]:
         """What lies under a folder, as dicts with `path`, `size` and `last_modified`."""
-        import obstore
-
-        for batch in obstore.list(self._objects, prefix):
+        for batch in objects.list(self._objects, prefix):
             yield from (dict(entry) for entry in batch)
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly under a folder."""
-        import obstore
-
-        found = obstore.list_with_delimiter(self._objects, prefix)
+        found = objects.list_with_delimiter(self._objects, prefix)
         return [p.rstrip("/").rsplit("/", 1)[-1] for p in found["common_prefixes"]]
 
     def at(self, key: str) -> str:
@@ -325,9 +311,7 @@ class Store:
 
     def head(self, key: str, size: int) -> bytes:
         """The first bytes under a key, all of them where there are fewer."""
-        import obstore
-
-        return bytes(obstore.get(self._objects, key, options={"range": (0, size)}).bytes())
+        return bytes(objects.get(self._objects, key, options={"range": (0, size)}).bytes())
 
     def file(self, key: str) -> str:
         """Where DuckDB can read what lies under a key."""
@@ -357,11 +341,10 @@ class Store:
         Raises:
             StoreError: No such bucket, no permission, or no answer.
         """
-        import obstore
         from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
         try:
-            obstore.list_with_delimiter(self._objects, ROOT)
+            objects.list_with_delimiter(self._objects, ROOT)
         except FileNotFoundError as error:
             if not self._local:
                 raise StoreError(
@@ -419,10 +402,8 @@ class Store:
     # obstore's own local put leaves `data.pqt#1` beside the target when it is killed, and a reader
     # of `qc/**` would see those rows twice: writes are staged outside every table's folder.
     def _place(self, folder: Path, key: str, body: bytes) -> None:
-        import obstore
-
         staged = f"{_STAGING}/{uuid.uuid4().hex}"
-        obstore.put(self._objects, staged, body, use_multipart=False)
+        objects.put(self._objects, staged, body, use_multipart=False)
         self._settle(folder, staged, key)
 
     def _settle(self, folder: Path, staged: str, key: str) -> None:
@@ -477,11 +458,11 @@ def open_store(url: str | Path, *, anonymous: bool = False, near: Path | None = 
     Raises:
         StoreError: The URL is of no known kind.
     """
-    from obstore.store import LocalStore, MemoryStore
-
     text = str(url)
     parts = urlsplit(text)
     if parts.scheme == "memory":
+        from obstore.store import MemoryStore
+
         name = f"memory://{parts.netloc}"
         return Store(_memory.setdefault(name, MemoryStore()), name)
     if parts.scheme == "s3":
@@ -498,7 +479,7 @@ def open_store(url: str | Path, *, anonymous: bool = False, near: Path | None = 
             raise StoreError(f"{folder}: is a file; a store is a folder")
         if not folder.is_dir():
             raise StoreError(f"{folder}: no such folder; create it, or name another")
-        return Store(LocalStore(str(folder)), str(folder), local=folder)
+        return Store(Folder(folder), str(folder), local=folder)
     raise StoreError(f"{text}: a store is s3://bucket, a local folder, or memory://name")
 
 
