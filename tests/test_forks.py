@@ -66,6 +66,8 @@ child.start(); child.join(40)
 assert child.exitcode == 0
 """,
     "while threads read": """
+# A module that a thread is importing stays locked in the forked process; Python has no way out.
+assert rows() == wanted()
 stop = False
 def read_on():
     while not stop:

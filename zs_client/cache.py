@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -241,7 +240,7 @@ class CachedStore(Store):
         self._connect = connect
         self._cache = cache
 
-    @cached_property
+    @work.once
     def _objects(self) -> Any:
         if self.offline:
             raise Unreadable(

@@ -55,7 +55,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             code: int = given.run(given)
             sys.stdout.flush()
     except KeyboardInterrupt:
-        print("zs: interrupted", file=sys.stderr)
+        print("zs: interrupted", file=sys.stderr, flush=True)
+        if given.own_process:
+            # Python would wait for threads that wait for a server.
+            os._exit(_INTERRUPTED)
         return _INTERRUPTED
     except BrokenPipeError:
         # Python would flush, and fail, once more at its end.

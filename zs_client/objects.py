@@ -173,7 +173,15 @@ def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     if loop is not _loop or not thread.is_alive():
         return
     _loop = None
-    loop.call_soon_threadsafe(loop.stop)
+
+    async def end() -> None:
+        begun = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in begun:
+            task.cancel()
+        await asyncio.gather(*begun, return_exceptions=True)
+        loop.stop()
+
+    asyncio.run_coroutine_threadsafe(end(), loop)
     thread.join(1)
     if not thread.is_alive():
         loop.close()

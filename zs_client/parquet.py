@@ -6,7 +6,6 @@ Where the bytes come from is given (`zs_client.read`); which rows are wanted is 
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from zs_client import work
@@ -50,7 +49,7 @@ class File:
             length = int.from_bytes(end.body[-_FOOTER:-4], "little") + _FOOTER
             self._need([(max(0, self.size - length), self.size)])
 
-    @cached_property
+    @work.once
     def _file(self) -> Any:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -102,7 +101,7 @@ class File:
         told = self._file.metadata.row_group(group)
         return [told.column(number) for name in columns for number in self._leaves[name]]
 
-    @cached_property
+    @work.once
     def _leaves(self) -> dict[str, list[int]]:
         """The columns of the file that make up one of the table: a map has two."""
         found: dict[str, list[int]] = {name: [] for name in self.schema.names}

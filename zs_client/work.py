@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar, overload
 from weakref import WeakSet
 
 THREADS = 32
@@ -20,6 +20,29 @@ _LISTEN = None if os.name == "posix" else 0.2
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class once(Generic[T]):  # noqa: N801 - a decorator
+    """A property that is made once for an object, as `functools.cached_property`.
+
+    That of Python 3.11 holds one lock for all objects of a class, which a forked process may find
+    held for ever.
+    """
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make = make
+        self.__doc__ = make.__doc__
+
+    @overload
+    def __get__(self, owner: None, kind: type) -> "once[T]": ...
+    @overload
+    def __get__(self, owner: object, kind: type) -> T: ...
+    def __get__(self, owner: object | None, kind: type) -> "T | once[T]":
+        """The value, which then takes the place of this in the object."""
+        if owner is None:
+            return self
+        made = self._make(owner)
+        return owner.__dict__.setdefault(self._make.__name__, made)  # type: ignore[no-any-return]
 
 
 class Abandoned(BaseException):
@@ -94,6 +117,30 @@ def scope() -> Iterator[Scope]:
         raise
     finally:
         _scopes.reset(token)
+
+
+class Threads(ThreadPoolExecutor):
+    """Threads for a block; an interrupt in the block takes back what they wait for, and goes on."""
+
+    def __init__(self, count: int, name: str = "") -> None:
+        super().__init__(count, thread_name_prefix=name)
+        self._scope = Scope()
+
+    def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
+        """As that of an executor, in the context of whoever calls it."""
+
+        def within() -> T:
+            _scopes.set((*_scopes.get(), self._scope))
+            return function(*args, **kwargs)
+
+        return super().submit(copy_context().run, within)
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Wait for all threads; after an interrupt for none."""
+        is_interrupt = kind is not None and not issubclass(kind, (Exception, GeneratorExit))
+        if is_interrupt:
+            self._scope.give_up()
+        self.shutdown(wait=not is_interrupt, cancel_futures=kind is not None)
 
 
 def result(future: "Future[T]") -> T:

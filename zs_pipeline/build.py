@@ -24,6 +24,7 @@ from zs_pipeline.source import SourceError, open_source
 
 _FAILED, _REFUSED = 1, 2
 SHOWN = 10
+_INTERRUPTS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt", "Abandoned")
 
 
 def main(
@@ -188,6 +189,9 @@ def _failures(result: dg.ExecuteInProcessResult | None) -> list[str]:
         if not event.is_step_failure:
             continue
         error = event.step_failure_data.error
+        # Dagster hears an interrupt in our place, and ends its run.
+        if error is not None and error.cls_name in _INTERRUPTS:
+            raise KeyboardInterrupt
         # Dagster's own error wraps ours, which says more than what it came from.
         while error is not None and error.cause and str(error.cls_name).startswith("Dagster"):
             error = error.cause

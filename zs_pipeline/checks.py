@@ -5,7 +5,6 @@ more. The checks are made from the declarations; `zs_pipeline.graph` makes Dagst
 """
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -14,6 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zs_client import work
 from zs_client.store import Store
 from zs_pipeline import arrow, documents
 from zs_pipeline.commit import Report, entries, path, read_facts
@@ -83,7 +83,7 @@ def look(store: Store, version: str, acorn: Acorn, report: Report | None = None)
     else:
         newest = max((e["built_at"] for e in found.values()), default="")
         wanted = [s for s, entry in found.items() if entry["built_at"] == newest][:LOOKED_AT]
-    with ThreadPoolExecutor(LOOKED_AT + 2) as pool:
+    with work.Threads(LOOKED_AT + 2) as pool:
         state = pool.submit(documents.lately if report else documents.current, store)
         files = pool.map(lambda s: store.get(path(version, acorn, s)), wanted)
         content = {s: arrow.decode(body) for s, body in zip(wanted, files, strict=True)}

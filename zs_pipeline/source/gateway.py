@@ -8,12 +8,12 @@ import json
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 import urllib3
 
+from zs_client import work
 from zs_pipeline.problems import Problem
 from zs_pipeline.source import SourceError, Swept, shown
 from zs_pipeline.source.plain import Told, identity, load, plain
@@ -27,6 +27,9 @@ from zs_pipeline.source.projection import (
     tree,
     trim,
 )
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 PATH = "metadata_index/data_assets/find"
 PAGE = 5_000
@@ -130,16 +133,13 @@ class GatewaySource:
     def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
         """See `Source`; up to `IN_FLIGHT` requests at a time, answers in the order asked."""
         pending: deque[Future[list[dict[str, Any]]]] = deque()
-        pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="gateway")
-        try:
+        with work.Threads(IN_FLIGHT, "gateway") as pool:
             for batch in self._batches(dict.fromkeys(ids)):
                 if len(pending) == IN_FLIGHT:
                     yield from pending.popleft().result()
                 pending.append(pool.submit(self._batch, batch))
             while pending:
                 yield from pending.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
     def _batches(self, ids: Iterable[str]) -> Iterator[list[Any]]:
         """The ids in lists that fit into a URL, as the server has them."""
