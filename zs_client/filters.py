@@ -27,7 +27,7 @@ Time = str | date | EllipsisType
 Names = str | Iterable[str] | None
 
 # Words for columns that are called otherwise, or differently in each table.
-_ALIASES = {
+ALIASES = {
     "modality": ("modalities",),
     "tag": ("tags",),
     "acquired": ("acquisition_start_time", "timestamp"),
@@ -168,7 +168,7 @@ def _all(name: str, schema: "pa.Schema") -> str:
     import pyarrow as pa
 
     plain = [field.name for field in schema if not pa.types.is_map(field.type)]
-    aliases = [alias for alias in _ALIASES if alias not in plain and _column(alias, schema)]
+    aliases = [alias for alias in ALIASES if alias not in plain and _column(alias, schema)]
     texts = [f"{field.name}_contains" for field in schema if field.type == pa.string()]
     ordered = [f.name for f in schema if _ordered(f.type)] + aliases
     borders = [f"{column}_{kind}" for column in ordered for kind in ("after", "before")]
@@ -181,7 +181,7 @@ def _all(name: str, schema: "pa.Schema") -> str:
 
 
 def _column(name: str, schema: "pa.Schema") -> str | None:
-    return next((c for c in (name, *_ALIASES.get(name, ())) if c in schema.names), None)
+    return next((c for c in (name, *ALIASES.get(name, ())) if c in schema.names), None)
 
 
 def _ordered(kind: "pa.DataType") -> bool:
