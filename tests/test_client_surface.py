@@ -60,6 +60,7 @@ PUBLIC = [
     "describe",
     "diff",
     "document_problems",
+    "flat",
     "foraging_sessions",
     "get_squirrel_info",
     "metadata_core",
@@ -112,6 +113,7 @@ SIGNATURES = {
     "describe": "table store_url=None version=None snapshot=None offline=None",
     "sql": "query parameters=None snapshot=None offline=None **tables",
     "reading": "snapshot=None offline=None",
+    "flat": "frame zone='UTC'",
     "snapshots": "store_url=None",
     "diff": "before after='now' table=None store_url=None",
     "status": "store_url=None version=None",
@@ -178,7 +180,7 @@ def test_every_filter_is_one_of_its_table():
 
 def test_the_calls_of_before_still_fit():
     """As scripts written for zombie-squirrel call the functions."""
-    for name in SIGNATURES.keys() - {"describe", "diff", "sql", "raw_to_derived", "custom"}:
+    for name in SIGNATURES.keys() - {"describe", "diff", "flat", "sql", "raw_to_derived", "custom"}:
         if name not in ("qc", "quality_control", "qc_tag_status", "platform_qc", "custom_history"):
             inspect.signature(getattr(zs_client, name)).bind()
     qc = inspect.signature(zs_client.qc)

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         custom_history,
         custom_tables,
     )
+    from zs_client.flattening import flat
     from zs_client.lineage import raw_to_derived
     from zs_client.provenance import StaleTable
     from zs_client.published import Snapshot, SnapshotNotFound, snapshots
@@ -82,6 +83,7 @@ __all__ = [
     "describe",
     "diff",
     "document_problems",
+    "flat",
     "foraging_sessions",
     "get_squirrel_info",
     "metadata_core",
@@ -109,6 +111,7 @@ _ELSEWHERE = {
     "SubjectNotFound": "read",
     "StoreError": "store",
     "reading": "read",
+    "flat": "flattening",
     "raw_to_derived": "lineage",
     "StaleTable": "provenance",
     "QueryError": "query",
