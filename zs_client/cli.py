@@ -5,6 +5,7 @@ What they do is in the modules of `zs_client` and in `zs_pipeline.build`, how ro
 """
 
 import argparse
+import errno
 import os
 import shutil
 import sys
@@ -48,6 +49,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     given = _parser().parse_args(argv)
     given.own_process = argv is None
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the end
+    if sys.stdout is None:
+        print("zs: there is nowhere to write to: standard output is closed", file=sys.stderr)
+        return _ERROR
+    for stream in (sys.stdout, sys.stderr):
+        # A pipe of another encoding gets a mark for what it has no letter for.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn  # type: ignore[assignment]
@@ -60,10 +70,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             # Python would wait for threads that wait for a server.
             os._exit(_INTERRUPTED)
         return _INTERRUPTED
-    except BrokenPipeError:
+    except OSError as error:
         # Python would flush, and fail, once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _NOBODY_READS
+        # Windows says so of a pipe that nobody reads.
+        is_pipe = os.name == "nt" and error.errno == errno.EINVAL
+        if is_pipe or isinstance(error, BrokenPipeError):
+            return _NOBODY_READS
+        print(f"zs: could not be written or read: {error.strerror or error}", file=sys.stderr)
+        return _ERROR
     return code
 
 

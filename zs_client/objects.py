@@ -14,7 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from zs_client import work
+from zs_client import aws, work
 from zs_client.folder import Folder
 
 # What is larger than this is received in pieces when somebody looks on.
@@ -145,7 +145,24 @@ def ask(call: Callable[[], Awaitable[T]]) -> T:
     async def called() -> T:
         return await call()
 
-    return work.result(asyncio.run_coroutine_threadsafe(called(), _running()))
+    try:
+        return work.result(asyncio.run_coroutine_threadsafe(called(), _running()))
+    except Exception as error:
+        if type(error).__name__ == "RustPanic":
+            raise OSError(
+                "the request could not be made; check the AWS variables and the store's URL"
+            ) from error
+        _shorten(error)
+        raise
+
+
+def _shorten(error: Exception) -> None:
+    """Leave out what obstore tells of its inside after a message, but for what it wants."""
+    said = str(error)
+    message = said.partition("\n\nDebug source:")[0].strip()
+    if message != said.strip():
+        wants = aws.hint(said)
+        error.args = (f"{message}; {wants}" if wants else message,)
 
 
 async def _bytes(found: Any) -> bytes:

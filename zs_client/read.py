@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from zs_client import filters, provenance, work
+from zs_client import aws, filters, provenance, work
 from zs_client.cache import CachedStore, from_environment
 from zs_client.contract import (
     INDEX,
@@ -41,6 +41,7 @@ from zs_client.store import (
     Changed,
     Piece,
     Store,
+    StoreError,
     Unreadable,
     first_line,
     open_store,
@@ -186,12 +187,15 @@ def _remote(url: str) -> Store:
     bucket, prefix = s3_place(url)
     where = f"s3://{bucket}/{prefix}".rstrip("/")
     # The AWS variables say where a bucket is and who asks.
-    aws = {name: told for name, told in os.environ.items() if name.startswith("AWS_")}
-    server = aws.get("AWS_ENDPOINT_URL_S3") or aws.get("AWS_ENDPOINT_URL") or ""
+    told = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    try:
+        server = aws.endpoint()
+    except ValueError as error:
+        raise StoreError(f"{where}: cannot be opened: {error}") from error
 
     def connect() -> Any:
         with _lock:
-            name = (where, *sorted(aws.items()))
+            name = (where, server, *sorted(told.items()))
             if name not in _stores:
                 anonymous = where == PUBLIC
                 _stores[name] = s3_bucket(
@@ -318,7 +322,12 @@ def _asking(store: Store, key: str, ask: Callable[[], Piece]) -> Piece | None:
 
 
 def _chosen(
-    store: Store, key: str, wish: Wish, found: "set[str | None] | None" = None
+    store: Store,
+    key: str,
+    wish: Wish,
+    found: "set[str | None] | None" = None,
+    *,
+    checked: bool = False,
 ) -> "tuple[pa.Table, int, str | None]":
     """What a wish wants of one file, the size of the file, and its digest where all was read.
 
@@ -329,6 +338,8 @@ def _chosen(
     for at_once in (whole, True):
         try:
             file = opened(store, key, whole=at_once)
+            if checked:
+                _check_partition(file, wish)
             return _selected(file, wish, found), file.size, file.sha256
         except Changed:
             continue
@@ -340,6 +351,29 @@ def _chosen(
                 "tell who keeps the store"
             ) from (error.__cause__ or error)
     raise ReadError(f"{store.at(key)}: changes while it is read; try again")
+
+
+class _Another(Exception):
+    """A file holds another partition than was asked for."""
+
+
+def _check_partition(file: File, wish: Wish) -> None:
+    """Compare the partition that is asked for with what the file's statistics tell of it."""
+    if wish.partition not in file.schema.names or wish.parts is None or len(wish.parts) != 1:
+        return
+    value = _text(wish.partition, wish.parts[0])
+    for group in file.groups:
+        told = file.statistics(group, wish.partition)
+        if told is None or not file.rows(group):
+            continue
+        if (
+            told.has_min_max
+            and isinstance(told.min, str)
+            and (value is None or not told.min <= value <= told.max)
+        ):
+            raise _Another
+        if told.has_null_count and (value is None) != (told.null_count == file.rows(group)):
+            raise _Another
 
 
 def _selected(file: File, wish: Wish, found: "set[str | None] | None" = None) -> "pa.Table":
@@ -424,7 +458,12 @@ def _one(
     column, segment = wish.partition, encode_partition(value)
     key = partition_key(version, wish.folder, column, segment)
     try:
-        return _chosen(store, key, wish, found)[0]
+        try:
+            return _chosen(store, key, wish, found, checked=True)[0]
+        except _Another:
+            # A copy on this machine that was put in the place of another: the store is asked.
+            store.forget(key)
+            return _chosen(store, key, wish, found)[0]
     except FileNotFoundError:
         told = _known(store, version, wish.folder, column, segment)
         if segment not in told["partitions"]:
@@ -570,12 +609,16 @@ def facts(store: Store, version: str, name: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and "partitions" in found else None
 
 
+def is_too_deep(store: Store) -> bool:
+    """Whether a store's URL names what lies in a store."""
+    return ROOT in store.url.split("/")
+
+
 def not_found(store: Store, version: str, what: str, key: str) -> AcornNotFound:
     """The error for what is not there, with the versions that are."""
-    nested = store.url.endswith(f"/{ROOT}")
     advice = (
-        f"The store's URL is the parent of {ROOT}: {store.url.removesuffix(f'/{ROOT}')}"
-        if nested
+        f"The store's URL is the parent of {ROOT}: {store.url.partition(f'/{ROOT}')[0]}"
+        if is_too_deep(store)
         else "Set ZS_VERSION to a version that has it, ZS_STORE to another store, or build it "
         "with `zs build`"
     )
@@ -665,6 +708,8 @@ def _unreadable(store: Store, key: str, error: Exception) -> ReadError:
             "it may not be read with the credentials in use; S3 says the same of what is not "
             "there to those who may not list the bucket"
         )
+        lacks = "" if store.url == PUBLIC else aws.lacks_boto3()
+        advice = f"{advice}; {lacks}" if lacks else advice
     else:
         advice = "trying again may help; if it does not, check the network and the store's URL"
         if store.kept(key):

@@ -159,6 +159,7 @@ def status(store_url: str | Path | None = None, version: str | None = None) -> l
         StoreError: The store cannot be opened.
         ValueError: The version is not dotted numbers.
         ReadError: The registry or a table's facts cannot be read.
+        AcornNotFound: The URL names a folder within a store.
     """
     store, version = read.present(store_url, version)
     registry = _registry(store, version)
@@ -167,6 +168,8 @@ def status(store_url: str | Path | None = None, version: str | None = None) -> l
     tables |= {name: acorn.table or name for name, acorn in listed.items() if name not in tables}
     told = work.each(lambda table: read.facts(store, version, table), tables.values())
     published = registry.published_at if registry else None
+    if registry is None and not any(told) and read.is_too_deep(store):
+        raise read.not_found(store, version, "the registry", registry_key(version))
     return [
         _status(name, listed.get(name), facts, published)
         for name, facts in zip(tables, told, strict=True)

@@ -5,7 +5,6 @@ What a key means is in `zs_client.contract`; parquet is read in `zs_client.read`
 """
 
 import hashlib
-import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -14,9 +13,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from zs_client import objects
+from zs_client import aws, objects
 from zs_client.contract import ROOT
 from zs_client.folder import Folder
 
@@ -352,13 +352,13 @@ class Store:
                 ) from error
         except (PermissionError, PermissionDeniedError, UnauthenticatedError) as error:
             raise StoreError(
-                f"{self.url}: no permission to list; check the AWS credentials in use"
+                f"{self.url}: no permission to list; {_credentials_in_use()}"
             ) from error
         except Exception as error:
             # obstore knows no missing bucket and no forbidden list: both are generic errors.
             if "403 Forbidden" in str(error) or "401 Unauthorized" in str(error):
                 raise StoreError(
-                    f"{self.url}: no permission to list; check the AWS credentials in use"
+                    f"{self.url}: no permission to list; {_credentials_in_use()}"
                 ) from error
             if "404 Not Found" in str(error):
                 raise StoreError(
@@ -473,14 +473,21 @@ def open_store(url: str | Path, *, anonymous: bool = False, near: Path | None = 
             near=near,
         )
     if parts.scheme == "file" or "://" not in text:
-        path = unquote(parts.path) if parts.scheme == "file" else text
-        folder = Path(path).expanduser().resolve()
+        folder = local_path(text).resolve()
         if folder.exists() and not folder.is_dir():
             raise StoreError(f"{folder}: is a file; a store is a folder")
         if not folder.is_dir():
             raise StoreError(f"{folder}: no such folder; create it, or name another")
         return Store(Folder(folder), str(folder), local=folder)
     raise StoreError(f"{text}: a store is s3://bucket, a local folder, or memory://name")
+
+
+def local_path(url: str) -> Path:
+    """The path that a `file://` URL names, in which `%20` is a blank, or that is given as it is."""
+    if not url.startswith("file://"):
+        return Path(url).expanduser()
+    # Of Windows `file:///C:/x` is C:/x.
+    return Path(url2pathname(urlsplit(url).path)).expanduser()
 
 
 def s3_place(url: str) -> tuple[str, str]:
@@ -517,25 +524,36 @@ def s3_bucket(
             "retry_timeout": timedelta(seconds=patience.together),
         },
     }
-    endpoint = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    try:
+        endpoint, certificates = aws.endpoint(), aws.certificates()
+    except ValueError as error:
+        raise StoreError(f"s3://{bucket}: cannot be opened: {error}") from error
+    if certificates:
+        options["client_options"]["root_certificate"] = certificates
     if endpoint:
         options["endpoint"] = endpoint
         options["client_options"]["allow_http"] = endpoint.startswith("http:")
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    region = aws.region()
     # Where the public bucket lies does not depend on where its reader works.
     public = f"s3://{bucket}" == PUBLIC and not endpoint
     options["region"] = "us-west-2" if public or not region else region
     provider = None if anonymous else _credentials()
     if provider is not None:
         options["credential_provider"] = provider
-    elif anonymous or not os.environ.get("AWS_ACCESS_KEY_ID"):
+    elif anonymous or not (aws.are_there() or aws.keys()):
         options["skip_signature"] = True
+    else:
+        options |= aws.keys()
     try:
         return S3Store(bucket, prefix=prefix or None, **options)
     except BaseError as error:
         raise StoreError(
             f"s3://{bucket}: cannot be opened: {first_line(error)}; check the AWS variables"
         ) from error
+
+
+def _credentials_in_use() -> str:
+    return aws.lacks_boto3() or "check the AWS credentials in use"
 
 
 def _credentials() -> Any:

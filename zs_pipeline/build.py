@@ -210,16 +210,20 @@ def _show_aside(console: Console, store: Store, version: str) -> None:
         return
     aside = found.filter(pc.equal(found["severity"], "error"))
     if aside.num_rows:
-        console.print(f"{aside.num_rows} documents were set aside:", style="yellow")
+        console.print(f"{aside.num_rows} documents were set aside:", style="yellow", soft_wrap=True)
         for row in aside.slice(0, SHOWN).to_pylist():
-            console.print(f"  {row['name'] or row['_id'] or ''} {row['reason']}", markup=False)
+            console.print(
+                f"  {row['name'] or row['_id'] or ''} {row['reason']}", markup=False, soft_wrap=True
+            )
     if found.num_rows > aside.num_rows:
         count = found.num_rows - aside.num_rows
         console.print(
-            f"{count} values and side files could not be read and are null", style="yellow"
+            f"{count} values and side files could not be read and are null",
+            style="yellow",
+            soft_wrap=True,
         )
     if found.num_rows:
-        console.print("All of them: zs_client.document_problems()")
+        console.print("All of them: zs_client.document_problems()", soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import orjson
@@ -33,7 +33,7 @@ from obstore.exceptions import (
 from obstore.store import S3Store
 
 from zs_client import objects
-from zs_client.store import StoreError, first_line, s3_bucket
+from zs_client.store import StoreError, first_line, local_path, s3_bucket
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
@@ -159,8 +159,7 @@ class Files:
         self._local: Path | None = None
         parts = urlsplit(url)
         if parts.scheme == "file" or "://" not in url:
-            path = unquote(parts.path) if parts.scheme == "file" else url
-            self._local = Path(path).expanduser().resolve()
+            self._local = local_path(url).resolve()
             self.in_flight = LOCAL_IN_FLIGHT
             if not self._local.is_dir():
                 raise StoreError(
