@@ -102,15 +102,15 @@ def run(row: Row, folder: Path, wheel: Path) -> None:
 
 def _try(row: Row, folder: Path, wheel: Path, listed: Path) -> None:
     python = folder / "env" / "bin" / "python"
-    found = _uv("python", "find", "--no-python-downloads", row.python)
-    if found.returncode:
+    found = interpreter(row.python)
+    if not found:
         # What is not here is not tried, and the table says so.
         for stage in row.stages[1:]:
             row.results[stage] = "not here"
         return
     install = ("pip", "install", "--no-config", "--quiet", "--python", str(python))
     for words in (
-        ("venv", "--no-config", "--quiet", "--python", found.stdout.strip(), str(folder / "env")),
+        ("venv", "--no-config", "--quiet", "--python", found, str(folder / "env")),
         (*install, "--no-deps", "-r", str(listed)),
         (*install, "--no-deps", str(wheel)),
     ):
@@ -126,6 +126,17 @@ def _try(row: Row, folder: Path, wheel: Path, listed: Path) -> None:
     }
     for stage in row.stages[1:]:
         row.results[stage] = _told(row, commands[stage]())
+
+
+def interpreter(version: str) -> str:
+    """The path of a Python on this machine; empty where there is none that runs."""
+    name = f"python{version}"
+    of_pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    for path in (shutil.which(name), *sorted(of_pyenv.glob(f"{version}.*/bin/{name}"))):
+        # A shim of pyenv is there for what is not chosen as well.
+        if path and _command(str(path), "-c", "import venv").returncode == 0:
+            return str(path)
+    return ""
 
 
 def _sample(python: Path, folder: Path) -> subprocess.CompletedProcess[str]:

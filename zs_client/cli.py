@@ -245,6 +245,16 @@ def _add_published(commands: Any) -> None:
     diff.set_defaults(run=_refusing("diff", _diff))
     for command in (snapshots, diff):
         command.add_argument("--store", metavar="URL", help="as of `zs status`")
+    doctor = commands.add_parser(
+        "doctor",
+        help="look whether all that is needed is as it must be",
+        description="Look whether store, server, credentials, permissions, source and history are "
+        "as they must be. Exit code 1 when something is not.",
+    )
+    doctor.add_argument("--write", action="store_true", help="try to write one small file as well")
+    doctor.add_argument("--source", metavar="URL", help="as of `zs build`")
+    _place_options(doctor)
+    doctor.set_defaults(run=_doctor)
     cache = commands.add_parser(
         "cache",
         help="show what is kept on this machine",
@@ -440,6 +450,23 @@ def _reading_as(given: argparse.Namespace) -> Iterator[None]:
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+
+
+def _doctor(given: argparse.Namespace) -> int:
+    from zs_client.doctor import NOT_TRIED, WRONG, Finding, findings
+
+    found = findings(_url(given), given.version, write=given.write)
+    try:
+        from zs_pipeline.doctor import findings as of_builds
+
+        found += of_builds(given.source or "")
+    except ImportError:
+        said = "the pipeline is not installed, and reading does not need it"
+        found += [Finding(what, NOT_TRIED, said) for what in ("source", "history")]
+    rows = [(one.what, one.state, one.said) for one in found]
+    for line in aligned([("what", "state", "found"), *rows], ()):
+        print(line)
+    return _NOT_ALL if any(one.state == WRONG for one in found) else 0
 
 
 def _build(given: argparse.Namespace) -> int:

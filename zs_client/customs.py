@@ -47,6 +47,10 @@ LONGEST = 100
 LISTED = 1000
 ATTEMPTS = 20
 
+# No file on Windows can be called so, whatever its ending.
+_DEVICES = frozenset(
+    ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)))
+)
 _NAME = re.compile(r"[\w-]([\w .-]*[\w-])?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 # Acorns of other versions, and names that the folders use: in a version folder one of these would
@@ -129,7 +133,10 @@ def custom(
             raise ValueError("expect= is for storing: give the frame too, custom(name, df, …)")
         store, version = read.present()
         body, where = _content(store, version, name, state)
-        return _with_state(read.frame(_decoded(body, where), where), _digest(body))
+        table = _decoded(body, where)
+        found = read.frame(table, where)
+        found.attrs = found.attrs or (table.schema.pandas_metadata or {}).get("attributes") or {}
+        return _with_state(found, _digest(body))
     if state is not None:
         raise ValueError(
             "state= is for reading; to store a former state again: custom(name, custom(name, "
@@ -219,6 +226,8 @@ def _check(name: str) -> None:
         )
     acorns = {word for line in TABLES for word in line[:2]}
     # Some file systems do not tell capitals from small letters.
+    if name.casefold().partition(".")[0].rstrip() in _DEVICES:
+        raise ValueError(f"{shown} is a device to Windows; choose another name for a custom table")
     if name.startswith("_") or name.casefold() in {*_RESERVED, *acorns}:
         kind = "the name of an acorn" if name.casefold() in acorns else "reserved"
         raise ValueError(f"{shown} is {kind}; choose another name for a custom table")
@@ -485,7 +494,19 @@ def _arrow(name: str, df: Any) -> "pa.Table":
     # The same rows are the same bytes, whatever they were read from.
     read_from = {STATE, *KEYS}
     plain.attrs = {key: value for key, value in df.attrs.items() if key not in read_from}
-    return pa.Table.from_pandas(plain, preserve_index=False)
+    return _with_attributes(pa.Table.from_pandas(plain, preserve_index=False), plain.attrs)
+
+
+def _with_attributes(table: "pa.Table", attrs: dict[str, Any]) -> "pa.Table":
+    """A table that tells a frame's `attrs`, which pyarrow before 21 leaves out."""
+    told = table.schema.pandas_metadata or {}
+    if not attrs or told.get("attributes"):
+        return table
+    try:
+        body = json.dumps({**told, "attributes": attrs}).encode()
+    except TypeError:
+        return table
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), b"pandas": body})
 
 
 def _decoded(body: bytes, where: str) -> "pa.Table":

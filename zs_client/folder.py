@@ -8,15 +8,19 @@ import os
 import re
 import shutil
 import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 # What obstore, which wrote here before 1.1, left of a put that was killed.
 _LEFT = re.compile(r".*#\d+")
 # Windows has text files, and no wait for the other end of a pipe.
+# A rename over a file that is read on Windows, and a lock there, are tried again.
+_ATTEMPTS, _AGAIN = 50, 0.1
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
@@ -160,6 +164,53 @@ class Folder:
         if any(part in ("", ".", "..") or "\0" in part for part in parts):
             raise OSError(errno.EINVAL, "is no key", key)
         return self._root.joinpath(*parts)
+
+
+@contextmanager
+def exclusive(lock: IO[str]) -> Iterator[None]:
+    """Hold a lock on an open file, which other processes wait for; Windows' own where it is that.
+
+    A process that ends, however it does, lets go of it.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        import msvcrt
+
+        windows: Any = msvcrt
+        while True:
+            lock.seek(0)
+            try:
+                # It waits for ten seconds itself.
+                windows.locking(lock.fileno(), windows.LK_LOCK, 1)
+                break
+            except OSError:
+                time.sleep(_AGAIN)
+        try:
+            yield
+        finally:
+            lock.seek(0)
+            windows.locking(lock.fileno(), windows.LK_UNLCK, 1)
+        return
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    yield
+
+
+def put_in_place(staged: Path, target: Path) -> None:
+    """Rename a file over another one; on Windows again while somebody reads that.
+
+    Raises:
+        PermissionError: It is read for too long, or may not be written.
+    """
+    for attempt in range(_ATTEMPTS):
+        try:
+            staged.replace(target)
+        except PermissionError:
+            if os.name == "posix" or attempt == _ATTEMPTS - 1:
+                raise
+            time.sleep(_AGAIN)
+        else:
+            return
 
 
 def _meta(key: str, told: os.stat_result) -> dict[str, Any]:

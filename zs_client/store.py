@@ -18,7 +18,7 @@ from urllib.request import url2pathname
 
 from zs_client import aws, objects
 from zs_client.contract import ROOT
-from zs_client.folder import Folder
+from zs_client.folder import Folder, exclusive, put_in_place
 
 PUBLIC = "s3://allen-data-views"
 IMMUTABLE = "public, max-age=31536000, immutable"
@@ -409,7 +409,7 @@ class Store:
     def _settle(self, folder: Path, staged: str, key: str) -> None:
         target = folder / key
         target.parent.mkdir(parents=True, exist_ok=True)
-        (folder / staged).replace(target)
+        put_in_place(folder / staged, target)
         # POSIX: replacing a file by a hard link to itself does nothing and leaves the link.
         (folder / staged).unlink(missing_ok=True)
 
@@ -426,17 +426,10 @@ class Store:
 
     @contextmanager
     def _locked(self, folder: Path, key: str) -> Iterator[None]:
-        try:
-            import fcntl
-        except ImportError as error:
-            raise StoreError(
-                f"{self.url}: writing to a local folder needs a POSIX file lock; use S3"
-            ) from error
         locks = folder / _STAGING
         locks.mkdir(parents=True, exist_ok=True)
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
-        with (locks / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with (locks / f"{name}.lock").open("w") as lock, exclusive(lock):
             yield
 
 
