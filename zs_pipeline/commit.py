@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from zs_client import work
 from zs_client.contract import facts_key, object_key, partition_key, table_key
 from zs_client.masking import masked
 from zs_client.store import Altered, Conflict, Store
@@ -245,7 +246,7 @@ def commit(
     # Of a table in one file there is nothing to tell before its end.
     tell = progress if acorn.partition else _untold
     shown = Progress(tell, acorn.name, "files done", built.files)
-    with ThreadPoolExecutor(REQUESTS) as pool:
+    with work.Threads(REQUESTS) as pool:
 
         def flush(finish: Callable[[dict[str, Any]], None] | None = None) -> None:
             while keeping:

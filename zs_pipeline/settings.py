@@ -8,7 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from zs_client.contract import __version__, version_folder
-from zs_client.store import Store, open_store
+from zs_client.store import Store, local_path, open_store
 
 
 def sample() -> Path:
@@ -100,5 +100,5 @@ def writable_store(url: str, *, near: Path | None = None) -> Store:
         StoreError: The URL is of no known kind.
     """
     if "://" not in url or url.startswith("file://"):
-        Path(url.removeprefix("file://")).expanduser().mkdir(parents=True, exist_ok=True)
+        local_path(url).mkdir(parents=True, exist_ok=True)
     return open_store(url, near=near)
