@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test endurance made made-check ui bench compare docs lint lock clean
+.PHONY: help run test endurance made made-check ui bench compare docs lint lock matrix clean
 
 # The Python to make .venv with. Empty: the first of these that runs and fits.
 PYTHON ?=
@@ -114,10 +114,18 @@ docs: .venv ## build the site of the pages into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo 'make: open site/index.html'
 
-lint: .venv ## ruff and mypy
-	@failed=0; for each in 'ruff check .' 'ruff format --check .' 'mypy'; do \
+lint: .venv ## ruff and mypy, and whether the packages are fit to publish
+	@rm -rf dist && $(BIN)/python -m hatchling build >/dev/null
+	@failed=0; for each in 'ruff check .' 'ruff format --check .' 'mypy' 'twine check --strict dist/*' \
+	  'check-wheel-contents dist'; do \
 	  echo "$(BIN)/$$each"; $(BIN)/$$each || failed=1; \
 	done; exit $$failed
+
+# Each in an environment of its own, under a temporary folder: the tests of the client with the lowest
+# libraries, the newest and the locked ones, on every Python that there is here, and the sample built.
+# ARGS=--short is what .ci/run runs, ARGS=--write puts the table into docs/support.md.
+matrix: .venv ## run the client and the sample with every Python here, oldest and newest libraries
+	$(BIN)/python -m bench.matrix $(ARGS)
 
 # For every supported Python and platform at once. Keeps the pins that still fit: `make lock ARGS=--upgrade`
 # takes the newest, `ARGS="--upgrade-package NAME"` one of them.

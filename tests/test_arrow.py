@@ -1,7 +1,5 @@
 """Tables as they are written and read: sorted in groups, the same bytes for the same rows."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -99,10 +97,3 @@ def test_values_come_row_by_row_with_times_as_microseconds(
         (4, 3_000_000),
     ]
     assert list(arrow.values(content.slice(0, 0), "n", "t")) == []
-
-
-@pytest.mark.parametrize("first", ["zs_client.cli, zs_pipeline.build", "zs_pipeline.definitions"])
-def test_arrow_takes_its_memory_from_the_c_library_which_gives_it_back(first: str) -> None:
-    told = f"import {first}, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=False)
-    assert done.stdout == "system\n", done.stderr

@@ -135,7 +135,7 @@ def test_build_leaves_what_it_is_not_given_to_the_pipeline(pipeline):
 def test_build_without_the_pipeline_says_how_to_install_it(environment, capsys):
     environment.setitem(sys.modules, "zs_pipeline.build", None)
     assert cli.main(["build"]) == 2
-    assert "pip install '.[pipeline]'" in capsys.readouterr().err
+    assert "pip install 'data-asset-cache[pipeline]'" in capsys.readouterr().err
 
 
 def test_an_interrupt_is_exit_code_130(environment, capsys):

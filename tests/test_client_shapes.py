@@ -82,10 +82,10 @@ def test_every_shape_has_the_functions_signature_and_help(name):
 def test_what_is_not_installed_is_named_with_its_extra(store, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "polars", None)
     monkeypatch.setitem(__import__("sys").modules, "duckdb", None)
-    with pytest.raises(ImportError, match=r"pip install '\.\[polars\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'data-asset-cache\[polars\]'"):
         zs_client.asset_basics.polars()
     for ask in (zs_client.asset_basics.duckdb, lambda: zs_client.sql("select 1")):
-        with pytest.raises(ImportError, match=r"pip install '\.\[sql\]'"):
+        with pytest.raises(ImportError, match=r"pip install 'data-asset-cache\[sql\]'"):
             ask()
 
 

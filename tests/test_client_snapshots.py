@@ -2,6 +2,7 @@
 
 import json
 import math
+import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -66,7 +67,7 @@ def both(s3_server, tmp_path_factory):
         client_store.as_owner(environment, proxy.url)
         urls = {
             "folder": str(tmp_path_factory.mktemp("both")),
-            "memory": "memory://both",
+            "memory": f"memory://{uuid.uuid4().hex}",
             "s3": f"s3://{client_store.bucket(s3_server, public=True)}",
         }
         for url in urls.values():

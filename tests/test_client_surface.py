@@ -61,6 +61,7 @@ PUBLIC = [
     "diff",
     "document_problems",
     "explain",
+    "flat",
     "foraging_sessions",
     "get_squirrel_info",
     "metadata_core",
@@ -114,6 +115,7 @@ SIGNATURES = {
     "explain": "name column store_url=None version=None snapshot=None offline=None",
     "sql": "query parameters=None snapshot=None offline=None **tables",
     "reading": "snapshot=None offline=None",
+    "flat": "frame zone='UTC'",
     "snapshots": "store_url=None",
     "diff": "before after='now' table=None store_url=None",
     "status": "store_url=None version=None",
@@ -180,7 +182,7 @@ def test_every_filter_is_one_of_its_table():
 
 def test_the_calls_of_before_still_fit():
     """As scripts written for zombie-squirrel call the functions."""
-    needing = {"describe", "diff", "explain", "sql", "raw_to_derived", "custom"}
+    needing = {"describe", "diff", "explain", "flat", "sql", "raw_to_derived", "custom"}
     for name in SIGNATURES.keys() - needing:
         if name not in ("qc", "quality_control", "qc_tag_status", "platform_qc", "custom_history"):
             inspect.signature(getattr(zs_client, name)).bind()

@@ -1,24 +1,46 @@
 """Which partitions a run wrote, as Dagster knows it: in a batch, on disk and in memory."""
 
 import sqlite3
+import sys
 from contextlib import closing
 
 import dagster as dg
 import pytest
 import sqlalchemy
 
-from zs_pipeline import events
+from zs_pipeline import event_log, events
 
 ASSET = dg.AssetKey("qc")
 SUBJECTS = dg.DynamicPartitionsDefinition(name="subject_id")
 
 
-class Reports(dg.ConfigurableIOManager):
+class Reports(dg.IOManager):
+    def __init__(self, instance):
+        self.instance = instance
+
     def handle_output(self, context, obj):
-        events.report(context, obj)
+        events.report(context, obj, self.instance)
 
     def load_input(self, context):
         raise NotImplementedError
+
+
+@dg.io_manager
+def reports(context):
+    return Reports(context.instance)
+
+
+@pytest.fixture(params=["known", "another release", "a moved import", "a changed storage"])
+def inside(request, monkeypatch):
+    """Whether Dagster is one that `event_log` is written for."""
+    if request.param == "another release":
+        monkeypatch.setattr(dg, "__version__", "1.99.0")
+    elif request.param == "a moved import":
+        monkeypatch.setitem(sys.modules, "zs_pipeline.event_log", None)
+        monkeypatch.delattr("zs_pipeline.event_log", raising=False)
+    elif request.param == "a changed storage":
+        monkeypatch.setattr(event_log, "_USED", dict.fromkeys(event_log._USED, ("gone",)))
+    return request.param == "known"
 
 
 @pytest.fixture(params=["disk", "memory"])
@@ -38,13 +60,15 @@ def run(instance, rows: dict[str, int]) -> dg.ExecuteInProcessResult:
 
     instance.add_dynamic_partitions("subject_id", [str(n) for n in range(2000)])
     defs = dg.Definitions(
-        assets=[qc], resources={"reports": Reports()}, executor=dg.in_process_executor
+        assets=[qc], resources={"reports": reports}, executor=dg.in_process_executor
     )
     job = defs.resolve_implicit_global_asset_job_def()
     return job.execute_in_process(instance=instance, asset_selection=[ASSET])
 
 
-@pytest.mark.parametrize("count", [0, 1, 2, events.BATCH, events.BATCH + 1, 3 * events.BATCH])
+@pytest.mark.parametrize(
+    "count", [0, 1, 2, event_log.BATCH, event_log.BATCH + 1, 3 * event_log.BATCH]
+)
 def test_every_partition_is_known_with_its_rows(instance, count):
     rows = {str(n): n for n in range(count)}
 
@@ -67,6 +91,27 @@ def test_every_partition_is_known_with_its_rows(instance, count):
         if entry.is_dagster_event and entry.dagster_event.is_step_materialization
     ]
     assert of_run == [*rows, None]
+
+
+def test_with_a_dagster_that_is_not_known_the_same_is_told_in_public_calls(
+    instance, inside, caplog
+):
+    with events.held_open(instance):
+        result = run(instance, {"1": 1, "2": 0, "3": 3})
+
+    assert result.success
+    assert instance.get_materialized_partitions(ASSET) == {"1", "2", "3"}
+    records = instance.fetch_materializations(ASSET, limit=10).records
+    stored = {
+        record.partition_key: record.asset_materialization.metadata["dagster/row_count"].value
+        for record in records
+        if record.partition_key
+    }
+    assert stored == {"1": 1, "2": 0, "3": 3}
+    told = [
+        e for e in instance.all_logs(result.run_id) if "not known from inside" in e.user_message
+    ]
+    assert len(told) == (0 if inside else 1)
 
 
 def test_a_partition_that_was_written_again_has_the_later_rows(instance):

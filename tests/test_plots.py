@@ -315,7 +315,7 @@ sys.exit(cli.main(["plot", "projects", "-o", "a.png"]))
 """
     done = child(code, sample_store)
     assert done.returncode == 2
-    assert "pip install '.[plot]'" in done.stderr
+    assert "pip install 'data-asset-cache[plot]'" in done.stderr
 
 
 def child(code, store):

@@ -87,7 +87,7 @@ def test_a_build_loads_pandas_for_what_is_pickled_alone(tmp_path: Path) -> None:
     """Which pyarrow would load for every list, to find out that it is no series."""
     source = dump(tmp_path / "d.ndjson", [document("a")])
     program = (
-        "import sys; from zs_client.cli import main; code = main(['build']);"
+        "import sys; from zs_client.cli import main; sys.argv = ['zs', 'build']; code = main();"
         "print('pandas' in sys.modules);"
         "import pyarrow; print(pyarrow.table({'a': [1, 2]}).to_pandas()['a'].sum());"
         "sys.exit(code)"

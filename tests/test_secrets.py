@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zs_client
+from zs_client import aws, forked
 from zs_client.masking import has_user, masked
-from zs_client.store import StoreError, open_store
+from zs_client.store import StoreError, open_store, s3_bucket
 from zs_pipeline.settings import sample
 
 pytest_plugins = ("stores",)
@@ -137,6 +138,34 @@ def test_a_server_of_s3_that_repeats_headers_tells_no_secret(
     said = capfd.readouterr()
     assert not spelt_in(said.out + said.err)
     assert files_with_it(tmp_path) == []
+
+
+def test_a_forked_process_tells_no_secret_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "known")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not this one")
+    monkeypatch.setenv("AWS_SESSION_TOKEN", SECRET)
+    with repeating(403, "xml") as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{server}")
+        with pytest.raises(PermissionError, match="403") as error:
+            forked.bucket(s3_bucket("bucket")).get("key", {})
+    assert not spelt_in(str(error.value))
+
+
+def test_the_secrets_of_a_profile_are_kept_as_those_of_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3", "AWS_ACCESS_KEY_ID"):
+        monkeypatch.delenv(name, raising=False)
+    keys = "aws_access_key_id = known\naws_secret_access_key = of-a-profile-alone\n"
+    (tmp_path / "credentials").write_text(f"[default]\n{keys}")
+    (tmp_path / "config").write_text(f"[default]\nendpoint_url = http://a:{SPELT[1]}@b:1\n")
+    assert aws.keys()["secret_access_key"] == "of-a-profile-alone"
+    assert masked("it is of-a-profile-alone") == "it is ***"
+    with pytest.raises(StoreError, match=r"a user or a password in it would be shown") as error:
+        s3_bucket("bucket")
+    assert not spelt_in(str(error.value))
 
 
 def zs_client_frame() -> Any:

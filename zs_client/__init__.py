@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         custom_tables,
     )
     from zs_client.explanation import explain
+    from zs_client.flattening import flat
     from zs_client.lineage import raw_to_derived
     from zs_client.provenance import StaleTable
     from zs_client.published import Snapshot, SnapshotNotFound, snapshots
@@ -84,6 +85,7 @@ __all__ = [
     "diff",
     "document_problems",
     "explain",
+    "flat",
     "foraging_sessions",
     "get_squirrel_info",
     "metadata_core",
@@ -112,6 +114,7 @@ _ELSEWHERE = {
     "StoreError": "store",
     "reading": "read",
     "explain": "explanation",
+    "flat": "flattening",
     "raw_to_derived": "lineage",
     "StaleTable": "provenance",
     "QueryError": "query",

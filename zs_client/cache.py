@@ -8,17 +8,18 @@ import hashlib
 import json
 import os
 import re
+import shutil
+import stat
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from zs_client import work
 from zs_client.contract import ROOT, facts_key, object_key
 from zs_client.store import Piece, Store, Unreadable
 
@@ -33,8 +34,13 @@ _TABLE = re.compile(rf"{ROOT}/zs-v([\d.]+)/([^/]+)\.pqt")
 _DIGEST = re.compile(r"([0-9a-f]{64})?")
 _FILE = re.compile(r"[0-9a-f]{64}\.\w+|\.[0-9a-f]{32}\.part")
 
+# Windows has text files; a link to elsewhere is not followed, a pipe not waited for.
+_READING = os.O_RDONLY | sum(
+    getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK", "O_NOFOLLOW")
+)
+
 _room: dict[Path, int] = {}
-_lock = threading.Lock()
+_lock = work.Lock()
 
 
 class Cache:
@@ -74,6 +80,9 @@ class Cache:
         try:
             found = json.loads(_read(self._link(name)) or b"")
             told = {key: str(found[key]) for key in ("sha256", "tag", "checked_at")}
+            # A link that was copied or renamed tells of another name.
+            if found["name"] != name:
+                return None
         except (ValueError, KeyError, TypeError):
             return None
         # It becomes a part of a path, of a file that is removed when it is not as it should be.
@@ -131,6 +140,7 @@ class Cache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             part.write_bytes(body)
+            _make_way(path)
             part.replace(path)
         except OSError:
             with suppress(OSError):
@@ -164,14 +174,33 @@ def _scan(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> bytes | None:
-    """The bytes of a file, whose time then says that it was used."""
+    """The bytes of a file, whose time then says that it was used.
+
+    Only of a regular file that is one's own: a pipe in its place would wait, and what somebody else
+    may write can be another thing at any moment.
+    """
     try:
-        body = path.read_bytes()
+        number = os.open(path, _READING)
+        with open(number, "rb") as file:  # noqa: PTH123 - a number
+            told = os.fstat(number)
+            if not stat.S_ISREG(told.st_mode) or told.st_uid not in (_user(), 0):
+                return None
+            body = file.read()
     except OSError:
         return None
     with suppress(OSError):
         os.utime(path)
     return body
+
+
+def _user() -> int:
+    return os.geteuid() if hasattr(os, "geteuid") else 0
+
+
+def _make_way(path: Path) -> None:
+    """Remove a folder that stands where a file belongs, with all that is in it."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def from_environment() -> Cache | None:
@@ -240,7 +269,7 @@ class CachedStore(Store):
         self._connect = connect
         self._cache = cache
 
-    @cached_property
+    @work.once
     def _objects(self) -> Any:
         if self.offline:
             raise Unreadable(
@@ -384,6 +413,10 @@ class CachedStore(Store):
         try:
             facts = json.loads(told)
             sha256 = facts["sha256"] if not facts["partition_key"] else ""
+            # The facts of another table, which lie under this one's name.
+            if facts["table"] != table[2]:
+                self.forget(facts_key(table[1], table[2]))
+                return None
             found = object_key(table[1], table[2], sha256)
         # Version folders before 1.0.0 have no facts, or a list of columns.
         except (ValueError, KeyError, TypeError):

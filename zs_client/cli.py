@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zs_client.contract import ROOT, __version__
+from zs_client.masking import masked
 from zs_client.printing import FORMS, WIDEST, aligned, encoded, fitting
 
 if TYPE_CHECKING:
@@ -48,6 +49,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         is written.
     """
     given = _parser().parse_args(argv)
+    given.own_process = argv is None
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the end
+    if sys.stdout is None:
+        print("zs: there is nowhere to write to: standard output is closed", file=sys.stderr)
+        return _ERROR
+    for stream in (sys.stdout, sys.stderr):
+        # A pipe of another encoding gets a mark for what it has no letter for.
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn  # type: ignore[assignment]
@@ -55,12 +66,21 @@ def main(argv: Sequence[str] | None = None) -> int:
             code: int = given.run(given)
             sys.stdout.flush()
     except KeyboardInterrupt:
-        print("zs: interrupted", file=sys.stderr)
+        print("zs: interrupted", file=sys.stderr, flush=True)
+        if given.own_process:
+            # Python would wait for threads that wait for a server.
+            os._exit(_INTERRUPTED)
         return _INTERRUPTED
-    except BrokenPipeError:
+    except OSError as error:
         # Python would flush, and fail, once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _NOBODY_READS
+        # Windows says so of a pipe that nobody reads.
+        is_pipe = os.name == "nt" and error.errno == errno.EINVAL
+        if is_pipe or isinstance(error, BrokenPipeError):
+            return _NOBODY_READS
+        said = masked(str(error.strerror or error))
+        print(f"zs: could not be written or read: {said}", file=sys.stderr)
+        return _ERROR
     return code
 
 
@@ -238,6 +258,16 @@ def _add_published(commands: Any) -> None:
     diff.set_defaults(run=_refusing("diff", _diff))
     for command in (snapshots, diff):
         command.add_argument("--store", metavar="URL", help="as of `zs status`")
+    doctor = commands.add_parser(
+        "doctor",
+        help="look whether all that is needed is as it must be",
+        description="Look whether store, server, credentials, permissions, source and history are "
+        "as they must be. Exit code 1 when something is not.",
+    )
+    doctor.add_argument("--write", action="store_true", help="try to write one small file as well")
+    doctor.add_argument("--source", metavar="URL", help="as of `zs build`")
+    _place_options(doctor)
+    doctor.set_defaults(run=_doctor)
     cache = commands.add_parser(
         "cache",
         help="show what is kept on this machine",
@@ -446,17 +476,36 @@ def _reading_as(given: argparse.Namespace) -> Iterator[None]:
                 os.environ[name] = value
 
 
+def _doctor(given: argparse.Namespace) -> int:
+    from zs_client.doctor import NOT_TRIED, WRONG, Finding, findings
+
+    found = findings(_url(given), given.version, write=given.write)
+    try:
+        from zs_pipeline.doctor import findings as of_builds
+
+        found += of_builds(given.source or "")
+    except ImportError:
+        said = "the pipeline is not installed, and reading does not need it"
+        found += [Finding(what, NOT_TRIED, said) for what in ("source", "history")]
+    rows = [(one.what, one.state, one.said) for one in found]
+    for line in aligned([("what", "state", "found"), *rows], ()):
+        print(line)
+    return _NOT_ALL if any(one.state == WRONG for one in found) else 0
+
+
 def _build(given: argparse.Namespace) -> int:
     try:
         from zs_pipeline import memory
 
+        if given.own_process:
+            memory.own_process()
         with memory.of_modules():
             from zs_pipeline.build import main as build
         memory.without_pandas()
     except ImportError as error:
         print(
             f"zs build: the pipeline cannot be imported ({error}); install it with "
-            "pip install '.[pipeline]' in a checkout",
+            "pip install 'data-asset-cache[pipeline]'",
             file=sys.stderr,
         )
         return _ERROR

@@ -6,12 +6,11 @@ Contents of the same digest are not read. Which states there are, and what one n
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from zs_client import kinds, published, read
+from zs_client import kinds, published, read, work
 from zs_client.contract import decode_partition, object_key, registry_key
 from zs_client.published import State
 from zs_client.read import NOW, AcornNotFound, ReadError
@@ -147,8 +146,7 @@ def _rows(store: Store, old: State, new: State, name: str) -> TableDiff:
             )
         return _compared(before, after, key)
 
-    with ThreadPoolExecutor(max(1, min(published.REQUESTS, len(differing)))) as pool:
-        found = list(pool.map(compare, differing))
+    found = work.each(compare, differing)
     return TableDiff(
         table=name,
         key=key,

@@ -4,12 +4,12 @@ Asked once in a process for each server and bucket, before the first write. What
 known to `zs_client.store`.
 """
 
-import threading
 import time
 import uuid
 from contextlib import suppress
 from typing import Any
 
+from zs_client import objects, work
 from zs_client.contract import ROOT
 
 PROBES = f"{ROOT}/_probe"
@@ -20,28 +20,28 @@ _UNKNOWN = "501 Not Implemented"
 _UNCLEAR = ("400 Bad Request", "405 Method Not Allowed")
 
 _refusals: dict[tuple[str, str], str] = {}
-_lock = threading.Lock()
+_lock = work.Lock()
 
 
 class _Unknown(Exception):
     """The server answered that it does not know conditional writes."""
 
 
-def refusal(objects: Any) -> str:
+def refusal(bucket: Any) -> str:
     """Returns why a bucket must not be written to, as a sentence; empty when it may be.
 
     Args:
-        objects: obstore's view of the bucket.
+        bucket: obstore's view of the bucket.
 
     Raises:
         obstore.exceptions.BaseError: The server could not be asked.
         FileNotFoundError: There is no such bucket.
     """
-    config = objects.config
+    config = bucket.config
     name = config.get("endpoint", ""), config["bucket"]
     with _lock:
         if name not in _refusals:
-            said = _asked(objects)
+            said = _asked(bucket)
             _refusals[name] = said and (
                 f"the server {name[0] or 'of S3'} {said}, so that of two writers one would lose "
                 "its work unheard, and nothing is written; use a server or a newer release of it "
@@ -50,47 +50,53 @@ def refusal(objects: Any) -> str:
         return _refusals[name]
 
 
-def _asked(objects: Any) -> str:
+def _asked(bucket: Any) -> str:
     first, other = (f"{PROBES}/{uuid.uuid4().hex}" for _ in range(2))
     try:
-        _create(objects, first)
-        if _written(objects, first, "create"):
+        said = _compared(bucket, first, other)
+    # After an interrupt they stay: a server that does not answer would be waited for.
+    except Exception:
+        _remove(bucket, [first, other])
+        raise
+    _remove(bucket, [first, other])
+    return said
+
+
+def _compared(bucket: Any, first: str, other: str) -> str:
+    try:
+        _create(bucket, first)
+        if _written(bucket, first, "create"):
             return "writes over what is there in spite of If-None-Match"
-        if _written(objects, first, {"e_tag": _WRONG}):
+        if _written(bucket, first, {"e_tag": _WRONG}):
             return "writes over what was changed in spite of If-Match"
-        if _written(objects, other, {"e_tag": _WRONG}):
+        if _written(bucket, other, {"e_tag": _WRONG}):
             return "writes what is not there in spite of If-Match"
     except _Unknown as error:
         return f"knows no conditional writes ({error})"
-    finally:
-        _remove(objects, [first, other])
     return ""
 
 
-def _create(objects: Any, key: str) -> None:
-    import obstore
-
+def _create(bucket: Any, key: str) -> None:
     for attempt in range(_ATTEMPTS):
-        if _written(objects, key, "create"):
+        if _written(bucket, key, "create"):
             return
         # The answer to its own success was lost; else two conditional writes met.
         with suppress(FileNotFoundError):
-            obstore.head(objects, key)
+            objects.head(bucket, key)
             return
         time.sleep(0.1 * 2**attempt)
     raise _Unknown(f"{_ATTEMPTS} times what is not there was said to be")
 
 
-def _written(objects: Any, key: str, mode: Any) -> bool:
+def _written(bucket: Any, key: str, mode: Any) -> bool:
     """Returns whether the server took a conditional write; it is asked again when it fails."""
-    import obstore
     from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
     body = uuid.uuid4().hex.encode()
     # A refusal of what it does not know is heard at once, and not asked for again for minutes.
-    for asked in (_hasty(objects), objects):
+    for asked in (_hasty(bucket), bucket):
         try:
-            obstore.put(asked, key, body, mode=mode, use_multipart=False)
+            objects.put(asked, key, body, mode=mode, use_multipart=False)
         except (AlreadyExistsError, PreconditionError):
             return False
         except FileNotFoundError as error:
@@ -103,40 +109,38 @@ def _written(objects: Any, key: str, mode: Any) -> bool:
             unclear = next((each for each in _UNCLEAR if each in str(error)), "")
             if unclear and _takes_without(asked, key, body):
                 raise _Unknown(unclear) from error
-            if asked is objects or unclear:
+            if asked is bucket or unclear:
                 raise
         else:
             return True
     return False
 
 
-def _takes_without(objects: Any, key: str, body: bytes) -> bool:
+def _takes_without(bucket: Any, key: str, body: bytes) -> bool:
     """Returns whether the same write is taken without a condition."""
-    import obstore
     from obstore.exceptions import BaseError
 
     try:
-        obstore.put(objects, key, body, use_multipart=False)
+        objects.put(bucket, key, body, use_multipart=False)
     except BaseError:
         return False
     return True
 
 
-def _hasty(objects: Any) -> Any:
-    return type(objects)(
-        config=objects.config,
-        client_options=objects.client_options,
-        credential_provider=objects.credential_provider,
-        prefix=objects.prefix,
+def _hasty(bucket: Any) -> Any:
+    return type(bucket)(
+        config=bucket.config,
+        client_options=bucket.client_options,
+        credential_provider=bucket.credential_provider,
+        prefix=bucket.prefix,
         retry_config={"max_retries": 0},
     )
 
 
-def _remove(objects: Any, keys: list[str]) -> None:
+def _remove(bucket: Any, keys: list[str]) -> None:
     """Remove the probes; a writer that may not remove anything leaves them."""
-    import obstore
     from obstore.exceptions import BaseError
 
     for key in keys:
         with suppress(BaseError, OSError):
-            obstore.delete(objects, key)
+            objects.delete(bucket, key)

@@ -11,14 +11,13 @@ import re
 import uuid
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zs_client import read
+from zs_client import read, work
 from zs_client.acorns import TABLES
 from zs_client.conditions import PROBES
 from zs_client.contract import ROOT, VERSION_FORM, table_key, version_folder, version_order
@@ -49,6 +48,10 @@ LONGEST = 100
 LISTED = 1000
 ATTEMPTS = 20
 
+# No file on Windows can be called so, whatever its ending.
+_DEVICES = frozenset(
+    ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)))
+)
 _NAME = re.compile(r"[\w-]([\w .-]*[\w-])?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _HOME = re.compile(r"(zs|bdc)-v\d+(\.\d+)*", re.ASCII).fullmatch
@@ -132,7 +135,10 @@ def custom(
             raise ValueError("expect= is for storing: give the frame too, custom(name, df, …)")
         store, version = read.present()
         body, where = _content(store, version, name, state)
-        return _with_state(read.frame(_decoded(body, where), where), _digest(body))
+        table = _decoded(body, where)
+        found = read.frame(table, where)
+        found.attrs = found.attrs or (table.schema.pandas_metadata or {}).get("attributes") or {}
+        return _with_state(found, _digest(body))
     if state is not None:
         raise ValueError(
             "state= is for reading; to store a former state again: custom(name, custom(name, "
@@ -184,8 +190,7 @@ def custom_tables(store_url: str | Path | None = None) -> list[CustomTable]:
     found = _listed(store)
     if not found:
         return []
-    with ThreadPoolExecutor(min(32, len(found))) as pool:
-        histories = list(pool.map(lambda name: _history(store, name)[0], found))
+    histories = work.each(lambda name: _history(store, name)[0], found)
     return [
         _listed_table(name, entry, history[-1] if history else None)
         for (name, entry), history in zip(found.items(), histories, strict=True)
@@ -264,6 +269,8 @@ def _check(name: str) -> None:
         )
     acorns = {word for line in TABLES for word in line[:2]}
     # Some file systems do not tell capitals from small letters.
+    if name.casefold().partition(".")[0].rstrip() in _DEVICES:
+        raise ValueError(f"{shown} is a device to Windows; choose another name for a custom table")
     if name.startswith("_") or name.casefold() in {*_RESERVED, *acorns}:
         kind = "the name of an acorn" if name.casefold() in acorns else "reserved"
         raise ValueError(f"{shown} is {kind}; choose another name for a custom table")
@@ -550,7 +557,19 @@ def _arrow(name: str, df: Any) -> "pa.Table":
     # The same rows are the same bytes, whatever they were read from.
     read_from = {STATE, *KEYS}
     plain.attrs = {key: value for key, value in df.attrs.items() if key not in read_from}
-    return pa.Table.from_pandas(plain, preserve_index=False)
+    return _with_attributes(pa.Table.from_pandas(plain, preserve_index=False), plain.attrs)
+
+
+def _with_attributes(table: "pa.Table", attrs: dict[str, Any]) -> "pa.Table":
+    """A table that tells a frame's `attrs`, which pyarrow before 21 leaves out."""
+    told = table.schema.pandas_metadata or {}
+    if not attrs or told.get("attributes"):
+        return table
+    try:
+        body = json.dumps({**told, "attributes": attrs}).encode()
+    except TypeError:
+        return table
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), b"pandas": body})
 
 
 def _check_dicts(table: "pa.Table", df: "pd.DataFrame") -> None:
@@ -633,10 +652,7 @@ def _told(store: Store, version: str, name: str) -> Iterator[None]:
         yield
     except (PermissionError, PermissionDeniedError, UnauthenticatedError) as error:
         raise _forbidden(store, version, name, error) from error
-    except BaseError as error:
-        # obstore has no error of its own for a local folder that may not be written.
-        if "Permission denied" in str(error):
-            raise _forbidden(store, version, name, error) from error
+    except (BaseError, OSError) as error:
         raise StoreError(
             f"custom table {name!r} could not be stored in {store.url}: {first_line(error)}; "
             "storing it again is safe"

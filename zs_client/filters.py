@@ -29,7 +29,7 @@ Time = str | date | EllipsisType
 Names = str | Iterable[str] | None
 
 # Words for columns that are called otherwise, or differently in each table.
-_ALIASES = {
+ALIASES = {
     "modality": ("modalities",),
     "tag": ("tags",),
     "acquired": ("acquisition_start_time", "timestamp"),
@@ -169,7 +169,7 @@ def _test(name: str, value: Any, schema: "pa.Schema", where: str) -> Test:
 def _all(name: str, schema: "pa.Schema") -> str:
     """What filters there are, as sentences, those first that are written like a name."""
     plain = [field.name for field in schema if _is_filter(field.type)]
-    aliases = [alias for alias in _ALIASES if alias not in plain and _column(alias, schema)]
+    aliases = [alias for alias in ALIASES if alias not in plain and _column(alias, schema)]
     texts = [f"{field.name}_contains" for field in schema if _is_text(field.type)]
     ordered = [f.name for f in schema if _ordered(f.type)] + aliases
     borders = [f"{column}_{kind}" for column in ordered for kind in ("after", "before")]
@@ -182,7 +182,7 @@ def _all(name: str, schema: "pa.Schema") -> str:
 
 
 def _column(name: str, schema: "pa.Schema") -> str | None:
-    return next((c for c in (name, *_ALIASES.get(name, ())) if c in schema.names), None)
+    return next((c for c in (name, *ALIASES.get(name, ())) if c in schema.names), None)
 
 
 def _is_text(kind: "pa.DataType") -> bool:

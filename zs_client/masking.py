@@ -42,6 +42,28 @@ def has_user(url: str) -> bool:
     return bool(_USER.search(url))
 
 
+def unfit(what: str, url: str) -> str:
+    """Returns why a URL must not be used that would be shown; empty when it may be.
+
+    Args:
+        what: The variable or the setting that names it.
+        url: The URL.
+    """
+    if not has_user(url):
+        return ""
+    return (
+        f"{what}={masked(url)}: a user or a password in it would be shown in messages and "
+        "published; leave it out, and give credentials by AWS_ACCESS_KEY_ID and "
+        "AWS_SECRET_ACCESS_KEY or a profile"
+    )
+
+
+def know(*secrets: str) -> None:
+    """Know from now on what is secret, as the keys of a profile are."""
+    for secret in secrets:
+        _told.update(_forms(secret))
+
+
 def _of_environment() -> set[str]:
     found: set[str] = set()
     for name, value in os.environ.items():

@@ -6,11 +6,9 @@ Where the bytes come from is given (`zs_client.read`); which rows are wanted is 
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from zs_client import kinds
+from zs_client import kinds, work
 from zs_client.store import Piece, first_line
 
 if TYPE_CHECKING:
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
 END = 2**18
 # Ranges that are nearer to each other than this are one request: 128 KB cost less than a request.
 GAP = 2**17
-REQUESTS = 32
 _FOOTER = 8
 
 
@@ -52,7 +49,7 @@ class File:
             length = int.from_bytes(end.body[-_FOOTER:-4], "little") + _FOOTER
             self._need([(max(0, self.size - length), self.size)])
 
-    @cached_property
+    @work.once
     def _file(self) -> Any:
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -109,7 +106,7 @@ class File:
         told = self._file.metadata.row_group(group)
         return [told.column(number) for name in columns for number in self._leaves[name]]
 
-    @cached_property
+    @work.once
     def _leaves(self) -> dict[str, list[int]]:
         """The columns of the file that make up one of the table: a map has two."""
         found: dict[str, list[int]] = {name: [] for name in self.schema.names}
@@ -129,11 +126,8 @@ class File:
             return
         if self._fetch is None:
             raise NotParquet("it ends before what it tells of")
-        if len(missing) == 1:
-            self._keep([self._fetch(*missing[0])])
-            return
-        with ThreadPoolExecutor(min(REQUESTS, len(missing))) as pool:
-            self._keep(list(pool.map(self._fetch, *zip(*missing, strict=True))))
+        fetch = self._fetch
+        self._keep(work.each(lambda one: fetch(*one), missing))
 
     def _keep(self, pieces: list[Piece]) -> None:
         into = memoryview(self._buffer).cast("B")

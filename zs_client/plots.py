@@ -276,7 +276,7 @@ def _figure() -> "Figure":
     except ImportError as error:
         raise ImportError(
             f"pictures need matplotlib, which cannot be imported ({error}); install the extra "
-            "plot: pip install '.[plot]' in a checkout"
+            "plot: pip install 'data-asset-cache[plot]'"
         ) from error
 
     class Picture(Figure):

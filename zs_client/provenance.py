@@ -6,13 +6,13 @@ so that a read costs no request more. Whether a table is stale is warned of here
 
 import json
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from zs_client import work
 from zs_client.contract import INDEX, registry_key, version_order
 from zs_client.store import Store, StoreError
 
@@ -32,7 +32,7 @@ _PREFIX = "zs."
 
 _kept: dict[tuple[str, ...], tuple[float, dict[str, Any] | None]] = {}
 _warned: set[tuple[str, ...]] = set()
-_lock = threading.Lock()
+_lock = work.Lock()
 
 
 class StaleTable(UserWarning):
@@ -57,24 +57,17 @@ def begin(
     # What is near is read anew: it costs nothing, and may have been built by this process.
     if store.far and moment and time.monotonic() - moment < KEPT_SECONDS:
         return lambda: found
-    told: list[dict[str, Any] | None] = []
 
-    def get() -> None:
-        told.append(_asked(store, version, ask))
+    def get() -> dict[str, Any] | None:
+        told = _asked(store, version, ask)
         with _lock:
-            _kept[place] = time.monotonic(), told[0]
+            _kept[place] = time.monotonic(), told
+        return told
 
     if not store.far:
-        get()
-        return lambda: told[0]
-    asking = threading.Thread(target=get, daemon=True)
-    asking.start()
-
-    def wait() -> dict[str, Any] | None:
-        asking.join()
-        return told[0] if told else None
-
-    return wait
+        found = get()
+        return lambda: found
+    return work.begin(get)
 
 
 def told(registry: dict[str, Any] | None, name: str, store: Store, version: str) -> dict[str, Any]:

@@ -9,13 +9,12 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
-from zs_client import read
+from zs_client import read, work
 from zs_client.contract import (
     ROOT,
     VERSION_FORM,
@@ -30,7 +29,6 @@ from zs_client.store import Piece, Store, Unreadable
 
 T = TypeVar("T")
 
-REQUESTS = 32
 _ID = re.compile(r"[0-9a-f]{16}")
 _SHOWN = 20
 # The tables of a snapshot stand before its partitions, of which there may be megabytes.
@@ -232,8 +230,7 @@ def snapshots(store_url: str | Path | None = None) -> list[Snapshot]:
     if not found:
         return []
     current = {each: latest(store, each) for each in {each for each, _ in found}}
-    with ThreadPoolExecutor(min(REQUESTS, len(found))) as pool:
-        heads = list(pool.map(lambda one: _head(store, *one), found))
+    heads = work.each(lambda one: _head(store, *one), found)
     listed = [
         Snapshot(
             id=id_,

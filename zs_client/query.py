@@ -7,11 +7,10 @@ are read, which columns and which partitions comes from DuckDB's own parser and 
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from zs_client import provenance, read
+from zs_client import provenance, read, work
 from zs_client.acorns import TABLES, find
 from zs_client.contract import partition_key
 from zs_client.filters import near, short
@@ -326,8 +325,7 @@ def _register(
     connection: "duckdb.DuckDBPyConnection", used: list[_Used], at: tuple[Store, str]
 ) -> dict[str, Any]:
     """Read what is used, and what is told about it."""
-    with ThreadPoolExecutor(len(used)) as pool:
-        contents = list(pool.map(lambda table: _content(table, at), used))
+    contents = work.each(lambda table: _content(table, at), used)
     told = []
     for number, (table, content) in enumerate(zip(used, contents, strict=True)):
         told.append(provenance.marks(content))

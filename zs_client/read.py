@@ -9,10 +9,8 @@ import difflib
 import json
 import operator
 import os
-import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -20,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from zs_client import filters, kinds, provenance
+from zs_client import aws, filters, kinds, provenance, work
 from zs_client.cache import CachedStore, from_environment
 from zs_client.contract import (
     INDEX,
@@ -37,7 +35,7 @@ from zs_client.contract import (
 )
 from zs_client.filters import Names
 from zs_client.masking import masked
-from zs_client.parquet import END, REQUESTS, File, NotParquet
+from zs_client.parquet import END, File, NotParquet
 from zs_client.store import (
     HASTY,
     PUBLIC,
@@ -66,7 +64,7 @@ NOW = "now"
 _YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 
 _stores: dict[tuple[Any, ...], Any] = {}
-_lock = threading.Lock()
+_lock = work.Lock()
 _asked: ContextVar[tuple[str | None, bool | None]] = ContextVar("_asked", default=(None, None))
 
 
@@ -193,11 +191,12 @@ def _remote(url: str) -> Store:
     bucket, prefix = s3_place(url)
     where = f"s3://{bucket}/{prefix}".rstrip("/")
     # The AWS variables say where a bucket is and who asks.
-    aws = {name: told for name, told in os.environ.items() if name.startswith("AWS_")}
+    told = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    named = server()
 
     def connect() -> Any:
         with _lock:
-            name = (where, *sorted(aws.items()))
+            name = (where, named, *sorted(told.items()))
             if name not in _stores:
                 anonymous = where == PUBLIC
                 _stores[name] = s3_bucket(
@@ -205,7 +204,7 @@ def _remote(url: str) -> Store:
                 )
             return _stores[name]
 
-    return CachedStore(where, server(), connect, offline=_offline(), cache=from_environment())
+    return CachedStore(where, named, connect, offline=_offline(), cache=from_environment())
 
 
 @dataclass(frozen=True)
@@ -256,14 +255,12 @@ def content(wish: Wish, at: "tuple[Store, str] | None" = None) -> "pa.Table":
     """As `rows`, without a warning of a stale table."""
     _check_limit(wish.limit)
     store, version = at or place()
-    wait = provenance.begin(store, version, get_json)
-    try:
+    with work.scope():
+        wait = provenance.begin(store, version, get_json)
         if wish.partition:
             found, checked = _partitions(store, version, wish)
         else:
             found, size, digest = _whole(store, version, wish)
-    finally:
-        # Also after an error: a thread that outlives its reader may outlive the interpreter.
         registry = wait()
     told = provenance.told(registry, wish.table, store, version)
     if wish.partition:
@@ -348,13 +345,18 @@ def _asking(store: Store, key: str, ask: Callable[[], Piece]) -> Piece | None:
             return ask()
         except GenericError as error:
             # An empty file has no last bytes, and some servers know no ranges.
-            if "NotPartial" in str(error) or "416 " in str(error):
+            if "non-partial response" in str(error) or "416 " in str(error):
                 return None
             raise
 
 
 def _chosen(
-    store: Store, key: str, wish: Wish, found: "set[str | None] | None" = None
+    store: Store,
+    key: str,
+    wish: Wish,
+    found: "set[str | None] | None" = None,
+    *,
+    checked: bool = False,
 ) -> "tuple[pa.Table, int, str | None]":
     """What a wish wants of one file, the size of the file, and its digest where all was read.
 
@@ -365,6 +367,8 @@ def _chosen(
     for at_once in (whole, True):
         try:
             file = opened(store, key, whole=at_once)
+            if checked:
+                _check_partition(file, wish)
             return _selected(file, wish, found), file.size, file.sha256
         except Changed:
             continue
@@ -376,6 +380,29 @@ def _chosen(
                 "tell who keeps the store"
             ) from (error.__cause__ or error)
     raise ReadError(f"{store.at(key)}: changes while it is read; try again")
+
+
+class _Another(Exception):
+    """A file holds another partition than was asked for."""
+
+
+def _check_partition(file: File, wish: Wish) -> None:
+    """Compare the partition that is asked for with what the file's statistics tell of it."""
+    if wish.partition not in file.schema.names or wish.parts is None or len(wish.parts) != 1:
+        return
+    value = _text(wish.partition, wish.parts[0])
+    for group in file.groups:
+        told = file.statistics(group, wish.partition)
+        if told is None or not file.rows(group):
+            continue
+        if (
+            told.has_min_max
+            and isinstance(told.min, str)
+            and (value is None or not told.min <= value <= told.max)
+        ):
+            raise _Another
+        if told.has_null_count and (value is None) != (told.null_count == file.rows(group)):
+            raise _Another
 
 
 def _selected(file: File, wish: Wish, found: "set[str | None] | None" = None) -> "pa.Table":
@@ -411,12 +438,8 @@ def _partitions(store: Store, version: str, wish: Wish) -> "tuple[pa.Table, list
     if not parts:
         told = _facts_or_refuse(store, version, wish)
         contents = [_selected(_of_none(told), replace(wish, parts=("",)))]
-    elif len(parts) == 1:
-        contents = [_one(store, version, wish, parts[0], found)]
     else:
-        with ThreadPoolExecutor(min(REQUESTS, len(parts))) as pool:
-            ask = partial(_one, store, version, wish, found=found)
-            contents = list(pool.map(ask, parts))
+        contents = work.each(partial(_one, store, version, wish, found=found), parts)
     if wish.names is not None:
         _warn_of_missing(wish.names, found)
     for part in parts:
@@ -469,7 +492,12 @@ def _one(
     column, segment = wish.partition, encode_partition(value)
     key = partition_key(version, wish.folder, column, segment)
     try:
-        return _chosen(store, key, wish, found)[0]
+        try:
+            return _chosen(store, key, wish, found, checked=True)[0]
+        except _Another:
+            # A copy on this machine that was put in the place of another: the store is asked.
+            store.forget(key)
+            return _chosen(store, key, wish, found)[0]
     except FileNotFoundError:
         told = _known(store, version, wish.folder, column, segment)
         if segment not in told["partitions"]:
@@ -615,12 +643,16 @@ def facts(store: Store, version: str, name: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and "partitions" in found else None
 
 
+def is_too_deep(store: Store) -> bool:
+    """Whether a store's URL names what lies in a store."""
+    return ROOT in store.url.split("/")
+
+
 def not_found(store: Store, version: str, what: str, key: str) -> AcornNotFound:
     """The error for what is not there, with the versions that are."""
-    nested = store.url.endswith(f"/{ROOT}")
     advice = (
-        f"The store's URL is the parent of {ROOT}: {store.url.removesuffix(f'/{ROOT}')}"
-        if nested
+        f"The store's URL is the parent of {ROOT}: {store.url.partition(f'/{ROOT}')[0]}"
+        if is_too_deep(store)
         else "Set ZS_VERSION to a version that has it, ZS_STORE to another store, or build it "
         "with `zs build`"
     )
@@ -710,6 +742,8 @@ def _unreadable(store: Store, key: str, error: Exception) -> ReadError:
             "it may not be read with the credentials in use; S3 says the same of what is not "
             "there to those who may not list the bucket"
         )
+        lacks = "" if store.url == PUBLIC else aws.lacks_boto3()
+        advice = f"{advice}; {lacks}" if lacks else advice
     else:
         advice = "trying again may help; if it does not, check the network and the store's URL"
         if store.kept(key):

@@ -5,13 +5,12 @@ Both are told by the pipeline in `squirrel.json` and `<table>.json`; nothing is 
 
 from collections import Counter
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from zs_client import kinds, provenance, read
+from zs_client import kinds, provenance, read, work
 from zs_client.acorns import TABLES, find, wish
 from zs_client.contract import registry_key
 from zs_client.read import Wish
@@ -163,15 +162,17 @@ def status(store_url: str | Path | None = None, version: str | None = None) -> l
         StoreError: The store cannot be opened.
         ValueError: The version is not dotted numbers.
         ReadError: The registry or a table's facts cannot be read.
+        AcornNotFound: The URL names a folder within a store.
     """
     store, version = read.present(store_url, version)
     registry = _registry(store, version)
     listed = {acorn.name: acorn for acorn in registry.acorns} if registry else {}
     tables = {name: table for name, table, _ in TABLES}
     tables |= {name: acorn.table or name for name, acorn in listed.items() if name not in tables}
-    with ThreadPoolExecutor(len(tables)) as pool:
-        told = list(pool.map(lambda table: read.facts(store, version, table), tables.values()))
+    told = work.each(lambda table: read.facts(store, version, table), tables.values())
     published = registry.published_at if registry else None
+    if registry is None and not any(told) and read.is_too_deep(store):
+        raise read.not_found(store, version, "the registry", registry_key(version))
     found = [
         _status(name, listed.get(name), facts, published)
         for name, facts in zip(tables, told, strict=True)
@@ -303,7 +304,11 @@ def _examples(values: "pa.ChunkedArray") -> list[str]:
         values = pa.chunked_array([chunk.keys for chunk in values.chunks], values.type.key_type)
     if kinds.is_list(values.type):
         values = pc.list_flatten(values)
-    counted = values.drop_null().value_counts()
+    there = values.drop_null()
+    # Before pyarrow 26 the first of none is an error.
+    if not len(there):
+        return []
+    counted = there.value_counts()
     order = pc.select_k_unstable(
         pa.table({"n": counted.field("counts"), "at": pa.array(range(len(counted)))}),
         k=_EXAMPLES,

@@ -118,7 +118,7 @@ def _duckdb(content: "pa.Table") -> "duckdb.DuckDBPyRelation":
 
 def needs(what: str, extra: str) -> ImportError:
     """The error for an extra that is not installed."""
-    return ImportError(f"{what} is not installed: pip install '.[{extra}]' in a checkout")
+    return ImportError(f"{what} is not installed: pip install 'data-asset-cache[{extra}]'")
 
 
 def _arrow(content: "pa.Table") -> "pa.Table":

@@ -10,17 +10,20 @@ import random
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
+from zs_client import aws, objects
 from zs_client.contract import ROOT
-from zs_client.masking import has_user, masked
+from zs_client.folder import Folder, exclusive, put_in_place
+from zs_client.masking import masked, unfit
 
 T = TypeVar("T")
 
@@ -73,6 +76,10 @@ class StoreError(Exception):
         super().__init__(masked(said))
 
 
+class Careless(StoreError):
+    """The server does not honour conditional writes, on which it rests that nothing is lost."""
+
+
 class Conflict(StoreError):
     """Another writer replaced the object since it was read; read it again and retry."""
 
@@ -119,9 +126,9 @@ class Store:
     """
 
     def __init__(
-        self, objects: Any, url: str, *, local: Path | None = None, near: Path | None = None
+        self, held: Any, url: str, *, local: Path | None = None, near: Path | None = None
     ) -> None:
-        self._objects = objects
+        self._objects = held
         self.url = url
         self._local = local
         self._near = near
@@ -165,11 +172,10 @@ class Store:
 
     def _answered(self, key: str, options: Any) -> tuple[bytes, Any, str]:
         """Returns the bytes of an answer, what it tells of them, and the digest it sent along."""
-        import obstore
         from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
         def ask() -> tuple[bytes, Any, str]:
-            found = obstore.get(self._objects, key, options=options)
+            found = objects.get(self._objects, key, options=options)
             return self._body(found, key), found.meta, str(found.attributes.get(DIGEST) or "")
 
         try:
@@ -209,7 +215,6 @@ class Store:
         return self._piece(key, {"range": (start, end), "if_match": tag})
 
     def _piece(self, key: str, options: Any) -> Piece:
-        import obstore
         from obstore.exceptions import (
             PermissionDeniedError,
             PreconditionError,
@@ -217,7 +222,7 @@ class Store:
         )
 
         def ask() -> Piece:
-            found = obstore.get(self._objects, key, options=options)
+            found = objects.get(self._objects, key, options=options)
             body, sent = bytes(found.bytes()), str(found.attributes.get(DIGEST) or "")
             tag = self._tag(found.meta, body)
             return Piece(body, found.range[0], found.meta["size"], tag, sent)
@@ -234,25 +239,21 @@ class Store:
 
     def exists(self, key: str) -> bool:
         """Whether something lies under a key."""
-        import obstore
-
         try:
-            repeated(lambda: obstore.head(self._objects, key))
+            repeated(lambda: objects.head(self._objects, key))
         except FileNotFoundError:
             return False
         return True
 
     def put(self, key: str, body: bytes, *, cache: str = SHORT) -> None:
         """Write bytes under a key: the old or the new content is there, never a part of it."""
-        import obstore
-
         if self._local:
             self._place(self._local, key, body)
             return
         with self._permitted(f"write {key}"):
             self._ask_for_conditions()
             attributes = self._attributes(key, body, cache)
-            repeated(lambda: obstore.put(self._objects, key, body, attributes=attributes))
+            repeated(lambda: objects.put(self._objects, key, body, attributes=attributes))
 
     def put_object(self, key: str, body: bytes) -> None:
         """Write bytes under a key that names its content; what lies there whole is left alone.
@@ -298,32 +299,25 @@ class Store:
 
     def _create(self, key: str, body: bytes, cache: str) -> str:
         """Write bytes where nothing lies; returns what the store said that did not, else empty."""
-        import obstore
         from obstore.exceptions import AlreadyExistsError
 
         with self._permitted(f"write {key}"):
             self._ask_for_conditions()
+            attributes = self._attributes(key, body, cache)
+            create = partial(objects.put, self._objects, key, body, attributes=attributes)
             try:
-                obstore.put(
-                    self._objects,
-                    key,
-                    body,
-                    attributes=self._attributes(key, body, cache),
-                    mode="create",
-                    use_multipart=False,
-                )
+                # Sent again after its own success it is already there: the content tells.
+                repeated(partial(create, mode="create", use_multipart=False), _CUT)
             except AlreadyExistsError as error:
                 return str(error)
         return ""
 
     def _has(self, key: str, body: bytes) -> bool:
         """Returns whether that content lies under a key, by size and checksum, else by reading."""
-        import obstore
-
         try:
             if self._local:
                 return self.get(key) == body
-            found = obstore.get(self._objects, key, options={"head": True})
+            found = objects.get(self._objects, key, options={"head": True})
             if found.meta["size"] != len(body):
                 return False
             digest = found.attributes.get(DIGEST)
@@ -346,7 +340,7 @@ class Store:
         except FileNotFoundError as error:
             raise StoreError(f"{self.url}: no such bucket; create it, or name another") from error
         if said:
-            raise StoreError(f"{self.url}: {said}")
+            raise Careless(f"{self.url}: {said}")
 
     def check_writes(self) -> None:
         """Find out before any work whether the store may be written, by one small write.
@@ -355,7 +349,6 @@ class Store:
             StoreError: It cannot be written, or its server does not honour conditional writes.
             PermissionError: It may not be written.
         """
-        import obstore
         from obstore.exceptions import BaseError
 
         try:
@@ -363,10 +356,13 @@ class Store:
                 self._ask_for_conditions()
                 if self._local:
                     probe = f"{_STAGING}/{uuid.uuid4().hex}"
-                    obstore.put(self._objects, probe, b"", use_multipart=False)
+                    objects.put(self._objects, probe, b"", use_multipart=False)
                     (self._local / probe).unlink()
-        except BaseError as error:
-            raise StoreError(f"{self.url}: cannot be written: {first_line(error)}") from error
+        except (BaseError, OSError) as error:
+            if isinstance(error, PermissionError) and not self._local:
+                raise
+            said = getattr(error, "strerror", None) or first_line(error)
+            raise StoreError(f"{self.url}: cannot be written: {said}") from error
 
     def get_object(self, key: str) -> bytes:
         """The bytes under a key whose content never changes; from near by where they were before.
@@ -415,20 +411,15 @@ class Store:
 
     def _replace(self, key: str, body: bytes, tag: str | None) -> tuple[str, bool]:
         """Returns the new tag, and whether two writers met without a change of what lies there."""
-        import obstore
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         try:
             with self._permitted(f"write {key}"):
                 self._ask_for_conditions()
-                done = obstore.put(
-                    self._objects,
-                    key,
-                    body,
-                    attributes=self._attributes(key, body, SHORT),
-                    mode="create" if tag is None else {"e_tag": tag},
-                    use_multipart=False,
-                )
+                attributes = self._attributes(key, body, SHORT)
+                put = partial(objects.put, self._objects, key, body, attributes=attributes)
+                mode: Any = "create" if tag is None else {"e_tag": tag}
+                done = repeated(partial(put, mode=mode, use_multipart=False), _CUT)
         except (AlreadyExistsError, PreconditionError, FileNotFoundError) as error:
             # A request that S3 answered but whose answer was lost is sent again by obstore, and
             # then fails on its own success: the content says whether it was ours.
@@ -499,7 +490,7 @@ class Store:
                 staged = self._local / _STAGING / uuid.uuid4().hex
                 staged.parent.mkdir(parents=True, exist_ok=True)
                 staged.write_bytes(target.read_bytes())
-                staged.replace(source)
+                put_in_place(staged, source)
             if alone:
                 time_ns = target.stat().st_mtime_ns
                 os.utime(source, ns=(time_ns, time_ns))
@@ -521,22 +512,19 @@ class Store:
 
     def delete(self, keys: list[str]) -> None:
         """Remove keys; one that is not there is no error."""
-        import obstore
-
         for start in range(0, len(keys), 1000):
             try:
                 with self._permitted("remove what lies there"):
-                    repeated(partial(obstore.delete, self._objects, keys[start : start + 1000]))
+                    repeated(partial(objects.delete, self._objects, keys[start : start + 1000]))
             except FileNotFoundError:
                 for key in keys[start : start + 1000]:
                     try:
-                        obstore.delete(self._objects, key)
+                        objects.delete(self._objects, key)
                     except FileNotFoundError:
                         continue
 
     def walk(self, prefix: str) -> Iterator[dict[str, Any]]:
         """What lies under a folder, as dicts with `path`, `size` and `last_modified`."""
-        import obstore
         from obstore.exceptions import BaseError
 
         last: str | None = None
@@ -545,7 +533,7 @@ class Store:
         def following() -> Any:
             nonlocal pages
             # A listing that is cut short goes on behind what came.
-            pages = pages or iter(obstore.list(self._objects, prefix, offset=last))
+            pages = pages or iter(objects.list(self._objects, prefix, offset=last))
             try:
                 return next(pages, None)
             except BaseError:
@@ -559,16 +547,12 @@ class Store:
 
     def folders(self, prefix: str) -> list[str]:
         """The names of the folders directly under a folder."""
-        import obstore
-
-        found = repeated(lambda: obstore.list_with_delimiter(self._objects, prefix))
+        found = repeated(lambda: objects.list_with_delimiter(self._objects, prefix))
         return [p.rstrip("/").rsplit("/", 1)[-1] for p in found["common_prefixes"]]
 
     def files(self, prefix: str) -> list[dict[str, Any]]:
         """What lies directly in a folder, as `walk` tells it of all below."""
-        import obstore
-
-        found = obstore.list_with_delimiter(self._objects, prefix)
+        found = repeated(lambda: objects.list_with_delimiter(self._objects, prefix))
         return [dict(entry) for entry in found["objects"]]
 
     def at(self, key: str) -> str:
@@ -577,10 +561,9 @@ class Store:
 
     def head(self, key: str, size: int) -> bytes:
         """The first bytes under a key, all of them where there are fewer."""
-        import obstore
 
         def ask() -> bytes:
-            return bytes(obstore.get(self._objects, key, options={"range": (0, size)}).bytes())
+            return bytes(objects.get(self._objects, key, options={"range": (0, size)}).bytes())
 
         return repeated(ask)
 
@@ -612,11 +595,10 @@ class Store:
         Raises:
             StoreError: No such bucket, no permission, or no answer.
         """
-        import obstore
         from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
         try:
-            repeated(lambda: obstore.list_with_delimiter(self._objects, ROOT))
+            repeated(lambda: objects.list_with_delimiter(self._objects, ROOT))
         except FileNotFoundError as error:
             if not self._local:
                 raise StoreError(
@@ -624,13 +606,13 @@ class Store:
                 ) from error
         except (PermissionError, PermissionDeniedError, UnauthenticatedError) as error:
             raise StoreError(
-                f"{self.url}: no permission to list; check the AWS credentials in use"
+                f"{self.url}: no permission to list; {_credentials_in_use()}"
             ) from error
         except Exception as error:
             # obstore knows no missing bucket and no forbidden list: both are generic errors.
             if "403 Forbidden" in str(error) or "401 Unauthorized" in str(error):
                 raise StoreError(
-                    f"{self.url}: no permission to list; check the AWS credentials in use"
+                    f"{self.url}: no permission to list; {_credentials_in_use()}"
                 ) from error
             if "404 Not Found" in str(error):
                 raise StoreError(
@@ -674,16 +656,14 @@ class Store:
     # obstore's own local put leaves `data.pqt#1` beside the target when it is killed, and a reader
     # of `qc/**` would see those rows twice: writes are staged outside every table's folder.
     def _place(self, folder: Path, key: str, body: bytes) -> None:
-        import obstore
-
         staged = f"{_STAGING}/{uuid.uuid4().hex}"
-        obstore.put(self._objects, staged, body, use_multipart=False)
+        objects.put(self._objects, staged, body, use_multipart=False)
         self._settle(folder, staged, key)
 
     def _settle(self, folder: Path, staged: str, key: str) -> None:
         target = folder / key
         target.parent.mkdir(parents=True, exist_ok=True)
-        (folder / staged).replace(target)
+        put_in_place(folder / staged, target)
         # POSIX: replacing a file by a hard link to itself does nothing and leaves the link.
         (folder / staged).unlink(missing_ok=True)
 
@@ -700,17 +680,10 @@ class Store:
 
     @contextmanager
     def _locked(self, folder: Path, key: str) -> Iterator[None]:
-        try:
-            import fcntl
-        except ImportError as error:
-            raise StoreError(
-                f"{self.url}: writing to a local folder needs a POSIX file lock; use S3"
-            ) from error
         locks = folder / _STAGING
         locks.mkdir(parents=True, exist_ok=True)
         name = hashlib.sha256(key.encode()).hexdigest()[:16]
-        with (locks / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with (locks / f"{name}.lock").open("w") as lock, exclusive(lock):
             yield
 
 
@@ -720,13 +693,14 @@ def named_digest(key: str) -> str:
     return found[1] if found else ""
 
 
-def repeated(ask: Callable[[], T]) -> T:
+def repeated(ask: Callable[[], T], signs: Sequence[str] = (*_CUT, _MET)) -> T:
     """Returns what `ask` gives; it is called again when a bad connection cut an answer short.
 
     obstore repeats requests that had no answer, and only of objects what is lacking of an answer.
 
     Args:
         ask: Reads, or writes what is the same when it is written twice.
+        signs: What stands in the errors after which it is called again.
     """
     from obstore.exceptions import BaseError
 
@@ -734,7 +708,7 @@ def repeated(ask: Callable[[], T]) -> T:
         try:
             return ask()
         except BaseError as error:
-            if not any(sign in str(error) for sign in (*_CUT, _MET)):
+            if not any(sign in str(error) for sign in signs):
                 raise
         _wait(pause)
     return ask()
@@ -763,13 +737,13 @@ def open_store(url: str | Path, *, anonymous: bool = False, near: Path | None = 
     Raises:
         StoreError: The URL is of no known kind.
     """
-    from obstore.store import LocalStore, MemoryStore
-
     text = str(url)
     if not text.startswith("file://"):
         without_user("ZS_STORE", text)
     parts = urlsplit(text)
     if parts.scheme == "memory":
+        from obstore.store import MemoryStore
+
         name = f"memory://{parts.netloc}"
         return Store(_memory.setdefault(name, MemoryStore()), name)
     if parts.scheme == "s3":
@@ -780,14 +754,21 @@ def open_store(url: str | Path, *, anonymous: bool = False, near: Path | None = 
             near=near,
         )
     if parts.scheme == "file" or "://" not in text:
-        path = unquote(parts.path) if parts.scheme == "file" else text
-        folder = Path(path).expanduser().resolve()
+        folder = local_path(text).resolve()
         if folder.exists() and not folder.is_dir():
             raise StoreError(f"{folder}: is a file; a store is a folder")
         if not folder.is_dir():
             raise StoreError(f"{folder}: no such folder; create it, or name another")
-        return Store(LocalStore(str(folder)), str(folder), local=folder)
+        return Store(Folder(folder), str(folder), local=folder)
     raise StoreError(f"{text}: a store is s3://bucket, a local folder, or memory://name")
+
+
+def local_path(url: str) -> Path:
+    """The path that a `file://` URL names, in which `%20` is a blank, or that is given as it is."""
+    if not url.startswith("file://"):
+        return Path(url).expanduser()
+    # Of Windows `file:///C:/x` is C:/x.
+    return Path(url2pathname(urlsplit(url).path)).expanduser()
 
 
 def s3_place(url: str) -> tuple[str, str]:
@@ -824,19 +805,23 @@ def s3_bucket(
             "retry_timeout": timedelta(seconds=patience.together),
         },
     }
-    endpoint = server()
+    endpoint, certificates = server(), _certificates(bucket)
+    if certificates:
+        options["client_options"]["root_certificate"] = certificates
     if endpoint:
         options["endpoint"] = endpoint
         options["client_options"]["allow_http"] = endpoint.startswith("http:")
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    region = aws.region()
     # Where the public bucket lies does not depend on where its reader works.
     public = f"s3://{bucket}" == PUBLIC and not endpoint
     options["region"] = "us-west-2" if public or not region else region
     provider = None if anonymous else _credentials()
     if provider is not None:
         options["credential_provider"] = provider
-    elif anonymous or not os.environ.get("AWS_ACCESS_KEY_ID"):
+    elif anonymous or not (aws.are_there() or aws.keys()):
         options["skip_signature"] = True
+    else:
+        options |= aws.keys()
     try:
         return S3Store(bucket, prefix=prefix or None, **options)
     except BaseError as error:
@@ -846,15 +831,15 @@ def s3_bucket(
 
 
 def server() -> str:
-    """Returns the S3 server that the AWS variables name; empty for Amazon's.
+    """Returns the S3 server that variables or the profile name; empty for Amazon's.
 
     Raises:
-        StoreError: It has a user or a password.
+        StoreError: It is no address, or has a user or a password.
     """
-    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"):
-        if found := os.environ.get(name):
-            return without_user(name, found)
-    return ""
+    try:
+        return aws.endpoint()
+    except ValueError as error:
+        raise StoreError(str(error)) from error
 
 
 def without_user(what: str, url: str) -> str:
@@ -863,13 +848,20 @@ def without_user(what: str, url: str) -> str:
     Raises:
         StoreError: It has a user or a password, which would be written into facts and messages.
     """
-    if has_user(url):
-        raise StoreError(
-            f"{what}={masked(url)}: a user or a password in it would be shown in messages and "
-            "published; leave it out, and give credentials by AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY or a profile"
-        )
+    if said := unfit(what, url):
+        raise StoreError(said)
     return url
+
+
+def _certificates(bucket: str) -> bytes | None:
+    try:
+        return aws.certificates()
+    except ValueError as error:
+        raise StoreError(f"s3://{bucket}: cannot be opened: {error}") from error
+
+
+def _credentials_in_use() -> str:
+    return aws.lacks_boto3() or "check the AWS credentials in use"
 
 
 def _credentials() -> Any:

@@ -20,6 +20,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zs_client import work
 from zs_client.contract import FILES
 from zs_client.store import Conflict, Store
 from zs_pipeline import arrow, memory, nights
@@ -161,7 +162,7 @@ def update(
     wanted = sorted((q for q in questions if q.id not in answers), key=lambda q: q.location or "")
     shown = Progress(progress, name, "asked", len(wanted))
     learned = kept = 0
-    with ThreadPoolExecutor(files.in_flight) as pool:
+    with work.Threads(files.in_flight) as pool:
         for start in range(0, len(wanted), KEEP_EVERY):
             asked = _asked(kind, files, wanted[start : start + KEEP_EVERY], known, pool)
             try:

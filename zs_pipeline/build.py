@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from rich.console import Console
 
 from zs_client.contract import encode_partition
+from zs_client.folder import exclusive
 from zs_client.masking import masked
 from zs_client.store import Store, StoreError, first_line
 from zs_pipeline import documents, events, graph, processes, scratch, settings, shards
@@ -33,6 +34,7 @@ _DOCUMENTS = dg.AssetKey("documents")
 # Errors of the database that Dagster keeps its history in.
 _OF_DATABASE = frozenset(("OperationalError", "DatabaseError", "InterfaceError", "InternalError"))
 _FILES = "too many files are open: raise the limit, as with `ulimit -n 1024`, and build again"
+_INTERRUPTS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt", "Abandoned")
 
 
 def main(
@@ -230,11 +232,9 @@ def _alone(home: Path) -> Iterator[None]:
     """Hold a lock on Dagster's home: whoever opens it first makes its databases, without one."""
     with ExitStack() as held:
         # Where no lock can be held, one build at a time is as safe as ever.
-        with suppress(ImportError, OSError):
-            import fcntl  # noqa: PLC0415 - of POSIX alone
-
+        with suppress(OSError):
             lock = held.enter_context((home / ".data-asset-cache.lock").open("w"))
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            held.enter_context(exclusive(lock))
         yield
 
 
@@ -310,6 +310,9 @@ def _failures(result: dg.ExecuteInProcessResult | None, store: Store) -> list[st
         if not event.is_step_failure:
             continue
         error = event.step_failure_data.error
+        # Dagster hears an interrupt in our place, and ends its run.
+        if error is not None and error.cls_name in _INTERRUPTS:
+            raise KeyboardInterrupt
         # Dagster's own error wraps ours, which says more than what it came from.
         while error is not None and error.cause and str(error.cls_name).startswith("Dagster"):
             error = error.cause
@@ -342,16 +345,20 @@ def _show_findings(console: Console, store: Store, version: str) -> None:
         aside = found.filter(pc.equal(found["severity"], "error"))
         if aside.num_rows:
             console.print(
-                f"{aside.num_rows} documents were set aside or did not come:", style="yellow"
+                f"{aside.num_rows} documents were set aside or did not come:",
+                style="yellow",
+                soft_wrap=True,
             )
             for row in aside.slice(0, SHOWN).to_pylist():
-                console.print(f"  {row['name'] or row['_id'] or ''} {row['reason']}", markup=False)
+                said = f"  {row['name'] or row['_id'] or ''} {row['reason']}"
+                console.print(said, markup=False, soft_wrap=True)
     facts = read_facts(store, version, "document_problems") or {}
     for what, count in facts.get("notes", {}).items():
         console.print(f"{count:,} documents: {what}", markup=False, soft_wrap=True)
     for name, found in tables.items():
         if found.num_rows:
-            console.print(f"{found.num_rows:,} findings in zs_client.{name}():", style="yellow")
+            said = f"{found.num_rows:,} findings in zs_client.{name}():"
+            console.print(said, style="yellow", soft_wrap=True)
             for line in _kinds(found):
                 console.print(f"  {line}", markup=False, soft_wrap=True)
 

@@ -7,7 +7,6 @@ more. The checks are made from the declarations; `zs_pipeline.graph` makes Dagst
 import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zs_client import work
 from zs_client.contract import object_key
 from zs_client.store import Store
 from zs_pipeline import arrow, documents, upheavals
@@ -96,7 +96,7 @@ def look(store: Store, version: str, acorn: Acorn, report: Report | None = None)
             newest = max((e["built_at"] for e in found.values()), default="")
             wanted = [s for s, entry in found.items() if entry["built_at"] == newest][:LOOKED_AT]
         known = report.looked_at if report else {}
-        with ThreadPoolExecutor(LOOKED_AT + 2) as pool:
+        with work.Threads(LOOKED_AT + 2) as pool:
             state = pool.submit(documents.lately if report else documents.current, store)
             ask = partial(_file, store, version, acorn, known)
             bodies = dict(zip(wanted, pool.map(ask, wanted), strict=True))

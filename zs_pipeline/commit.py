@@ -17,6 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from zs_client import work
 from zs_client.contract import (
     NULL_PARTITION,
     facts_key,
@@ -263,7 +264,7 @@ def commit(
     # Of a table in one file there is nothing to tell before its end.
     tell = progress if acorn.partition else _untold
     shown = Progress(tell, acorn.name, "files done", built.files)
-    with ThreadPoolExecutor(REQUESTS) as pool:
+    with work.Threads(REQUESTS) as pool:
 
         def flush(finish: Callable[[dict[str, Any]], None] | None = None) -> None:
             while keeping:
@@ -723,7 +724,7 @@ class Known:
         """
         found = entries(self.facts)
         looked_at = [s for s in (found if wanted is None else wanted) if s in found]
-        with ThreadPoolExecutor(REQUESTS) as pool:
+        with work.Threads(REQUESTS) as pool:
             states = list(pool.map(lambda s: self._bring_back(s, found[s]["sha256"]), looked_at))
         by_state = {s: state for s, state in zip(looked_at, states, strict=True) if state}
         unplaced = [s for s, state in by_state.items() if state == "unplaced"]

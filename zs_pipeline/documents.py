@@ -21,6 +21,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from zs_client import work
 from zs_client.contract import DOCUMENTS
 from zs_client.store import Conflict, Store
 from zs_pipeline import arrow, code, fields, memory, processes, shards, upheavals
@@ -164,7 +165,7 @@ class Snapshot:
     def _shards(self, wanted: pa.Table) -> Iterator[tuple[bytes, pa.Table]]:
         rows = wanted.sort_by("shard").combine_chunks()
         found = list(shards.runs(rows["shard"].to_pylist()))
-        with ThreadPoolExecutor(AHEAD) as pool:
+        with work.Threads(AHEAD) as pool:
             ahead = deque(pool.submit(self._shard, number) for number, _, _ in found[:AHEAD])
             for place, (_, start, end) in enumerate(found):
                 body = ahead.popleft().result()
@@ -344,7 +345,7 @@ def update(
     """
     for _ in range(ATTEMPTS):
         try:
-            with ThreadPoolExecutor(PUTS) as pool:
+            with work.Threads(PUTS) as pool:
                 update = _Update(store, source, reads, pool, progress, refetch_every)
                 return update.run(accept_shrink=accept_shrink)
         except Conflict:
@@ -587,8 +588,7 @@ class _Update:
     ) -> Iterator[tuple[Any, ...]]:
         """Batch by batch the arguments of `shards.rows`; the next one is fetched meanwhile."""
         coming: deque[Future[Any]] = deque()
-        pool = ThreadPoolExecutor(1, thread_name_prefix="fetch")
-        try:
+        with work.Threads(1, "fetch") as pool:
             for batch in _batches(wanted):
                 sent.append(batch)
                 coming.append(pool.submit(self._fetch, batch, swept))
@@ -596,8 +596,6 @@ class _Update:
                     yield self.reads, *coming.popleft().result()
             while coming:
                 yield self.reads, *coming.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
     def _fetch(
         self, batch: list[Swept], swept: dict[str, Swept]

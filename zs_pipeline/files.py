@@ -19,10 +19,9 @@ from functools import partial
 from operator import attrgetter, itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, cast
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 from urllib.request import getproxies
 
-import obstore
 import urllib3
 from obstore.exceptions import (
     BaseError,
@@ -33,7 +32,8 @@ from obstore.exceptions import (
 )
 from obstore.store import S3Store
 
-from zs_client.store import StoreError, first_line, repeated, s3_bucket
+from zs_client import objects
+from zs_client.store import StoreError, first_line, local_path, repeated, s3_bucket
 from zs_pipeline import json_reading
 from zs_pipeline.nights import Schedule
 
@@ -194,8 +194,7 @@ class Files:
         self._local: Path | None = None
         parts = urlsplit(url)
         if parts.scheme == "file" or "://" not in url:
-            path = unquote(parts.path) if parts.scheme == "file" else url
-            self._local = Path(path).expanduser().resolve()
+            self._local = local_path(url).resolve()
             self.in_flight = LOCAL_IN_FLIGHT
             if not self._local.is_dir():
                 raise StoreError(
@@ -356,7 +355,7 @@ class _S3Bucket:
         def request(view: Any) -> tuple[bytes, str] | None:
             self._asked()
             try:
-                found = obstore.get(view, key, options={"if_none_match": tag} if tag else None)
+                found = objects.get(view, key, options={"if_none_match": tag} if tag else None)
             except NotModifiedError:
                 return None
             if found.meta["size"] > largest:
@@ -434,7 +433,7 @@ class _S3Bucket:
         # a slash at the end away, and all that sorts before the slash would come as well.
         before = waiting[0].removesuffix("/")
         offset = before if before == waiting[0] else f"{before}.\U0010ffff"
-        pages = obstore.list(view, above or None, offset=offset, chunk_size=_PAGE)
+        pages = objects.list(view, above or None, offset=offset, chunk_size=_PAGE)
         for number, page in enumerate(pages):
             if number:
                 self._asked()
@@ -462,7 +461,7 @@ class _S3Bucket:
 
     def folder(self, key: str) -> Folder:
         def request(view: Any) -> Folder:
-            found = obstore.list_with_delimiter(view, key or None)
+            found = objects.list_with_delimiter(view, key or None)
             folders = [path.rstrip("/").rsplit("/", 1)[-1] for path in found["common_prefixes"]]
             files = [entry["path"].rsplit("/", 1)[-1] for entry in found["objects"]]
             self._asked(max(1, -(-(len(folders) + len(files)) // _PAGE)))

@@ -151,9 +151,12 @@ class SideFiles(dg.ConfigurableResource[None]):
 class Acorns(dg.IOManager):
     """Commits what an acorn's asset built, and reads tables for the assets after it."""
 
-    def __init__(self, cache: Cache, catalogue: Catalogue) -> None:
+    def __init__(
+        self, cache: Cache, catalogue: Catalogue, instance: dg.DagsterInstance | None = None
+    ) -> None:
         self.cache = cache
         self.catalogue = catalogue
+        self.instance = instance
 
     def handle_output(self, context: dg.OutputContext, obj: Built) -> None:
         """Write what changed, and tell Dagster which partitions did."""
@@ -210,18 +213,17 @@ class Acorns(dg.IOManager):
         )
         # A run without a key works out the changed subjects itself; the graph shows just those.
         if acorn.partition and not _has_key(context):
-            self._sync(context, acorn, before, segments(facts))
+            self._sync(acorn, before, segments(facts))
             found = facts["partitions"]
             events.report(
                 context,
                 {s: found.get(s, {"rows": 0})["rows"] for s in (*report.changed, *report.empty)},
+                self.instance,
             )
         if report.refused:
             raise ShrinkRefused(" ".join(report.refused.values()))
 
-    def _sync(
-        self, context: dg.OutputContext, acorn: Acorn, before: set[str], now: set[str]
-    ) -> None:
+    def _sync(self, acorn: Acorn, before: set[str], now: set[str]) -> None:
         """Tell Dagster the values of a key that this table, or another one, is split by."""
         split = acorn.kind.partitioning
         if split is None or split.is_fixed:
@@ -229,15 +231,16 @@ class Acorns(dg.IOManager):
         gone, name = before - now, partitions_name(split.column)
         # Up to 1.0.0 they had the column's own name, which other teams' may have as well.
         former = split.column
-        first = not events.partitions(context, name) and before & events.partitions(context, former)
+        known = events.partitions(self.instance, former)
+        first = not events.partitions(self.instance, name) and before & known
         others: set[str] = set()
         for other in self.catalogue.acorns if gone or first else ():
             if other is not acorn and other.kind.partitioning == split:
                 cache = self.cache
                 others |= segments(read_facts(cache.open(), cache.folder(), other.table))
         if first:
-            events.sync_partitions(context, former, set(), before | others)
-        events.sync_partitions(context, name, now, gone - others)
+            events.sync_partitions(self.instance, former, set(), before | others)
+        events.sync_partitions(self.instance, name, now, gone - others)
 
     def load_input(self, context: dg.InputContext) -> tables.Input:
         """The whole table that an asset asks for."""
@@ -254,7 +257,7 @@ def acorns(catalogue: Catalogue) -> dg.IOManagerDefinition:
     @dg.io_manager(required_resource_keys={"cache"})
     def of_run(context: dg.InitResourceContext) -> Acorns:
         """Commits and reads tables in the run's cache."""
-        return Acorns(context.resources.cache, catalogue)
+        return Acorns(context.resources.cache, catalogue, context.instance)
 
     return of_run
 

@@ -138,6 +138,7 @@ def _run(function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
 def _begin() -> None:
     """In a new process: leave Ctrl-C to the one that started it, and end when that one is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    memory.own_process()
     memory.without_pandas()
     parent = multiprocessing.parent_process()
     if parent is not None:

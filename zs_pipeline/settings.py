@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from zs_client.contract import ROOT, __version__, version_folder
-from zs_client.store import Store, StoreError, first_line, open_store
+from zs_client.store import Store, StoreError, first_line, local_path, open_store
 
 # What is written to find out whether it can be: more than a full disk may still have in a block
 # that is begun, and less than a history or a table takes.
@@ -108,7 +108,7 @@ def writable_store(url: str, *, near: Path | None = None) -> Store:
         StoreError: The URL is of no known kind.
     """
     if "://" not in url or url.startswith("file://"):
-        Path(url.removeprefix("file://")).expanduser().mkdir(parents=True, exist_ok=True)
+        local_path(url).mkdir(parents=True, exist_ok=True)
     return open_store(url, near=near)
 
 

@@ -6,11 +6,11 @@ Which acorns there are comes from `zs_pipeline.acorns`; what their facts say fro
 import hashlib
 import json
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from zs_client import work
 from zs_client.contract import (
     INDEX,
     location,
@@ -70,7 +70,7 @@ def publish(
     gathered: list[dict[str, Any]] = []
     partitions: dict[str, Any] = {}
     missing = []
-    with ThreadPoolExecutor(len(acorns) + 2) as pool:
+    with work.Threads(len(acorns) + 2) as pool:
         asked = pool.submit(documents.current, store), pool.submit(documents.failed, store)
         found = list(pool.map(lambda acorn: read_facts(store, version, acorn.table), acorns))
         state, failed = (one.result() for one in asked)

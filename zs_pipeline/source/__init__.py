@@ -6,11 +6,11 @@ Here are the interface, the errors and the choice. How each source reads is in `
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 from zs_client import masking
 from zs_client.masking import masked
+from zs_client.store import local_path
 from zs_pipeline.problems import Problem
 
 KINDS = """a source is one of
@@ -166,7 +166,8 @@ def open_source(url: str, fields: Sequence[str]) -> Source:
         return GatewaySource(url, fields)
     from zs_pipeline.source.dump import SUFFIXES, DumpSource  # noqa: PLC0415
 
-    local = url.removeprefix("file://")
-    if "://" not in local and (local.endswith(SUFFIXES) or (local and Path(local).is_dir())):
-        return DumpSource(Path(local), fields)
+    if url and ("://" not in url or url.startswith("file://")):
+        path = local_path(url)
+        if path.name.endswith(SUFFIXES) or path.is_dir():
+            return DumpSource(path, fields)
     raise SourceError(f"{shown(url) or 'an empty URL'} is no source that is known here; {KINDS}")

@@ -8,13 +8,13 @@ import json
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import urllib3
 
+from zs_client import work
 from zs_pipeline.declaration import CORE, ENVELOPE
 from zs_pipeline.problems import Problem
 from zs_pipeline.source import Lacking, SourceError, Swept, shown
@@ -30,6 +30,9 @@ from zs_pipeline.source.projection import (
     tree,
     trim,
 )
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 PATH = "metadata_index/data_assets/find"
 PAGE = 5_000
@@ -216,16 +219,13 @@ class GatewaySource:
     ) -> Iterator[tuple[list[_T], list[Lacking]]]:
         """The answers to all batches of some ids."""
         pending: deque[Future[tuple[list[_T], list[Lacking]]]] = deque()
-        pool = ThreadPoolExecutor(IN_FLIGHT, thread_name_prefix="gateway")
-        try:
+        with work.Threads(IN_FLIGHT, "gateway") as pool:
             for batch in self._batches(ids, projection):
                 if len(pending) == IN_FLIGHT:
                     yield pending.popleft().result()
                 pending.append(pool.submit(answer, batch))
             while pending:
                 yield pending.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
     def _batches(self, ids: Iterable[str], projection: Mapping[str, int]) -> Iterator[list[str]]:
         """The ids in lists that fit into a URL as the server has them."""
