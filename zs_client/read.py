@@ -316,7 +316,7 @@ def _asking(store: Store, key: str, ask: Callable[[], Piece]) -> Piece | None:
             return ask()
         except GenericError as error:
             # An empty file has no last bytes, and some servers know no ranges.
-            if "NotPartial" in str(error) or "416 " in str(error):
+            if "non-partial response" in str(error) or "416 " in str(error):
                 return None
             raise
 
