@@ -4,6 +4,7 @@ import io
 import json
 import re
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import client_store
@@ -30,7 +31,8 @@ def frame(tmp_path, environment):
 
 def done(code: str, frame: pd.DataFrame) -> object:
     """What an operation of the page gives."""
-    return eval(code, {"frame": frame, "pd": pd, "connection": sqlite3.connect(":memory:")})
+    with closing(sqlite3.connect(":memory:")) as connection:
+        return eval(code, {"frame": frame, "pd": pd, "connection": connection})
 
 
 def test_the_page_has_the_24_operations():
@@ -59,9 +61,9 @@ def test_what_goes_wrong_without_a_word_is_as_the_page_says_and_right_when_flat(
     again = pd.read_csv(io.StringIO(kept.to_csv(index=False)))
     assert json.loads(again["modalities"][0]) == ["ecephys", "behavior"]
     for given_frame, kind in ((frame, bytes), (kept, str)):
-        connection = sqlite3.connect(":memory:")
-        given_frame.to_sql("t", connection)
-        stored = connection.execute("SELECT modalities FROM t").fetchall()
+        with closing(sqlite3.connect(":memory:")) as connection:
+            given_frame.to_sql("t", connection)
+            stored = connection.execute("SELECT modalities FROM t").fetchall()
         assert {type(value) for (value,) in stored if value is not None} == {kind}
 
 
