@@ -123,7 +123,7 @@ lint: .venv ## ruff and mypy, and whether the packages are fit to publish
 
 # Each in an environment of its own, under a temporary folder: the tests of the client with the lowest
 # libraries, the newest and the locked ones, on every Python that there is here, and the sample built.
-# ARGS=--short is what .ci/run runs, ARGS=--write puts the table into docs/support.md.
+# ARGS=--short is the shortest of each, ARGS=--write puts the table into docs/support.md.
 matrix: .venv ## run the client and the sample with every Python here, oldest and newest libraries
 	$(BIN)/python -m bench.matrix $(ARGS)
 

@@ -9,7 +9,7 @@ import re
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,7 +94,13 @@ class Folder:
         """Write a file, in place: a `zs_client.store` renames it."""
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(body)
+        try:
+            path.write_bytes(body)
+        except BaseException:
+            # What a full disk took of it, or an interrupt left, goes as well.
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+            raise
         return _meta(key, path.stat())
 
     def delete(self, keys: Sequence[str]) -> None:
