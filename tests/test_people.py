@@ -3,17 +3,24 @@
 import itertools
 import random
 import unicodedata
+from collections.abc import Iterable, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from zs_pipeline import people
-from zs_pipeline.people import display_names, first_name_map, is_split, name_map, normalize
+from zs_pipeline.people import alike, display_names, is_split, map_over, name_map, normalize
 
 WORDS = ["Huy", "huy", "Nguyen", "NGUYEN", "mcBride", "Mcbride", "de", "Van", "la", "J", "j", "o'b"]
 ODD = ["ß", "ẞ", "ŉ", "ǰ", "İ", "ς", "Σ", "ᾳ", "ﬁ", "ǆ", "e\u0301", "\u0301", "\u200d", "\x00"]
 MARKS = [" ", ".", "_", "-", "'", "\u2019", "@", "<", ",", "/", "  "]
+
+
+def first_name_map(lists: Iterable[Sequence[str] | None]) -> dict[str, str]:
+    """The map over lists each of which is that of one document."""
+    return map_over(alike([names] for names in lists), ())
+
 
 written_names = st.one_of(
     st.text(),

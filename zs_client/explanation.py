@@ -8,7 +8,7 @@ read of them. Nothing is computed again here.
 import difflib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,12 +95,13 @@ def explained(name: str, column: str, at: tuple[Store, str], now: Store) -> "pa.
     import pyarrow as pa
 
     store, version = at
-    table, column = _column(column, at)
+    columns = _columns(at)
+    table, column = _column(column, columns)
     folder = find(table)[1]
     then, facts = read.facts(store, version, folder), read.facts(now, version, folder)
     if then is None or facts is None:
         raise read.not_found(store, version, f"what is told of {table}", facts_key(version, folder))
-    asked = _Asked(table, column, _asset(name, at), at, now, then, facts)
+    asked = _Asked(table, column, _asset(name, at), at, now, then, facts, columns)
     lines = list(_lines(asked))
     arrays = [pa.array(values, pa.string()) for values in zip(*lines, strict=True)]
     return pa.table(dict(zip(NAMES, arrays, strict=True)))
@@ -121,6 +122,8 @@ class _Asked:
         now: The store as it is now.
         then: The table's facts in the state that is read.
         facts: Its facts of now.
+        columns: The columns of each table.
+        rows: Rows of tables about the data asset, by table, as they were read.
     """
 
     table: str
@@ -130,6 +133,8 @@ class _Asked:
     now: Store
     then: Mapping[str, Any]
     facts: Mapping[str, Any]
+    columns: Mapping[str, Sequence[str]]
+    rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -145,8 +150,8 @@ class _Asked:
 
 def _lines(asked: _Asked) -> Iterator[Line]:
     """Returns all that is told."""
-    columns: list[dict[str, Any]] = asked.facts["columns"]
-    told = next((each for each in columns if each["name"] == asked.column), columns[0])
+    nothing: dict[str, Any] = {}
+    told = next((c for c in asked.facts["columns"] if c["name"] == asked.column), nothing)
     yield from _values(asked)
     yield "meaning", asked.name, told.get("description") or None
     for part in ("rule", "example"):
@@ -166,27 +171,25 @@ def _lines(asked: _Asked) -> Iterator[Line]:
         yield "not told", "rule", "the code has changed since; the rule is that of now"
 
 
-def _column(column: str, at: tuple[Store, str]) -> tuple[str, str]:
-    """Returns the table and the column's name in it."""
+def _column(column: str, columns: Mapping[str, Sequence[str]]) -> tuple[str, str]:
+    """Returns the table and the column's name in it, of the columns of all tables."""
     table, dot, name = column.rpartition(".")
-    known = [line[0] for line in TABLES]
     if dot:
         table = find(table)[0]
-        columns = _columns(table, at)
-        if name not in columns:
+        if name not in columns[table]:
             raise AcornNotFound(
-                f"{table} has no column {filters.short(name)}. {filters.near(name, columns)}"
+                f"{table} has no column {filters.short(name)}. {filters.near(name, columns[table])}"
             )
         return table, name
-    if name in _columns(_BASICS, at):
+    if name in columns[_BASICS]:
         return _BASICS, name
-    having = [table for table in known if name in _columns(table, at)]
+    having = [table for table, names in columns.items() if name in names]
     if len(having) == 1:
         return having[0], name
     if having:
         choices = ", ".join(f"{table}.{name}" for table in having)
         raise AcornNotFound(f"several tables have a column {name}: name one of {choices}")
-    there = {each: f"{table}.{each}" for table in known for each in _columns(table, at)}
+    there = {each: f"{table}.{each}" for table, names in columns.items() for each in names}
     alike = [there[each] for each in difflib.get_close_matches(name[:_ALIKE], there, n=3)]
     raise AcornNotFound(
         f"there is no column {filters.short(name)}; write table.column. {_alike(alike)}"
@@ -197,9 +200,14 @@ def _alike(names: Sequence[str]) -> str:
     return f"Alike: {', '.join(names)}" if names else "Nothing is written alike"
 
 
-def _columns(table: str, at: tuple[Store, str]) -> list[str]:
-    told = provenance.entry(provenance.begin(*at, read.get_json)(), table)
-    return [column["name"] for column in told.get("columns") or ()]
+def _columns(at: tuple[Store, str]) -> dict[str, list[str]]:
+    """Returns the columns of each table, as the registry has them."""
+    registry = provenance.begin(*at, read.get_json)()
+    entries = {name: provenance.entry(registry, name) for name, _, _ in TABLES}
+    return {
+        name: [column["name"] for column in told.get("columns") or ()]
+        for name, told in entries.items()
+    }
 
 
 def _asset(name: str, at: tuple[Store, str]) -> _Asset:
@@ -219,11 +227,17 @@ def _asset(name: str, at: tuple[Store, str]) -> _Asset:
     return _Asset([row["_id"] for row in rows], names, rows)
 
 
-def _rows(table: str, asset: _Asset, at: tuple[Store, str]) -> list[dict[str, Any]]:
-    """Returns the rows of a table that are about a data asset."""
+def _rows(table: str, asked: _Asked) -> list[dict[str, Any]]:
+    """Returns the rows of a table that are about the data asset; read once."""
+    if table not in asked.rows:
+        asked.rows[table] = _looked_up(table, asked)
+    return asked.rows[table]
+
+
+def _looked_up(table: str, asked: _Asked) -> list[dict[str, Any]]:
+    asset, at, columns = asked.asset, asked.at, asked.columns[table]
     if table == _BASICS:
         return asset.rows
-    columns = _columns(table, at)
     link = next((each for each in _LINKS if each in columns), "")
     if link:
         words: dict[str, Any] = {link: asset.ids if link in ("_id", "v2_id") else asset.names}
@@ -255,7 +269,7 @@ def _read(
 
 
 def _values(asked: _Asked) -> Iterator[Line]:
-    rows = _rows(asked.table, asked.asset, asked.at)
+    rows = _rows(asked.table, asked)
     key = [name for name in asked.facts.get("key") or () if name != asked.column]
     for row in rows[:SHOWN]:
         parts = [f"{name}={_shown(row[name])}" for name in key if name in row]
@@ -278,7 +292,7 @@ def _inputs(reads: Sequence[str], asked: _Asked) -> Iterator[Line]:
         yield from _of_documents(paths, asked)
     for each in tables:
         name, _, column = each.rpartition(".")
-        for row in _rows(name, asked.asset, asked.at)[:SHOWN]:
+        for row in _rows(name, asked)[:SHOWN]:
             yield "table", each, _shown(row.get(column))
     if files:
         yield from _of_files(files, asked)

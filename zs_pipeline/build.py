@@ -31,6 +31,9 @@ from zs_pipeline.source import SourceError, open_source
 _FAILED, _REFUSED = 1, 2
 SHOWN = 10
 _DOCUMENTS = dg.AssetKey("documents")
+_PROBLEMS = ("document_problems", "data_asset_problems")
+# What is printed of findings; both readings are left out.
+_SHOWN = ("_id", "name", "field", "reason", "severity", "column")
 # Errors of the database that Dagster keeps its history in.
 _OF_DATABASE = frozenset(("OperationalError", "DatabaseError", "InterfaceError", "InternalError"))
 _FILES = "too many files are open: raise the limit, as with `ulimit -n 1024`, and build again"
@@ -337,9 +340,12 @@ def _line(message: str) -> str:
 def _show_findings(console: Console, store: Store, version: str) -> None:
     """Say what did not fit or was chosen, how often of each kind, and where to read more of it."""
     tables = {}
-    for name in ("document_problems", "data_asset_problems"):
-        with suppress(FileNotFoundError):
-            tables[name] = read_content(store, version, CATALOGUE.by_name[name])
+    told = {name: read_facts(store, version, name) for name in _PROBLEMS}
+    for name, facts in told.items():
+        if facts:
+            acorn = CATALOGUE.by_name[name]
+            with suppress(FileNotFoundError):
+                tables[name] = read_content(store, version, acorn, facts=facts, columns=_SHOWN)
     if "document_problems" in tables:
         found = tables["document_problems"]
         aside = found.filter(pc.equal(found["severity"], "error"))
@@ -352,8 +358,7 @@ def _show_findings(console: Console, store: Store, version: str) -> None:
             for row in aside.slice(0, SHOWN).to_pylist():
                 said = f"  {row['name'] or row['_id'] or ''} {row['reason']}"
                 console.print(said, markup=False, soft_wrap=True)
-    facts = read_facts(store, version, "document_problems") or {}
-    for what, count in facts.get("notes", {}).items():
+    for what, count in (told["document_problems"] or {}).get("notes", {}).items():
         console.print(f"{count:,} documents: {what}", markup=False, soft_wrap=True)
     for name, found in tables.items():
         if found.num_rows:

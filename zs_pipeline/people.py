@@ -68,16 +68,6 @@ def is_split(names: Iterable[str]) -> bool:
     return count > 1
 
 
-def first_name_map(lists: Iterable[Iterable[str] | None]) -> dict[str, str]:
-    """Returns `name_map` of lists each of which is that of one document.
-
-    Args:
-        lists: The lists of names, as documents have them.
-    """
-    counts = Counter(name for names in lists for name in set(spellings(names or ())))
-    return name_map(counts)
-
-
 def map_over(documents: Mapping[Lists, int], trainers: Iterable[str]) -> dict[str, str]:
     """Returns the one `name_map` over the people of documents and the trainers of sessions.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from zs_pipeline.declaration import Expected, Read
+from zs_pipeline.declaration import Column, Expected, Read
 from zs_pipeline.fields import (
     bounded,
     json_text,
@@ -25,6 +25,7 @@ from zs_pipeline.fields import (
 )
 from zs_pipeline.findings import NOTE, WARNING, Finding
 from zs_pipeline.tags import bare_values, spellings
+from zs_pipeline.zones import IS_UTC
 
 PASS, PENDING, FAIL = "Pass", "Pending", "Fail"
 STAGES = frozenset(("Raw data", "Processing", "Analysis", "Multi-asset"))
@@ -77,6 +78,28 @@ STATUS_RULE = (
 STATUS_EXAMPLE = (
     "Metrics of `fib` with `Pass` and `Fail` give `Fail`, though the document's own copy still "
     "says `Pending`."
+)
+
+# The columns by which rows of both tables by subject belong to data assets.
+OWNER = (
+    Column(
+        "asset_name",
+        "string",
+        "The data asset's name.",
+        reads=("asset_basics.name",),
+        rule="The name in asset_basics is taken.",
+        example="`ecephys_834691_2026-02-17_10-49-35_sorted_2026-03-19_08-41-58` stays as it is.",
+        identifies=True,
+    ),
+    Column(
+        "subject_id",
+        "string",
+        "The animal, always as text.",
+        reads=("asset_basics.subject_id",),
+        rule="The animal in asset_basics is taken. Rows without one lie in the partition "
+        "`subject_id=__HIVE_DEFAULT_PARTITION__`.",
+        example="The number `834691` becomes the text `834691`.",
+    ),
 )
 
 _SEVERITY = {PASS: 0, PENDING: 1, FAIL: 2}
@@ -356,13 +379,12 @@ def _of_value(written: Any) -> Iterator[Finding]:
 
 def naive_times(document: Mapping[str, Any]) -> Iterator[Finding]:
     """Yields each time of quality control that has no zone; it is UTC's."""
-    reason = "has no zone and is taken as UTC, not as Seattle's time"
     column = "quality_control.status_timestamp"
     for metric in parts(document, METRICS):
         for entry in parts(metric, "status_history"):
             written = entry.get("timestamp")
             if isinstance(written, str) and not written.endswith("Z") and _is_naive(written):
-                yield Finding(_TIMESTAMP, column, reason, f"{written}Z", written, NOTE)
+                yield Finding(_TIMESTAMP, column, IS_UTC, f"{written}Z", written, NOTE)
 
 
 def _is_naive(written: str) -> bool:

@@ -129,25 +129,7 @@ ACORN = Acorn(
             example="`Pending` of 2026-04-02 and `Fail` of 2026-04-03 become `Fail`, in whichever "
             "order they are listed.",
         ),
-        Column(
-            "asset_name",
-            "string",
-            "The data asset's name.",
-            reads=("asset_basics.name",),
-            rule="The name in asset_basics is taken.",
-            example="`ecephys_834691_2026-02-17_10-49-35_sorted_2026-03-19_08-41-58` stays as it "
-            "is.",
-            identifies=True,
-        ),
-        Column(
-            "subject_id",
-            "string",
-            "The animal, always as text.",
-            reads=("asset_basics.subject_id",),
-            rule="The animal in asset_basics is taken. Rows without one lie in the partition "
-            "`subject_id=__HIVE_DEFAULT_PARTITION__`.",
-            example="The number `834691` becomes the text `834691`.",
-        ),
+        *quality.OWNER,
         Column(
             "timestamp",
             "time",
