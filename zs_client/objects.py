@@ -11,8 +11,11 @@ import atexit
 import os
 import sys
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from zs_client import aws, work
 from zs_client.folder import Folder
@@ -20,12 +23,16 @@ from zs_client.masking import masked
 
 # What is larger than this is received in pieces when somebody looks on.
 WHOLE = 8_000_000
+# For so many seconds the end of the process waits for a request that was taken back.
+_LAST = 1.0
 
 T = TypeVar("T")
 
 _lock = work.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _is_forked = False
+# What obstore's threads have yet to answer: they let go of a future after their last step in Python.
+_unanswered: "WeakSet[asyncio.Future[Any]]" = WeakSet()
 
 
 class Answer:
@@ -170,14 +177,25 @@ def _running() -> asyncio.AbstractEventLoop:
     with _lock:
         if _loop is None:
             _loop = asyncio.new_event_loop()
+            _loop.create_future = partial(_future, _loop)  # type: ignore[method-assign]
             thread = threading.Thread(target=_loop.run_forever, name="zs-requests", daemon=True)
             thread.start()
             atexit.register(_stop, _loop, thread)
         return _loop
 
 
+def _future(loop: asyncio.AbstractEventLoop) -> "asyncio.Future[Any]":
+    future = asyncio.Future[Any](loop=loop)
+    _unanswered.add(future)
+    return future
+
+
 def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
-    """End the loop, so that no answer reaches an interpreter that has ended."""
+    """End the loop, so that no answer reaches an interpreter that has ended.
+
+    A thread in Rust that wants to answer one aborts the process: seen in one process of twenty
+    that was interrupted on a machine with much to do.
+    """
     global _loop  # noqa: PLW0603 - one for a process
     if loop is not _loop or not thread.is_alive():
         return
@@ -191,7 +209,10 @@ def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
         loop.stop()
 
     asyncio.run_coroutine_threadsafe(end(), loop)
-    thread.join(1)
+    until = time.monotonic() + _LAST
+    thread.join(_LAST)
+    while _unanswered and time.monotonic() < until:
+        time.sleep(0.001)
     if not thread.is_alive():
         loop.close()
 
@@ -214,6 +235,7 @@ def _forked() -> None:
     """
     global _is_forked, _loop  # noqa: PLW0603 - it holds for the process
     _loop = None
+    _unanswered.clear()
     _is_forked = _is_forked or "obstore" in sys.modules
 
 
