@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test endurance made made-check ui bench compare docs lint lock matrix clean
+.PHONY: help run test endurance made made-check ui bench compare pages docs lint lock matrix clean
 
 # The Python to make .venv with. Empty: the first of these that runs and fits.
 PYTHON ?=
@@ -110,6 +110,11 @@ bench: .venv ## what a build costs, on made-up documents (SIZE=2000, MODE=dump)
 compare: .venv ## whether this checkout builds the same as BASE, byte by byte (BASE=main)
 	$(BIN)/python -m bench.checkouts $(BASE) $(ARGS)
 
+# What README.md, docs/values.md and the client's stub tell of the tables.
+pages: .venv ## write again what is made from the declarations
+	$(BIN)/python -m pages.readme
+	$(BIN)/python -m pages.stub
+
 docs: .venv ## build the site of the pages into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo 'make: open site/index.html'
@@ -139,4 +144,4 @@ lock: ## make both constraints.txt anew, from pyproject.toml and of `make made` 
 
 clean: ## remove what make made, the built tables and Dagster's history with it
 	rm -rf .venv .venv-made .dagster data-asset-cache bench-results site dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .tmp_dagster_home_*
-	find bench zs_client zs_pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find bench pages zs_client zs_pipeline tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -17,8 +17,8 @@ from zs_client.contract import INDEX, encode_partition, table_key, version_folde
 from zs_client.store import Store, open_store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.commit import Built, Part, commit, read_facts
-from zs_pipeline.squirrel import publish
+from zs_pipeline.publishing.commit import Built, Part, commit, read_facts
+from zs_pipeline.publishing.squirrel import publish
 
 if TYPE_CHECKING:
     from zs_pipeline.declaration import Acorn

@@ -13,8 +13,8 @@ from building import zs_build
 from moto.server import ThreadedMotoServer
 
 from zs_client import provenance
-from zs_pipeline import nights
 from zs_pipeline.settings import sample
+from zs_pipeline.side_files import nights
 
 # No test depends on the speed of the machine.
 hypothesis.settings.register_profile("patient", deadline=None)

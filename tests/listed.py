@@ -10,8 +10,8 @@ from stores import memory
 from zs_client.store import Store
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.declaration import CORE, Expected, Read
-from zs_pipeline.documents import Changes, Snapshot, load, update
-from zs_pipeline.problems import Problem
+from zs_pipeline.documents.update import Changes, Snapshot, load, update
+from zs_pipeline.shape.problems import Problem
 from zs_pipeline.source import Lacking, Swept
 
 WANTED = (

@@ -11,10 +11,11 @@ from stores import FaultyProxy, contents, stamps
 import zs_client
 from zs_client.contract import object_key, partition_key, table_key
 from zs_client.store import Altered, Store
-from zs_pipeline import arrow, checks
-from zs_pipeline import commit as commit_module
-from zs_pipeline.commit import Built, Part, Report, commit, entries, read_facts
-from zs_pipeline.squirrel import publish
+from zs_pipeline import arrow
+from zs_pipeline.publishing import commit as commit_module
+from zs_pipeline.publishing import table_checks as checks
+from zs_pipeline.publishing.commit import Built, Part, Report, commit, entries, read_facts
+from zs_pipeline.publishing.squirrel import publish
 
 pytest_plugins = ("stores",)
 

@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from zs_client import cli
 from zs_client.printing import WIDEST, aligned, encoded
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.commit import mark_stale
-from zs_pipeline.squirrel import publish
+from zs_pipeline.publishing.commit import mark_stale
+from zs_pipeline.publishing.squirrel import publish
 
 
 @pytest.fixture(scope="module")

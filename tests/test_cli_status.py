@@ -14,7 +14,7 @@ from zs_client import cli
 from zs_client.acorns import TABLES
 from zs_client.contract import registry_key
 from zs_client.store import open_store
-from zs_pipeline.commit import mark_stale
+from zs_pipeline.publishing.commit import mark_stale
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from zs_client.cache import Cache, from_environment
 from zs_client.contract import facts_key, object_key, partition_key, table_key
 from zs_client.store import open_store
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.commit import read_facts
-from zs_pipeline.squirrel import publish
+from zs_pipeline.publishing.commit import read_facts
+from zs_pipeline.publishing.squirrel import publish
 
 ROOT = Path(__file__).parents[1]
 TABLES = [name for name, _, split in acorns.TABLES if not split]

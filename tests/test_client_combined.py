@@ -17,8 +17,8 @@ from zs_client.acorns import wish
 from zs_client.contract import partition_key, registry_key, table_key
 from zs_client.store import open_store
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.commit import read_facts
-from zs_pipeline.squirrel import publish
+from zs_pipeline.publishing.commit import read_facts
+from zs_pipeline.publishing.squirrel import publish
 
 ROWS = [
     {

@@ -25,7 +25,7 @@ from zs_client.contract import (
 from zs_client.read import arrow_types
 from zs_client.store import Store, open_store
 from zs_pipeline import arrow
-from zs_pipeline.commit import read_facts
+from zs_pipeline.publishing.commit import read_facts
 
 
 @pytest.fixture(params=["folder", "memory", "s3", "public s3"])

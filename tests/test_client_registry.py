@@ -12,8 +12,8 @@ from zs_client.acorns import TABLES
 from zs_client.contract import facts_key, registry_key
 from zs_client.store import open_store
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.commit import mark_stale
-from zs_pipeline.squirrel import publish
+from zs_pipeline.publishing.commit import mark_stale
+from zs_pipeline.publishing.squirrel import publish
 
 
 @pytest.fixture

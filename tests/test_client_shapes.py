@@ -18,8 +18,8 @@ from zs_client.contract import registry_key, table_key
 from zs_client.store import open_store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.commit import mark_stale
-from zs_pipeline.squirrel import publish
+from zs_pipeline.publishing.commit import mark_stale
+from zs_pipeline.publishing.squirrel import publish
 
 
 @pytest.fixture

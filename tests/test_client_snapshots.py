@@ -28,7 +28,7 @@ from zs_client import (
 from zs_client.contract import facts_key, snapshot_key, version_folder
 from zs_client.store import open_store
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.squirrel import publish
+from zs_pipeline.publishing.squirrel import publish
 
 BASICS = [
     {"_id": "1", "name": "one", "age": 90, "modalities": ["ecephys", "fib"]},

@@ -18,9 +18,10 @@ from stores import Crash, Watched, contents, memory, stamps
 from zs_client.contract import facts_key, object_key, version_folder
 from zs_client.store import Conflict, Store
 from zs_pipeline import arrow
-from zs_pipeline import commit as commit_module
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.commit import (
+from zs_pipeline.declaration import Acorn, Column
+from zs_pipeline.publishing import commit as commit_module
+from zs_pipeline.publishing.commit import (
     Built,
     Known,
     Part,
@@ -33,7 +34,6 @@ from zs_pipeline.commit import (
     read_content,
     read_facts,
 )
-from zs_pipeline.declaration import Acorn, Column
 
 pytest_plugins = ("stores",)
 

@@ -15,7 +15,7 @@ import zs_client
 from zs_client.conditions import PROBES
 from zs_client.store import Conflict, Store, StoreError, open_store
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.commit import entries
+from zs_pipeline.publishing.commit import entries
 
 pytest_plugins = ("stores",)
 

@@ -13,8 +13,7 @@ from building import FOLDER, document, dump, tables, zs_build
 
 from zs_client.contract import __version__, encode_partition
 from zs_client.store import Store, open_store
-from zs_pipeline import arrow, commit, documents, graph, processes
-from zs_pipeline import tables as plans
+from zs_pipeline import arrow, processes
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.acorns import asset_basics as basics_module
 from zs_pipeline.catalogue import Catalogue
@@ -31,9 +30,13 @@ from zs_pipeline.declaration import (
     TableRead,
     Tables,
 )
-from zs_pipeline.files import Entry, Files, NotThere, Question
+from zs_pipeline.documents import update as documents
 from zs_pipeline.lineage import COLUMNS, data_assets
+from zs_pipeline.orchestration import assets as graph
+from zs_pipeline.publishing import commit
+from zs_pipeline.side_files.buckets import Entry, Files, NotThere, Question
 from zs_pipeline.source import open_source
+from zs_pipeline.tables import build as plans
 
 ASSET_BASICS = basics_module.ACORN
 

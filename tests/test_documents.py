@@ -15,10 +15,10 @@ from stores import Crash, Watched, contents, memory, stamps
 
 from zs_client.contract import DOCUMENTS
 from zs_client.store import Store
-from zs_pipeline import documents as documents_module
-from zs_pipeline.commit import ShrinkRefused
 from zs_pipeline.declaration import Expected, Read
-from zs_pipeline.documents import MANIFEST, load, shard_of, update
+from zs_pipeline.documents import update as documents_module
+from zs_pipeline.documents.update import MANIFEST, load, shard_of, update
+from zs_pipeline.publishing.commit import ShrinkRefused
 from zs_pipeline.source import SourceError
 
 pytest_plugins = ("stores",)

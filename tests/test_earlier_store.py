@@ -20,8 +20,8 @@ from earlier_stores import EXA, SMART, STITCHED, UPGRADES, History, Made, Place,
 import zs_client
 from zs_client.contract import snapshot_key
 from zs_client.store import open_store
-from zs_pipeline import documents
 from zs_pipeline.acorns import ACORNS
+from zs_pipeline.documents import update as documents
 
 pytest_plugins = ("earlier", "earlier_stores")
 pytestmark = pytest.mark.slow

@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 import sqlalchemy
 
-from zs_pipeline import event_log, events
+from zs_pipeline.orchestration import event_log, events
 
 ASSET = dg.AssetKey("qc")
 SUBJECTS = dg.DynamicPartitionsDefinition(name="subject_id")
@@ -36,8 +36,8 @@ def inside(request, monkeypatch):
     if request.param == "another release":
         monkeypatch.setattr(dg, "__version__", "1.99.0")
     elif request.param == "a moved import":
-        monkeypatch.setitem(sys.modules, "zs_pipeline.event_log", None)
-        monkeypatch.delattr("zs_pipeline.event_log", raising=False)
+        monkeypatch.setitem(sys.modules, "zs_pipeline.orchestration.event_log", None)
+        monkeypatch.delattr("zs_pipeline.orchestration.event_log", raising=False)
     elif request.param == "a changed storage":
         monkeypatch.setattr(event_log, "_USED", dict.fromkeys(event_log._USED, ("gone",)))
     return request.param == "known"

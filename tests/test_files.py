@@ -18,8 +18,8 @@ from moto.s3.models import s3_backends
 from stores import every
 
 from zs_client.store import StoreError
-from zs_pipeline import files as module
-from zs_pipeline.files import (
+from zs_pipeline.side_files import buckets as module
+from zs_pipeline.side_files.buckets import (
     Entry,
     Files,
     Folder,

@@ -10,16 +10,19 @@ from hypothesis import strategies as st
 
 from zs_client.contract import __version__
 from zs_client.store import Store, open_store
-from zs_pipeline import commit, documents, findings, settings
-from zs_pipeline import tables as plans
+from zs_pipeline import settings
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.code import of_findings
-from zs_pipeline.commit import read_content, read_facts
 from zs_pipeline.declaration import Acorn, ByDocument, Column, Document, Expected, OfId, Read, Row
-from zs_pipeline.files import Files
-from zs_pipeline.findings import COUNTED, LONGEST, WARNING, Finding, gathered
+from zs_pipeline.documents import update as documents
+from zs_pipeline.publishing import commit
+from zs_pipeline.publishing.commit import read_content, read_facts
+from zs_pipeline.shape import findings
+from zs_pipeline.shape.findings import COUNTED, LONGEST, WARNING, Finding, gathered
+from zs_pipeline.side_files.buckets import Files
 from zs_pipeline.source import open_source
+from zs_pipeline.tables import build as plans
 
 
 def rows(document: Document) -> Iterator[Row]:

@@ -18,7 +18,7 @@ from zs_client import foraging_sessions as read_sessions
 from zs_pipeline import arrow
 from zs_pipeline.acorns import foraging_sessions
 from zs_pipeline.acorns.foraging_sessions import ACORN, LEVELS, OtherFrame
-from zs_pipeline.frames import read_frame
+from zs_pipeline.side_files.pickled_frame import read_frame
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 

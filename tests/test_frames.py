@@ -22,8 +22,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zs_client import store
-from zs_pipeline import frames
-from zs_pipeline.frames import RefusedPickle, UnreadableFrame, read_frame
+from zs_pipeline.side_files import pickled_frame as frames
+from zs_pipeline.side_files.pickled_frame import RefusedPickle, UnreadableFrame, read_frame
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 
@@ -280,7 +280,7 @@ def test_a_call_in_the_state_of_an_allowed_class_is_refused_and_not_run(
         ("builtins", "slice.__class__"),
         ("builtins", "type"),
         ("pandas.core.indexes.base", "os"),
-        ("zs_pipeline.frames", "_Asked"),
+        ("zs_pipeline.side_files.pickled_frame", "_Asked"),
         ("", ""),
     ],
 )

@@ -12,11 +12,12 @@ from building import document, dump, tables, zs_build
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zs_pipeline import arrow, shards
+from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.declaration import CORE, ByDocument, ByKey, ByPlatform
-from zs_pipeline.problems import check
-from zs_pipeline.source.projection import tree, trim
+from zs_pipeline.documents import shards
+from zs_pipeline.shape.problems import check
+from zs_pipeline.shape.projection import tree, trim
 
 # Sources give larger ones as texts.
 integers = st.integers(-(2**63), 2**64 - 1)

@@ -12,9 +12,12 @@ from stores import Watched
 
 from zs_client.contract import encode_partition
 from zs_client.store import open_store
-from zs_pipeline import arrow, checks, commit, definitions, graph
+from zs_pipeline import arrow, definitions
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.acorns.platform_qc import PLATFORMS
+from zs_pipeline.orchestration import assets as graph
+from zs_pipeline.publishing import commit
+from zs_pipeline.publishing import table_checks as checks
 
 QC = dg.AssetKey("quality_control")
 

@@ -35,11 +35,15 @@ from zs_client.contract import (
     snapshot_key,
 )
 from zs_client.store import Store
-from zs_pipeline import build, commit, documents, graph, settings, squirrel, tables
+from zs_pipeline import build, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
-from zs_pipeline.files import Files
+from zs_pipeline.documents import update as documents
+from zs_pipeline.orchestration import assets as graph
+from zs_pipeline.publishing import commit, squirrel
 from zs_pipeline.settings import sample, source_url_of_sample
+from zs_pipeline.side_files.buckets import Files
 from zs_pipeline.source import open_source
+from zs_pipeline.tables import build as tables
 
 SIDE_FILES = sample() / "files"
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zs_pipeline.json_reading import careless, encoding_of, read
+from zs_pipeline.shape.json_reading import careless, encoding_of, read
 
 values = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),

@@ -19,8 +19,10 @@ from building import FOLDER, document, dump, registry, tables, zs_build
 import zs_client
 from zs_client import provenance
 from zs_client.store import open_store
-from zs_pipeline import graph, scratch, squirrel
+from zs_pipeline import scratch
 from zs_pipeline.acorns import ACORNS
+from zs_pipeline.orchestration import assets as graph
+from zs_pipeline.publishing import squirrel
 from zs_pipeline.settings import sample
 
 Disk = Callable[..., Path]

@@ -13,10 +13,10 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from stores import FaultyProxy, every, memory
 
-from zs_pipeline import answers
-from zs_pipeline import files as module
 from zs_pipeline.acorns import behavior_curriculum
-from zs_pipeline.files import Files, NoBucket, NotReadable, NotUsable, Question
+from zs_pipeline.side_files import answers
+from zs_pipeline.side_files import buckets as module
+from zs_pipeline.side_files.buckets import Files, NoBucket, NotReadable, NotUsable, Question
 
 # Whose questions these are, and how it asks.
 CURRICULUM = ("behavior_curriculum", behavior_curriculum.ACORN.kind)

@@ -17,7 +17,8 @@ from stores import contents, memory
 from zs_client.contract import NULL_PARTITION
 from zs_client.store import Store
 from zs_pipeline import arrow
-from zs_pipeline.commit import (
+from zs_pipeline.declaration import Acorn, Column
+from zs_pipeline.publishing.commit import (
     KEPT_SIZES,
     Built,
     Part,
@@ -27,7 +28,6 @@ from zs_pipeline.commit import (
     path,
     read_facts,
 )
-from zs_pipeline.declaration import Acorn, Column
 
 VERSION = "9.9.9"
 COLUMNS = (

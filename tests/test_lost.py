@@ -20,10 +20,10 @@ from stores import contents, memory
 import zs_client
 from bench.gateway import find
 from zs_client.store import Store
-from zs_pipeline import documents as documents_module
-from zs_pipeline.commit import ShrinkRefused
 from zs_pipeline.declaration import Expected, Read
-from zs_pipeline.documents import Changes, load, update, withheld
+from zs_pipeline.documents import update as documents_module
+from zs_pipeline.documents.update import Changes, load, update, withheld
+from zs_pipeline.publishing.commit import ShrinkRefused
 from zs_pipeline.source import SourceError, asking, gateway, open_source
 
 pytest_plugins = ("stores",)

@@ -13,9 +13,9 @@ from building import FOLDER, document, dump, facts, registry, tables, zs_build
 
 import zs_client
 from zs_client.store import Store, open_store
-from zs_pipeline import commit
 from zs_pipeline.acorns import ACORNS, CATALOGUE
-from zs_pipeline.commit import entries, path, read_facts
+from zs_pipeline.publishing import commit
+from zs_pipeline.publishing.commit import entries, path, read_facts
 
 pytest_plugins = ("stores",)
 

@@ -13,7 +13,7 @@ from zs_client.customs import content, custom
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import asset_basics, metadata_upgrade
-from zs_pipeline.commit import Built, Part, commit, read_content
+from zs_pipeline.publishing.commit import Built, Part, commit, read_content
 
 pytest_plugins = ("stores",)
 

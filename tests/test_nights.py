@@ -20,9 +20,9 @@ from building import tables as fixed_paths
 from source_servers import Gateway, serve
 
 from zs_client.contract import encode_partition
-from zs_pipeline import graph
 from zs_pipeline.acorns import ACORNS, CATALOGUE
-from zs_pipeline.documents import MANIFEST
+from zs_pipeline.documents.update import MANIFEST
+from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.settings import sample
 
 ROOT = Path(__file__).parents[1]

@@ -23,7 +23,7 @@ IMPORTS = """
 before = state()
 for package in map(importlib.import_module, ("zs_client", "zs_pipeline")):
     for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
-        if found.name != "zs_pipeline.site":
+        if found.name != "pages.site":
             importlib.import_module(found.name)
 """
 BUILDS = """

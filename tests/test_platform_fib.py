@@ -20,7 +20,7 @@ from zs_pipeline.acorns.platform_fib import ACORN
 from zs_pipeline.catalogue import projected
 from zs_pipeline.declaration import CORE as CORE_FILES
 from zs_pipeline.photometry import Kind
-from zs_pipeline.source import projection
+from zs_pipeline.shape import projection
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 CORE = (*CORE_FILES, "model")

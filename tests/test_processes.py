@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from building import document, dump, tables, zs_build
 
-from zs_pipeline import documents, processes
+from zs_pipeline import processes
+from zs_pipeline.documents import update as documents
 
 BEGUN = """
 import os, sys, time

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from zs_pipeline import arrow, quality
 from zs_pipeline.acorns import asset_basics, platform_qc, qc_tag_status, quality_control
 from zs_pipeline.declaration import CORE
-from zs_pipeline.findings import NOTE, WARNING, Finding, gathered
+from zs_pipeline.shape.findings import NOTE, WARNING, Finding, gathered
 from zs_pipeline.source.plain import parse
 
 CASES = Path(__file__).parents[2] / "shared" / "cases"

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import zs_client
+from pages import readme, site
 from zs_client import cli
-from zs_pipeline import readme, site
 from zs_pipeline.acorns import ACORNS
 
 ROOT = Path(__file__).parents[1]
@@ -32,7 +32,7 @@ PAGES = [
     )
 ]
 README, GLOSSARY = (page.read_text(encoding="utf-8") for page in PAGES[:2])
-RENEW = "run `python -m zs_pipeline.readme`"
+RENEW = "run `make pages`"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -119,8 +119,8 @@ def test_what_can_be_installed_is_declared():
 
 
 def test_the_schedule_and_the_runs_are_those_of_the_graph():
-    from zs_pipeline import graph
     from zs_pipeline.acorns import CATALOGUE
+    from zs_pipeline.orchestration import assets as graph
 
     defs = graph.definitions()
     minute, hour, *_ = graph.NIGHTLY.split()
@@ -131,7 +131,8 @@ def test_the_schedule_and_the_runs_are_those_of_the_graph():
 
 
 def test_the_shares_that_are_refused_are_those_of_the_code():
-    from zs_pipeline import commit, documents
+    from zs_pipeline.documents import update as documents
+    from zs_pipeline.publishing import commit
 
     assert documents.LOST_SHARE == 0.3
     assert "Over 30 % of the documents" in README

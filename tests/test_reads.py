@@ -15,15 +15,17 @@ from stores import contents, memory
 
 from zs_client.contract import __version__
 from zs_client.store import open_store
-from zs_pipeline import arrow, commit, documents, processes
-from zs_pipeline import tables as plans
+from zs_pipeline import arrow, processes
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.catalogue import path_of
 from zs_pipeline.code import of_findings
 from zs_pipeline.declaration import Expected, Read
-from zs_pipeline.files import Files
-from zs_pipeline.problems import check
+from zs_pipeline.documents import update as documents
+from zs_pipeline.publishing import commit
+from zs_pipeline.shape.problems import check
+from zs_pipeline.side_files.buckets import Files
 from zs_pipeline.source import open_source
+from zs_pipeline.tables import build as plans
 
 pytest_plugins = ("earlier",)
 

@@ -16,7 +16,7 @@ from zs_pipeline.acorns import (
     source_data,
 )
 from zs_pipeline.declaration import CORE
-from zs_pipeline.problems import check
+from zs_pipeline.shape.problems import check
 
 MICROSECONDS = 1_000_000
 

@@ -12,12 +12,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from zs_pipeline import fields
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.acorns.platform_qc import PLATFORMS, platforms
 from zs_pipeline.declaration import CORE
-from zs_pipeline.problems import Problem, check
 from zs_pipeline.settings import sample
+from zs_pipeline.shape import values as fields
+from zs_pipeline.shape.problems import Problem, check
 from zs_pipeline.source import open_source
 
 SAMPLE = sample()

@@ -13,8 +13,8 @@ import pytest
 from test_readme import PAGES, commands, fenced
 
 import zs_client
+from pages import site
 from zs_client import cli, plots
-from zs_pipeline import site
 from zs_pipeline.acorns import ACORNS
 
 ROOT = Path(__file__).parents[1]
@@ -171,7 +171,7 @@ def test_the_notebook_runs_in_a_process_of_its_own_and_shows_what_it_gives(sampl
     copy = tmp_path / "notebook.ipynb"
     copy.write_text(json.dumps(kept), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "zs_pipeline.notebook", copy],
+        [sys.executable, "-m", "pages.notebook", copy],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -190,12 +190,12 @@ def test_the_notebook_runs_in_a_process_of_its_own_and_shows_what_it_gives(sampl
         ]
 
     assert len(shown(ran)) > 5
-    # If it differs: `python -m zs_pipeline.notebook docs/notebook.ipynb` on a build of the sample.
+    # If it differs: `python -m pages.notebook docs/notebook.ipynb` on a build of the sample.
     assert shown(ran) == shown(kept)
 
 
 def test_an_error_in_a_cell_is_an_error(tmp_path):
-    from zs_pipeline import notebook
+    from pages import notebook
 
     cell = {"cell_type": "code", "source": ["1 / 0"], "outputs": []}
     with pytest.raises(ZeroDivisionError):

@@ -9,8 +9,8 @@ from listed import READS, Listed, assert_is_the_source, document, kept, many, ru
 from stores import Watched, memory
 
 from zs_client.store import Store
-from zs_pipeline import documents as documents_module
-from zs_pipeline.documents import MANIFEST, lately, load, shard_of, update
+from zs_pipeline.documents import update as documents_module
+from zs_pipeline.documents.update import MANIFEST, lately, load, shard_of, update
 
 pytest_plugins = ("stores",)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from zs_client import raw_to_derived
 from zs_pipeline.acorns.source_data import ACORN, findings, rows
 from zs_pipeline.declaration import CORE
-from zs_pipeline.findings import NOTE
+from zs_pipeline.shape.findings import NOTE
 
 DERIVED = {"data_level": "derived", "source_data": ["x"]}
 EARLY, LATE = "2026-06-01T10:00:00Z", "2026-06-02T10:00:00Z"

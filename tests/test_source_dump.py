@@ -12,7 +12,7 @@ import zstandard
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from zs_pipeline.problems import Problem
+from zs_pipeline.shape.problems import Problem
 from zs_pipeline.source import Lacking, Source, SourceError, Swept, open_source
 
 DOCUMENTS = [

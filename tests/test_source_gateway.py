@@ -8,7 +8,7 @@ import pytest
 from source_servers import Gateway, Status, serve
 
 from bench.gateway import find
-from zs_pipeline.problems import Problem
+from zs_pipeline.shape.problems import Problem
 from zs_pipeline.source import Lacking, SourceError, Swept, asking, gateway, open_source
 
 FIELDS = ("subject.subject_id", "acquisition.experimenters", "x")

@@ -13,7 +13,7 @@ from bson import Binary, Decimal128, Int64, ObjectId, Regex
 from pymongo import MongoClient
 from secantus import SecantusDBServer
 
-from zs_pipeline.problems import Problem
+from zs_pipeline.shape.problems import Problem
 from zs_pipeline.source import Lacking, SourceError, Swept, asking, mongo, open_source
 
 OID = ObjectId("0123456789abcdef01234567")

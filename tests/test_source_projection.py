@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.gateway import project
-from zs_pipeline.source.projection import (
+from zs_pipeline.shape.projection import (
     CORE,
     ENVELOPE,
     absent,

@@ -10,10 +10,11 @@ from stores import Watched, contents, memory, stamps
 
 from zs_client.contract import INDEX, facts_key, registry_key, snapshot_key
 from zs_client.store import Conflict, Store
-from zs_pipeline import arrow, documents
-from zs_pipeline.commit import Built, Part, commit, mark_stale
+from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, Column
-from zs_pipeline.squirrel import publish
+from zs_pipeline.documents import update as documents
+from zs_pipeline.publishing.commit import Built, Part, commit, mark_stale
+from zs_pipeline.publishing.squirrel import publish
 
 pytest_plugins = ("stores",)
 

@@ -11,9 +11,10 @@ import jedi
 import pytest
 
 import zs_client
+from pages import stub
 from zs_client import acorns as functions
 from zs_client.filters import tests as made_tests
-from zs_pipeline import arrow, stub
+from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
 
 ROOT = Path(__file__).parents[1]
@@ -74,7 +75,7 @@ def checked(folder: Path, code: str) -> list[tuple[int, str]]:
 
 
 def test_the_stub_is_that_of_the_declarations():
-    assert stub.STUB.read_text() == stub.stub(), "run `python -m zs_pipeline.stub`"
+    assert stub.STUB.read_text() == stub.stub(), "run `make pages`"
 
 
 def test_the_stub_has_what_is_public_and_no_more():

@@ -13,8 +13,9 @@ from pymongo import MongoClient
 from secantus import SecantusDBServer
 from source_servers import serve
 
-from zs_pipeline import fields, shards
 from zs_pipeline.acorns import CATALOGUE
+from zs_pipeline.documents import shards
+from zs_pipeline.shape import values as fields
 from zs_pipeline.source import Swept, open_source
 from zs_pipeline.source.plain import head, parse
 

@@ -12,9 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zs_client.store import open_store
-from zs_pipeline import checks, documents, graph, upheavals
 from zs_pipeline.acorns import CATALOGUE
-from zs_pipeline.shards import INDEX
+from zs_pipeline.documents import update as documents
+from zs_pipeline.documents import upheavals
+from zs_pipeline.documents.shards import INDEX
+from zs_pipeline.orchestration import assets as graph
+from zs_pipeline.publishing import table_checks as checks
 
 VERSION = "1.0.0"
 COUNT = 20

@@ -24,12 +24,13 @@ from conftest import CORPUS
 
 from zs_client.contract import __version__
 from zs_client.store import open_store
-from zs_pipeline import commit, documents
-from zs_pipeline import tables as plans
 from zs_pipeline.acorns import CATALOGUE
-from zs_pipeline.files import Files
+from zs_pipeline.documents import update as documents
+from zs_pipeline.publishing import commit
 from zs_pipeline.settings import sample
+from zs_pipeline.side_files.buckets import Files
 from zs_pipeline.source import open_source
+from zs_pipeline.tables import build as plans
 
 CASES = CORPUS.parent / "cases"
 SESSIONS = "aind-behavior-data/foraging_nwb_bonsai_processed/df_sessions.pkl"

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zs_pipeline import zones
-from zs_pipeline.findings import COUNTED
+from zs_pipeline.shape.findings import COUNTED
 from zs_pipeline.zones import Rule
 
 anything = st.recursive(

@@ -1,6 +1,6 @@
 """Reads the cache of metadata of data assets, in one line.
 
-Made from the declarations of the tables by `python -m zs_pipeline.stub`.
+Made from the declarations of the tables by `make pages`.
 """
 
 from collections.abc import Iterable

@@ -1,8 +1,8 @@
 """Published states: which there are, and a store as it was in one of them.
 
 A snapshot names the content of every table and partition; the contents are read by that name. How
-one comes about is in `zs_pipeline.squirrel`, what is kept on this machine in `zs_client.cache`,
-what differs between two in `zs_client.comparison`.
+one comes about is in `zs_pipeline.publishing.squirrel`, what is kept on this machine in
+`zs_client.cache`, what differs between two in `zs_client.comparison`.
 """
 
 import hashlib

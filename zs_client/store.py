@@ -1,7 +1,7 @@
 """The store: where the cache lies, as bytes under keys. S3, a local folder or memory.
 
 What a key means is in `zs_client.contract`; parquet is read in `zs_client.read` and written in
-`zs_pipeline.commit`. obstore is loaded when a store is opened.
+`zs_pipeline.publishing.commit`. obstore is loaded when a store is opened.
 """
 
 import hashlib

@@ -1,6 +1,6 @@
 """Arrow and parquet for declared tables: schemas, rows to tables, the checks, the bytes.
 
-No key of the store is known here (`zs_pipeline.commit`), and no table's meaning.
+No key of the store is known here (`zs_pipeline.publishing.commit`), and no table's meaning.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -22,10 +22,14 @@ from zs_client.contract import encode_partition
 from zs_client.folder import exclusive
 from zs_client.masking import masked
 from zs_client.store import Store, StoreError, first_line
-from zs_pipeline import documents, events, graph, processes, scratch, settings, shards
+from zs_pipeline import processes, scratch, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
-from zs_pipeline.commit import read_content, read_facts
-from zs_pipeline.files import Files
+from zs_pipeline.documents import shards
+from zs_pipeline.documents import update as documents
+from zs_pipeline.orchestration import assets as graph
+from zs_pipeline.orchestration import events
+from zs_pipeline.publishing.commit import read_content, read_facts
+from zs_pipeline.side_files.buckets import Files
 from zs_pipeline.source import SourceError, open_source
 
 _FAILED, _REFUSED = 1, 2

@@ -5,23 +5,13 @@ import inspect
 from collections.abc import Callable, Iterable
 from types import ModuleType
 
-from zs_pipeline import (
-    arrow,
-    fields,
-    findings,
-    frames,
-    instruments,
-    lineage,
-    people,
-    photometry,
-    problems,
-    quality,
-    shards,
-    tags,
-    zones,
-)
+from zs_pipeline import arrow, instruments, lineage, people, photometry, quality, tags, zones
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.declaration import Acorn, ByDocument, FromFrame, FromSideFiles
+from zs_pipeline.documents import shards
+from zs_pipeline.shape import findings, problems
+from zs_pipeline.shape import values as fields
+from zs_pipeline.side_files import pickled_frame as frames
 
 _OF_DOCUMENTS = (fields, findings, instruments, photometry, quality, tags, zones)
 _SHARED = (*_OF_DOCUMENTS, people, arrow, shards)

@@ -1,8 +1,9 @@
 """The declaration of a table: its columns, what it reads of a document, and how it is made.
 
-Types only: what a value of a kind is stands in `zs_pipeline.problems`, how a table of each kind is
-built in `zs_pipeline.tables`, which tables there are in `zs_pipeline.acorns`, what they are
-together in `zs_pipeline.catalogue`. A declaration that cannot be built is refused when it is made.
+Types only: what a value of a kind is stands in `zs_pipeline.shape.problems`, how a table of each
+kind is built in `zs_pipeline.tables.build`, which tables there are in `zs_pipeline.acorns`, what
+they are together in `zs_pipeline.catalogue`. A declaration that cannot be built is refused when it
+is made.
 """
 
 import inspect
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from zs_pipeline.files import Entry, Files, Question
-    from zs_pipeline.findings import Finding
+    from zs_pipeline.shape.findings import Finding
+    from zs_pipeline.side_files.buckets import Entry, Files, Question
 
 CORE, ENVELOPE = contract.CORE, contract.ENVELOPE
 # The table that gives the tables by key and by platform a row for each document.

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from zs_pipeline import graph
+from zs_pipeline.orchestration import assets as graph
 
 
 @dg.definitions

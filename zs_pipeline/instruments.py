@@ -9,7 +9,7 @@ from datetime import date
 from functools import lru_cache
 from typing import NamedTuple
 
-from zs_pipeline.findings import Finding
+from zs_pipeline.shape.findings import Finding
 
 # Names, in lower case, whose id alone does not tell that they are another name's.
 ALIASES = {"422mesoscope": "MESO2", "429mesoscope": "MESO1", "exaspim01": "exaSPIM101"}

@@ -12,7 +12,7 @@ from typing import Any
 
 from zs_pipeline import zones
 from zs_pipeline.declaration import Expected, Read
-from zs_pipeline.fields import day, part, parts, text, texts, trimmed
+from zs_pipeline.shape.values import day, part, parts, text, texts, trimmed
 
 MISSING = "missing"
 

@@ -1,7 +1,7 @@
 """Processes beside this one that make rows of shards, so that every core works.
 
-What they do is in `zs_pipeline.shards`. Measured on two cores with 20,000 lean documents: see
-`docs/scaling.md`. Threads gained nothing, since rows are made in Python.
+What they do is in `zs_pipeline.documents.shards`. Measured on two cores with 20,000 lean documents:
+see `docs/scaling.md`. Threads gained nothing, since rows are made in Python.
 """
 
 import multiprocessing
@@ -89,7 +89,7 @@ def held() -> Iterator[None]:
 def each(
     function: Callable[..., T], work: Iterable[tuple[Any, ...]], documents: int
 ) -> Iterator[T]:
-    """What a function of `zs_pipeline.shards` makes of each piece of work, in their order.
+    """What a function of `documents.shards` makes of each piece of work, in their order.
 
     Args:
         function: A function that another process can import.

@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from zs_pipeline.declaration import Column, Expected, Read
-from zs_pipeline.fields import (
+from zs_pipeline.shape.findings import NOTE, WARNING, Finding
+from zs_pipeline.shape.values import (
     bounded,
     json_text,
     moment,
@@ -23,7 +24,6 @@ from zs_pipeline.fields import (
     time,
     unbounded,
 )
-from zs_pipeline.findings import NOTE, WARNING, Finding
 from zs_pipeline.tags import bare_values, spellings
 from zs_pipeline.zones import IS_UTC
 

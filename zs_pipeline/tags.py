@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from zs_pipeline.fields import json_text, text, texts
+from zs_pipeline.shape.values import json_text, text, texts
 
 
 def spellings(tags: Any) -> list[str] | None:

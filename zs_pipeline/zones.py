@@ -1,7 +1,7 @@
 """Which zone a time is in that was written without one, and the calendar date where a rig stands.
 
 One place for both rules, so that every table takes the same reading of a time and tells of it in
-the same words. How a time is spelled is in `zs_pipeline.fields`.
+the same words. How a time is spelled is in `zs_pipeline.shape.values`.
 """
 
 import re
@@ -13,10 +13,10 @@ from importlib import resources
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from zs_pipeline import fields
 from zs_pipeline.declaration import Expected, Read
-from zs_pipeline.fields import part, trimmed
-from zs_pipeline.findings import COUNTED, Finding
+from zs_pipeline.shape import values as fields
+from zs_pipeline.shape.findings import COUNTED, Finding
+from zs_pipeline.shape.values import part, trimmed
 
 SEATTLE = ZoneInfo("America/Los_Angeles")
 

@@ -25,7 +25,8 @@ from zs_pipeline.declaration import (
     Settled,
     Tables,
 )
-from zs_pipeline.fields import (
+from zs_pipeline.shape.findings import WARNING, Finding
+from zs_pipeline.shape.values import (
     SUBJECT_PLACES,
     day,
     microseconds,
@@ -40,7 +41,6 @@ from zs_pipeline.fields import (
     trimmed,
     year,
 )
-from zs_pipeline.findings import WARNING, Finding
 
 # Of either spelling of the envelope the first that is given counts.
 _ENVELOPE = {

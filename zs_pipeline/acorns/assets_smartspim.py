@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from zs_pipeline import nights
 from zs_pipeline.acorns.source_data import processing_time
 from zs_pipeline.declaration import (
     Acorn,
@@ -19,9 +18,10 @@ from zs_pipeline.declaration import (
     TableRead,
     Tables,
 )
-from zs_pipeline.fields import day, part, parts, text, time
-from zs_pipeline.files import Entry, Files, NotThere, OtherShape, Question
 from zs_pipeline.lineage import COLUMNS, SOURCES, DataAsset, pairs
+from zs_pipeline.shape.values import day, part, parts, text, time
+from zs_pipeline.side_files import nights
+from zs_pipeline.side_files.buckets import Entry, Files, NotThere, OtherShape, Question
 
 _VIEWER = "https://allen.neuroglass.io/new#!"
 _CONFIG = "neuroglancer_config.json"

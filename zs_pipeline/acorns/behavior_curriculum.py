@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from zs_pipeline import nights
 from zs_pipeline.declaration import (
     Acorn,
     Column,
@@ -17,8 +16,10 @@ from zs_pipeline.declaration import (
     TableRead,
     Tables,
 )
-from zs_pipeline.fields import part, text
-from zs_pipeline.files import (
+from zs_pipeline.lineage import COLUMNS, data_assets
+from zs_pipeline.shape.values import part, text
+from zs_pipeline.side_files import nights
+from zs_pipeline.side_files.buckets import (
     Entry,
     Files,
     Noted,
@@ -28,7 +29,6 @@ from zs_pipeline.files import (
     Question,
     Unchanged,
 )
-from zs_pipeline.lineage import COLUMNS, data_assets
 
 _FOLDER = "behavior"
 # The place of today, then that of before.

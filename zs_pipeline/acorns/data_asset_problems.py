@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zs_pipeline import arrow, findings, quality
+from zs_pipeline import arrow, quality
 from zs_pipeline.acorns.document_problems import MORE
 from zs_pipeline.declaration import (
     Acorn,
@@ -25,8 +25,9 @@ from zs_pipeline.declaration import (
     TableRead,
     Tables,
 )
-from zs_pipeline.fields import SUBJECT_PLACES, part, subject_of, text, time, trimmed
-from zs_pipeline.findings import NOTE, WARNING, gathered
+from zs_pipeline.shape import findings
+from zs_pipeline.shape.findings import NOTE, WARNING, gathered
+from zs_pipeline.shape.values import SUBJECT_PLACES, part, subject_of, text, time, trimmed
 
 ERROR = "error"
 

@@ -1,7 +1,8 @@
 """foraging_sessions: what the foraging team's own table says of each session.
 
-The frame is read by `zs_pipeline.frames`; its columns are picked here by name, whatever their
-order. Nothing of it is computed anew but the trainer's display name, by the map of all people.
+The frame is read by `zs_pipeline.side_files.pickled_frame`; its columns are picked here by name,
+whatever their order. Nothing of it is computed anew but the trainer's display name, by the map of
+all people.
 """
 
 from collections import Counter
@@ -12,7 +13,7 @@ import pyarrow as pa
 
 from zs_pipeline import arrow, people
 from zs_pipeline.declaration import Acorn, Column, FromFrame, TableRead, Tables
-from zs_pipeline.fields import LONGEST_NUMBER, day, text, trimmed
+from zs_pipeline.shape.values import LONGEST_NUMBER, day, text, trimmed
 
 FRAME = "s3://aind-behavior-data/foraging_nwb_bonsai_processed/df_sessions.pkl"
 # The columns of asset_basics that name people.

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zs_pipeline.declaration import CORE, Acorn, ByDocument, Column, Expected, OfId, Read
-from zs_pipeline.fields import time
+from zs_pipeline.shape.values import time
 
 _MEANING = {
     "subject": "the animal",

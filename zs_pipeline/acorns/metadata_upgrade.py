@@ -24,7 +24,7 @@ from zs_pipeline.declaration import (
     TableRead,
     Tables,
 )
-from zs_pipeline.fields import part, text, time, trimmed
+from zs_pipeline.shape.values import part, text, time, trimmed
 
 CUSTOM = "metadata_upgrade_status_prod"
 

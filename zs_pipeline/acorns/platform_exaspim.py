@@ -6,10 +6,10 @@ Which raw data asset belongs, and which fused one to it, is decided in `zs_pipel
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from zs_pipeline import nights
 from zs_pipeline.declaration import Acorn, Column, Document, FromSideFiles, TableRead, Tables
-from zs_pipeline.files import Entry, Files, NotThere, Question
 from zs_pipeline.lineage import COLUMNS, SOURCES, DataAsset, pairs
+from zs_pipeline.side_files import nights
+from zs_pipeline.side_files.buckets import Entry, Files, NotThere, Question
 
 _VIEWER = "https://neuroglancer-demo.appspot.com/#!"
 _CONFIGS = ("neuroglancer.json", "process_output.json")

@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from zs_pipeline import arrow, photometry
 from zs_pipeline.declaration import Acorn, ByDocument, Column, OfName, Tables
-from zs_pipeline.fields import text
-from zs_pipeline.findings import NOTE, WARNING, Finding
 from zs_pipeline.photometry import MISSING, Kind
+from zs_pipeline.shape.findings import NOTE, WARNING, Finding
+from zs_pipeline.shape.values import text
 
 _KEY = ("asset_name", "fiber", "patch_cord", "channel")
 _VALUES = ("intended_measurement", "targeted_structure")

@@ -10,7 +10,7 @@ from typing import Any
 
 from zs_pipeline import quality
 from zs_pipeline.declaration import Acorn, ByPlatform, Column, OfName
-from zs_pipeline.fields import text
+from zs_pipeline.shape.values import text
 
 _BEHAVIOR = ("behavior", "behavior-videos")
 _BAITING = re.compile(r"(Coupled|Uncoupled)( Without)? Baiting", re.ASCII)

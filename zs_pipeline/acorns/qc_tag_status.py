@@ -5,7 +5,7 @@ from typing import Any
 
 from zs_pipeline import quality
 from zs_pipeline.declaration import Acorn, ByKey, Column
-from zs_pipeline.fields import text
+from zs_pipeline.shape.values import text
 
 
 def rows(document: dict[str, Any], basics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

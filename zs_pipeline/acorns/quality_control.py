@@ -5,7 +5,7 @@ from typing import Any
 
 from zs_pipeline import quality
 from zs_pipeline.declaration import Acorn, ByKey, Column, Expected, Read
-from zs_pipeline.fields import as_json, parts, text, texts, time
+from zs_pipeline.shape.values import as_json, parts, text, texts, time
 from zs_pipeline.tags import spellings
 
 

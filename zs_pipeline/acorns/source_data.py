@@ -17,8 +17,8 @@ from zs_pipeline.declaration import (
     Read,
     Tables,
 )
-from zs_pipeline.fields import part, parts, text, texts, time, trimmed
-from zs_pipeline.findings import Finding
+from zs_pipeline.shape.findings import Finding
+from zs_pipeline.shape.values import part, parts, text, texts, time, trimmed
 
 _PROCESSED_AT = re.compile(r"(?<!\d)(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)\s*$", re.ASCII)
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 from zs_client import masking
 from zs_client.masking import masked
 from zs_client.store import local_path
-from zs_pipeline.problems import Problem
+from zs_pipeline.shape.problems import Problem
 
 KINDS = """a source is one of
   a dump: a .ndjson or .jsonl file, also .gz or .zst, or a folder of .json files

@@ -25,12 +25,13 @@ import msgspec
 import orjson
 import zstandard
 
-from zs_pipeline import fields as read
-from zs_pipeline import json_reading, settings
-from zs_pipeline.problems import Problem
+from zs_pipeline import settings
+from zs_pipeline.shape import json_reading
+from zs_pipeline.shape import values as read
+from zs_pipeline.shape.problems import Problem
+from zs_pipeline.shape.projection import tree, trim
 from zs_pipeline.source import Lacking, SourceError, Swept
 from zs_pipeline.source.plain import head, identity, load, parse
-from zs_pipeline.source.projection import tree, trim
 
 SUFFIXES = tuple(
     f".{lines}{packed}" for lines in ("ndjson", "jsonl") for packed in ("", ".gz", ".zst")

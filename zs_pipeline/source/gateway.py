@@ -16,20 +16,11 @@ import urllib3
 
 from zs_client import work
 from zs_pipeline.declaration import CORE, ENVELOPE
-from zs_pipeline.problems import Problem
+from zs_pipeline.shape.problems import Problem
+from zs_pipeline.shape.projection import SWEEP, absent, dotted, mangled, present, server, tree, trim
 from zs_pipeline.source import Lacking, SourceError, Swept, shown
 from zs_pipeline.source.asking import TRIES, Answer, Asking, Unanswered
 from zs_pipeline.source.plain import Told, head, identity, load, plain
-from zs_pipeline.source.projection import (
-    SWEEP,
-    absent,
-    dotted,
-    mangled,
-    present,
-    server,
-    tree,
-    trim,
-)
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

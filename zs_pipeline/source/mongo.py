@@ -25,20 +25,11 @@ from pymongo.errors import (
 )
 from pymongo.uri_parser import parse_uri
 
-from zs_pipeline.problems import Problem
+from zs_pipeline.shape.problems import Problem
+from zs_pipeline.shape.projection import SWEEP, absent, dotted, mangled, present, server, tree, trim
 from zs_pipeline.source import Lacking, SourceError, Swept, asking, shown
 from zs_pipeline.source.asking import Answer, Asking, Unanswered
 from zs_pipeline.source.plain import Told, head, identity, plain
-from zs_pipeline.source.projection import (
-    SWEEP,
-    absent,
-    dotted,
-    mangled,
-    present,
-    server,
-    tree,
-    trim,
-)
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection

@@ -17,8 +17,9 @@ from bson import Decimal128, ObjectId, json_util
 from bson.datetime_ms import DatetimeMS
 from bson.errors import BSONError
 
-from zs_pipeline import fields, json_reading
-from zs_pipeline.problems import Problem
+from zs_pipeline.shape import json_reading
+from zs_pipeline.shape import values as fields
+from zs_pipeline.shape.problems import Problem
 from zs_pipeline.source import Swept, version_of
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - pymongo decodes times as naive UTC
@@ -214,7 +215,7 @@ def head(document: Mapping[str, Any], where: str = "") -> Swept | Problem:
     """What a sweep tells of a document, which need not be plain yet.
 
     Args:
-        document: With at least the keys of `zs_pipeline.source.projection.SWEEP`.
+        document: With at least the keys of `zs_pipeline.shape.projection.SWEEP`.
         where: The place in a dump, for the reason.
     """
     name = fields.text(plain(document.get("name")))

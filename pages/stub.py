@@ -2,7 +2,7 @@
 
 Each function takes any column of its table as a filter, which its signature says as `**others`. The
 stub names them all, from the declarations, so that a misspelt one is found before anything runs.
-`python -m zs_pipeline.stub` in a checkout writes it.
+`make pages` writes it.
 """
 
 import ast
@@ -20,7 +20,7 @@ from zs_pipeline.declaration import Acorn
 STUB = Path(zs_client.__file__).parent / "__init__.pyi"
 _HEAD = '''"""Reads the cache of metadata of data assets, in one line.
 
-Made from the declarations of the tables by `python -m zs_pipeline.stub`.
+Made from the declarations of the tables by `make pages`.
 """
 
 from collections.abc import Iterable

@@ -3,7 +3,7 @@
 Shards by hash of the subject hold the projected documents, one JSON column for each core file; the
 index says of every document which state of it is kept. Both are objects whose content never
 changes; `documents.json` names the current ones. Lies outside the version folders, so that a new
-release fetches nothing. What a document means is in `zs_pipeline.fields` and the acorns.
+release fetches nothing. What a document means is in `zs_pipeline.shape.values` and the acorns.
 """
 
 import hashlib
@@ -24,14 +24,16 @@ import pyarrow.compute as pc
 from zs_client import work
 from zs_client.contract import DOCUMENTS
 from zs_client.store import Conflict, Store
-from zs_pipeline import arrow, code, fields, memory, processes, shards, upheavals
+from zs_pipeline import arrow, code, memory, processes
 from zs_pipeline.catalogue import Reads
-from zs_pipeline.commit import ShrinkRefused
 from zs_pipeline.declaration import CORE
-from zs_pipeline.findings import WARNING
-from zs_pipeline.problems import Problem
+from zs_pipeline.documents import shards, upheavals
+from zs_pipeline.documents.shards import INDEX, SHARD, shard_of
 from zs_pipeline.progress import Progress
-from zs_pipeline.shards import INDEX, SHARD, shard_of
+from zs_pipeline.publishing.commit import ShrinkRefused
+from zs_pipeline.shape import values as fields
+from zs_pipeline.shape.findings import WARNING
+from zs_pipeline.shape.problems import Problem
 from zs_pipeline.source import Lacking, Source, SourceError, Swept, version_of
 
 # Documents fetched and merged at a time: what a build holds in memory.

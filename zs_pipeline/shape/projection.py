@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from zs_pipeline.declaration import CORE, ENVELOPE
-from zs_pipeline.fields import SUBJECT_PLACES
+from zs_pipeline.shape.values import SUBJECT_PLACES
 
 SWEEP = dict.fromkeys(("_id", "name", "_last_modified", "last_modified", *SUBJECT_PLACES), 1)
 

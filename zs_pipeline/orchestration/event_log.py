@@ -24,7 +24,8 @@ The storage in memory holds a connection, and opens others all the same: a build
 takes 2.2 s instead of 3.9 s without them.
 
 The only module that imports what is private to Dagster; `tests/test_events.py` holds it in place.
-`zs_pipeline.events` asks it where it fits the Dagster that is installed, else does without.
+`zs_pipeline.orchestration.events` asks it where it fits the Dagster that is installed, else does
+without.
 """
 
 import logging

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import zs_client
+from pages import notebook
 from zs_client import plots
 from zs_client.contract import __version__, partition_key, table_key
-from zs_pipeline import notebook
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.declaration import Acorn, FromCustomTable, FromFindings
 

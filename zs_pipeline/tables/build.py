@@ -1,7 +1,8 @@
 """From documents and tables to the parts of a table: what is computed anew, and what is reused.
 
 Each kind of table has a function here that plans its update, and `build` is the one place that
-chooses among them. Knows neither Dagster nor how a part is written (`zs_pipeline.commit`).
+chooses among them. Knows neither Dagster nor how a part is written
+(`zs_pipeline.publishing.commit`).
 """
 
 import hashlib
@@ -31,21 +32,9 @@ from zs_client.contract import (
     version_order,
 )
 from zs_client.store import Store, StoreError
-from zs_pipeline import (
-    answers,
-    arrow,
-    documents,
-    fields,
-    frames,
-    memory,
-    nights,
-    processes,
-    shards,
-    upheavals,
-)
+from zs_pipeline import arrow, memory, processes
 from zs_pipeline.catalogue import Catalogue, projected
 from zs_pipeline.code import of_table
-from zs_pipeline.commit import Built, Known, Part, entries, read_content, read_facts
 from zs_pipeline.declaration import (
     ASSET_BASICS,
     Acorn,
@@ -63,11 +52,17 @@ from zs_pipeline.declaration import (
     Row,
     Tables,
 )
-from zs_pipeline.documents import WHERE, Snapshot, load_index
-from zs_pipeline.files import Files, NoBucket, NotReached, NotThere, NotUsable
-from zs_pipeline.findings import COUNTED, WARNING
+from zs_pipeline.documents import shards, upheavals
+from zs_pipeline.documents import update as documents
+from zs_pipeline.documents.update import WHERE, Snapshot, load_index
+from zs_pipeline.publishing.commit import Built, Known, Part, entries, read_content, read_facts
+from zs_pipeline.shape import values as fields
+from zs_pipeline.shape.findings import COUNTED, WARNING
+from zs_pipeline.shape.projection import tree, trim
+from zs_pipeline.side_files import answers, nights
+from zs_pipeline.side_files import pickled_frame as frames
+from zs_pipeline.side_files.buckets import Files, NoBucket, NotReached, NotThere, NotUsable
 from zs_pipeline.source import documents_of, open_source
-from zs_pipeline.source.projection import tree, trim
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What stands for the state of a file that is not there.
@@ -185,7 +180,7 @@ def build(
     inputs: Mapping[str, Input] | None = None,
     only: Iterable[str] | None = None,
 ) -> Built:
-    """Plan the update of a table; `zs_pipeline.commit` draws its parts and writes them.
+    """Plan the update of a table; `zs_pipeline.publishing.commit` draws its parts and writes them.
 
     Args:
         acorn: The declaration.

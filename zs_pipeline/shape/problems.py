@@ -1,8 +1,8 @@
 """What in a document did not fit: documents set aside, and values of another kind than expected.
 
-What a value of each kind is stands here, by the functions of `zs_pipeline.fields`; where which kind
-is expected is declared in the acorns. What is wrong between documents (duplicate names, unknown
-sources) is an acorn's matter.
+What a value of each kind is stands here, by the functions of `zs_pipeline.shape.values`; where
+which kind is expected is declared in the acorns. What is wrong between documents (duplicate names,
+unknown sources) is an acorn's matter.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from zs_pipeline import fields
 from zs_pipeline.catalogue import Reads, path_of
 from zs_pipeline.declaration import Expected
-from zs_pipeline.findings import WARNING, Finding
+from zs_pipeline.shape import values as fields
+from zs_pipeline.shape.findings import WARNING, Finding
 
 
 class Problem(NamedTuple):

@@ -1,8 +1,8 @@
 """Shards of documents: the form of one, and from its bytes to rows or files of an acorn.
 
 Pure, and all that goes in and out can be sent to another process (`zs_pipeline.processes`). Which
-documents are looked at is decided in `zs_pipeline.tables`; where shards lie, and what they were
-fetched for, is in `zs_pipeline.documents`.
+documents are looked at is decided in `zs_pipeline.tables.build`; where shards lie, and what they
+were fetched for, is in `zs_pipeline.documents.update`.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_client.contract import encode_partition
-from zs_pipeline import arrow, fields
+from zs_pipeline import arrow
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.declaration import (
     CORE,
@@ -29,8 +29,9 @@ from zs_pipeline.declaration import (
     Read,
     Row,
 )
-from zs_pipeline.findings import gathered
-from zs_pipeline.problems import Problem, check
+from zs_pipeline.shape import values as fields
+from zs_pipeline.shape.findings import gathered
+from zs_pipeline.shape.problems import Problem, check
 
 SHARDS = 256
 # What documents lie together by: all documents of one value are in one shard.

@@ -1,7 +1,8 @@
 """Dagster's assets, checks, jobs and resources, made from the acorns. The one place that does.
 
-What a table is made from is computed in `zs_pipeline.tables`, how it is written in
-`zs_pipeline.commit`; here they are bound to Dagster, and told to the people who look at it.
+What a table is made from is computed in `zs_pipeline.tables.build`, how it is written in
+`zs_pipeline.publishing.commit`; here they are bound to Dagster, and told to the people who look at
+it.
 """
 
 import time
@@ -18,24 +19,16 @@ from pydantic import Field, PrivateAttr
 from zs_client.contract import ROOT, encode_partition, location
 from zs_client.masking import masked
 from zs_client.store import Store, first_line
-from zs_pipeline import (
-    answers,
-    checks,
-    code,
-    documents,
-    events,
-    memory,
-    processes,
-    scratch,
-    settings,
-    shards,
-    squirrel,
-    tables,
-    upheavals,
-)
+from zs_pipeline import code, memory, processes, scratch, settings
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.catalogue import Catalogue
-from zs_pipeline.commit import (
+from zs_pipeline.declaration import Acorn, Partitioning
+from zs_pipeline.documents import shards, upheavals
+from zs_pipeline.documents import update as documents
+from zs_pipeline.orchestration import events
+from zs_pipeline.publishing import squirrel
+from zs_pipeline.publishing import table_checks as checks
+from zs_pipeline.publishing.commit import (
     Built,
     Report,
     ShrinkRefused,
@@ -46,9 +39,10 @@ from zs_pipeline.commit import (
     read_head,
     segments,
 )
-from zs_pipeline.declaration import Acorn, Partitioning
-from zs_pipeline.files import Files
+from zs_pipeline.side_files import answers
+from zs_pipeline.side_files.buckets import Files
 from zs_pipeline.source import Source, open_source
+from zs_pipeline.tables import build as tables
 
 OWNERS = ["team:data-infrastructure"]
 PREVIEW = 5

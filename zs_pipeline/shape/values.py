@@ -1,7 +1,8 @@
 """Reading a value out of a document: one function for each kind of value, None for what is not one.
 
 Every function takes whatever a document may hold at that place and never raises. What a document
-holds in place of the expected value is reported by `zs_pipeline.problems`, with the same functions.
+holds in place of the expected value is reported by `zs_pipeline.shape.problems`, with the same
+functions.
 """
 
 import math

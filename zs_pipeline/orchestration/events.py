@@ -1,8 +1,9 @@
 """What a run tells Dagster's event log: which partitions were written, which there are.
 
-All of it can be said in Dagster's public calls, event by event. `zs_pipeline.event_log` says it in
-batches and over one connection, about thirty times as fast, and is written against the inside of
-some releases. With another release, or another storage, the public calls are used.
+All of it can be said in Dagster's public calls, event by event.
+`zs_pipeline.orchestration.event_log` says it in batches and over one connection, about thirty times
+as fast, and is written against the inside of some releases. With another release, or another
+storage, the public calls are used.
 """
 
 from collections.abc import Iterator, Mapping
@@ -80,7 +81,7 @@ def held_open(instance: dg.DagsterInstance) -> Iterator[None]:
 def _inside(instance: dg.DagsterInstance | None) -> ModuleType | None:
     """What is written against Dagster's inside; None where it does not fit what is installed."""
     try:
-        from zs_pipeline import event_log
+        from zs_pipeline.orchestration import event_log
     except (ImportError, AttributeError):
         return None
     if instance is None or not event_log.fits(instance.event_log_storage):

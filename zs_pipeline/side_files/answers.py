@@ -2,7 +2,7 @@
 
 Lies outside the version folders, so that a new release asks nothing. One object for each acorn,
 whose content never changes; a manifest beside it names the current one. What is asked, and what
-an answer means, is in the acorns; how a side file is read is in `zs_pipeline.files`.
+an answer means, is in the acorns; how a side file is read is in `zs_pipeline.side_files.buckets`.
 """
 
 import hashlib
@@ -23,9 +23,12 @@ import pyarrow.compute as pc
 from zs_client import work
 from zs_client.contract import FILES
 from zs_client.store import Conflict, Store
-from zs_pipeline import arrow, memory, nights
+from zs_pipeline import arrow, memory
 from zs_pipeline.declaration import FromSideFiles
-from zs_pipeline.files import (
+from zs_pipeline.progress import Progress
+from zs_pipeline.shape.findings import NOTE, WARNING
+from zs_pipeline.side_files import nights
+from zs_pipeline.side_files.buckets import (
     Entry,
     Files,
     Noted,
@@ -38,8 +41,6 @@ from zs_pipeline.files import (
     Unchanged,
     bucket_of,
 )
-from zs_pipeline.findings import NOTE, WARNING
-from zs_pipeline.progress import Progress
 
 FOUND = "found"
 OUTCOMES = (FOUND, "not_there", "not_readable", "unparsable", "other_shape")

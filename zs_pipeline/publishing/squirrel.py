@@ -20,9 +20,9 @@ from zs_client.contract import (
     version_order,
 )
 from zs_client.store import Conflict, Store
-from zs_pipeline import documents
-from zs_pipeline.commit import read_facts
 from zs_pipeline.declaration import Acorn
+from zs_pipeline.documents import update as documents
+from zs_pipeline.publishing.commit import read_facts
 
 ATTEMPTS = 20
 # How a column's values are made is told by the facts alone: every reader fetches the registry.

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_pipeline import arrow
-from zs_pipeline.findings import WARNING
-from zs_pipeline.problems import Problem
+from zs_pipeline.shape.findings import WARNING
+from zs_pipeline.shape.problems import Problem
 
 # More than this share of the documents, and more than a few.
 SHARE = 0.3

@@ -1,7 +1,8 @@
 """What is checked of a table that lies in the store, for people who look at the graph.
 
-What must not be written is refused in `zs_pipeline.commit`; these look at what is there, and say
-more. The checks are made from the declarations; `zs_pipeline.graph` makes Dagster's out of them.
+What must not be written is refused in `zs_pipeline.publishing.commit`; these look at what is there,
+and say more. The checks are made from the declarations; `zs_pipeline.orchestration.assets` makes
+Dagster's out of them.
 """
 
 import hashlib
@@ -17,9 +18,11 @@ import pyarrow.compute as pc
 from zs_client import work
 from zs_client.contract import object_key
 from zs_client.store import Store
-from zs_pipeline import arrow, documents, upheavals
-from zs_pipeline.commit import Report, bring_back, entries, of_the_day, path, read_facts
+from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, ColumnCheck, NamesDocuments, Once, Settled
+from zs_pipeline.documents import update as documents
+from zs_pipeline.documents import upheavals
+from zs_pipeline.publishing.commit import Report, bring_back, entries, of_the_day, path, read_facts
 
 # Fewer rows than this share of the last time is worth a look.
 FEWER = 0.9

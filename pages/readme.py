@@ -1,6 +1,6 @@
 """What of README.md and docs/values.md is made from the declarations.
 
-`python -m zs_pipeline.readme` in a checkout writes the table of acorns, the graph and the rules of
+`make pages` writes the table of acorns, the graph and the rules of
 columns between their marks. The rest of the pages is written by hand; the descriptions are the
 declarations' own.
 """
@@ -9,9 +9,10 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from zs_pipeline import graph, rules
+from pages import rules
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.declaration import Acorn
+from zs_pipeline.orchestration import assets as graph
 
 README = Path(__file__).parents[1] / "README.md"
 VALUES = README.parent / "docs" / "values.md"
@@ -85,7 +86,7 @@ def ruled(text: str) -> str:
 
 def _filled(text: str, made: Mapping[str, str]) -> str:
     for name, part in made.items():
-        begin, end = f"<!-- {name}: made by zs_pipeline.readme -->\n", f"<!-- {name}: end -->"
+        begin, end = f"<!-- {name}: made by pages.readme -->\n", f"<!-- {name}: end -->"
         found = re.compile(f"(?<={re.escape(begin)}).*?(?={re.escape(end)})", re.DOTALL)
         if not found.search(text):
             raise ValueError(f"the page has no {begin.strip()} with {end} after it")

@@ -1,6 +1,6 @@
 """The page of rules, docs/values.md: where the value of each column comes from, and by which rule.
 
-`python -m zs_pipeline.readme` writes it between its marks, from what the columns declare. What
+`make pages` writes it between its marks, from what the columns declare. What
 stands before the marks is written by hand.
 """
 

@@ -1,15 +1,15 @@
 """What a finding is: a value of a document that could not be read, or that was chosen.
 
 A table that chooses between readings of a document says so in its `findings` hook, beside `rows`;
-values of a wrong kind are found by `zs_pipeline.problems`. Findings are made when a document comes
-and are kept with it; document_problems shows them.
+values of a wrong kind are found by `zs_pipeline.shape.problems`. Findings are made when a document
+comes and are kept with it; document_problems shows them.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from zs_pipeline.fields import json_text
+from zs_pipeline.shape.values import json_text
 
 # The last is no row: it is counted over all documents, where most of them would have one.
 WARNING, NOTE, COUNTED = "warning", "note", "counted"

@@ -2,7 +2,7 @@
 
 Reads only. Tells apart what is not there, what may not be read and what is not as it should be;
 every other failure is an error, after the store's own retries. What a side file means is an
-acorn's matter; what is kept of it, and asked again when, is in `zs_pipeline.answers`.
+acorn's matter; what is kept of it, and asked again when, is in `zs_pipeline.side_files.answers`.
 """
 
 import os
@@ -34,8 +34,8 @@ from obstore.store import S3Store
 
 from zs_client import objects
 from zs_client.store import StoreError, first_line, local_path, repeated, s3_bucket
-from zs_pipeline import json_reading
-from zs_pipeline.nights import Schedule
+from zs_pipeline.shape import json_reading
+from zs_pipeline.side_files.nights import Schedule
 
 if TYPE_CHECKING:
     from obstore.store import S3Config

@@ -1,6 +1,6 @@
 """Runs the notebook of the pages without Jupyter, and keeps what its cells return.
 
-`python -m zs_pipeline.notebook docs/notebook.ipynb` runs its cells on the store that `ZS_STORE`
+`python -m pages.notebook docs/notebook.ipynb` runs its cells on the store that `ZS_STORE`
 names and writes the outputs back. A cell's last expression is its output, as in Jupyter.
 """
 

@@ -1,0 +1,1 @@
+"""The pipeline as Dagster has it: resources, assets, checks, jobs and events."""

@@ -1,0 +1,1 @@
+"""How a table's update reaches the store, and the registry its readers."""

@@ -1,0 +1,1 @@
+"""How each kind of table is brought up to date, without Dagster."""
