@@ -10,7 +10,8 @@ from stores import memory
 from zs_client.store import Store
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.declaration import CORE, Expected, Read
-from zs_pipeline.documents.update import Changes, Snapshot, load, update
+from zs_pipeline.documents.state import DocumentState, load
+from zs_pipeline.documents.update import Changes, update
 from zs_pipeline.shape.problems import Problem
 from zs_pipeline.source import Lacking, Swept
 
@@ -93,14 +94,14 @@ def run(store: Store, source: Listed, reads: Reads = READS, **more: Any) -> Chan
     return update(store, source, reads, **more)[1]
 
 
-def kept(snapshot: Snapshot) -> dict[str, Any]:
+def kept(snapshot: DocumentState) -> dict[str, Any]:
     """What every document holds, by id; none twice."""
     found = [d for shard in snapshot.read() for d in shard]
     assert len({d["_id"] for d in found}) == len(found)
     return {d["_id"]: (d.get("subject"), d["quality_control"]) for d in found}
 
 
-def assert_is_the_source(store: Store, source: Listed) -> Snapshot:
+def assert_is_the_source(store: Store, source: Listed) -> DocumentState:
     """The snapshot is that of a first build now."""
     snapshot = load(store)
     wanted = {
@@ -108,7 +109,7 @@ def assert_is_the_source(store: Store, source: Listed) -> Snapshot:
     }
     assert kept(snapshot) == wanted
     assert snapshot.index["_id"].to_pylist() == sorted(wanted)
-    assert snapshot.manifest["documents"] == len(wanted)
+    assert snapshot.head["documents"] == len(wanted)
     fresh, _ = update(memory(), Listed(source.documents), READS)
     assert snapshot.state == fresh.state
     assert sorted(map(str, snapshot.set_aside)) == sorted(map(str, fresh.set_aside))

@@ -16,8 +16,12 @@ from stores import Crash, Watched, contents, memory, stamps
 from zs_client.contract import DOCUMENTS
 from zs_client.store import Store
 from zs_pipeline.declaration import Expected, Read
+from zs_pipeline.documents import fetching
 from zs_pipeline.documents import update as documents_module
-from zs_pipeline.documents.update import MANIFEST, load, shard_of, update
+from zs_pipeline.documents.keys import DOCUMENTS_HEAD
+from zs_pipeline.documents.shards import shard_of
+from zs_pipeline.documents.state import load
+from zs_pipeline.documents.update import update
 from zs_pipeline.publishing.commit import ShrinkRefused
 from zs_pipeline.source import SourceError
 
@@ -102,7 +106,7 @@ def test_the_last_document_of_a_shard_takes_the_shard_with_it() -> None:
     source.drop("d004")
     run(store, source)
     snapshot = assert_is_the_source(store, source)
-    assert str(shard_of("4")) not in snapshot.manifest["shards"]
+    assert str(shard_of("4")) not in snapshot.head["shards"]
 
 
 @pytest.mark.parametrize("there", ["7", "0", None])
@@ -200,7 +204,7 @@ def test_another_projection_fetches_everything_anew(store: Store) -> None:
 def test_a_build_killed_in_another_projection_leaves_nothing_that_the_first_takes_for_its_own(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(documents_module, "BATCH", 3)
+    monkeypatch.setattr(fetching, "BATCH", 3)
     monkeypatch.setattr(documents_module, "KEEP_EVERY", 3)
     store, source = memory(), many(12, subjects=12)
     run(store, source)
@@ -285,7 +289,7 @@ def test_odd_subjects_and_ids_are_kept_as_they_are(store: Store) -> None:
 def test_the_next_documents_are_fetched_while_the_last_ones_are_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(documents_module, "BATCH", 10)
+    monkeypatch.setattr(fetching, "BATCH", 10)
     store, source = memory(), many(60, subjects=60)
     again = threading.Event()
     source.meanwhile = lambda: again.set() if source.fetched else None
@@ -304,7 +308,7 @@ def test_the_next_documents_are_fetched_while_the_last_ones_are_kept(
 def test_a_fetch_that_fails_ahead_keeps_what_came_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(documents_module, "BATCH", 10)
+    monkeypatch.setattr(fetching, "BATCH", 10)
     monkeypatch.setattr(documents_module, "KEEP_EVERY", 10)
     store, source = memory(), many(60, subjects=60)
 
@@ -325,7 +329,7 @@ def test_a_fetch_that_fails_ahead_keeps_what_came_before(
 def test_more_documents_of_one_subject_than_a_batch_are_all_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(documents_module, "BATCH", 10)
+    monkeypatch.setattr(fetching, "BATCH", 10)
     store, source = memory(), many(95, subjects=2)
     changes = run(store, source)
     assert changes.added == 95
@@ -337,10 +341,10 @@ def test_more_documents_of_one_subject_than_a_batch_are_all_kept(
 
 
 def test_a_manifest_that_cannot_be_read_is_an_error_and_stays(store: Store) -> None:
-    store.put(MANIFEST, b"garbage")
+    store.put(DOCUMENTS_HEAD, b"garbage")
     with pytest.raises(ValueError, match=r"documents\.json: cannot be read as JSON"):
         run(store, many(3))
-    assert store.get(MANIFEST) == b"garbage"
+    assert store.get(DOCUMENTS_HEAD) == b"garbage"
 
 
 # Two at once, and killed ones.
@@ -380,7 +384,7 @@ def test_an_update_that_another_overtakes_looks_again_and_loses_nothing() -> Non
     overtaking = Watched(store)
 
     def overtake(name: str, key: str) -> None:
-        if (name, key) == ("replace", MANIFEST):
+        if (name, key) == ("replace", DOCUMENTS_HEAD):
             overtaking.before = lambda name, key: None
             source["d002"].update(document("d002", "2", "theirs", "t1"))
             source.documents.append(document("theirs", "9"))
@@ -396,7 +400,7 @@ def test_an_update_that_another_overtakes_looks_again_and_loses_nothing() -> Non
 def test_an_update_killed_at_any_point_leaves_a_snapshot_that_reads_and_goes_on(
     monkeypatch: pytest.MonkeyPatch, first_build: bool, after: bool
 ) -> None:
-    monkeypatch.setattr(documents_module, "BATCH", 4)
+    monkeypatch.setattr(fetching, "BATCH", 4)
     monkeypatch.setattr(documents_module, "KEEP_EVERY", 6)
     whole = many(10, subjects=4)
     for number in range(1, 200):
@@ -412,9 +416,9 @@ def test_an_update_killed_at_any_point_leaves_a_snapshot_that_reads_and_goes_on(
             break
         except Crash:
             pass
-        if store.exists(MANIFEST):
+        if store.exists(DOCUMENTS_HEAD):
             snapshot = load(store)
-            assert len(kept(snapshot)) == snapshot.manifest["documents"]
+            assert len(kept(snapshot)) == snapshot.head["documents"]
         run(store, source)
         assert_is_the_source(store, source)
     assert number > 10
@@ -423,7 +427,7 @@ def test_an_update_killed_at_any_point_leaves_a_snapshot_that_reads_and_goes_on(
 def test_a_first_build_that_is_killed_fetches_what_it_kept_no_second_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(documents_module, "BATCH", 5)
+    monkeypatch.setattr(fetching, "BATCH", 5)
     monkeypatch.setattr(documents_module, "KEEP_EVERY", 10)
     store, source = memory(), many(40, subjects=40)
     calls = iter(range(100))
@@ -495,4 +499,4 @@ def test_after_any_history_the_snapshot_is_that_of_a_first_build(
         except Crash:
             run(store, source, accept_shrink=True)
         snapshot = assert_is_the_source(store, source)
-        assert json.loads(store.get(MANIFEST))["state"] == snapshot.state
+        assert json.loads(store.get(DOCUMENTS_HEAD))["state"] == snapshot.state

@@ -21,7 +21,7 @@ import zs_client
 from zs_client.contract import snapshot_key
 from zs_client.store import open_store
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.documents import update as documents
+from zs_pipeline.documents import state as documents
 
 pytest_plugins = ("earlier", "earlier_stores")
 pytestmark = pytest.mark.slow

@@ -37,7 +37,9 @@ from zs_client.contract import (
 from zs_client.store import Store
 from zs_pipeline import build, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
+from zs_pipeline.documents import fetching
 from zs_pipeline.documents import update as documents
+from zs_pipeline.documents.keys import DOCUMENTS_HEAD
 from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.publishing import commit, squirrel
 from zs_pipeline.settings import sample, source_url_of_sample
@@ -109,8 +111,8 @@ def whole(store: Store) -> dict[str, Any]:
     snapshot = found[registry_key(__version__)]["snapshot"]
     # Its other facts are those of when this content was first published.
     found["snapshot"] = told(snapshot_key(__version__, snapshot))["partitions"]
-    manifest = found["documents"] = told(documents.MANIFEST, *_OF_STATES)
-    names = [f"index/{manifest['index']}", *manifest["shards"].values()]
+    documents_head = found["documents"] = told(DOCUMENTS_HEAD, *_OF_STATES)
+    names = [f"index/{documents_head['index']}", *documents_head["shards"].values()]
     found |= {name: store.get(f"{DOCUMENTS}/{name}.pqt") for name in names}
     for acorn in CATALOGUE.asking:
         answers = found[f"answers to {acorn.name}"] = told(f"{FILES}/{acorn.name}.json", "kept")
@@ -295,7 +297,7 @@ class Nights(RuleBasedStateMachine):
 @pytest.fixture
 def small_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """So few documents and partitions at a time that a kill falls between them."""
-    monkeypatch.setattr(documents, "BATCH", 2)
+    monkeypatch.setattr(fetching, "BATCH", 2)
     monkeypatch.setattr(documents, "KEEP_EVERY", 3)
     monkeypatch.setattr(commit, "CHUNK", 2)
 

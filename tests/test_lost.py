@@ -21,8 +21,11 @@ import zs_client
 from bench.gateway import find
 from zs_client.store import Store
 from zs_pipeline.declaration import Expected, Read
-from zs_pipeline.documents import update as documents_module
-from zs_pipeline.documents.update import Changes, load, update, withheld
+from zs_pipeline.documents import fetching
+from zs_pipeline.documents.keys import DOCUMENTS_HEAD
+from zs_pipeline.documents.retention import KEPT_STATES
+from zs_pipeline.documents.state import load, withheld
+from zs_pipeline.documents.update import Changes, update
 from zs_pipeline.publishing.commit import ShrinkRefused
 from zs_pipeline.source import SourceError, asking, gateway, open_source
 
@@ -38,7 +41,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
         quick = policy.new(backoff_factor=0.001, backoff_jitter=0.001)
         monkeypatch.setattr(gateway, name, quick)
     monkeypatch.setattr(asking, "PAUSE", 0)
-    monkeypatch.setattr(documents_module, "LAG_PAUSE", 0)
+    monkeypatch.setattr(fetching, "LAG_PAUSE", 0)
 
 
 def listed(count: int) -> list[dict]:
@@ -197,7 +200,7 @@ def test_an_empty_collection_is_an_outage_after_few_requests() -> None:
         night(store, served.url)
         before, count = contents(store), served.count
         served.documents = []
-        with pytest.raises(documents_module.ShrinkRefused):
+        with pytest.raises(ShrinkRefused):
             night(store, served.url)
         assert contents(store) == before
         assert served.count - count < 100
@@ -391,7 +394,7 @@ def test_what_is_fetched_in_its_turn_and_is_as_it_was_writes_no_more_than_the_tu
         for _ in range(2):
             assert night(store, served.url, refetch_every=2).refetched > 0
         after = contents(store)
-        key = documents_module.MANIFEST
+        key = DOCUMENTS_HEAD
         old, new = orjson.loads(before.pop(key)), orjson.loads(after.pop(key))
         assert before == after
         assert new.pop("update") == old.pop("update") + 2
@@ -435,7 +438,7 @@ def test_states_that_are_no_longer_kept_are_not_compared_with() -> None:
     run(store, source)
     source.drop(*(f"d{n:03}" for n in range(25)))
     run(store, source)
-    for n in range(documents_module.KEPT_STATES):
+    for n in range(KEPT_STATES):
         source["d099"].update(document("d099", "4", n, f"t{n + 1}"))
         run(store, source)
     source.drop(*(f"d{n:03}" for n in range(25, 40)))

@@ -21,7 +21,7 @@ from source_servers import Gateway, serve
 
 from zs_client.contract import encode_partition
 from zs_pipeline.acorns import ACORNS, CATALOGUE
-from zs_pipeline.documents.update import MANIFEST
+from zs_pipeline.documents.keys import DOCUMENTS_HEAD
 from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.settings import sample
 
@@ -174,7 +174,7 @@ def test_a_night_without_a_change_fetches_writes_and_tells_nothing(place: Place)
     assert seen.written == {
         f"{FOLDER}/squirrel.json",
         f"{FOLDER}/metadata_upgrade.json",
-        MANIFEST,
+        DOCUMENTS_HEAD,
     }
 
 

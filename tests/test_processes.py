@@ -12,7 +12,7 @@ import pytest
 from building import document, dump, tables, zs_build
 
 from zs_pipeline import processes
-from zs_pipeline.documents import update as documents
+from zs_pipeline.documents import state as documents
 
 BEGUN = """
 import os, sys, time

@@ -131,10 +131,10 @@ def test_the_schedule_and_the_runs_are_those_of_the_graph():
 
 
 def test_the_shares_that_are_refused_are_those_of_the_code():
-    from zs_pipeline.documents import update as documents
+    from zs_pipeline.documents import losses
     from zs_pipeline.publishing import commit
 
-    assert documents.LOST_SHARE == 0.3
+    assert losses.LOST_SHARE == 0.3
     assert "Over 30 % of the documents" in README
     assert commit.SHRINK_SHARE == 0.5
     assert "over half of a table's rows" in README

@@ -20,7 +20,8 @@ from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.catalogue import path_of
 from zs_pipeline.code import of_findings
 from zs_pipeline.declaration import Expected, Read
-from zs_pipeline.documents import update as documents
+from zs_pipeline.documents import state as documents
+from zs_pipeline.documents.update import update
 from zs_pipeline.publishing import commit
 from zs_pipeline.shape.problems import check
 from zs_pipeline.side_files.buckets import Files
@@ -100,15 +101,15 @@ def test_other_kinds_on_the_same_paths_find_more_and_fetch_nothing(monkeypatch, 
     assert (changes.fetched, changes.changed, source.fetched) == (0, 0, [])
     assert changes.values_unread == 12
     now = documents.load(store)
-    assert (now.state, now.manifest["reads"]) == (before.state, of_findings(reads(*WANTED, NAMES)))
+    assert (now.state, now.head["reads"]) == (before.state, of_findings(reads(*WANTED, NAMES)))
     # What is kept of it is whole: a change of one document brings back none of the former findings.
     source["d001"]["_last_modified"] = "2026-01-03T03:04:05Z"
     assert run(store, source, reads(*WANTED, NAMES)).values_unread == 12
     again = memory()
     run(again, source, reads(*WANTED, NAMES))
     kept = ("index", "shards", "state", "projection", "reads")
-    manifests = [documents.load(one).manifest for one in (store, again)]
-    assert [manifests[0][name] for name in kept] == [manifests[1][name] for name in kept]
+    heads = [documents.load(one).head for one in (store, again)]
+    assert [heads[0][name] for name in kept] == [heads[1][name] for name in kept]
 
 
 def test_what_is_found_again_is_not_written_again() -> None:
@@ -116,7 +117,7 @@ def test_what_is_found_again_is_not_written_again() -> None:
     run(store, source, reads(*WANTED, PEOPLE))
     before = {key: body for key, body in contents(store).items() if key.endswith(".pqt")}
     other = reads(*WANTED, PEOPLE, Read("acquisition.experimenters[]", Expected.TEXT_OR_PERSON))
-    assert documents.load(store).manifest["reads"] != of_findings(other)
+    assert documents.load(store).head["reads"] != of_findings(other)
     assert run(store, source, other).values_unread == 4
     assert {k: b for k, b in contents(store).items() if k.endswith(".pqt")} == before
 
@@ -141,7 +142,7 @@ def test_findings_come_to_a_store_of_1_0_0_and_each_document_is_fetched_once(
 
     store = open_store(str(out))
     opened = open_source(str(source), CATALOGUE.reads.paths)
-    fetched = [documents.update(store, opened, CATALOGUE.reads)[1].fetched for _ in range(2)]
+    fetched = [update(store, opened, CATALOGUE.reads)[1].fetched for _ in range(2)]
     assert fetched == [2, 0]
     acorn = CATALOGUE.by_name["document_problems"]
     around = plans.Surroundings(store, __version__, CATALOGUE, Files(str(files)))

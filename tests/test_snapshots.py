@@ -9,8 +9,12 @@ from listed import READS, Listed, assert_is_the_source, document, kept, many, ru
 from stores import Watched, memory
 
 from zs_client.store import Store
+from zs_pipeline.documents import state as document_states
 from zs_pipeline.documents import update as documents_module
-from zs_pipeline.documents.update import MANIFEST, lately, load, shard_of, update
+from zs_pipeline.documents.keys import DOCUMENTS_HEAD
+from zs_pipeline.documents.shards import shard_of
+from zs_pipeline.documents.state import last_seen_state, load
+from zs_pipeline.documents.update import update
 
 pytest_plugins = ("stores",)
 
@@ -32,7 +36,7 @@ def test_reading_some_documents_reads_only_their_shards(store: Store) -> None:
 
 
 def test_reading_stops_asking_when_the_reader_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(documents_module, "FEW", 0)
+    monkeypatch.setattr(document_states, "FEW", 0)
     store, source = memory(), many(60, subjects=60)
     run(store, source)
     watched = Watched(store)
@@ -41,7 +45,7 @@ def test_reading_stops_asking_when_the_reader_stops(monkeypatch: pytest.MonkeyPa
     reading = snapshot.read()
     next(reading)
     reading.close()
-    assert len(watched.asked("get")) <= documents_module.AHEAD + 1
+    assert len(watched.asked("get")) <= document_states.AHEAD + 1
 
 
 def test_few_documents_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,10 +57,10 @@ def test_few_documents_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> N
     def shards_read() -> int:
         return sum("/shards/" in key for key in watched.asked("get"))
 
-    monkeypatch.setattr(documents_module, "FEW", 0)
+    monkeypatch.setattr(document_states, "FEW", 0)
     expected = [one for shard in load(store).read(ids=ids) for one in shard]
     assert {one["_id"] for one in expected} == ids
-    monkeypatch.setattr(documents_module, "FEW", 20)
+    monkeypatch.setattr(document_states, "FEW", 20)
     (together,) = load(watched).read(ids=ids)
     assert together == expected
     read = shards_read()
@@ -88,7 +92,7 @@ def test_a_snapshot_that_was_replaced_lately_can_still_be_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A build may read it: what it names was written long ago and is unused only since now."""
-    monkeypatch.setattr(documents_module, "FEW", 0)
+    monkeypatch.setattr(document_states, "FEW", 0)
     store, source = memory(), many(12)
     run(store, source)
     first, before = load(store), kept(load(store))
@@ -148,14 +152,14 @@ def test_the_latest_state_is_asked_for_each_time_and_its_index_only_when_it_is_a
     watched.done.clear()
 
     load(watched)
-    assert watched.asked("get") == [MANIFEST]
+    assert watched.asked("get") == [DOCUMENTS_HEAD]
 
     # Another process goes on meanwhile, through a store of its own.
     source.documents.append(document("b"))
     latest, _ = update(store, source, READS)
-    assert lately(watched) != latest.state
+    assert last_seen_state(watched) != latest.state
     assert load(watched).index["_id"].to_pylist() == ["a", "b"]
-    assert lately(watched) == latest.state
+    assert last_seen_state(watched) == latest.state
 
 
 def test_an_earlier_state_is_loaded_beside_the_latest(store: Store) -> None:

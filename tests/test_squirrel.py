@@ -12,7 +12,7 @@ from zs_client.contract import INDEX, facts_key, registry_key, snapshot_key
 from zs_client.store import Conflict, Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, Column
-from zs_pipeline.documents import update as documents
+from zs_pipeline.documents.keys import DOCUMENTS_HEAD
 from zs_pipeline.publishing.commit import Built, Part, commit, mark_stale
 from zs_pipeline.publishing.squirrel import publish
 
@@ -58,7 +58,7 @@ def build_all(store: Store, state: str = "", version: str = VERSION) -> None:
 
 
 def documents_are_in(store: Store, state: str) -> None:
-    store.put(documents.MANIFEST, json.dumps({"state": state}).encode())
+    store.put(DOCUMENTS_HEAD, json.dumps({"state": state}).encode())
 
 
 def registry(store: Store, version: str = VERSION) -> dict[str, Any]:

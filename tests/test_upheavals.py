@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from zs_client.store import open_store
 from zs_pipeline.acorns import CATALOGUE
-from zs_pipeline.documents import update as documents
-from zs_pipeline.documents import upheavals
+from zs_pipeline.documents import retention, upheavals
 from zs_pipeline.documents.shards import INDEX
 from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.publishing import table_checks as checks
@@ -85,7 +84,7 @@ def test_a_night_that_upsets_the_documents_is_told(
 def test_what_was_found_goes_with_the_states_that_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(documents, "KEPT_STATES", 2)
+    monkeypatch.setattr(retention, "KEPT_STATES", 2)
     source, out = dump(tmp_path / "d.ndjson", named("{}")), tmp_path / "out"
     for form in ("{}", "{}_v2"):
         dump(source, named(form))

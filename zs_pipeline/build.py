@@ -25,7 +25,7 @@ from zs_client.store import Store, StoreError, first_line
 from zs_pipeline import processes, scratch, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import shards
-from zs_pipeline.documents import update as documents
+from zs_pipeline.documents import state as documents
 from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.orchestration import events
 from zs_pipeline.publishing.commit import read_content, read_facts

@@ -1,1 +1,1 @@
-"""The snapshot of the documents: its states, a night's update, and the shards they lie in."""
+"""The documents in the store: their states, a night's update, and the shards they lie in."""

@@ -55,9 +55,9 @@ def _most(count: int, of_all: int) -> bool:
     return count >= FEWEST and count > SHARE * of_all
 
 
-def told(manifest: dict[str, Any]) -> list[Problem]:
+def findings(documents_head: dict[str, Any]) -> list[Problem]:
     """Returns the upheavals of the states that are kept, as findings."""
     return [
         Problem(None, None, one["field"], f"{one['reason']} ({one['at']})", WARNING)
-        for one in manifest.get("upheavals", ())
+        for one in documents_head.get("upheavals", ())
     ]

@@ -31,7 +31,6 @@ from zs_pipeline.publishing import table_checks as checks
 from zs_pipeline.publishing.commit import (
     Built,
     Report,
-    ShrinkRefused,
     bring_back,
     commit,
     mark_stale,
@@ -39,6 +38,7 @@ from zs_pipeline.publishing.commit import (
     read_head,
     segments,
 )
+from zs_pipeline.shrink_refused import ShrinkRefused
 from zs_pipeline.side_files import answers
 from zs_pipeline.side_files.buckets import Files
 from zs_pipeline.source import Source, open_source
@@ -300,7 +300,7 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
                 documents.mark_failed(store, _reason(error))
                 raise
         documents.clear_failed(store)
-        for upheaval in upheavals.told(snapshot.manifest):
+        for upheaval in upheavals.findings(snapshot.head):
             context.log.warning("documents: %s", upheaval.reason)
         return dg.MaterializeResult(
             metadata={

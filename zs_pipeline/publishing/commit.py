@@ -30,6 +30,7 @@ from zs_client.store import Altered, Conflict, Store
 from zs_pipeline import arrow, memory
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.progress import Progress
+from zs_pipeline.shrink_refused import ShrinkRefused
 
 # A table, or a partition of a fixed list, that lost more than this share of its rows is refused.
 # Small ones may: a subject with the only QC of a test database is no outage.
@@ -49,10 +50,6 @@ Body = bytes
 
 
 _IF_RIGHT = "If that is right, build again with --accept-shrink"
-
-
-class ShrinkRefused(Exception):
-    """A table or a sweep lost more than it may; nothing was changed."""
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from zs_client.contract import (
 )
 from zs_client.store import Conflict, Store
 from zs_pipeline.declaration import Acorn
-from zs_pipeline.documents import update as documents
+from zs_pipeline.documents import state as documents
 from zs_pipeline.publishing.commit import read_facts
 
 ATTEMPTS = 20

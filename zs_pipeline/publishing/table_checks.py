@@ -20,7 +20,7 @@ from zs_client.contract import object_key
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, ColumnCheck, NamesDocuments, Once, Settled
-from zs_pipeline.documents import update as documents
+from zs_pipeline.documents import state as documents
 from zs_pipeline.documents import upheavals
 from zs_pipeline.publishing.commit import Report, bring_back, entries, of_the_day, path, read_facts
 
@@ -100,7 +100,7 @@ def look(store: Store, version: str, acorn: Acorn, report: Report | None = None)
             wanted = [s for s, entry in found.items() if entry["built_at"] == newest][:LOOKED_AT]
         known = report.looked_at if report else {}
         with work.Threads(LOOKED_AT + 2) as pool:
-            state = pool.submit(documents.lately if report else documents.current, store)
+            state = pool.submit(documents.last_seen_state if report else documents.current, store)
             ask = partial(_file, store, version, acorn, known)
             bodies = dict(zip(wanted, pool.map(ask, wanted), strict=True))
         altered = [s for s in wanted if not _is(bodies[s], found[s])]
@@ -222,7 +222,7 @@ def _names_documents(check: ColumnCheck, seen: Looked) -> Finding:
 
 
 def _settled(_: ColumnCheck, seen: Looked) -> Finding:
-    told = [one.reason for one in upheavals.told(documents.load(seen.store, seen.state).manifest)]
+    told = [one.reason for one in upheavals.findings(documents.load(seen.store, seen.state).head)]
     return Finding(not told, "; ".join(told) or "the documents have the names that they had")
 
 

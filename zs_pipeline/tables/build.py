@@ -53,8 +53,8 @@ from zs_pipeline.declaration import (
     Tables,
 )
 from zs_pipeline.documents import shards, upheavals
-from zs_pipeline.documents import update as documents
-from zs_pipeline.documents.update import WHERE, Snapshot, load_index
+from zs_pipeline.documents import state as documents
+from zs_pipeline.documents.state import WHERE, DocumentState, load_index
 from zs_pipeline.publishing.commit import Built, Known, Part, entries, read_content, read_facts
 from zs_pipeline.shape import values as fields
 from zs_pipeline.shape.findings import COUNTED, WARNING
@@ -251,7 +251,7 @@ def by_document(kind: ByDocument, known: Known, inputs: Inputs, files: Files) ->
     snapshot = _snapshot(known.store, inputs)
     state = {
         "documents": snapshot.state,
-        "index": snapshot.manifest["index"],
+        "index": snapshot.head["index"],
         **inputs.state(),
     }
     tables: Tables = inputs
@@ -314,14 +314,14 @@ def from_findings(kind: FromFindings, known: Known, around: Surroundings) -> Bui
     acorn, code = known.acorn, of_table(known.acorn)
     snapshot = documents.load(known.store)
     # The same documents have other findings where other kinds of value are expected.
-    state = {"documents": snapshot.state, "reads": snapshot.manifest.get("reads", "")}
+    state = {"documents": snapshot.state, "reads": snapshot.head.get("reads", "")}
     kept = {}
     for asking in around.catalogue.asking:
         facts = read_facts(known.store, known.version, asking.table)
         if facts and "answers" in facts["source_state"]:
             kept[asking.name] = facts["source_state"]["answers"]
     state |= kept
-    if changed := [one.reason for one in upheavals.told(snapshot.manifest)]:
+    if changed := [one.reason for one in upheavals.findings(snapshot.head)]:
         state["upheavals"] = " ".join(changed)
     if _current(known.facts, state, code, state):
         return Built((), state, code, "neither documents nor side files changed")
@@ -335,7 +335,7 @@ def from_findings(kind: FromFindings, known: Known, around: Surroundings) -> Bui
     return Built(parts(), state, code, notes=_counted(snapshot))
 
 
-def _findings(snapshot: Snapshot) -> Iterator[Row]:
+def _findings(snapshot: DocumentState) -> Iterator[Row]:
     """Returns what documents have as rows of findings, and the documents set aside."""
     found = snapshot.index.filter(snapshot.index["problems"].is_valid())
     for key, name, of_one in arrow.values(found, "_id", "name", "problems"):
@@ -344,11 +344,11 @@ def _findings(snapshot: Snapshot) -> Iterator[Row]:
             severity = problem["severity"] or WARNING
             if severity != COUNTED:
                 yield {"_id": key, "name": name, **problem, "severity": severity}
-    for aside in (*snapshot.set_aside, *upheavals.told(snapshot.manifest)):
+    for aside in (*snapshot.set_aside, *upheavals.findings(snapshot.head)):
         yield {"_id": aside.id, **{k: v for k, v in aside._asdict().items() if k != "id"}}
 
 
-def _counted(snapshot: Snapshot) -> dict[str, int | str]:
+def _counted(snapshot: DocumentState) -> dict[str, int | str]:
     """Returns in how many documents a rule decided that most of them need, by column and reason."""
     found = pc.list_flatten(snapshot.index["problems"])
     counted = found.filter(pc.equal(pc.struct_field(found, "severity"), COUNTED))
@@ -412,7 +412,7 @@ def _key_contents(
         yield from _gathered(acorn, processes.each(shards.key_rows, work, documents), compute)
 
 
-def _placed(kind: ByKey, snapshot: Snapshot, basics: pa.Table) -> pa.Table:
+def _placed(kind: ByKey, snapshot: DocumentState, basics: pa.Table) -> pa.Table:
     """Returns for each document that is looked at where it lies, its partition and its state."""
     index = _looked_at(kind, snapshot.index).select([*WHERE, "content"])
     basics = basics.take(pc.index_in(index["_id"], arrow.column(basics, "_id")).combine_chunks())
@@ -501,7 +501,7 @@ def by_platform(
     state = {"documents": snapshot.state, **inputs.state()}
     made_from = hashlib.sha256("".join((code, *state.values())).encode()).hexdigest()[:32]
     looked_at = tuple(state)
-    state["index"] = snapshot.manifest["index"]
+    state["index"] = snapshot.head["index"]
     if only is None and _current(known.facts, state, code, looked_at):
         return Built((), state, code, "neither documents nor asset_basics changed")
     wanted = kind.values if only is None else tuple(p for p in kind.values if p in set(only))
@@ -703,7 +703,7 @@ def _before(store: Store, version: str, acorn: Acorn) -> pa.Table | None:
     return None
 
 
-def _snapshot(store: Store, inputs: Inputs) -> Snapshot:
+def _snapshot(store: Store, inputs: Inputs) -> DocumentState:
     """The documents: the very state that asset_basics was built from, where it is looked at."""
     if ASSET_BASICS not in inputs:
         return documents.load(store)
@@ -717,7 +717,11 @@ def _looked_at(kind: ByKey | ByPlatform, index: pa.Table) -> pa.Table:
 
 
 def _with_basics(
-    acorn: Acorn, kind: ByKey | ByPlatform, snapshot: Snapshot, index: pa.Table, basics: pa.Table
+    acorn: Acorn,
+    kind: ByKey | ByPlatform,
+    snapshot: DocumentState,
+    index: pa.Table,
+    basics: pa.Table,
 ) -> Iterator[tuple[Acorn, ByKey | ByPlatform, bytes, pa.Array, pa.Table]]:
     """The shards of some documents, each with the documents' rows of asset_basics."""
     # Looked up once: for each of 256 shards it would be a second for every 20,000 documents.
@@ -793,7 +797,7 @@ def _changed_rows(old: pa.Table, new: pa.Table) -> set[str]:
 
 
 def _reusable_by_platform(
-    kind: ByPlatform, known: Known, snapshot: Snapshot, basics: pa.Table, code: str
+    kind: ByPlatform, known: Known, snapshot: DocumentState, basics: pa.Table, code: str
 ) -> tuple[dict[str, bytes], set[str] | None]:
     """Returns (the rows that stay, packed, by platform; documents to compute, or None for all)."""
     store, version, acorn, facts = known.store, known.version, known.acorn, known.facts
@@ -820,7 +824,7 @@ def _reusable_by_platform(
 
 
 def _reusable(
-    kind: ByDocument, known: Known, snapshot: Snapshot, code: str
+    kind: ByDocument, known: Known, snapshot: DocumentState, code: str
 ) -> tuple[pa.Table | None, set[str] | None]:
     """Returns (the rows that stay, documents to compute); (None, None) for all documents.
 

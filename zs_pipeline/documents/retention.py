@@ -1,0 +1,62 @@
+"""Which former states of the documents stay readable, and the removal of what no head names.
+
+What a state holds is in `zs_pipeline.documents.state`.
+"""
+
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from zs_client.contract import DOCUMENTS
+from zs_client.store import Store
+from zs_pipeline.documents import keys
+
+# Former indexes and states that stay readable: a table's last build is compared with one of them.
+KEPT_STATES = 14
+UNUSED_FOR = timedelta(days=2)
+
+
+def with_latest(names: list[str], name: str) -> list[str]:
+    """Returns the last names that are kept, each once, with the latest at the end."""
+    return list(dict.fromkeys(reversed([*names, name])))[:KEPT_STATES][::-1]
+
+
+def forget(store: Store, documents_head: dict[str, Any], now: datetime) -> None:
+    """Remove what the head names no more; a build that still reads it has days.
+
+    Args:
+        store: Where the documents lie.
+        documents_head: The head of the current state.
+        now: The present time.
+    """
+    before = now - UNUSED_FOR
+    used = _shards_and_set_aside(documents_head)
+    used |= {keys.index_key(name) for name in documents_head["indexes"]}
+    used |= {keys.state_key(state) for state in documents_head["states"]}
+    used |= {keys.DOCUMENTS_HEAD, *_used_since(store, documents_head, before)}
+    old = [
+        entry["path"]
+        for entry in store.walk(DOCUMENTS)
+        if entry["path"] not in used and entry["last_modified"] < before
+    ]
+    store.delete(old)
+
+
+def _used_since(store: Store, documents_head: dict[str, Any], since: datetime) -> set[str]:
+    """Returns what states name that were the latest one at some time since; builds may read it."""
+    used: set[str] = set()
+    following = documents_head
+    for state in reversed(documents_head["states"][:-1]):
+        if datetime.fromisoformat(following["updated_at"]) < since:
+            break
+        try:
+            following = json.loads(store.get(keys.state_key(state)))
+        except FileNotFoundError:
+            break
+        used |= _shards_and_set_aside(following)
+    return used
+
+
+def _shards_and_set_aside(documents_head: dict[str, Any]) -> set[str]:
+    shards = map(keys.shard_key, documents_head["shards"].values())
+    return {*shards, keys.set_aside_key(documents_head["set_aside"])}
