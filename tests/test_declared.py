@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from building import FOLDER, document, dump, tables, zs_build
 
+from zs_client import customs
 from zs_client.contract import __version__, encode_partition
 from zs_client.store import Store, open_store
 from zs_pipeline import arrow, processes
@@ -36,7 +37,9 @@ from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.publishing import commit
 from zs_pipeline.side_files.buckets import Entry, Files, NotThere, Question
 from zs_pipeline.source import open_source
-from zs_pipeline.tables import build as plans
+from zs_pipeline.tables import spools
+from zs_pipeline.tables.build import build
+from zs_pipeline.tables.inputs import Surroundings
 
 ASSET_BASICS = basics_module.ACORN
 
@@ -164,10 +167,10 @@ class Night:
         dump(self.source, some)
         source = open_source(str(self.source), SOME.reads.paths)
         documents.update(self.store, source, SOME.reads)
-        around = plans.Surroundings(self.store, __version__, SOME, Files(str(self.files)))
+        around = Surroundings(self.store, __version__, SOME, Files(str(self.files)), customs.copies)
         done = {}
         for acorn in SOME.in_order:
-            built = plans.build(acorn, around)
+            built = build(acorn, around)
             done[acorn.name] = commit.commit(self.store, __version__, acorn, built)
         return done
 
@@ -252,7 +255,7 @@ def test_a_project_that_has_no_documents_any_more_is_gone(night):
 
 
 def test_rows_by_project_are_the_same_wherever_they_were_put_meanwhile(night, monkeypatch):
-    monkeypatch.setattr(plans, "_SPOOLED_IN_MEMORY", 1)
+    monkeypatch.setattr(spools, "SPOOLED_IN_MEMORY", 1)
     night.build(some())
     assert names(night, "A/b") == [f"a{n}" for n in range(5)]
 

@@ -8,6 +8,7 @@ from building import document, dump
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zs_client import customs
 from zs_client.contract import __version__
 from zs_client.store import Store, open_store
 from zs_pipeline import settings
@@ -22,7 +23,8 @@ from zs_pipeline.shape import findings
 from zs_pipeline.shape.findings import COUNTED, LONGEST, WARNING, Finding, gathered
 from zs_pipeline.side_files.buckets import Files
 from zs_pipeline.source import open_source
-from zs_pipeline.tables import build as plans
+from zs_pipeline.tables.build import build as plan
+from zs_pipeline.tables.inputs import Surroundings
 
 
 def rows(document: Document) -> Iterator[Row]:
@@ -69,9 +71,11 @@ def build(folder: Path, *given: dict[str, Any]) -> Store:
     store = open_store(str(folder / "store"))
     source = open_source(str(dump(folder / "d.ndjson", given)), CATALOGUE.reads.paths)
     documents.update(store, source, CATALOGUE.reads)
-    around = plans.Surroundings(store, __version__, CATALOGUE, Files(str(settings.sample())))
+    around = Surroundings(
+        store, __version__, CATALOGUE, Files(str(settings.sample())), customs.copies
+    )
     acorn = CATALOGUE.by_name["document_problems"]
-    commit.commit(store, __version__, acorn, plans.build(acorn, around))
+    commit.commit(store, __version__, acorn, plan(acorn, around))
     return store
 
 

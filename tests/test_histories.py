@@ -23,6 +23,7 @@ from hypothesis.stateful import (
 )
 from stores import Crash, Watched, memory
 
+from zs_client import customs
 from zs_client.contract import (
     DOCUMENTS,
     FILES,
@@ -45,7 +46,8 @@ from zs_pipeline.publishing import commit, squirrel
 from zs_pipeline.settings import sample, source_url_of_sample
 from zs_pipeline.side_files.buckets import Files
 from zs_pipeline.source import open_source
-from zs_pipeline.tables import build as tables
+from zs_pipeline.tables.build import build as plan
+from zs_pipeline.tables.inputs import Surroundings
 
 SIDE_FILES = sample() / "files"
 
@@ -62,17 +64,18 @@ def night(store: Store, source: Path, only: list[str] | None = None) -> None:
     documents.update(store, open_source(str(source), reads.paths), reads, accept_shrink=True)
     # The sample's upgrades, whatever the documents are.
     of_sample = source_url_of_sample()
-    around = tables.Surroundings(
+    around = Surroundings(
         store,
         __version__,
         CATALOGUE,
         Files(str(SIDE_FILES)),
+        customs.copies,
         settings.old_source_url(of_sample),
         settings.custom_folder(of_sample),
     )
     for acorn in CATALOGUE.in_order:
         parts = only if acorn.partition == "subject_id" else None
-        built = tables.build(acorn, around, only=parts)
+        built = plan(acorn, around, only=parts)
         commit.commit(store, __version__, acorn, built, accept_shrink=True)
     squirrel.publish(store, __version__, ACORNS)
 

@@ -22,6 +22,7 @@ from building import dump, real, tables
 from compare_cells import Way, differences, report
 from conftest import CORPUS
 
+from zs_client import customs
 from zs_client.contract import __version__
 from zs_client.store import open_store
 from zs_pipeline.acorns import CATALOGUE
@@ -30,7 +31,8 @@ from zs_pipeline.publishing import commit
 from zs_pipeline.settings import sample
 from zs_pipeline.side_files.buckets import Files
 from zs_pipeline.source import open_source
-from zs_pipeline.tables import build as plans
+from zs_pipeline.tables.build import build
+from zs_pipeline.tables.inputs import Surroundings
 
 CASES = CORPUS.parent / "cases"
 SESSIONS = "aind-behavior-data/foraging_nwb_bonsai_processed/df_sessions.pkl"
@@ -143,18 +145,19 @@ def builds(folder: Path, of: Given) -> dict[str, list[dict[str, Any]] | Exceptio
     store = open_store(str(place))
     source = open_source(str(dump(folder / "d.ndjson", of.documents)), CATALOGUE.reads.paths)
     documents.update(store, source, CATALOGUE.reads)
-    around = plans.Surroundings(
+    around = Surroundings(
         store,
         __version__,
         CATALOGUE,
         Files(str(of.files or nothing)),
+        customs.copies,
         old_url=str(of.old or ""),
         custom_samples=of.custom,
     )
     failed: dict[str, list[dict[str, Any]] | Exception] = {}
     for acorn in CATALOGUE.in_order:
         try:
-            commit.commit(store, __version__, acorn, plans.build(acorn, around))
+            commit.commit(store, __version__, acorn, build(acorn, around))
         except Exception as error:  # noqa: BLE001 - the test of that table shows it
             failed[acorn.table] = error
     found: dict[str, list[dict[str, Any]] | Exception] = {}

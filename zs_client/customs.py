@@ -226,16 +226,18 @@ class Copy:
 
 
 def copies(store: Store, name: str) -> list[Copy]:
-    """Every copy of a custom table, for the pipeline: in the home, then in version folders by name.
+    """Returns every copy of a custom table, for the pipeline: the one in the home first.
 
-    The folders of this program's versions and of its successor's are looked into, each listed once.
+    Those in the folders of this program's versions and of its successor's follow, the last folder
+    by name first; each folder is listed once.
 
     Raises:
         CustomNotFound: There is none.
         ReadError: One is there and cannot be read.
     """
     with _read(store, f"{ROOT}/"):
-        homes = [HOME, *(f"{ROOT}/{one}" for one in sorted(store.folders(ROOT)) if _HOME(one))]
+        folders = sorted(filter(_HOME, store.folders(ROOT)), reverse=True)
+        homes = [HOME, *(f"{ROOT}/{folder}" for folder in folders)]
         there = [entry for home in homes for entry in store.files(home)]
     found = []
     for entry in there:

@@ -1,8 +1,8 @@
 """Shards of documents: the form of one, and from its bytes to rows or files of an acorn.
 
 Pure, and all that goes in and out can be sent to another process (`zs_pipeline.processes`). Which
-documents are looked at is decided in `zs_pipeline.tables.build`; where shards lie, and what they
-were fetched for, is in `zs_pipeline.documents.update`.
+documents are looked at is decided in `zs_pipeline.tables`; where shards lie is in
+`zs_pipeline.documents.state`.
 """
 
 import hashlib
@@ -84,14 +84,14 @@ Fetched = tuple[bytes, str | None, str | None]
 
 
 def shard_of(subject_id: str | None) -> int:
-    """The shard that holds a subject's documents; those without a subject share one."""
+    """Returns the shard of a subject's documents; those without a subject share one."""
     return hashlib.sha256((subject_id or "").encode("utf-8", "replace")).digest()[0] % SHARDS
 
 
 def rows(
     reads: Reads, fetched: list[Fetched], aside: list[Problem], missing: list[str]
 ) -> tuple[pa.Table, list[Problem], list[str]]:
-    """The rows of documents as shards keep them, sorted by shard; what else came with them stays.
+    """Returns the rows of documents as shards keep them, sorted by shard, and the rest of a batch.
 
     Args:
         reads: What tables read of a document; where that does not fit is noted with it.
@@ -107,7 +107,7 @@ def rows(
 def _row(
     reads: Reads, body: bytes, modified: str | None, fingerprint: str | None
 ) -> dict[str, Any]:
-    """One row of a shard: the document's index, and its parts as JSON."""
+    """Returns one row of a shard: the document's index, and its parts as JSON."""
     document = orjson.loads(body)
     envelope = {key: document[key] for key in ENVELOPE if key in document}
     subject = fields.subject_of(document)
@@ -158,7 +158,7 @@ def _in_order(findings: list[dict[str, Any]] | None) -> list[list[str]]:
 
 
 def runs(values: list[int]) -> Iterator[tuple[int, int, int]]:
-    """Each run of the same value, where it begins and where it ends."""
+    """Yields each run of the same value, where it begins and where it ends."""
     start = 0
     for at in range(1, len(values) + 1):
         if at == len(values) or values[at] != values[start]:
@@ -176,7 +176,7 @@ def cores(reads: Iterable[Read]) -> tuple[set[str], set[str]]:
 def parse(
     body: bytes, inside: Iterable[str], there: Iterable[str] = (), *, ids: pa.Array | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The documents of a shard, one after another: as JSON they take a tenth of the memory.
+    """Parse the documents of a shard one after another: as JSON they take a tenth of the memory.
 
     Args:
         body: The shard, as it lies in the store.
@@ -260,7 +260,7 @@ def _packed(acorn: Acorn, rows: Iterable[tuple[str, Row]]) -> dict[str, bytes]:
 def _with_basics(
     kind: ByKey | ByPlatform, body: bytes, ids: pa.Array, basics: pa.Table
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
-    """Each document with its row of asset_basics; times are microseconds since 1970."""
+    """Yields each document with its row of asset_basics; times are microseconds since 1970."""
     names = basics.schema.names
     made = (dict(zip(names, values, strict=True)) for values in arrow.values(basics, *names))
     rows = {row["_id"]: row for row in made}

@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
+from zs_client import customs
 from zs_client.contract import ROOT, encode_partition, location
 from zs_client.masking import masked
 from zs_client.store import Store, first_line
@@ -43,6 +44,7 @@ from zs_pipeline.side_files import answers
 from zs_pipeline.side_files.buckets import Files
 from zs_pipeline.source import Source, open_source
 from zs_pipeline.tables import build as tables
+from zs_pipeline.tables.inputs import Input, Surroundings, read_input
 
 OWNERS = ["team:data-infrastructure"]
 PREVIEW = 5
@@ -236,11 +238,11 @@ class Acorns(dg.IOManager):
             events.sync_partitions(self.instance, former, set(), before | others)
         events.sync_partitions(self.instance, name, now, gone - others)
 
-    def load_input(self, context: dg.InputContext) -> tables.Input:
+    def load_input(self, context: dg.InputContext) -> Input:
         """The whole table that an asset asks for."""
         acorn = self.catalogue.by_name[context.asset_key.path[-1]]
         with _without_secrets():
-            return tables.read_input(self.cache.open(), self.cache.folder(), acorn)
+            return read_input(self.cache.open(), self.cache.folder(), acorn)
 
 
 # As a function of the resources, so that a run has one of each: what a resource declares as its
@@ -388,13 +390,14 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
         cache: Cache,
         side_files: SideFiles,
         source: Documents,
-        **inputs: tables.Input,
+        **inputs: Input,
     ) -> Built:
-        around = tables.Surroundings(
+        around = Surroundings(
             cache.open(),
             cache.folder(),
             catalogue,
             side_files.open(),
+            customs.copies,
             settings.old_source_url(source.url),
             settings.custom_folder(source.url),
             context.log.info,

@@ -1,1 +1,1 @@
-"""How each kind of table is brought up to date, without Dagster."""
+"""How each kind of table is brought up to date, without Dagster; `build` knows all kinds."""

@@ -1,0 +1,77 @@
+"""Tables with rows for each document; rows of unchanged documents are taken over."""
+
+from collections import ChainMap
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from zs_client.store import StoreError
+from zs_pipeline import arrow, processes
+from zs_pipeline.code import of_table
+from zs_pipeline.declaration import ByDocument, FrameRead, Tables
+from zs_pipeline.documents import shards
+from zs_pipeline.documents.state import WHERE
+from zs_pipeline.publishing.commit import Built, Known, Part
+from zs_pipeline.side_files import pickled_frame as frames
+from zs_pipeline.side_files.buckets import Files, NotUsable
+from zs_pipeline.tables.inputs import Inputs
+from zs_pipeline.tables.reuse import NO_FILE, is_current, rows_to_keep
+
+
+def plan(kind: ByDocument, known: Known, inputs: Inputs, files: Files) -> Built:
+    """Plan the update of a table by document.
+
+    Args:
+        kind: How it is made.
+        known: Its facts.
+        inputs: The tables that it looks at.
+        files: The buckets of side files, for a frame that it looks at.
+    """
+    acorn, code = known.acorn, of_table(known.acorn)
+    documents = inputs.load_documents(known.store)
+    state = {
+        "documents": documents.state,
+        "index": documents.head["index"],
+        **inputs.state(),
+    }
+    tables: Tables = inputs
+    notes: dict[str, object] = {}
+    if kind.frame:
+        texts, state["frame"] = _frame_texts(kind.frame, known, files)
+        notes[kind.frame.name] = texts
+        frame = pa.table({kind.frame.name: pa.array(texts, pa.string())})
+        tables = ChainMap({kind.frame.name: frame}, inputs)  # type: ignore[arg-type]
+    if is_current(known.facts, state, code, state.keys() - {"index"}):
+        return Built((), state, code, f"{', '.join(('the documents', *inputs))} did not change")
+
+    def parts() -> Iterator[Part]:
+        kept, ids = rows_to_keep(kind, known, documents, code)
+        pieces = [kept] if kept is not None else []
+        index = documents.rows(ids)
+        bodies = documents.shards(index.select(WHERE))
+        work = ((acorn, kind, body, arrow.column(rows, "_id")) for body, rows in bodies)
+        pieces += processes.each(shards.document_rows, work, index.num_rows)
+        content = pa.concat_tables([arrow.schema(acorn).empty_table(), *pieces]).combine_chunks()
+        final = kind.finish(content, tables) if kind.finish else content
+        if kind.notes:
+            notes.update(kind.notes(final, tables))
+        yield Part("", final)
+
+    return Built(parts(), state, code, notes=notes)
+
+
+def _frame_texts(read: FrameRead, known: Known, files: Files) -> tuple[list[str], str]:
+    """Returns the texts of a frame and its ETag; those of the last build where it is the same.
+
+    So it is too where the frame cannot be had or is none: the table of the frame fails and says so.
+    """
+    facts = known.facts or {}
+    texts = (facts.get("notes") or {}).get(read.name)
+    etag = facts["source_state"].get("frame") if texts is not None else None
+    location, _, key = read.file.rpartition("/")
+    try:
+        changed = files.changed(location, key, etag, largest=frames.LARGEST)
+        made = None if changed is None else list(read.texts(frames.read_frame(changed[0])))
+    except (NotUsable, StoreError, ValueError):
+        return texts or [], etag or NO_FILE
+    return (texts or [], str(etag)) if changed is None or made is None else (made, changed[1])

@@ -1,0 +1,113 @@
+"""Tables split by a column of asset_basics; partitions with changes are computed.
+
+A change is another document, other values in the columns of asset_basics that are looked at, or
+other code: each partition has a fingerprint of these.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zs_pipeline import arrow, processes
+from zs_pipeline.code import of_table
+from zs_pipeline.declaration import ASSET_BASICS, Acorn, ByKey
+from zs_pipeline.documents import shards
+from zs_pipeline.documents.state import WHERE, DocumentState
+from zs_pipeline.publishing.commit import Built, Known, Part, entries
+from zs_pipeline.shape import values as fields
+from zs_pipeline.tables.inputs import Inputs
+from zs_pipeline.tables.spools import by_partition
+from zs_pipeline.tables.with_basics import shards_with_basics, with_reads
+
+# What cannot stand in a text of a table: between columns, between a list's values, for null.
+_COLUMN, _ITEM, _NULL = "\x1e", "\x1f", "\x00"
+
+
+def plan(kind: ByKey, known: Known, inputs: Inputs, only: Iterable[str] | None) -> Built:
+    """Plan the update of a table by key.
+
+    Args:
+        kind: How it is made.
+        known: Its facts.
+        inputs: The tables that it looks at.
+        only: Encoded partitions that are looked at; all when None.
+    """
+    code = of_table(known.acorn)
+    documents, basics = inputs.load_documents(known.store), inputs[ASSET_BASICS]
+    placed = _placed(kind, documents, basics)
+    now = _fingerprints(placed, code)
+    before = {segment: entry["inputs"] for segment, entry in entries(known.facts).items()}
+    before |= known.facts["empty"] if known.facts else {}
+    if only is None:
+        compute = {s for s, fingerprint in now.items() if before.get(s) != fingerprint}
+        gone = before.keys() - now.keys()
+    else:
+        compute = set(only) & now.keys()
+        gone = (set(only) & before.keys()) - now.keys()
+    state = {"documents": documents.state} if only is None else None
+    if not compute and not gone:
+        noun = kind.key.removesuffix("_id").replace("_", " ")
+        reason = f"no {noun}'s documents changed" if only is None else f"no such {noun} has rows"
+        return Built((), state, code, reason)
+
+    def parts() -> Iterator[Part]:
+        # A removal without an input leaves nothing to remember.
+        for segment in sorted(gone):
+            yield Part(segment, None)
+        index = placed.filter(pc.is_in(placed["segment"], pa.array(sorted(compute), pa.string())))
+        work = shards_with_basics(known.acorn, kind, documents, index, basics)
+        for segment, content in _contents(known.acorn, kind, work, index.num_rows, compute):
+            yield Part(segment, content, now[segment])
+
+    return Built(parts(), state, code, files=len(compute) + len(gone))
+
+
+def _contents(
+    acorn: Acorn,
+    kind: ByKey,
+    work: Iterable[tuple[Any, ...]],
+    documents: int,
+    compute: Iterable[str],
+) -> Iterator[tuple[str, arrow.File | pa.Table | None]]:
+    """Returns each partition to compute with its file or rows; None where it has no rows."""
+    if kind.key == shards.KEY:
+        for files in processes.each(shards.subject_files, work, documents):
+            yield from files
+    else:
+        yield from by_partition(acorn, processes.each(shards.key_rows, work, documents), compute)
+
+
+def _placed(kind: ByKey, documents: DocumentState, basics: pa.Table) -> pa.Table:
+    """Returns for each document that is looked at where it lies, its partition and its state."""
+    index = with_reads(kind, documents.index).select([*WHERE, "content"])
+    basics = basics.take(pc.index_in(index["_id"], arrow.column(basics, "_id")).combine_chunks())
+    values = arrow.column(basics, kind.key).dictionary_encode()
+    named = [fields.segment(value) for value in values.dictionary.to_pylist()]
+    segment = pa.array([*named, fields.segment(None)]).take(values.indices.fill_null(len(named)))
+    columns = [_as_text(arrow.column(basics, name)) for name in kind.basics]
+    state = pc.binary_join_element_wise(index["_id"], index["content"], *columns, _COLUMN)
+    return index.append_column("segment", segment).append_column("state", state)
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    """Returns the values of a column as texts that differ where the values do."""
+    if pa.types.is_list(column.type):
+        column = pc.binary_join(column, _ITEM)
+    return column.cast(pa.string()).fill_null(_NULL)
+
+
+def _fingerprints(placed: pa.Table, code: str) -> dict[str, str]:
+    """Returns for each partition what its documents, their rows and the code are digested to."""
+    states: dict[str, list[str]] = defaultdict(list)
+    for segment, state in arrow.values(placed, "segment", "state"):
+        states[segment].append(state)
+    return {
+        segment: hashlib.sha256(
+            "\n".join((code, *sorted(of_documents))).encode("utf-8", "replace")
+        ).hexdigest()[:32]
+        for segment, of_documents in states.items()
+    }

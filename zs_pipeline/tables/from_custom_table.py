@@ -1,0 +1,123 @@
+"""Tables made from one that users store, its former rows, and documents of the old database.
+
+The copies of the stored table are read by a function that `Surroundings` hands in.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from operator import itemgetter
+
+import orjson
+import pyarrow as pa
+
+from zs_client.contract import ROOT, table_key, version_order
+from zs_client.read import AcornNotFound
+from zs_pipeline import arrow
+from zs_pipeline.catalogue import projected
+from zs_pipeline.code import of_table
+from zs_pipeline.declaration import Document, FromCustomTable
+from zs_pipeline.publishing.commit import Built, Known, Part
+from zs_pipeline.side_files import nights
+from zs_pipeline.source import documents_of, open_source
+from zs_pipeline.tables.inputs import CustomCopy, Inputs, Surroundings
+from zs_pipeline.tables.reuse import NO_FILE, is_current
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_OLD_DOCUMENTS = (
+    "names of documents that were not upgraded are not known without the old database; "
+    "ZS_OLD_SOURCE names it"
+)
+
+
+def plan(kind: FromCustomTable, known: Known, inputs: Inputs, around: Surroundings) -> Built:
+    """Plan the update of a table made from one that users store.
+
+    Raises:
+        AcornNotFound: The stored table is gone, and the table has rows of it.
+        ReadError: It cannot be read.
+    """
+    store, acorn, facts = known.store, known.acorn, known.facts
+    code = of_table(acorn)
+    old = open_source(around.old_url, projected(kind.old_reads)) if around.old_url else None
+    counts: dict[str, int | str] = {"old_documents": old.url if old else "none"}
+    problems = [] if old else [_NO_OLD_DOCUMENTS]
+    notes: dict[str, int | str] = {}
+    others: list[pa.Table] = []
+    try:
+        copies = _newest_first(around.custom_copies(store, kind.custom), kind.written)
+    except AcornNotFound as error:
+        samples = around.custom_samples
+        sample = samples / f"{kind.custom}.ndjson" if samples else None
+        if sample is None or not sample.exists():
+            if facts and facts["rows"]:
+                said = f"the table keeps its rows, since what they were made from is gone: {error}"
+                raise type(error)(said) from error
+            nothing, state = Part("", arrow.schema(acorn).empty_table()), {"custom": NO_FILE}
+            return Built((nothing,), state, code, str(error), counts=counts, problems=problems)
+        body = sample.read_bytes()
+        content = pa.Table.from_pylist([orjson.loads(line) for line in body.splitlines()])
+        digest = hashlib.sha256(body).hexdigest()
+    else:
+        (written, newest), *older = copies
+        content, digest = newest.table, newest.state
+        others = [copy.table for _, copy in reversed(older)]
+        if others:
+            states = "\n".join(copy.state for _, copy in copies)
+            digest = hashlib.sha256(states.encode()).hexdigest()
+        notes = {"copy": newest.key, "copy_time": written.isoformat()}
+        counts |= {**notes, "copies": len(copies)}
+        days = (nights.today() - written.date()).days
+        said = f"made from {newest.key} of {written:%Y-%m-%d}, {days:,} days old"
+        around.progress(f"{acorn.name}: {said}; {len(copies)} different copies")
+    state = {**inputs.state(), "custom": digest, "old_documents": str(counts["old_documents"])}
+    if is_current(facts, state, code, state):
+        reason = f"neither {kind.custom} nor {', '.join(inputs)} changed"
+        return Built((), state, code, reason, counts=counts, problems=problems, notes=notes)
+
+    def parts() -> Iterator[Part]:
+        fetch = partial(documents_of, old) if old else _no_documents
+        yield Part("", kind.rows(content, inputs, _rows_before(known), fetch, others))
+
+    return Built(parts(), state, code, counts=counts, problems=problems, notes=notes)
+
+
+def _newest_first(
+    copies: Iterable[CustomCopy], written: Callable[[pa.Table], int | None]
+) -> list[tuple[datetime, CustomCopy]]:
+    """Returns the copies of a stored table that differ, each with the time that it tells.
+
+    One that tells none has the time at which the object was written. Copies of one time stay in
+    the order in which they were handed in.
+    """
+    timed = []
+    for copy in copies:
+        told = written(copy.table)
+        time = copy.modified if told is None else _EPOCH + timedelta(microseconds=told)
+        timed.append((time, copy))
+    timed.sort(key=itemgetter(0), reverse=True)
+    distinct: dict[str, tuple[datetime, CustomCopy]] = {}
+    for time, copy in timed:
+        distinct.setdefault(copy.state, (time, copy))
+    return list(distinct.values())
+
+
+def _no_documents(_: object) -> Iterable[Document]:
+    return ()
+
+
+def _rows_before(known: Known) -> pa.Table | None:
+    """Returns a table as this version or the newest before it has it."""
+    folders = sorted(known.store.folders(ROOT), key=version_order, reverse=True)
+    earlier = [
+        folder.removeprefix("zs-v")
+        for folder in folders
+        if () < version_order(folder) < version_order(known.version)
+    ]
+    for version in (known.version, *earlier):
+        try:
+            return arrow.decode(known.store.get(table_key(version, known.acorn.table)))
+        except FileNotFoundError:
+            continue
+    return None

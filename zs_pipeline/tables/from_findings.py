@@ -1,0 +1,66 @@
+"""Tables of what did not fit in documents and side files, made from findings that both keep."""
+
+from collections.abc import Iterator
+
+import pyarrow.compute as pc
+
+from zs_pipeline import arrow
+from zs_pipeline.code import of_table
+from zs_pipeline.declaration import FromFindings, Row
+from zs_pipeline.documents import upheavals
+from zs_pipeline.documents.state import DocumentState, load
+from zs_pipeline.publishing.commit import Built, Known, Part, read_facts
+from zs_pipeline.shape.findings import COUNTED, WARNING
+from zs_pipeline.side_files import answers
+from zs_pipeline.tables.inputs import Surroundings
+from zs_pipeline.tables.reuse import is_current
+
+
+def plan(kind: FromFindings, known: Known, around: Surroundings) -> Built:
+    """Plan the update of a table of findings."""
+    acorn, code = known.acorn, of_table(known.acorn)
+    documents = load(known.store)
+    # The same documents have other findings where other kinds of value are expected.
+    state = {"documents": documents.state, "reads": documents.head.get("reads", "")}
+    kept = {}
+    for asking in around.catalogue.asking:
+        facts = read_facts(known.store, known.version, asking.table)
+        if facts and "answers" in facts["source_state"]:
+            kept[asking.name] = facts["source_state"]["answers"]
+    state |= kept
+    if reasons := [upheaval.reason for upheaval in upheavals.findings(documents.head)]:
+        state["upheavals"] = " ".join(reasons)
+    if is_current(known.facts, state, code, state):
+        return Built((), state, code, "neither documents nor side files changed")
+
+    def parts() -> Iterator[Part]:
+        findings = [*_findings(documents)]
+        for name, content in kept.items():
+            findings += answers.problems(known.store, name, content)
+        yield Part("", arrow.table(acorn, kind.rows(findings)))
+
+    return Built(parts(), state, code, notes=_counted(documents))
+
+
+def _findings(documents: DocumentState) -> Iterator[Row]:
+    """Returns what documents have as rows of findings, and the documents set aside."""
+    index = documents.index.filter(documents.index["problems"].is_valid())
+    for key, name, problems in arrow.values(index, "_id", "name", "problems"):
+        for problem in problems:
+            # An index of 1.0.0 has findings of one severity, which it does not tell.
+            severity = problem["severity"] or WARNING
+            if severity != COUNTED:
+                yield {"_id": key, "name": name, **problem, "severity": severity}
+    for aside in (*documents.set_aside, *upheavals.findings(documents.head)):
+        yield {"_id": aside.id, **{k: v for k, v in aside._asdict().items() if k != "id"}}
+
+
+def _counted(documents: DocumentState) -> dict[str, int | str]:
+    """Returns in how many documents a rule decided that most of them need, by column and reason."""
+    problems = pc.list_flatten(documents.index["problems"])
+    counted = problems.filter(pc.equal(pc.struct_field(problems, "severity"), COUNTED))
+    names = pc.binary_join_element_wise(
+        pc.struct_field(counted, "column"), pc.struct_field(counted, "reason"), " "
+    )
+    counts = names.value_counts().to_pylist()
+    return dict(sorted((count["values"], count["counts"]) for count in counts))

@@ -1,0 +1,53 @@
+"""Tables of what the side files of data assets say; what is not known of them is asked.
+
+How questions are asked and answers kept is in `zs_pipeline.side_files`.
+"""
+
+from collections.abc import Iterator
+
+from zs_pipeline import arrow, memory
+from zs_pipeline.catalogue import projected
+from zs_pipeline.code import of_table
+from zs_pipeline.declaration import Document, FromSideFiles
+from zs_pipeline.documents import shards
+from zs_pipeline.publishing.commit import Built, Known, Part
+from zs_pipeline.shape.projection import tree, trim
+from zs_pipeline.side_files import answers
+from zs_pipeline.tables.inputs import Inputs, Surroundings
+from zs_pipeline.tables.reuse import is_current
+
+
+def plan(kind: FromSideFiles, known: Known, inputs: Inputs, around: Surroundings) -> Built:
+    """Plan the update of a table made from side files.
+
+    Raises:
+        Exception: A request failed for good; the answers until then are kept.
+    """
+    acorn, code, state = known.acorn, of_table(known.acorn), inputs.state()
+    documents = inputs.load_documents(known.store) if kind.reads else None
+    if documents:
+        state["documents"] = documents.state
+    questions = kind.questions(inputs)
+    memory.give_back()
+    told = answers.update(known.store, acorn.name, kind, questions, around.files, around.progress)
+    memory.give_back()
+    state["answers"] = told.content
+    counts: dict[str, int | str] = {**told.counts, "files_from": around.files.url}
+    if is_current(known.facts, state, code, state):
+        reason = f"neither side files nor {', '.join(inputs)} changed"
+        return Built((), state, code, reason, counts=counts)
+
+    def parts() -> Iterator[Part]:
+        read: dict[str, Document] = {}
+        if documents is not None:
+            # Of thousands of documents at a time no more than what is looked at.
+            paths = tree(projected(kind.reads))
+            shards_read = documents.read(shards.cores(kind.reads)[0], ids=set(told.values))
+            read = {
+                document["_id"]: trim(document, paths)
+                for shard in shards_read
+                for document in shard
+            }
+        yield Part("", arrow.table(acorn, kind.rows(told.values, inputs, read)))
+
+    return Built(parts(), state, code, counts=counts)

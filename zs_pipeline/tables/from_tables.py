@@ -1,0 +1,22 @@
+"""Tables made from whole other tables, when one of them has another content."""
+
+from collections.abc import Iterator
+
+from zs_pipeline import arrow
+from zs_pipeline.code import of_table
+from zs_pipeline.declaration import FromTables
+from zs_pipeline.publishing.commit import Built, Known, Part
+from zs_pipeline.tables.inputs import Inputs
+from zs_pipeline.tables.reuse import is_current
+
+
+def plan(kind: FromTables, known: Known, inputs: Inputs) -> Built:
+    """Plan the update of a table made from other tables."""
+    state, code = inputs.state(), of_table(known.acorn)
+    if is_current(known.facts, state, code, state):
+        return Built((), state, code, f"{', '.join(inputs)} did not change")
+
+    def parts() -> Iterator[Part]:
+        yield Part("", kind.rows(inputs).cast(arrow.schema(known.acorn)))
+
+    return Built(parts(), state, code)

@@ -1,0 +1,151 @@
+"""What of a table need not be computed: all of it, or the rows of documents that did not change.
+
+A document did not change where the index says so and, for kinds that look at asset_basics, where
+its row there is the same. Partitions by key are compared by fingerprints, in
+`zs_pipeline.tables.by_key`.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zs_client.contract import encode_partition, object_key
+from zs_pipeline import arrow
+from zs_pipeline.declaration import ASSET_BASICS, ByDocument, ByPlatform, OfId
+from zs_pipeline.documents.state import DocumentState, load_index
+from zs_pipeline.publishing.commit import Known, read_content
+
+# What stands for the state of a file that is not there.
+NO_FILE = "not there"
+
+
+def is_current(
+    facts: dict[str, Any] | None, state: dict[str, str], code: str, keys: Iterable[str]
+) -> bool:
+    """Returns whether a table is whole and was made from the same state by the same code.
+
+    Args:
+        facts: What is known of the table as it lies in the store; None where there is none.
+        state: What it would be made from now.
+        code: The version of its code now.
+        keys: What of the state has to be the same.
+    """
+    return (
+        facts is not None
+        and facts["state"] == "fresh"
+        and facts["code_version"] == code
+        and all(facts["source_state"].get(key) == state[key] for key in keys)
+    )
+
+
+def rows_to_keep(
+    kind: ByDocument, known: Known, documents: DocumentState, code: str
+) -> tuple[pa.Table | None, set[str] | None]:
+    """Returns (the rows that stay, documents to compute); (None, None) for all documents.
+
+    Where rows are told apart by the document's name, all documents of a name are computed when one
+    of them changed.
+    """
+    store, facts = known.store, known.facts
+    if (
+        kind.reuse is None
+        or not facts
+        or facts["code_version"] != code
+        or "index" not in facts["source_state"]
+    ):
+        return None, None
+    try:
+        old = load_index(store, facts["source_state"]["index"])
+        content = read_content(store, known.version, known.acorn, facts=facts)
+    except FileNotFoundError:
+        return None, None
+    touched = _touched(old, documents.index)
+    # A list's element is called `element` in parquet and `item` here: without the cast the same
+    # rows would give other bytes.
+    content = content.cast(arrow.schema(known.acorn))
+    if isinstance(kind.reuse, OfId):
+        return _without(content, kind.reuse.column, touched), touched
+    names = _names(touched, old, documents.index)
+    return _without(content, kind.reuse.column, names), _named(documents.index, names)
+
+
+def rows_to_keep_by_platform(
+    kind: ByPlatform, known: Known, documents: DocumentState, basics: pa.Table, code: str
+) -> tuple[dict[str, bytes], set[str] | None]:
+    """Returns (the rows that stay, packed, by platform; documents to compute, or None for all)."""
+    store, version, acorn, facts = known.store, known.version, known.acorn, known.facts
+    before = facts["source_state"] if facts else {}
+    if not facts or facts["code_version"] != code or "index" not in before or facts.get("refused"):
+        return {}, None
+    key = object_key(version, ASSET_BASICS, before[ASSET_BASICS])
+    try:
+        old_index = load_index(store, before["index"])
+        then = arrow.decode(store.get_object(key), basics.schema.names).cast(basics.schema)
+        touched = _touched(old_index, documents.index) | _changed_rows(then, basics)
+        names = _names(touched, old_index, documents.index)
+        if None in names:
+            # Rows without a name cannot be told apart.
+            return {}, None
+        kept = {}
+        for name in kind.values:
+            content = read_content(store, version, acorn, encode_partition(name), facts=facts)
+            content = _without(content.cast(arrow.schema(acorn)), kind.reuse.column, names)
+            kept[name] = arrow.pack(content)
+    except (FileNotFoundError, ValueError):
+        return {}, None
+    return kept, _named(documents.index, names)
+
+
+def _touched(old: pa.Table, new: pa.Table) -> set[str]:
+    """Returns the documents of two indexes that came, went, or have another name or content."""
+    was = old.take(pc.index_in(new["_id"], old["_id"].combine_chunks()))
+    named = pc.equal(new["name"], was["name"])
+    unnamed = pc.and_(pc.is_null(new["name"]), pc.is_null(was["name"]))
+    same = pc.and_(
+        pc.equal(new["content"], was["content"]).fill_null(False),  # noqa: FBT003
+        pc.or_(named.fill_null(False), unnamed),  # noqa: FBT003
+    )
+    gone = pc.invert(pc.is_in(old["_id"], new["_id"].combine_chunks()))
+    came = new["_id"].filter(pc.invert(same))
+    return {*came.to_pylist(), *old["_id"].filter(gone).to_pylist()}
+
+
+def _changed_rows(old: pa.Table, new: pa.Table) -> set[str]:
+    """Returns the documents whose rows of asset_basics differ, of those that both have."""
+    places = pc.index_in(new["_id"], old["_id"].combine_chunks())
+    both = places.is_valid()
+    new, old = new.filter(both), old.take(places.filter(both))
+    ids = new["_id"].to_pylist()
+    return {
+        ids[at]
+        for name in new.schema.names
+        if not new[name].equals(old[name])
+        for at, (one, other) in enumerate(
+            zip(new[name].to_pylist(), old[name].to_pylist(), strict=True)
+        )
+        if one != other
+    }
+
+
+def _names(ids: set[str], *indexes: pa.Table) -> set[str | None]:
+    """Returns the names that documents have in any of some indexes."""
+    wanted = pa.array(sorted(ids), pa.string())
+    return {
+        name
+        for index in indexes
+        for name in index["name"].filter(pc.is_in(index["_id"], wanted)).to_pylist()
+    }
+
+
+def _named(index: pa.Table, names: set[str | None]) -> set[str]:
+    """Returns the documents of some names."""
+    wanted = pc.is_in(index["name"], pa.array(names, pa.string()))
+    return set(index["_id"].filter(wanted).to_pylist())
+
+
+def _without(content: pa.Table, column: str, values: Iterable[str | None]) -> pa.Table:
+    """Returns the rows whose column has none of some values; those of null stay."""
+    gone = pa.array(sorted(value for value in values if value is not None), pa.string())
+    return content.filter(pc.invert(pc.is_in(content[column], gone)))
