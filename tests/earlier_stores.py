@@ -35,7 +35,7 @@ from zs_client.contract import facts_key
 from zs_client.store import open_store
 from zs_pipeline import build
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.publishing.squirrel import publish
+from zs_pipeline.squirrel import publish
 
 made = json.loads(sys.argv[1])
 
