@@ -21,9 +21,11 @@ from zs_pipeline.acorns import (
     unique_project_names,
     unique_subject_ids,
 )
-from zs_pipeline.acorns.asset_basics import FALLBACK, FIRST_OF_YEAR, NOT_BORN, SPLIT, TOO_MANY
+from zs_pipeline.acorns.asset_basics import FALLBACK
+from zs_pipeline.ages import FIRST_OF_YEAR, NOT_BORN
 from zs_pipeline.catalogue import path_of
 from zs_pipeline.declaration import CORE
+from zs_pipeline.people import SPLIT, TOO_MANY
 
 CASES = Path(__file__).parents[2] / "shared" / "cases"
 

@@ -5,7 +5,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from types import ModuleType
 
-from zs_pipeline import arrow, instruments, lineage, people, photometry, quality, tags, zones
+from zs_pipeline import ages, arrow, instruments, lineage, people, photometry, quality, tags, zones
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.declaration import Acorn, ByDocument, FromFrame, FromSideFiles
 from zs_pipeline.documents import shards
@@ -13,8 +13,8 @@ from zs_pipeline.shape import findings, problems
 from zs_pipeline.shape import values as fields
 from zs_pipeline.side_files import pickled_frame as frames
 
-_OF_DOCUMENTS = (fields, findings, instruments, photometry, quality, tags, zones)
-_SHARED = (*_OF_DOCUMENTS, people, arrow, shards)
+_OF_DOCUMENTS = (fields, ages, findings, instruments, people, photometry, quality, tags, zones)
+_SHARED = (*_OF_DOCUMENTS, arrow, shards)
 _FROM_FILES = (frames, lineage)
 _OF_FINDINGS = (*_OF_DOCUMENTS, problems)
 

@@ -30,6 +30,15 @@ PLACEHOLDERS = {"na", "n/a", "none", "unknown"}
 
 NO_NAME = "names no instrument"
 MERGED = "is several ids that were joined, each of which has its name"
+# For readers of a column of short names.
+RULE = (
+    "NA, N/A, none and unknown are null and a finding. An id that programs joined of "
+    "several is split and is a finding. A date at the end and a counter after it go. A "
+    "room goes: three digits at the start, one or two before a name, room and a number "
+    "anywhere, unknown before a name; it stays before mesoscope. Blanks, _, - and . go. A "
+    "few aliases are declared: 422-mesoscope is MESO2, 429-mesoscope MESO1, exaspim-01 "
+    "exaSPIM101, 428_1_FIP1 and 428_FIP1_1 are FIP1. Otherwise case counts."
+)
 
 _APART = r"[_\-\s]"
 _DAY = r"(?P<day>[0-9]{8}|[0-9]{4}(?P<mark>[-_.])[0-9]{2}(?P=mark)[0-9]{2}|[0-9]{6})(?![0-9])"

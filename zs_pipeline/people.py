@@ -7,14 +7,28 @@ written stay in their own columns; where they stand in a document is for the tab
 import re
 import unicodedata
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice, pairwise
+
+from zs_pipeline.shape.findings import WARNING, Finding
 
 # The lists of people of one row, None where it has none.
 Lists = tuple[tuple[str, ...] | None, ...]
 
 # So many names of a list are made one with others; 1 million took 76 s.
 LONGEST_LIST = 1000
+TOO_MANY = "has more names than are normalized, of which the first are taken"
+SPLIT = "is one name that was split into its letters, which are joined again"
+# For readers of columns of final names.
+RULE = (
+    "The name before @ is taken of an address. Dots, underscores and repeated blanks become one "
+    "blank, a word in lower case gets a capital, de, van and von stay small within a name. "
+    "unknown, unknown user, n/a, none and nd are left out. A list of single letters is one name "
+    "that was split; the letters are joined and it is a finding. Names that are equal but for "
+    "case, blanks and punctuation are one person, shown as most documents spell it, or else as the "
+    "first in order. A single word that is the first name of exactly one longer name in all "
+    "documents becomes that name. Of a list of more than 1,000 names the first 1,000 are taken."
+)
 
 _PLACEHOLDERS = {"unknown", "unknownuser", "n/a", "none", "nd"}
 _PARTICLES = {"de", "van", "von"}
@@ -66,6 +80,20 @@ def is_split(names: Iterable[str]) -> bool:
             return False
         count += 1
     return count > 1
+
+
+def findings(names: Sequence[str], field: str, column: str) -> Iterator[Finding]:
+    """Tells of a list that was one name, and of one that is longer than is looked at.
+
+    Args:
+        names: Names as a document has them.
+        field: Where they stand.
+        column: The column of the final names.
+    """
+    if is_split(names):
+        yield Finding(field, column, SPLIT, display_names(names), names)
+    if len(names) > LONGEST_LIST:
+        yield Finding(field, column, TOO_MANY, LONGEST_LIST, len(names), WARNING)
 
 
 def map_over(documents: Mapping[Lists, int], trainers: Iterable[str]) -> dict[str, str]:

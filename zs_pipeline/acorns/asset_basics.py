@@ -1,17 +1,16 @@
 """asset_basics: what is asked most often about a data asset, one row for each document.
 
-People, instruments, zones and subjects have their own modules; the QC and platform tables take
-times, subjects and normalised names from here.
+Ages, people, instruments and zones have their own modules; the QC and platform tables take times,
+subjects and normalised names from here.
 """
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date
 from typing import Any
 
 import pyarrow as pa
 
-from zs_pipeline import arrow, instruments, people, zones
+from zs_pipeline import ages, arrow, instruments, people, zones
 from zs_pipeline.acorns import foraging_sessions
 from zs_pipeline.declaration import (
     Acorn,
@@ -25,10 +24,9 @@ from zs_pipeline.declaration import (
     Settled,
     Tables,
 )
-from zs_pipeline.shape.findings import WARNING, Finding
+from zs_pipeline.shape.findings import Finding
 from zs_pipeline.shape.values import (
     SUBJECT_PLACES,
-    day,
     microseconds,
     moment,
     part,
@@ -39,7 +37,6 @@ from zs_pipeline.shape.values import (
     texts,
     time,
     trimmed,
-    year,
 )
 
 # Of either spelling of the envelope the first that is given counts.
@@ -47,8 +44,6 @@ _ENVELOPE = {
     "_last_modified": ("_last_modified", "last_modified"),
     "created": ("_created", "created"),
 }
-_DETAILS = "subject.subject_details"
-_BIRTH = ("date_of_birth", "year_of_birth")
 _PROCESS_START = "processing.data_processes[].start_date_time"
 _PEOPLE = {
     "experimenters": "acquisition.experimenters",
@@ -56,24 +51,20 @@ _PEOPLE = {
 }
 
 FALLBACK = "is taken, because subject.subject_id gives none"
-FIRST_OF_YEAR = "counts from 1 January, because there is no date of birth"
-NOT_BORN = "is after the acquisition began, so there is no age"
-TOO_MANY = "has more names than are normalized, of which the first are taken"
-SPLIT = "is one name that was split into its letters, which are joined again"
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The one row of a document; the normalised people follow in `finish`."""
+    """Yields the one row of a document; the normalised people follow in `finish`."""
     description = document["data_description"]
     acquisition = document["acquisition"]
     begun = zones.start(acquisition)
     instrument = text(part(acquisition, "instrument_id"))
-    modalities = texts(part(description, "modalities"), "abbreviation")
+    modalities = texts(part(description, "modalities"), "abbreviation") or ()
     latest = max(filter(None, map(moment, _process_starts(document))), default=None)
     yield {
         "_id": document["_id"],
         "_last_modified": time(_enveloped(document, "_last_modified")[1]),
-        "modalities": list(dict.fromkeys(modalities or ())),
+        "modalities": list(dict.fromkeys(modalities)),
         "project_name": trimmed(part(description, "project_name")),
         "data_level": text(part(description, "data_level")),
         "subject_id": subject_of(document),
@@ -83,8 +74,8 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         ),
         "code_ocean": _code_ocean(part(document, "other_identifiers.Code Ocean")),
         "process_date": latest and latest.date().isoformat(),
-        "genotype": trimmed(part(document, f"{_DETAILS}.genotype")),
-        "age": _age(begun.day, _birth(document)[1]),
+        "genotype": trimmed(part(document, "subject.subject_details.genotype")),
+        "age": ages.days(document, begun.day),
         "acquisition_type": text(part(acquisition, "acquisition_type")),
         "location": text(document.get("location")),
         "name": text(document.get("name")),
@@ -116,14 +107,9 @@ def findings(document: dict[str, Any]) -> Iterator[Finding]:
         "asset_basics.instrument_id_normalized",
     )
     for column, path in _PEOPLE.items():
-        names = _names(document, column) or []
-        if people.is_split(names):
-            joined = people.display_names(names)
-            yield Finding(path, f"asset_basics.{column}_normalized", SPLIT, joined, names)
-        if len(names) > people.LONGEST_LIST:
-            counts = people.LONGEST_LIST, len(names)
-            yield Finding(path, f"asset_basics.{column}_normalized", TOO_MANY, *counts, WARNING)
-    yield from _age_findings(document)
+        normalized = f"asset_basics.{column}_normalized"
+        yield from people.findings(_names(document, column) or (), path, normalized)
+    yield from ages.findings(document, zones.start(acquisition).day, "asset_basics.age")
 
 
 def finish(table: pa.Table, tables: Tables) -> pa.Table:
@@ -132,12 +118,10 @@ def finish(table: pa.Table, tables: Tables) -> pa.Table:
     known = {names: people.normalize(names, mapping) for lists in documents for names in lists}
     for column in _PEOPLE:
         place = table.schema.get_field_index(f"{column}_normalized")
-        written = table[column].to_pylist()
-        final = pa.array(
-            [known[names if names is None else tuple(names)] for names in written],
-            pa.list_(pa.string()),
-        )
-        table = table.set_column(place, table.schema.field(place), final)
+        field = table.schema.field(place)
+        lists = (names if names is None else tuple(names) for names in table[column].to_pylist())
+        final = pa.array([known[names] for names in lists], field.type)
+        table = table.set_column(place, field, final)
     return table
 
 
@@ -172,43 +156,6 @@ def _code_ocean(value: Any) -> list[str] | None:
     return texts(value) if bare is None else [bare]
 
 
-def _birth(document: dict[str, Any]) -> tuple[str, date | None]:
-    """Returns which field gives the date of birth, and the date; 1 January of a year."""
-    of_day, of_year = (part(document, f"{_DETAILS}.{name}") for name in _BIRTH)
-    born, born_in = day(of_day), year(of_year)
-    if born is not None or born_in is None:
-        return _BIRTH[0], born
-    return _BIRTH[1], date(born_in, 1, 1)
-
-
-def _age(began: date | None, born: date | None) -> int | None:
-    """Returns the days between two calendar dates; None where there are not two in order."""
-    return (began - born).days if began and born and born <= began else None
-
-
-def _age_findings(document: dict[str, Any]) -> Iterator[Finding]:
-    source, born = _birth(document)
-    began = zones.start(document["acquisition"]).day
-    if born is None or began is None:
-        return
-    age = _age(began, born)
-    if age is None:
-        reason, other, severity = NOT_BORN, born.isoformat(), WARNING
-        yield Finding(f"{_DETAILS}.{source}", "asset_basics.age", reason, None, other, severity)
-    elif source == _BIRTH[1]:
-        yield Finding(f"{_DETAILS}.{source}", "asset_basics.age", FIRST_OF_YEAR, age)
-
-
-_PEOPLE_RULE = (
-    "The name before @ is taken of an address. Dots, underscores and repeated blanks become one "
-    "blank, a word in lower case gets a capital, de, van and von stay small within a name. "
-    "unknown, unknown user, n/a, none and nd are left out. A list of single letters is one name "
-    "that was split; the letters are joined and it is a finding. Names that are equal but for "
-    "case, blanks and punctuation are one person, shown as most documents spell it, or else as the "
-    "first in order. A single word that is the first name of exactly one longer name in all "
-    "documents becomes that name. Of a list of more than 1,000 names the first 1,000 are taken."
-)
-
 ACORN = Acorn(
     name="asset_basics",
     description=(
@@ -229,8 +176,7 @@ ACORN = Acorn(
         reads=(
             *(Read(place, Expected.SUBJECT) for place in SUBJECT_PLACES),
             Read("subject.subject_details.genotype", Expected.TEXT),
-            Read("subject.subject_details.date_of_birth", Expected.DATE),
-            Read("subject.subject_details.year_of_birth", Expected.YEAR),
+            *ages.READS,
             Read("data_description.modalities[]", Expected.OBJECT_OR_TEXT),
             Read("data_description.modalities[].abbreviation", Expected.TEXT),
             Read("data_description.project_name", Expected.TEXT),
@@ -420,7 +366,7 @@ ACORN = Acorn(
             "[string]",
             "The same people with one spelling each, over the whole table.",
             reads=("asset_basics.experimenters",),
-            rule=_PEOPLE_RULE,
+            rule=people.RULE,
             example="`huy.nguyen` becomes `Huy Nguyen`; `J, o, h, n, R, o, h, d, e` becomes "
             "`John Rohde`.",
         ),
@@ -438,12 +384,7 @@ ACORN = Acorn(
             "The instrument's short name, without room, date, blanks and punctuation; several "
             "joined with + where the id is several.",
             reads=("asset_basics.instrument_id",),
-            rule="NA, N/A, none and unknown are null and a finding. An id that programs joined of "
-            "several is split and is a finding. A date at the end and a counter after it go. A "
-            "room goes: three digits at the start, one or two before a name, room and a number "
-            "anywhere, unknown before a name; it stays before mesoscope. Blanks, _, - and . go. A "
-            "few aliases are declared: 422-mesoscope is MESO2, 429-mesoscope MESO1, exaspim-01 "
-            "exaSPIM101, 428_1_FIP1 and 428_FIP1_1 are FIP1. Otherwise case counts.",
+            rule=instruments.RULE,
             example="`323_EPHYS2-RF_2023-11-09_01` becomes `EPHYS2RF`; "
             "`428_FIP1_20251107_447_2D_20260101` becomes `FIP1+2D`.",
         ),
@@ -461,7 +402,7 @@ ACORN = Acorn(
             "[string]",
             "The same people with one spelling each, over the whole table.",
             reads=("asset_basics.investigators",),
-            rule=_PEOPLE_RULE,
+            rule=people.RULE,
             example="`[unknown]` becomes an empty list.",
         ),
         Column(
