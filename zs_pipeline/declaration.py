@@ -1,7 +1,7 @@
 """The declaration of a table: its columns, what it reads of a document, and how it is made.
 
 Types only: what a value of a kind is stands in `zs_pipeline.shape.problems`, how a table of each
-kind is built in `zs_pipeline.tables.build`, which tables there are in `zs_pipeline.acorns`, what
+kind is built in `zs_pipeline.tables`, which tables there are in `zs_pipeline.acorns`, what
 they are together in `zs_pipeline.catalogue`. A declaration that cannot be built is refused when it
 is made.
 """

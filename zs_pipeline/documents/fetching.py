@@ -55,7 +55,7 @@ class Fetching:
         self._source = source
 
     def withhold(self, document_id: str, reason: str) -> None:
-        """Note that a document did not come, and keeps its old row, unless too many do not.
+        """Keep the old row of a document that did not come, unless too many do not.
 
         Raises:
             SourceError: It is an outage.
@@ -115,9 +115,9 @@ class Fetching:
                 reason = f"cannot be kept as JSON: {error}; set aside"
                 name = fields.text(document.get("name"))
                 aside.append(Problem(document_id, name, "", reason, "error"))
-        for one in batch:
-            if one.id not in came and one.id not in lacking:
-                self.withhold(one.id, "the source does not say why")
+        for document_id in (asked.id for asked in batch):
+            if document_id not in came and document_id not in lacking:
+                self.withhold(document_id, "the source does not say why")
         for absent in lacking.values():
             if not absent.gone:
                 self.withhold(absent.id, absent.reason)
@@ -131,18 +131,18 @@ class Fetching:
         A replica that lags hands out an older document than the sweep saw; it is asked again, and
         what it then still hands out is kept under its own version.
         """
-        came, lacking = self._came(one.id for one in batch)
-        older = [one for one in came if _older(version_of(came[one]), swept[one].modified)]
+        came, lacking = self._came(asked.id for asked in batch)
+        older = [key for key in came if _is_older(version_of(came[key]), swept[key].modified)]
         self.lagging += len(older)
         for attempt in range(LAG_TRIES):
             if not older:
                 break
             time.sleep(attempt * LAG_PAUSE)
             again, _ = self._came(older)
-            for one, document in again.items():
-                if not _older(version_of(document), version_of(came[one])):
-                    came[one] = document
-            older = [one for one in older if _older(version_of(came[one]), swept[one].modified)]
+            for key, document in again.items():
+                if not _is_older(version_of(document), version_of(came[key])):
+                    came[key] = document
+            older = [key for key in older if _is_older(version_of(came[key]), swept[key].modified)]
         self.behind += len(older)
         return came, lacking
 
@@ -157,7 +157,7 @@ class Fetching:
         return came, lacking
 
 
-def _older(version: str | None, other: str | None) -> bool:
+def _is_older(version: str | None, other: str | None) -> bool:
     """Returns whether a version is of a time before another's; without a time nobody can tell."""
     moment, later = fields.time(version), fields.time(other)
     return moment is not None and later is not None and moment < later

@@ -164,7 +164,7 @@ class _Update:
             self._check_anew()
         self.refetched = frozenset(self._in_turn(swept))
         wanted = sorted(
-            (s for s in swept.values() if s.id in self.refetched or not self._same(s)),
+            (s for s in swept.values() if s.id in self.refetched or not self._is_same(s)),
             key=lambda s: (shard_of(s.subject_id), s.id),
         )
         drops: dict[int, set[str]] = defaultdict(set)
@@ -190,11 +190,11 @@ class _Update:
 
     def _sweep(self) -> dict[str, Swept]:
         swept = {}
-        for one in self.source.sweep():
-            if isinstance(one, Problem):
-                self.aside.append(one)
+        for document in self.source.sweep():
+            if isinstance(document, Problem):
+                self.aside.append(document)
             else:
-                swept[one.id] = one
+                swept[document.id] = document
         self.changes.swept = len(swept)
         self.changes.set_aside = len(self.aside)
         self.progress(f"documents: {len(swept):,} in {self.source.url}")
@@ -205,20 +205,20 @@ class _Update:
         lacking = sorted(self.old_rows.keys() - swept.keys())
         gone: list[str] = []
         self.fetching.asked = len(lacking)
-        for one in self.source.sweep_again(lacking) if lacking else ():
-            if isinstance(one, Problem):
-                self.aside.append(one)
-                self.progress(f"documents: {one.reason}")
-            elif isinstance(one, Swept):
-                swept[one.id] = one
-            elif one.gone:
-                gone.append(one.id)
+        for answer in self.source.sweep_again(lacking) if lacking else ():
+            if isinstance(answer, Problem):
+                self.aside.append(answer)
+                self.progress(f"documents: {answer.reason}")
+            elif isinstance(answer, Swept):
+                swept[answer.id] = answer
+            elif answer.gone:
+                gone.append(answer.id)
                 self.changes.removed += 1
                 if not self.changes.removed % fetching.BATCH:
                     # An outage is not asked for to its end.
                     self.guard.check(self.changes.removed)
             else:
-                self.fetching.withhold(one.id, one.reason)
+                self.fetching.withhold(answer.id, answer.reason)
         self.guard.check(self.changes.removed)
         if gone:
             tell_gone(self.before, gone, self.progress)
@@ -235,7 +235,7 @@ class _Update:
             if content is not None:
                 self.writer.send(int(number), content)
 
-    def _same(self, swept: Swept) -> bool:
+    def _is_same(self, swept: Swept) -> bool:
         """Returns whether the kept content is the source's; without a sign of either, it is not."""
         old = self.old_rows.get(swept.id)
         if old is None or not self.same_projection or swept.id in self.withheld_before:
@@ -250,12 +250,12 @@ class _Update:
         if not self.refetch_every:
             return
         turn = int(self.head.get("update", 0)) % self.refetch_every
-        for one in swept.values():
-            self.takes_turns |= one.fingerprint is None
-            if one.fingerprint is None and self._same(one):
-                place = hashlib.sha256(one.id.encode("utf-8", "replace")).digest()
+        for document in swept.values():
+            self.takes_turns |= document.fingerprint is None
+            if document.fingerprint is None and self._is_same(document):
+                place = hashlib.sha256(document.id.encode("utf-8", "replace")).digest()
                 if int.from_bytes(place[:8]) % self.refetch_every == turn:
-                    yield one.id
+                    yield document.id
 
     def _fetch(
         self, wanted: list[Swept], swept: dict[str, Swept], drops: dict[int, set[str]]
@@ -277,10 +277,10 @@ class _Update:
             self.changes.set_aside += len(aside)
             self._count(fetched)
             rows, unchanged = self._changed(fetched)
-            for one in batch:
-                old = self.old_rows.get(one.id)
-                if old and one.id not in self.fetching.withheld and one.id not in unchanged:
-                    drops[old[2]].add(one.id)
+            stay = self.fetching.withheld.keys() | unchanged
+            for document_id in (asked.id for asked in batch if asked.id not in stay):
+                if old := self.old_rows.get(document_id):
+                    drops[old[2]].add(document_id)
             # What vanished between the sweep and now is gone; the next sweep will not have it.
             self.changes.removed += sum(document_id in self.old_rows for document_id in vanished)
             self.guard.check(self.changes.removed)
@@ -305,9 +305,9 @@ class _Update:
         if not self.same_projection:
             return rows, set()
         named = arrow.values(rows, "_id", "modified", "fingerprint", "shard", "content")
-        same = {one: self.old_rows.get(one) == tuple(row) for one, *row in named}
+        same = {key: self.old_rows.get(key) == tuple(row) for key, *row in named}
         changed = rows.filter(pa.array([not is_same for is_same in same.values()], pa.bool_()))
-        return changed, {one for one, is_same in same.items() if is_same}
+        return changed, {key for key, is_same in same.items() if is_same}
 
     def _count(self, rows: pa.Table) -> None:
         for document_id, content in arrow.values(rows, "_id", "content"):

@@ -93,8 +93,8 @@ def _newest_first(
     """
     timed = []
     for copy in copies:
-        told = written(copy.table)
-        time = copy.modified if told is None else _EPOCH + timedelta(microseconds=told)
+        since = written(copy.table)
+        time = copy.modified if since is None else _EPOCH + timedelta(microseconds=since)
         timed.append((time, copy))
     timed.sort(key=itemgetter(0), reverse=True)
     distinct: dict[str, tuple[datetime, CustomCopy]] = {}

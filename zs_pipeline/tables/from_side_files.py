@@ -29,10 +29,12 @@ def plan(kind: FromSideFiles, known: Known, inputs: Inputs, around: Surroundings
         state["documents"] = documents.state
     questions = kind.questions(inputs)
     memory.give_back()
-    told = answers.update(known.store, acorn.name, kind, questions, around.files, around.progress)
+    answered = answers.update(
+        known.store, acorn.name, kind, questions, around.files, around.progress
+    )
     memory.give_back()
-    state["answers"] = told.content
-    counts: dict[str, int | str] = {**told.counts, "files_from": around.files.url}
+    state["answers"] = answered.content
+    counts: dict[str, int | str] = {**answered.counts, "files_from": around.files.url}
     if is_current(known.facts, state, code, state):
         reason = f"neither side files nor {', '.join(inputs)} changed"
         return Built((), state, code, reason, counts=counts)
@@ -42,12 +44,12 @@ def plan(kind: FromSideFiles, known: Known, inputs: Inputs, around: Surroundings
         if documents is not None:
             # Of thousands of documents at a time no more than what is looked at.
             paths = tree(projected(kind.reads))
-            shards_read = documents.read(shards.cores(kind.reads)[0], ids=set(told.values))
+            shards_read = documents.read(shards.cores(kind.reads)[0], ids=set(answered.values))
             read = {
                 document["_id"]: trim(document, paths)
                 for shard in shards_read
                 for document in shard
             }
-        yield Part("", arrow.table(acorn, kind.rows(told.values, inputs, read)))
+        yield Part("", arrow.table(acorn, kind.rows(answered.values, inputs, read)))
 
     return Built(parts(), state, code, counts=counts)

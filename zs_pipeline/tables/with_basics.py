@@ -41,6 +41,6 @@ def shards_with_basics(
     """
     # Looked up once: for each of 256 shards it would be a second for every 20,000 documents.
     places = pc.index_in(index["_id"], arrow.column(basics, "_id"))
-    for body, found in documents.shards(index.select(WHERE).append_column("place", places)):
-        rows = basics.take(arrow.column(found, "place"))
-        yield acorn, kind, body, arrow.column(found, "_id"), rows
+    for body, placed in documents.shards(index.select(WHERE).append_column("place", places)):
+        rows = basics.take(arrow.column(placed, "place"))
+        yield acorn, kind, body, arrow.column(placed, "_id"), rows
