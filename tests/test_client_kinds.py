@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import zs_client
 from zs_client import kinds
 from zs_client.contract import encode_partition, partition_key, table_key
-from zs_client.read import ReadError
+from zs_client.errors import ReadError
 from zs_client.store import Store, open_store
 
 VERSION = "0.28.6"

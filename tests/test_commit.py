@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from stores import Crash, Watched, contents, memory, stamps
 
 from zs_client.contract import facts_key, object_key, version_folder
-from zs_client.store import Conflict, Store
+from zs_client.errors import Conflict
+from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.declaration import Acorn, Column

@@ -22,16 +22,16 @@ from stores import Crash, FaultyProxy, Watched, contents, every, memory
 from zs_client import customs as module
 from zs_client.acorns import TABLES
 from zs_client.contract import __version__, table_key
-from zs_client.customs import (
+from zs_client.customs import content, custom, custom_history, custom_tables
+from zs_client.errors import (
+    AcornNotFound,
+    Conflict,
     CustomConflict,
     CustomNotFound,
-    content,
-    custom,
-    custom_history,
-    custom_tables,
+    ReadError,
+    StoreError,
 )
-from zs_client.read import AcornNotFound, ReadError
-from zs_client.store import Conflict, Store, StoreError, open_store
+from zs_client.store import Store, open_store
 
 pytest_plugins = ("stores",)
 

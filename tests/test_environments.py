@@ -21,7 +21,8 @@ from cryptography.x509.oid import NameOID
 import zs_client
 from zs_client import aws, cli, provenance
 from zs_client.cache import from_environment
-from zs_client.store import StoreError, local_path, s3_bucket
+from zs_client.errors import StoreError
+from zs_client.store import local_path, s3_bucket
 
 ROOT = Path(__file__).parents[1]
 

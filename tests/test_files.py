@@ -17,7 +17,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from stores import every
 
-from zs_client.store import StoreError
+from zs_client.errors import StoreError
 from zs_pipeline.side_files import buckets as module
 from zs_pipeline.side_files.buckets import (
     Entry,

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 import zs_client
 from zs_client import aws, forked
+from zs_client.errors import StoreError
 from zs_client.masking import has_user, masked
-from zs_client.store import StoreError, open_store, s3_bucket
+from zs_client.store import open_store, s3_bucket
 from zs_pipeline.settings import sample
 
 pytest_plugins = ("stores",)

@@ -9,7 +9,8 @@ from declaring import BY_SUBJECT, WHOLE, by_platform
 from stores import Watched, contents, memory, stamps
 
 from zs_client.contract import INDEX, facts_key, registry_key, snapshot_key
-from zs_client.store import Conflict, Store
+from zs_client.errors import Conflict
+from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, Column
 from zs_pipeline.documents import update as documents

@@ -1,7 +1,7 @@
 """The one-line functions: one for each table of the cache, named after it.
 
 Each takes the columns that one looks up as filters, any other column by its name, `columns=` and
-`limit=`, and how to read, `snapshot=` and `offline=` (`zs_client.read.reading`). A filter is a
+`limit=`, and how to read, `snapshot=` and `offline=` (`zs_client.place.reading`). A filter is a
 value, or several of which one has to fit; None is null, and one that is left out lets all rows
 through. A list column fits when one of its entries does. Texts also have `<column>_contains` (case
 ignored); texts and times `<column>_after` (at or after) and `<column>_before` (before).
@@ -20,7 +20,7 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, overload
 
 from zs_client import filters, read
-from zs_client.read import Wish
+from zs_client.read import ReadRequest
 from zs_client.shapes import frames, in_shapes, lists, pandas
 
 if TYPE_CHECKING:
@@ -57,7 +57,9 @@ TABLES: tuple[tuple[str, str, str], ...] = (
 
 
 @lists
-def unique_project_names(*, snapshot: str | None = None, offline: bool | None = None) -> Wish:
+def unique_project_names(
+    *, snapshot: str | None = None, offline: bool | None = None
+) -> ReadRequest:
     """Every project name in `asset_basics`, sorted, each once, without null.
 
     Args:
@@ -72,7 +74,7 @@ def unique_project_names(*, snapshot: str | None = None, offline: bool | None = 
 
 
 @lists
-def unique_subject_ids(*, snapshot: str | None = None, offline: bool | None = None) -> Wish:
+def unique_subject_ids(*, snapshot: str | None = None, offline: bool | None = None) -> ReadRequest:
     """Every subject in `asset_basics`, sorted as text, each once, without null.
 
     Args:
@@ -87,7 +89,7 @@ def unique_subject_ids(*, snapshot: str | None = None, offline: bool | None = No
 
 
 @lists
-def unique_genotypes(*, snapshot: str | None = None, offline: bool | None = None) -> Wish:
+def unique_genotypes(*, snapshot: str | None = None, offline: bool | None = None) -> ReadRequest:
     """Every genotype in `asset_basics`, sorted, each once, without null.
 
     Args:
@@ -117,7 +119,7 @@ def asset_basics(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Commonly used metadata, one row per document, that is per data asset.
 
     Args:
@@ -160,7 +162,7 @@ def source_data(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Which data asset was made from which, one row per derived data asset and source.
 
     Args:
@@ -196,7 +198,7 @@ def metadata_core(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Which core metadata files each document has, one row per document.
 
     Args:
@@ -232,7 +234,7 @@ def assets_smartspim(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """SmartSPIM data assets and where to look at them, one row per data asset and channel.
 
     Args:
@@ -272,7 +274,7 @@ def platform_exaspim(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """ExaSPIM data assets and where to look at them, one row per raw data asset.
 
     Args:
@@ -312,7 +314,7 @@ def platform_fib(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Fibers of fiber photometry data assets, one row per data asset, fiber and channel.
 
     Args:
@@ -356,7 +358,7 @@ def foraging_sessions(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Dynamic foraging sessions, one row per session, as the foraging team's table has them.
 
     Args:
@@ -399,7 +401,7 @@ def behavior_curriculum(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Curriculum and stage of training, one row per data asset with a behavior modality.
 
     Args:
@@ -439,7 +441,7 @@ def metadata_upgrade(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """How the upgrade of metadata from the old database went, one row per document of that one.
 
     Args:
@@ -480,7 +482,7 @@ def document_problems(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """What did not fit in the documents and their side files, one row per finding.
 
     Args:
@@ -521,7 +523,7 @@ def data_asset_problems(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """What in the metadata contradicts itself or other data assets, one row per finding.
 
     Args:
@@ -660,7 +662,7 @@ def _qc(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish | str:
+) -> ReadRequest | str:
     """Quality control metrics of one subject or several, one row per metric of a data asset.
 
     Args:
@@ -715,7 +717,7 @@ def qc_tag_status(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Quality control status by tag of one subject or several, one row per data asset and key.
 
     Args:
@@ -758,7 +760,7 @@ def platform_qc(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Quality control status by tag of one platform or several, one row per data asset and tag.
 
     Args:
@@ -788,7 +790,7 @@ def platform_qc(
     return _wish("platform_qc", locals(), parts=_all_or(platform))
 
 
-def wish(name: str, words: Mapping[str, Any], at: tuple[Store, str] | None = None) -> Wish:
+def wish(name: str, words: Mapping[str, Any], at: tuple[Store, str] | None = None) -> ReadRequest:
     """What a function is called with, by the table's name; for the command line.
 
     Args:
@@ -835,18 +837,18 @@ _OF_PARTITIONS = {
 }
 
 
-def _wish(table: str, words: Mapping[str, Any], **more: Any) -> Wish:
+def _wish(table: str, words: Mapping[str, Any], **more: Any) -> ReadRequest:
     _, folder, partition = find(table)
     skipped = (*_NO_FILTERS, *_OF_PARTITIONS[partition])
     named = {k: v for k, v in words.items() if k not in skipped} | words.get("others", {})
     asked = {name: value for name, value in named.items() if value is not ...}
     limit, columns = words.get("limit"), words.get("columns")
-    return Wish(table, folder, asked, columns, limit, partition, **more)
+    return ReadRequest(table, folder, asked, columns, limit, partition, **more)
 
 
 def _of_subjects(
     table: str, folder: str, words: Mapping[str, Any], at: tuple[Store, str] | None = None
-) -> Wish:
+) -> ReadRequest:
     names, subject = words["asset_names"], words["subject_id"]
     if names is not None:
         names = tuple(filters.texts(f"{folder}: asset_names=", names))

@@ -292,10 +292,10 @@ def _url(given: argparse.Namespace) -> str | None:
 
 
 def _place(given: argparse.Namespace) -> "tuple[Store, str]":
-    from zs_client.read import place, reading
+    from zs_client.place import reading, resolve
 
     with reading(snapshot=given.snapshot, offline=given.offline):
-        return place(_url(given), given.version)
+        return resolve(_url(given), given.version)
 
 
 def _refusing(
@@ -304,8 +304,7 @@ def _refusing(
     """A command whose refusals are a line on stderr and exit code 2."""
 
     def refusing(given: argparse.Namespace) -> int:
-        from zs_client.read import AcornNotFound, ReadError
-        from zs_client.store import StoreError
+        from zs_client.errors import AcornNotFound, ReadError, StoreError
 
         try:
             return run(given)
@@ -374,10 +373,10 @@ def _describe(given: argparse.Namespace) -> int:
 
 def _explain(given: argparse.Namespace) -> int:
     from zs_client.explanation import explained
-    from zs_client.read import present, reading
+    from zs_client.place import reading, resolve_current
 
     with reading(offline=given.offline):
-        now = present(_url(given), given.version)[0]
+        now = resolve_current(_url(given), given.version)[0]
     found = explained(given.name, given.column, _place(given), now)
     _write(found, _form(given), widest=_LINE)
     return 0
@@ -417,9 +416,8 @@ def _write(content: "pa.Table", form: str, *, widest: int = WIDEST) -> None:
 
 def _status(given: argparse.Namespace) -> int:
     from zs_client.customs import custom_tables
-    from zs_client.read import AcornNotFound, ReadError
+    from zs_client.errors import AcornNotFound, ReadError, StoreError
     from zs_client.registry import status
-    from zs_client.store import StoreError
 
     url = _url(given)
     try:
@@ -461,7 +459,7 @@ def _plot(given: argparse.Namespace) -> int:
 @contextmanager
 def _reading_as(given: argparse.Namespace) -> Iterator[None]:
     """The functions, which know of no options, read what the command was given."""
-    from zs_client.read import reading
+    from zs_client.place import reading
 
     wanted = {"ZS_STORE": _url(given), "ZS_VERSION": given.version}
     former = {name: os.environ.get(name) for name in wanted}

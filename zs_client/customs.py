@@ -17,22 +17,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zs_client import read, work
+from zs_client import fetch, read, work
 from zs_client.acorns import TABLES
 from zs_client.conditions import PROBES
 from zs_client.contract import ROOT, VERSION_FORM, table_key, version_folder, version_order
-from zs_client.provenance import KEYS
-from zs_client.read import AcornNotFound, ReadError
-from zs_client.store import (
-    IMMUTABLE,
-    PUBLIC,
+from zs_client.errors import (
     Conflict,
-    Store,
+    CustomConflict,
+    CustomNotFound,
+    ReadError,
     StoreError,
-    Unreadable,
-    first_line,
-    open_store,
 )
+from zs_client.place import resolve_current
+from zs_client.provenance import KEYS
+from zs_client.store import IMMUTABLE, PUBLIC, Store, Unreadable, first_line, open_store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,15 +60,6 @@ _RESERVED = (
     *("foraging_sessions", "metadata_upgrade", "metadata_core", "data_asset_problems"),
     *("raw_to_derived", "documents", "custom", "squirrel", "zombie-squirrel", "zombie-squirrels"),
 )
-
-
-# Programs that use `custom` catch a ValueError where there is no table yet, as it was until 0.28.6.
-class CustomNotFound(AcornNotFound, ValueError):
-    """There is no custom table of that name, or it never had that state."""
-
-
-class CustomConflict(Conflict):
-    """Another writer stored something since the state that was expected; nothing was stored."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +122,7 @@ def custom(
     if df is None:
         if expect is not None:
             raise ValueError("expect= is for storing: give the frame too, custom(name, df, …)")
-        store, version = read.present()
+        store, version = resolve_current()
         body, where = _content(store, version, name, state)
         table = _decoded(body, where)
         found = read.frame(table, where)
@@ -148,7 +137,7 @@ def custom(
     # Of two writers that store the same rows over the same state one has to be the second, as when
     # both count up: their bytes must differ.
     body, rows = _encoded(name, df, {b"zs_writer": uuid.uuid4().hex.encode()} if expected else {})
-    store, version = read.present()
+    store, version = resolve_current()
     # The public bucket is read without credentials.
     store = open_store(store.url) if store.url == PUBLIC else store
     with _told(store, version, name):
@@ -168,7 +157,7 @@ def custom_history(name: str) -> list[CustomTable]:
         ReadError: It is there and cannot be read.
     """
     _check(name)
-    store, version = read.present()
+    store, version = resolve_current()
     body, _ = _content(store, version, name, None)
     listed = [_table(name, entry) for entry in reversed(_history(store, name)[0])]
     present = [table for table in listed if table.state == _digest(body)]
@@ -186,7 +175,7 @@ def custom_tables(store_url: str | Path | None = None) -> list[CustomTable]:
         StoreError: The store cannot be opened.
         ReadError: It cannot be listed, or a table's history cannot be read.
     """
-    store, _ = read.present(store_url)
+    store, _ = resolve_current(store_url)
     found = _listed(store)
     if not found:
         return []
@@ -241,7 +230,7 @@ def copies(store: Store, name: str) -> list[Copy]:
     for entry in there:
         key = entry["path"]
         if key.endswith(f"/{name}.pqt"):
-            body = read.get(store, key)
+            body = fetch.get(store, key)
             table = _decoded(body, store.at(key))
             found.append(Copy(key, table, _digest(body), entry["last_modified"]))
     if not found:
@@ -304,7 +293,7 @@ def _content(store: Store, version: str, name: str, state: str | None) -> tuple[
     """The bytes of a table, and where they lie."""
     if state is not None and _DIGEST.fullmatch(state):
         try:
-            return read.get(store, _object_key(name, state)), store.at(_object_key(name, state))
+            return fetch.get(store, _object_key(name, state)), store.at(_object_key(name, state))
         except FileNotFoundError:
             pass
     found = _present(store, version, name)
@@ -321,7 +310,7 @@ def _content(store: Store, version: str, name: str, state: str | None) -> tuple[
 def _present(store: Store, version: str, name: str) -> tuple[bytes, str] | None:
     for key in _homes(store, version, name):
         try:
-            return read.get(store, key), store.at(key)
+            return fetch.get(store, key), store.at(key)
         except FileNotFoundError:
             continue
     return None
@@ -609,7 +598,7 @@ def _alike(value: Any, stored: Any) -> bool:
 
 
 def _decoded(body: bytes, where: str) -> "pa.Table":
-    return read.decode(body, where, advice="store the table again, or a former state of it")
+    return fetch.decode(body, where, advice="store the table again, or a former state of it")
 
 
 def _with_state(frame: "pd.DataFrame", state: str) -> "pd.DataFrame":

@@ -7,6 +7,7 @@ from typing import Any, overload
 
 from zs_client import filters, read
 from zs_client.acorns import wish
+from zs_client.place import reading
 from zs_client.store import Store
 
 
@@ -59,7 +60,7 @@ def raw_to_derived(
     # The earlier program had `latest` in second place.
     if isinstance(modality, bool):
         raise TypeError("modality is a text such as 'ecephys'; write latest=True by name")
-    with read.reading(snapshot=snapshot, offline=offline):
+    with reading(snapshot=snapshot, offline=offline):
         if isinstance(asset_name, str):
             return derived([asset_name], modality, latest=latest)[asset_name]
         names = filters.texts("raw_to_derived: asset_name", asset_name)

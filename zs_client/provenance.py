@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from zs_client import work
 from zs_client.contract import INDEX, registry_key, version_order
-from zs_client.store import Store, StoreError
+from zs_client.errors import StaleTable, StoreError
+from zs_client.store import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,10 +34,6 @@ _PREFIX = "zs."
 _kept: dict[tuple[str, ...], tuple[float, dict[str, Any] | None]] = {}
 _warned: set[tuple[str, ...]] = set()
 _lock = work.Lock()
-
-
-class StaleTable(UserWarning):
-    """A table stays on earlier content; the message says why. Told once for each in a process."""
 
 
 def begin(
@@ -167,7 +164,7 @@ def outside() -> int:
 
 
 def _asked(store: Store, version: str, ask: Callable[[Store, str], Any]) -> dict[str, Any] | None:
-    from zs_client.read import ReadError
+    from zs_client.errors import ReadError
 
     try:
         found: dict[str, Any] = ask(store, registry_key(version))

@@ -10,11 +10,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from zs_client import provenance, read, work
+from zs_client import fetch, provenance, read, work
 from zs_client.acorns import TABLES, find
 from zs_client.contract import partition_key
+from zs_client.errors import QueryError
 from zs_client.filters import near, short
-from zs_client.read import Wish
+from zs_client.place import resolve
+from zs_client.read import ReadRequest
 from zs_client.shapes import frames, needs
 from zs_client.store import Store
 
@@ -34,10 +36,6 @@ _CLOSED: dict[str, str | bool | int | float | list[str]] = {
 _NOT_READ = "zs: this column was not read"
 _MARK = re.compile(r"zs_(\d+)_(\d+)_zs")
 Parameters = Sequence[Any] | Mapping[str, Any] | None
-
-
-class QueryError(ValueError):
-    """The query cannot be answered; the message is DuckDB's, and says what there is."""
 
 
 @dataclass
@@ -116,7 +114,7 @@ def answer(
         query: One SELECT.
         parameters: Values for it.
         tables: Tables of one's own.
-        at: The store and version; else as `zs_client.read.place` takes them.
+        at: The store and version; else as `zs_client.place.resolve` takes them.
     """
     try:
         import duckdb
@@ -129,7 +127,7 @@ def answer(
     with duckdb.connect(config=_CLOSED) as connection:
         connection.execute("SET TimeZone = 'UTC'").fetchall()
         try:
-            return _answer(connection, query, parameters, own, at or read.place())
+            return _answer(connection, query, parameters, own, at or resolve())
         except duckdb.Error as error:
             raise QueryError(_said(error)) from error
 
@@ -284,17 +282,17 @@ def schema(table: str, at: tuple[Store, str]) -> "pa.Schema":
 
     store, version = at
     name, folder, partition = find(table)
-    registry = provenance.begin(store, version, read.get_json)()
+    registry = provenance.begin(store, version, fetch.get_json)()
     told = provenance.entry(registry, name)
     if not read.has_types(told):
-        told = read.facts(store, version, folder) or {}
+        told = fetch.facts(store, version, folder) or {}
     if read.has_types(told):
         found = read.empty(told).schema
     elif partition:
         key = partition_key(version, folder, partition, "…")
-        raise read.not_found(store, version, f"the list of partitions of {name}", key)
+        raise fetch.not_found(store, version, f"the list of partitions of {name}", key)
     else:
-        found = read.content(Wish(name, folder, limit=0), at).schema.remove_metadata()
+        found = read.content(ReadRequest(name, folder, limit=0), at).schema.remove_metadata()
     if partition and partition not in found.names:
         found = found.append(pa.field(partition, pa.string()))
     return found
@@ -346,7 +344,9 @@ def _register(
 
 def _content(table: _Used, at: tuple[Store, str]) -> "pa.Table":
     store, version = at
-    wish = Wish(table.table, table.folder, {}, table.columns, None, table.partition, table.parts)
+    wish = ReadRequest(
+        table.table, table.folder, {}, table.columns, None, table.partition, table.parts
+    )
     try:
         if table.partition == "subject_id" or table.parts is None:
             return read.content(wish, at)

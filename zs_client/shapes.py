@@ -10,7 +10,8 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from zs_client import provenance, read
-from zs_client.read import Wish
+from zs_client.place import reading
+from zs_client.read import ReadRequest
 
 if TYPE_CHECKING:
     import duckdb
@@ -47,12 +48,12 @@ class Reader(Protocol, Generic[P, R_co]):
         """The rows as a DuckDB relation; needs the extra sql."""
 
 
-def frames(function: "Callable[P, Wish | pa.Table]") -> "Reader[P, pd.DataFrame]":
+def frames(function: "Callable[P, ReadRequest | pa.Table]") -> "Reader[P, pd.DataFrame]":
     """Make a function that says what is wished for one that reads it, in every shape."""
     return cast("Reader[P, pd.DataFrame]", in_shapes(function, pandas, "pd.DataFrame"))
 
 
-def lists(function: "Callable[P, Wish]") -> "Reader[P, list[str]]":
+def lists(function: "Callable[P, ReadRequest]") -> "Reader[P, list[str]]":
     """As `frames`, of a table of one column, which is a list when it is called."""
     return cast("Reader[P, list[str]]", in_shapes(function, _first, "list[str]"))
 
@@ -60,7 +61,7 @@ def lists(function: "Callable[P, Wish]") -> "Reader[P, list[str]]":
 def in_shapes(function: Any, plain: Callable[["pa.Table"], Any], returns: str) -> Any:
     """The function that reads, with an attribute for each other shape.
 
-    Its keywords `snapshot` and `offline` are those of `zs_client.read.reading`.
+    Its keywords `snapshot` and `offline` are those of `zs_client.place.reading`.
     """
     made = _made(function, plain, function.__name__, function.__doc__, returns)
     for shape, (kind, words) in SHAPES.items():
@@ -76,9 +77,9 @@ def _made(
     @wraps(function)
     def reader(*args: Any, **kwargs: Any) -> Any:
         how = {word: kwargs.get(word) for word in ("snapshot", "offline")}
-        with read.reading(**how):
+        with reading(**how):
             wish = function(*args, **kwargs)
-            content = read.rows(wish) if isinstance(wish, Wish) else wish
+            content = read.rows(wish) if isinstance(wish, ReadRequest) else wish
         # A path, as `lazy` asks for, has no shape.
         return content if isinstance(content, str) else shape(content)
 

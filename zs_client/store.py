@@ -22,6 +22,7 @@ from urllib.request import url2pathname
 
 from zs_client import aws, objects
 from zs_client.contract import ROOT
+from zs_client.errors import Careless, Conflict, StoreError
 from zs_client.folder import Folder, exclusive, put_in_place
 from zs_client.masking import masked, unfit
 
@@ -67,21 +68,6 @@ class Patience:
 PATIENT = Patience(connect=10, silence=60, answer=60, retries=8, together=120)
 # A person waits for what is read, perhaps without a network. A table may come over a slow line.
 HASTY = Patience(connect=4, silence=10, answer=900, retries=4, together=8)
-
-
-class StoreError(Exception):
-    """The store could not be opened or used; the message says what was tried and what to do."""
-
-    def __init__(self, said: str) -> None:
-        super().__init__(masked(said))
-
-
-class Careless(StoreError):
-    """The server does not honour conditional writes, on which it rests that nothing is lost."""
-
-
-class Conflict(StoreError):
-    """Another writer replaced the object since it was read; read it again and retry."""
 
 
 class Changed(Exception):

@@ -19,9 +19,10 @@ import pyarrow.compute as pc
 from rich.console import Console
 
 from zs_client.contract import encode_partition
+from zs_client.errors import StoreError
 from zs_client.folder import exclusive
 from zs_client.masking import masked
-from zs_client.store import Store, StoreError, first_line
+from zs_client.store import Store, first_line
 from zs_pipeline import processes, scratch, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import shards

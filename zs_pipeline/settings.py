@@ -10,7 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from zs_client.contract import ROOT, __version__, version_folder
-from zs_client.store import Store, StoreError, first_line, local_path, open_store
+from zs_client.errors import StoreError
+from zs_client.store import Store, first_line, local_path, open_store
 
 # What is written to find out whether it can be: more than a full disk may still have in a block
 # that is begun, and less than a history or a table takes.

@@ -23,7 +23,8 @@ import pyarrow.compute as pc
 
 from zs_client import work
 from zs_client.contract import DOCUMENTS
-from zs_client.store import Conflict, Store
+from zs_client.errors import Conflict
+from zs_client.store import Store
 from zs_pipeline import arrow, code, memory, processes
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.declaration import CORE

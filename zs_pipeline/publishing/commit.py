@@ -25,8 +25,9 @@ from zs_client.contract import (
     partition_key,
     table_key,
 )
+from zs_client.errors import Conflict
 from zs_client.masking import masked
-from zs_client.store import Altered, Conflict, Store
+from zs_client.store import Altered, Store
 from zs_pipeline import arrow, memory
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.progress import Progress

@@ -19,7 +19,8 @@ from zs_client.contract import (
     version_folder,
     version_order,
 )
-from zs_client.store import Conflict, Store
+from zs_client.errors import Conflict
+from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import update as documents
 from zs_pipeline.publishing.commit import read_facts

@@ -22,7 +22,8 @@ import pyarrow.compute as pc
 
 from zs_client import work
 from zs_client.contract import FILES
-from zs_client.store import Conflict, Store
+from zs_client.errors import Conflict
+from zs_client.store import Store
 from zs_pipeline import arrow, memory
 from zs_pipeline.declaration import FromSideFiles
 from zs_pipeline.progress import Progress

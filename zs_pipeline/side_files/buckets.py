@@ -33,7 +33,8 @@ from obstore.exceptions import (
 from obstore.store import S3Store
 
 from zs_client import objects
-from zs_client.store import StoreError, first_line, local_path, repeated, s3_bucket
+from zs_client.errors import StoreError
+from zs_client.store import first_line, local_path, repeated, s3_bucket
 from zs_pipeline.shape import json_reading
 from zs_pipeline.side_files.nights import Schedule
 

@@ -31,7 +31,8 @@ from zs_client.contract import (
     table_key,
     version_order,
 )
-from zs_client.store import Store, StoreError
+from zs_client.errors import CustomNotFound, StoreError
+from zs_client.store import Store
 from zs_pipeline import arrow, memory, processes
 from zs_pipeline.catalogue import Catalogue, projected
 from zs_pipeline.code import of_table
@@ -613,7 +614,7 @@ def from_custom_table(
     """Plan a table made from one that users store, and from documents of the old database.
 
     Raises:
-        customs.CustomNotFound: The stored table is gone, and the table has rows of it.
+        CustomNotFound: The stored table is gone, and the table has rows of it.
         ReadError: It cannot be read.
     """
     store, version, acorn, facts = known.store, known.version, known.acorn, known.facts
@@ -625,13 +626,13 @@ def from_custom_table(
     others: list[pa.Table] = []
     try:
         copies = _newest_first(customs.copies(store, kind.custom), kind.written)
-    except customs.CustomNotFound as error:
+    except CustomNotFound as error:
         samples = around.custom_samples
         own = samples / f"{kind.custom}.ndjson" if samples else None
         if own is None or not own.exists():
             if facts and facts["rows"]:
                 said = f"the table keeps its rows, since what they were made from is gone: {error}"
-                raise customs.CustomNotFound(said) from error
+                raise CustomNotFound(said) from error
             nothing, state = Part("", arrow.schema(acorn).empty_table()), {"custom": _NO_FILE}
             return Built((nothing,), state, code, str(error), counts=told, problems=problems)
         body = own.read_bytes()
