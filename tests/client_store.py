@@ -14,7 +14,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from zs_client.contract import INDEX, encode_partition, table_key, version_folder
-from zs_client.store import Store, open_store
+from zs_client.opening import open_store
+from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.publishing.commit import Built, Part, commit, read_facts

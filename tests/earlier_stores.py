@@ -32,7 +32,7 @@ import pandas as pd
 import reading
 from zs_client import custom, provenance
 from zs_client.contract import facts_key
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline import build
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.publishing.squirrel import publish

@@ -13,7 +13,7 @@ import zs_client
 from zs_client import cli
 from zs_client.acorns import TABLES
 from zs_client.contract import registry_key
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline.publishing.commit import mark_stale
 
 

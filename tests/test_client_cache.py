@@ -21,8 +21,8 @@ import zs_client
 from zs_client import ReadError, acorns, cli
 from zs_client.cache import Cache, from_environment
 from zs_client.contract import facts_key, object_key, partition_key, table_key
+from zs_client.opening import open_store
 from zs_client.place import resolve
-from zs_client.store import open_store
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.publishing.commit import read_facts
 from zs_pipeline.publishing.squirrel import publish
@@ -563,7 +563,7 @@ def test_a_large_download_is_seen_on_a_terminal_and_nowhere_else(server):
     body = os.urandom(9_000_000)
     key = object_key(VERSION, "asset_basics", hashlib.sha256(body).hexdigest())
     put(server, key, body)
-    code = f"{PLAIN}from zs_client import read\nread.place()[0].get({key!r})"
+    code = f"{PLAIN}from zs_client.place import resolve\nresolve()[0].get({key!r})"
     ours, theirs = pty.openpty()
     subprocess.run([sys.executable, "-c", code], check=True, stderr=theirs, cwd=ROOT, timeout=60)
     os.close(theirs)

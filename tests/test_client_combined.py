@@ -15,8 +15,8 @@ import zs_client
 from zs_client import ReadError, SnapshotNotFound, cli, parquet, provenance, read
 from zs_client.acorns import wish
 from zs_client.contract import partition_key, registry_key, table_key
+from zs_client.opening import open_store
 from zs_client.place import resolve
-from zs_client.store import open_store
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.publishing.commit import read_facts
 from zs_pipeline.publishing.squirrel import publish

@@ -13,7 +13,8 @@ import zs_client
 from zs_client import kinds
 from zs_client.contract import encode_partition, partition_key, table_key
 from zs_client.errors import ReadError
-from zs_client.store import Store, open_store
+from zs_client.opening import open_store
+from zs_client.store import Store
 
 VERSION = "0.28.6"
 TEXTS = {

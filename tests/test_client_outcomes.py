@@ -22,8 +22,9 @@ from zs_client.contract import (
     table_key,
     version_folder,
 )
+from zs_client.opening import open_store
 from zs_client.read import arrow_types
-from zs_client.store import Store, open_store
+from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.publishing.commit import read_facts
 

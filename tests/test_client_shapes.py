@@ -15,7 +15,7 @@ import zs_client
 from zs_client import acorns, customs, provenance
 from zs_client.cache import CachedStore
 from zs_client.contract import registry_key, table_key
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.publishing.commit import mark_stale

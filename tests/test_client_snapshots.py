@@ -26,7 +26,7 @@ from zs_client import (
     pinned,
 )
 from zs_client.contract import facts_key, snapshot_key, version_folder
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.publishing.squirrel import publish
 

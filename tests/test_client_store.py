@@ -8,8 +8,9 @@ import pytest
 
 import zs_client
 from zs_client import AcornNotFound, StoreError
+from zs_client.opening import open_store
 from zs_client.place import resolve
-from zs_client.store import PUBLIC, open_store
+from zs_client.s3 import PUBLIC
 
 
 def test_forest_type_memory_is_a_store_in_this_process(environment):

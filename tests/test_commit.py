@@ -441,7 +441,7 @@ STEPS = {
 def test_a_crash_at_any_point_leaves_old_or_new_content_and_is_mended(
     step: str, kind: str, after: bool, tmp_path: Any
 ) -> None:
-    from zs_client.store import open_store
+    from zs_client.opening import open_store
 
     acorn, old, new = STEPS[step]
     count = 0

@@ -31,7 +31,8 @@ from zs_client.errors import (
     ReadError,
     StoreError,
 )
-from zs_client.store import Store, open_store
+from zs_client.opening import open_store
+from zs_client.store import Store
 
 pytest_plugins = ("stores",)
 

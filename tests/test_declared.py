@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
@@ -12,7 +12,7 @@ import pytest
 from building import FOLDER, document, dump, tables, zs_build
 
 from zs_client.contract import __version__, encode_partition
-from zs_client.store import Store, open_store
+from zs_client.opening import open_store
 from zs_pipeline import arrow, processes
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.acorns import asset_basics as basics_module
@@ -37,6 +37,9 @@ from zs_pipeline.publishing import commit
 from zs_pipeline.side_files.buckets import Entry, Files, NotThere, Question
 from zs_pipeline.source import open_source
 from zs_pipeline.tables import build as plans
+
+if TYPE_CHECKING:
+    from zs_client.store import Store
 
 ASSET_BASICS = basics_module.ACORN
 

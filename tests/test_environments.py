@@ -22,7 +22,8 @@ import zs_client
 from zs_client import aws, cli, provenance
 from zs_client.cache import from_environment
 from zs_client.errors import StoreError
-from zs_client.store import local_path, s3_bucket
+from zs_client.opening import local_path
+from zs_client.s3 import s3_bucket
 
 ROOT = Path(__file__).parents[1]
 

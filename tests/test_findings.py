@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zs_client.contract import __version__
-from zs_client.store import Store, open_store
+from zs_client.opening import open_store
+from zs_client.store import Store
 from zs_pipeline import settings
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.catalogue import Catalogue

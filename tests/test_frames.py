@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zs_client import store
+from zs_client import opening
 from zs_pipeline.side_files import pickled_frame as frames
 from zs_pipeline.side_files.pickled_frame import RefusedPickle, UnreadableFrame, read_frame
 
@@ -215,7 +215,7 @@ def touching(marker: Path) -> dict[str, tuple[str, Call]]:
         "numpy.load": ("numpy.load", Call(np.load, str(marker))),
         "numpy.save": ("numpy.save", Call(np.save, str(marker), 1)),
         "read_pickle": ("pandas.read_pickle", Call(pd.read_pickle, str(marker))),
-        "our own": ("zs_client.store.open_store", Call(store.open_store, f"file://{marker}")),
+        "our own": ("zs_client.opening.open_store", Call(opening.open_store, f"file://{marker}")),
         "Path": ("pathlib", Call(Path, str(marker))),
     }
 

@@ -11,7 +11,7 @@ from building import FOLDER, document, dump, facts, tables, zs_build
 from stores import Watched
 
 from zs_client.contract import encode_partition
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline import arrow, definitions
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.acorns.platform_qc import PLATFORMS

@@ -18,7 +18,7 @@ from building import FOLDER, document, dump, registry, tables, zs_build
 
 import zs_client
 from zs_client import provenance
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline import scratch
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.orchestration import assets as graph

@@ -12,7 +12,8 @@ import pytest
 from building import FOLDER, document, dump, facts, registry, tables, zs_build
 
 import zs_client
-from zs_client.store import Store, open_store
+from zs_client.opening import open_store
+from zs_client.store import Store
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.publishing import commit
 from zs_pipeline.publishing.commit import entries, path, read_facts

@@ -14,7 +14,7 @@ from listed import WANTED, Listed, many, run
 from stores import contents, memory
 
 from zs_client.contract import __version__
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline import arrow, processes
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.catalogue import path_of

@@ -17,7 +17,8 @@ import zs_client
 from zs_client import aws, forked
 from zs_client.errors import StoreError
 from zs_client.masking import has_user, masked
-from zs_client.store import open_store, s3_bucket
+from zs_client.opening import open_store
+from zs_client.s3 import s3_bucket
 from zs_pipeline.settings import sample
 
 pytest_plugins = ("stores",)

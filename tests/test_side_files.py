@@ -18,7 +18,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from stores import Watched, every, memory
 
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline.acorns import ACORNS, CATALOGUE, behavior_curriculum
 from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.settings import sample

@@ -14,7 +14,8 @@ import pytest
 from stores import FaultyProxy, contents, every, first, memory
 
 from zs_client.errors import Conflict, StoreError
-from zs_client.store import IMMUTABLE, SHORT, Store, open_store
+from zs_client.opening import open_store
+from zs_client.store import IMMUTABLE, SHORT, Store
 
 pytest_plugins = ("stores",)
 
@@ -148,7 +149,7 @@ def test_two_processes_compare_and_set_on_one_folder(folder: Store) -> None:
     code = textwrap.dedent("""
         import sys
         from zs_client.errors import Conflict
-        from zs_client.store import open_store
+        from zs_client.opening import open_store
         store = open_store(sys.argv[1])
         for n in range(40):
             while True:
@@ -324,7 +325,7 @@ def test_a_new_folder_can_be_checked(folder: Store) -> None:
 
 WRITER = """
 import itertools, sys
-from zs_client.store import open_store
+from zs_client.opening import open_store
 store = open_store(sys.argv[1])
 body = {n: bytes([65 + n]) * 400_000 for n in range(4)}
 for n in range(4):

@@ -23,7 +23,7 @@ from compare_cells import Way, differences, report
 from conftest import CORPUS
 
 from zs_client.contract import __version__
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.documents import update as documents
 from zs_pipeline.publishing import commit

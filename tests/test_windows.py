@@ -11,7 +11,7 @@ import pytest
 
 import zs_client
 from zs_client import cli, folder
-from zs_client.store import open_store
+from zs_client.opening import open_store
 
 
 class Msvcrt(types.ModuleType):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from zs_client.comparison import TableDiff
     from zs_client.customs import CustomTable
     from zs_client.registry import AcornStatus
-    from zs_client.store import Store
+    from zs_client.store import Reader
 
 _NOT_ALL, _ERROR, _INTERRUPTED, _NOBODY_READS = 1, 2, 130, 141
 # So many rows are shown on a terminal unless told otherwise.
@@ -291,7 +291,7 @@ def _url(given: argparse.Namespace) -> str | None:
     return given.store or os.environ.get("ZS_STORE") or ("." if Path(ROOT).is_dir() else None)
 
 
-def _place(given: argparse.Namespace) -> "tuple[Store, str]":
+def _place(given: argparse.Namespace) -> "tuple[Reader, str]":
     from zs_client.place import reading, resolve
 
     with reading(snapshot=given.snapshot, offline=given.offline):

@@ -28,9 +28,12 @@ from zs_client.errors import (
     ReadError,
     StoreError,
 )
+from zs_client.obstore_errors import first_line, is_forbidden, is_missing_bucket
+from zs_client.opening import open_store
 from zs_client.place import resolve_current
 from zs_client.provenance import KEYS
-from zs_client.store import IMMUTABLE, PUBLIC, Store, Unreadable, first_line, open_store
+from zs_client.s3 import PUBLIC
+from zs_client.store import IMMUTABLE, Store, Unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -625,7 +628,7 @@ def _read(store: Store, key: str) -> Iterator[None]:
     except Unreadable as error:
         raise ReadError(str(error)) from error
     except (BaseError, OSError) as error:
-        if "NoSuchBucket" in str(error):
+        if is_missing_bucket(error):
             raise StoreError(f"{store.url}: no such bucket; create it, or name another") from error
         if isinstance(error, FileNotFoundError):
             raise
@@ -635,13 +638,13 @@ def _read(store: Store, key: str) -> Iterator[None]:
 @contextmanager
 def _told(store: Store, version: str, name: str) -> Iterator[None]:
     """What fails in writing, with what it was for and what is needed."""
-    from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+    from obstore.exceptions import BaseError
 
     try:
         yield
-    except (PermissionError, PermissionDeniedError, UnauthenticatedError) as error:
-        raise _forbidden(store, version, name, error) from error
     except (BaseError, OSError) as error:
+        if is_forbidden(error):
+            raise _forbidden(store, version, name, error) from error
         raise StoreError(
             f"custom table {name!r} could not be stored in {store.url}: {first_line(error)}; "
             "storing it again is safe"

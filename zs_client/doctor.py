@@ -15,9 +15,11 @@ from zs_client import aws, fetch
 from zs_client.cache import from_environment
 from zs_client.contract import ROOT, __version__, registry_key
 from zs_client.errors import Careless, Conflict, StoreError
+from zs_client.obstore_errors import first_line
 from zs_client.place import resolve_current
 from zs_client.registry import status
-from zs_client.store import PUBLIC, Store, first_line
+from zs_client.s3 import PUBLIC
+from zs_client.store import Store
 
 GOOD, WRONG, NOT_TRIED = "good", "WRONG", "not tried"
 _PROBE = f"{ROOT}/_probe"

@@ -16,8 +16,9 @@ from zs_client import fetch, filters, provenance, read
 from zs_client.acorns import TABLES, find, wish
 from zs_client.contract import CORE, DOCUMENTS, ENVELOPE, FILES, facts_key
 from zs_client.errors import AcornNotFound, ReadError
+from zs_client.obstore_errors import first_line
 from zs_client.place import reading, resolve, resolve_current
-from zs_client.store import Store, first_line
+from zs_client.store import Reader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -84,7 +85,7 @@ def explain(
     return content.to_pandas()
 
 
-def explained(name: str, column: str, at: tuple[Store, str], now: Store) -> "pa.Table":
+def explained(name: str, column: str, at: tuple[Reader, str], now: Reader) -> "pa.Table":
     """Returns what `explain` tells, as Arrow.
 
     Args:
@@ -132,8 +133,8 @@ class _Asked:
     table: str
     column: str
     asset: _Asset
-    at: tuple[Store, str]
-    now: Store
+    at: tuple[Reader, str]
+    now: Reader
     then: Mapping[str, Any]
     facts: Mapping[str, Any]
     columns: Mapping[str, Sequence[str]]
@@ -203,7 +204,7 @@ def _alike(names: Sequence[str]) -> str:
     return f"Alike: {', '.join(names)}" if names else "Nothing is written alike"
 
 
-def _columns(at: tuple[Store, str]) -> dict[str, list[str]]:
+def _columns(at: tuple[Reader, str]) -> dict[str, list[str]]:
     """Returns the columns of each table, as the registry has them."""
     registry = provenance.begin(*at, fetch.get_json)()
     entries = {name: provenance.entry(registry, name) for name, _, _ in TABLES}
@@ -213,7 +214,7 @@ def _columns(at: tuple[Store, str]) -> dict[str, list[str]]:
     }
 
 
-def _asset(name: str, at: tuple[Store, str]) -> _Asset:
+def _asset(name: str, at: tuple[Reader, str]) -> _Asset:
     rows: list[dict[str, Any]] = []
     for link in ("name", "_id"):
         rows = read.rows(wish(_BASICS, {link: name}, at), at).to_pylist()
@@ -261,7 +262,7 @@ def _looked_up(table: str, asked: _Asked) -> list[dict[str, Any]]:
 
 
 def _read(
-    table: str, words: Mapping[str, Any], asset: _Asset, at: tuple[Store, str]
+    table: str, words: Mapping[str, Any], asset: _Asset, at: tuple[Reader, str]
 ) -> list[dict[str, Any]]:
     partition = find(table)[2]
     if partition == "subject_id":

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from zs_client import aws
 from zs_client.contract import INDEX, ROOT, facts_key, version_order
 from zs_client.errors import AcornNotFound, ReadError
-from zs_client.store import PUBLIC, Store, Unreadable, first_line
+from zs_client.obstore_errors import first_line, is_forbidden, is_missing_bucket
+from zs_client.s3 import PUBLIC
+from zs_client.store import Reader, Unreadable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,7 +23,7 @@ _KEY_BYTES, _NAME_BYTES = 1024, 255
 SHOWN = 80
 
 
-def get(store: Store, key: str) -> bytes:
+def get(store: Reader, key: str) -> bytes:
     """Returns the bytes under a key.
 
     Raises:
@@ -34,7 +36,7 @@ def get(store: Store, key: str) -> bytes:
         return store.get(key)
 
 
-def get_json(store: Store, key: str) -> Any:
+def get_json(store: Reader, key: str) -> Any:
     """Returns the JSON under a key.
 
     Raises:
@@ -51,7 +53,7 @@ def get_json(store: Store, key: str) -> Any:
         ) from error
 
 
-def facts(store: Store, version: str, name: str) -> dict[str, Any] | None:
+def facts(store: Reader, version: str, name: str) -> dict[str, Any] | None:
     """Returns a table's facts; None where there are none, as in version folders before 1.0.0.
 
     Raises:
@@ -64,14 +66,14 @@ def facts(store: Store, version: str, name: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and "partitions" in found else None
 
 
-def exists(store: Store, key: str) -> bool:
+def exists(store: Reader, key: str) -> bool:
     """Returns whether something lies under a key; errors as of `get`."""
     with listing(store, key):
         return not is_too_long(store, key) and store.exists(key)
 
 
 @contextmanager
-def listing(store: Store, key: str) -> Iterator[None]:
+def listing(store: Reader, key: str) -> Iterator[None]:
     """Raise what a store does not tell of itself, such as a listing, as a ReadError.
 
     Raises:
@@ -85,7 +87,7 @@ def listing(store: Store, key: str) -> Iterator[None]:
 
 
 @contextmanager
-def answering(store: Store, key: str) -> Iterator[None]:
+def answering(store: Reader, key: str) -> Iterator[None]:
     """Raise what a store cannot give as a ReadError; what it lacks is a FileNotFoundError."""
     from obstore.exceptions import BaseError
 
@@ -94,26 +96,24 @@ def answering(store: Store, key: str) -> Iterator[None]:
     except Unreadable as error:
         raise ReadError(str(error)) from error
     except FileNotFoundError as error:
-        if "NoSuchBucket" in str(error):
+        if is_missing_bucket(error):
             raise _unreadable(store, key, error) from error
         raise
     except (BaseError, OSError) as error:
         raise _unreadable(store, key, error) from error
 
 
-def is_too_long(store: Store, key: str) -> bool:
+def is_too_long(store: Reader, key: str) -> bool:
     """Returns whether nothing can lie under a key, since it is longer than a store's can be."""
     local = "://" not in store.url
     return len(key) > _KEY_BYTES or (local and max(map(len, key.split("/"))) > _NAME_BYTES)
 
 
-def _unreadable(store: Store, key: str, error: Exception) -> ReadError:
-    from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
-
+def _unreadable(store: Reader, key: str, error: Exception) -> ReadError:
     said = first_line(error)
-    if "NoSuchBucket" in str(error):
+    if is_missing_bucket(error):
         return ReadError(f"{store.url}: no such bucket; set ZS_STORE to one that is there")
-    if isinstance(error, PermissionError | PermissionDeniedError | UnauthenticatedError):
+    if is_forbidden(error):
         advice = (
             "it may not be read with the credentials in use; S3 says the same of what is not "
             "there to those who may not list the bucket"
@@ -127,7 +127,7 @@ def _unreadable(store: Store, key: str, error: Exception) -> ReadError:
     return ReadError(f"{store.at(key)}: could not be read: {said}; {advice}")
 
 
-def not_found(store: Store, version: str, what: str, key: str) -> AcornNotFound:
+def not_found(store: Reader, version: str, what: str, key: str) -> AcornNotFound:
     """Returns the error for what is not there, with the versions that are."""
     advice = (
         f"The store's URL is the parent of {ROOT}: {store.url.partition(f'/{ROOT}')[0]}"
@@ -141,12 +141,12 @@ def not_found(store: Store, version: str, what: str, key: str) -> AcornNotFound:
     )
 
 
-def is_too_deep(store: Store) -> bool:
+def is_too_deep(store: Reader) -> bool:
     """Returns whether a store's URL names what lies in a store."""
     return ROOT in store.url.split("/")
 
 
-def _versions(store: Store) -> str:
+def _versions(store: Reader) -> str:
     try:
         listed = get_json(store, INDEX)
     except FileNotFoundError:

@@ -8,7 +8,7 @@ from typing import Any, overload
 from zs_client import filters, read
 from zs_client.acorns import wish
 from zs_client.place import reading
-from zs_client.store import Store
+from zs_client.store import Reader
 
 
 @overload
@@ -72,7 +72,7 @@ def derived(
     modality: str | None,
     *,
     latest: bool,
-    at: tuple[Store, str] | None = None,
+    at: tuple[Reader, str] | None = None,
 ) -> dict[str, list[str]]:
     """As `raw_to_derived` of several names, of a store and version; else as the functions."""
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in raw}

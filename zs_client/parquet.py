@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zs_client import kinds, work
-from zs_client.store import Piece, first_line
+from zs_client.obstore_errors import first_line
+from zs_client.store import Piece
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,6 +8,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -49,11 +50,11 @@ class State:
         return {"": self.tables[name]["sha256"]}
 
 
-class Pinned(Store):
+class Pinned:
     """A store as one snapshot has it: its fixed paths have the contents of then.
 
-    It is for reading by key. Nothing of what a store does else is passed on, since it would be
-    about now.
+    It is a `zs_client.store.Reader`. Nothing of what a store does else is passed on, since it would
+    be about now.
 
     Attributes:
         snapshot: The snapshot's id.
@@ -137,6 +138,14 @@ class Pinned(Store):
         """Whether a copy lies in the local cache."""
         return self._store.kept(self._named(key))
 
+    def checked_at(self, key: str) -> None:
+        """Nothing: what a snapshot has never changes."""
+
+    def forget(self, name: str) -> None:
+        """Remove what is kept of a key on this machine."""
+        with suppress(FileNotFoundError, AcornNotFound):
+            self._store.forget(self._named(name))
+
     def _named(self, key: str) -> str:
         """The key of the content that lay under a key; the key itself for what is no table."""
         below = self._below.fullmatch(key)
@@ -167,7 +176,7 @@ class Pinned(Store):
         return json.dumps(told).encode()
 
 
-def pinned(store: Store, version: str, snapshot: str) -> tuple[Store, str]:
+def pinned(store: Store, version: str, snapshot: str) -> tuple[Pinned, str]:
     """A store as it was in a snapshot, and the version folder that this one lies in.
 
     Raises:

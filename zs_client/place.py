@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 from zs_client import work
 from zs_client.cache import CachedStore, from_environment
 from zs_client.contract import __version__, version_folder
+from zs_client.opening import open_store
 from zs_client.pinned import pinned
-from zs_client.store import HASTY, PUBLIC, Store, open_store, s3_bucket, s3_place, server
+from zs_client.s3 import INTERACTIVE, PUBLIC, s3_bucket, s3_place, server
+from zs_client.store import Reader, Store
 
 NOW = "now"
 
@@ -35,7 +37,7 @@ class Place(NamedTuple):
         version: The number of the version folder.
     """
 
-    store: Store
+    store: Reader
     version: str
 
 
@@ -88,11 +90,11 @@ def resolve(url: str | Path | None = None, version: str | None = None) -> Place:
     if snapshot is None:
         snapshot = os.environ.get("ZS_SNAPSHOT") or NOW
     if snapshot == NOW:
-        return current
+        return Place(*current)
     return Place(*pinned(*current, snapshot))
 
 
-def resolve_current(url: str | Path | None = None, version: str | None = None) -> Place:
+def resolve_current(url: str | Path | None = None, version: str | None = None) -> tuple[Store, str]:
     """Returns the store and the version in it, as they are now, whatever snapshot was asked for.
 
     Args:
@@ -112,7 +114,7 @@ def resolve_current(url: str | Path | None = None, version: str | None = None) -
     version = version or os.environ.get("ZS_VERSION") or __version__
     version_folder(version)
     url = str(url or os.environ.get("ZS_STORE") or _forest())
-    return Place(_remote(url) if url.startswith("s3://") else _opened(url), version)
+    return _remote(url) if url.startswith("s3://") else _opened(url), version
 
 
 def _offline() -> bool:
@@ -154,7 +156,7 @@ def _remote(url: str) -> Store:
             if name not in _stores:
                 anonymous = where == PUBLIC
                 _stores[name] = s3_bucket(
-                    bucket, prefix=prefix, anonymous=anonymous, patience=HASTY
+                    bucket, prefix=prefix, anonymous=anonymous, timeouts=INTERACTIVE
                 )
             return _stores[name]
 

@@ -18,7 +18,7 @@ from zs_client.filters import near, short
 from zs_client.place import resolve
 from zs_client.read import ReadRequest
 from zs_client.shapes import frames, needs
-from zs_client.store import Store
+from zs_client.store import Reader
 
 if TYPE_CHECKING:
     import duckdb
@@ -106,7 +106,7 @@ def answer(
     query: str,
     parameters: Parameters = None,
     tables: Mapping[str, Any] | None = None,
-    at: tuple[Store, str] | None = None,
+    at: tuple[Reader, str] | None = None,
 ) -> "pa.Table":
     """As `sql`, of a store and version.
 
@@ -137,7 +137,7 @@ def _answer(
     query: str,
     parameters: Parameters,
     own: Mapping[str, Any],
-    at: tuple[Store, str],
+    at: tuple[Reader, str],
 ) -> "pa.Table":
     import duckdb
 
@@ -266,12 +266,12 @@ def _named(tree: Any, own: Mapping[str, Any]) -> list[str]:
     return sorted(named & known)
 
 
-def _used(name: str, at: tuple[Store, str]) -> _Used:
+def _used(name: str, at: tuple[Reader, str]) -> _Used:
     table, folder, partition = find(name)
     return _Used(name, table, folder, partition, schema(table, at))
 
 
-def schema(table: str, at: tuple[Store, str]) -> "pa.Schema":
+def schema(table: str, at: tuple[Reader, str]) -> "pa.Schema":
     """The columns of a table, that of its partitions among them.
 
     Raises:
@@ -320,7 +320,7 @@ def _plan(
 
 
 def _register(
-    connection: "duckdb.DuckDBPyConnection", used: list[_Used], at: tuple[Store, str]
+    connection: "duckdb.DuckDBPyConnection", used: list[_Used], at: tuple[Reader, str]
 ) -> dict[str, Any]:
     """Read what is used, and what is told about it."""
     contents = work.each(lambda table: _content(table, at), used)
@@ -342,7 +342,7 @@ def _register(
     return {**same, "table": ", ".join(table.table for table in used)}
 
 
-def _content(table: _Used, at: tuple[Store, str]) -> "pa.Table":
+def _content(table: _Used, at: tuple[Reader, str]) -> "pa.Table":
     store, version = at
     wish = ReadRequest(
         table.table, table.folder, {}, table.columns, None, table.partition, table.parts

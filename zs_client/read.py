@@ -24,9 +24,10 @@ from zs_client.contract import (
 )
 from zs_client.errors import AcornNotFound, ReadError, SubjectNotFound
 from zs_client.filters import Names
+from zs_client.obstore_errors import first_line
 from zs_client.parquet import END, File, NotParquet
 from zs_client.place import reading, resolve
-from zs_client.store import Changed, Piece, Store, first_line
+from zs_client.store import Changed, Piece, Reader
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -79,7 +80,7 @@ class ReadRequest:
     names: tuple[str, ...] | None = None
 
 
-def rows(request: ReadRequest, at: "tuple[Store, str] | None" = None) -> "pa.Table":
+def rows(request: ReadRequest, at: "tuple[Reader, str] | None" = None) -> "pa.Table":
     """What is wished for, with what is told of it in the schema's metadata.
 
     Args:
@@ -98,7 +99,7 @@ def rows(request: ReadRequest, at: "tuple[Store, str] | None" = None) -> "pa.Tab
     return found
 
 
-def content(request: ReadRequest, at: "tuple[Store, str] | None" = None) -> "pa.Table":
+def content(request: ReadRequest, at: "tuple[Reader, str] | None" = None) -> "pa.Table":
     """As `rows`, without a warning of a stale table."""
     _check_limit(request.limit)
     store, version = at or resolve()
@@ -119,7 +120,7 @@ def content(request: ReadRequest, at: "tuple[Store, str] | None" = None) -> "pa.
     return provenance.mark(found, told)
 
 
-def _whole(store: Store, version: str, request: ReadRequest) -> "tuple[pa.Table, int, str | None]":
+def _whole(store: Reader, version: str, request: ReadRequest) -> "tuple[pa.Table, int, str | None]":
     key = table_key(version, request.folder)
     try:
         return _chosen(store, key, request)
@@ -127,7 +128,7 @@ def _whole(store: Store, version: str, request: ReadRequest) -> "tuple[pa.Table,
         _refuse(store, version, request.table, key)
 
 
-def opened(store: Store, key: str, *, whole: bool = False) -> File:
+def opened(store: Reader, key: str, *, whole: bool = False) -> File:
     """A parquet file; of a large one that is far away only its end, the rest when it is read.
 
     What the local cache has a copy of is read, and brought up to date, as a whole. All bytes of
@@ -149,7 +150,7 @@ def opened(store: Store, key: str, *, whole: bool = False) -> File:
 
 
 def file_rows(
-    store: Store, key: str, words: Mapping[str, Any], columns: Sequence[str]
+    store: Reader, key: str, words: Mapping[str, Any], columns: Sequence[str]
 ) -> "pa.Table":
     """Rows of a parquet file that is no table of the cache, such as a shard of documents.
 
@@ -166,7 +167,7 @@ def file_rows(
     return _chosen(store, key, ReadRequest(key, key, words, tuple(columns)))[0]
 
 
-def _part(store: Store, key: str, first: Piece, start: int, end: int) -> Piece:
+def _part(store: Reader, key: str, first: Piece, start: int, end: int) -> Piece:
     """Returns a part of what the first part is of.
 
     Raises:
@@ -183,7 +184,7 @@ def _part(store: Store, key: str, first: Piece, start: int, end: int) -> Piece:
     return found
 
 
-def _asking(store: Store, key: str, ask: Callable[[], Piece]) -> Piece | None:
+def _asking(store: Reader, key: str, ask: Callable[[], Piece]) -> Piece | None:
     """A part of what lies under a key; None when the store gives no part of it."""
     from obstore.exceptions import GenericError
 
@@ -198,7 +199,7 @@ def _asking(store: Store, key: str, ask: Callable[[], Piece]) -> Piece | None:
 
 
 def _chosen(
-    store: Store,
+    store: Reader,
     key: str,
     request: ReadRequest,
     found: "set[str | None] | None" = None,
@@ -281,7 +282,7 @@ def _selected(
 
 
 def _partitions(
-    store: Store, version: str, request: ReadRequest
+    store: Reader, version: str, request: ReadRequest
 ) -> "tuple[pa.Table, list[datetime | None]]":
     """The rows of several partitions, one after another; and when each was known to be current."""
     parts, checked = request.parts, []
@@ -312,7 +313,7 @@ def _partitions(
     return content if request.limit is None else content.slice(0, request.limit), checked
 
 
-def partition_values(store: Store, version: str, request: ReadRequest) -> tuple[str | None, ...]:
+def partition_values(store: Reader, version: str, request: ReadRequest) -> tuple[str | None, ...]:
     """Which partitions a table has.
 
     Raises:
@@ -323,7 +324,7 @@ def partition_values(store: Store, version: str, request: ReadRequest) -> tuple[
     return tuple(decode_partition(segment) for segment in told["partitions"])
 
 
-def _facts_or_refuse(store: Store, version: str, request: ReadRequest) -> dict[str, Any]:
+def _facts_or_refuse(store: Reader, version: str, request: ReadRequest) -> dict[str, Any]:
     told = fetch.facts(store, version, request.folder)
     if told is None:
         _refuse(
@@ -336,7 +337,7 @@ def _facts_or_refuse(store: Store, version: str, request: ReadRequest) -> dict[s
 
 
 def _one(
-    store: Store,
+    store: Reader,
     version: str,
     request: ReadRequest,
     value: str | None,
@@ -424,11 +425,11 @@ def partition_path(name: str, column: str, value: str | int | None) -> str:
     return store.file(key)
 
 
-def _refuse(store: Store, version: str, what: str, key: str) -> NoReturn:
+def _refuse(store: Reader, version: str, what: str, key: str) -> NoReturn:
     raise fetch.not_found(store, version, what, key) from None
 
 
-def _known(store: Store, version: str, name: str, column: str, segment: str) -> dict[str, Any]:
+def _known(store: Reader, version: str, name: str, column: str, segment: str) -> dict[str, Any]:
     """The facts of a table that has no file for a partition, when the partition is known."""
     told = fetch.facts(store, version, name)
     if told is None:
@@ -455,7 +456,7 @@ def _known(store: Store, version: str, name: str, column: str, segment: str) -> 
     )
 
 
-def _subjects(version: str, store: Store, otherwise: list[str]) -> list[str]:
+def _subjects(version: str, store: Reader, otherwise: list[str]) -> list[str]:
     key = table_key(version, "unique_subject_ids")
     try:
         body = fetch.get(store, key)
@@ -465,7 +466,7 @@ def _subjects(version: str, store: Store, otherwise: list[str]) -> list[str]:
     return found
 
 
-def _lost(store: Store, key: str, told: dict[str, Any]) -> ReadError:
+def _lost(store: Reader, key: str, told: dict[str, Any]) -> ReadError:
     return ReadError(
         f"{store.at(key)}: the facts of {told['name']} name it and it is not there; build the "
         "table again"

@@ -15,7 +15,7 @@ from zs_client.acorns import TABLES, find, wish
 from zs_client.contract import registry_key
 from zs_client.place import reading, resolve, resolve_current
 from zs_client.read import ReadRequest
-from zs_client.store import Store
+from zs_client.store import Reader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -236,7 +236,7 @@ def describe(
     return found
 
 
-def described(table: str, at: tuple[Store, str]) -> "pa.Table":
+def described(table: str, at: tuple[Reader, str]) -> "pa.Table":
     """As `describe`, of a store and version, as Arrow."""
     import pyarrow as pa
 
@@ -278,7 +278,7 @@ def described(table: str, at: tuple[Store, str]) -> "pa.Table":
     return pa.Table.from_pylist(rows, schema).replace_schema_metadata(metadata)
 
 
-def _findings(table: str, at: tuple[Store, str]) -> dict[str, int] | None:
+def _findings(table: str, at: tuple[Reader, str]) -> dict[str, int] | None:
     """Returns how many values of each column of a table have a finding; None where not told."""
     counts: Counter[str] = Counter()
     for name in ("document_problems", "data_asset_problems"):
@@ -364,7 +364,7 @@ def _from_registry(name: str, listed: AcornInfo | None) -> AcornStatus:
     )
 
 
-def _registry(store: Store, version: str) -> SquirrelInfo | None:
+def _registry(store: Reader, version: str) -> SquirrelInfo | None:
     key = registry_key(version)
     try:
         found = fetch.get_json(store, key)

@@ -22,7 +22,8 @@ from zs_client.contract import encode_partition
 from zs_client.errors import StoreError
 from zs_client.folder import exclusive
 from zs_client.masking import masked
-from zs_client.store import Store, first_line
+from zs_client.obstore_errors import first_line
+from zs_client.store import Store
 from zs_pipeline import processes, scratch, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import shards

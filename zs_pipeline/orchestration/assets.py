@@ -18,7 +18,8 @@ from pydantic import Field, PrivateAttr
 
 from zs_client.contract import ROOT, encode_partition, location
 from zs_client.masking import masked
-from zs_client.store import Store, first_line
+from zs_client.obstore_errors import first_line
+from zs_client.store import Store
 from zs_pipeline import code, memory, processes, scratch, settings
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.catalogue import Catalogue

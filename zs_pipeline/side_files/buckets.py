@@ -34,7 +34,9 @@ from obstore.store import S3Store
 
 from zs_client import objects
 from zs_client.errors import StoreError
-from zs_client.store import first_line, local_path, repeated, s3_bucket
+from zs_client.obstore_errors import first_line, repeated
+from zs_client.opening import local_path
+from zs_client.s3 import s3_bucket
 from zs_pipeline.shape import json_reading
 from zs_pipeline.side_files.nights import Schedule
 

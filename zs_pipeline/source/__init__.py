@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from zs_client import masking
 from zs_client.masking import masked
-from zs_client.store import local_path
+from zs_client.opening import local_path
 from zs_pipeline.shape.problems import Problem
 
 KINDS = """a source is one of
