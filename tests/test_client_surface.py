@@ -16,7 +16,6 @@ from zs_client import (
     cache,
     cli,
     completion,
-    customs,
     filters,
     lineage,
     parquet,
@@ -27,6 +26,7 @@ from zs_client import (
     read,
     registry,
     shapes,
+    user_tables,
 )
 from zs_client.acorns import TABLES
 from zs_pipeline import arrow
@@ -210,7 +210,7 @@ def test_every_public_thing_is_documented():
         if name in SIGNATURES:
             assert "Raises:" in thing.__doc__, name
     for module in (
-        *(zs_client, acorns, cache, cli, completion, customs, filters, lineage, parquet),
+        *(zs_client, acorns, cache, cli, completion, user_tables, filters, lineage, parquet),
         *(printing, provenance, published, query, read, registry, shapes),
     ):
         assert module.__doc__
@@ -244,7 +244,7 @@ def test_there_is_a_function_for_each_table_of_at_most_five_lines():
 
 
 def test_custom_is_the_function_whatever_was_imported_first():
-    code = "import json, zs_client.customs\nfrom zs_client import custom\n"
+    code = "import json, zs_client.user_tables\nfrom zs_client import custom\n"
     assert child(f"{code}print(json.dumps(callable(custom)))")
 
 

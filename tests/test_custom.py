@@ -19,10 +19,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from stores import Crash, FaultyProxy, Watched, contents, every, memory
 
-from zs_client import customs as module
+from zs_client import user_tables as module
 from zs_client.acorns import TABLES
 from zs_client.contract import __version__, table_key
-from zs_client.customs import content, custom, custom_history, custom_tables
 from zs_client.errors import (
     AcornNotFound,
     Conflict,
@@ -33,6 +32,7 @@ from zs_client.errors import (
 )
 from zs_client.opening import open_store
 from zs_client.store import Store
+from zs_client.user_tables import content, custom, custom_history, custom_tables
 
 pytest_plugins = ("stores",)
 

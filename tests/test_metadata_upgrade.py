@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from zs_client.contract import version_folder
-from zs_client.customs import content, custom
 from zs_client.store import Store
+from zs_client.user_tables import content, custom
 from zs_pipeline import arrow
 from zs_pipeline.acorns import asset_basics, metadata_upgrade
 from zs_pipeline.publishing.commit import Built, Part, commit, read_content

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
         unique_subject_ids,
     )
     from zs_client.comparison import TableDiff, diff
-    from zs_client.customs import CustomTable, custom, custom_history, custom_tables
     from zs_client.errors import (
         AcornNotFound,
         CustomConflict,
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
         get_squirrel_info,
         status,
     )
+    from zs_client.user_tables import CustomTable, custom, custom_history, custom_tables
 
 __all__ = [
     "AcornInfo",
@@ -128,10 +128,10 @@ _ELSEWHERE = {
     "snapshots": "published",
     "CustomConflict": "errors",
     "CustomNotFound": "errors",
-    "CustomTable": "customs",
-    "custom": "customs",
-    "custom_history": "customs",
-    "custom_tables": "customs",
+    "CustomTable": "user_tables",
+    "custom": "user_tables",
+    "custom_history": "user_tables",
+    "custom_tables": "user_tables",
     "AcornInfo": "registry",
     "AcornStatus": "registry",
     "ColumnInfo": "registry",

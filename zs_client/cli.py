@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from zs_client.comparison import TableDiff
-    from zs_client.customs import CustomTable
     from zs_client.registry import AcornStatus
     from zs_client.store import Reader
+    from zs_client.user_tables import CustomTable
 
 _NOT_ALL, _ERROR, _INTERRUPTED, _NOBODY_READS = 1, 2, 130, 141
 # So many rows are shown on a terminal unless told otherwise.
@@ -415,9 +415,9 @@ def _write(content: "pa.Table", form: str, *, widest: int = WIDEST) -> None:
 
 
 def _status(given: argparse.Namespace) -> int:
-    from zs_client.customs import custom_tables
     from zs_client.errors import AcornNotFound, ReadError, StoreError
     from zs_client.registry import status
+    from zs_client.user_tables import custom_tables
 
     url = _url(given)
     try:

@@ -22,7 +22,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zs_client import customs
+from zs_client import user_tables
 from zs_client.contract import (
     ROOT,
     encode_partition,
@@ -625,7 +625,7 @@ def from_custom_table(
     notes: dict[str, int | str] = {}
     others: list[pa.Table] = []
     try:
-        copies = _newest_first(customs.copies(store, kind.custom), kind.written)
+        copies = _newest_first(user_tables.copies(store, kind.custom), kind.written)
     except CustomNotFound as error:
         samples = around.custom_samples
         own = samples / f"{kind.custom}.ndjson" if samples else None
@@ -664,8 +664,8 @@ def from_custom_table(
 
 
 def _newest_first(
-    found: Iterable[customs.Copy], written: Callable[[pa.Table], int | None]
-) -> list[tuple[datetime, customs.Copy]]:
+    found: Iterable[user_tables.Copy], written: Callable[[pa.Table], int | None]
+) -> list[tuple[datetime, user_tables.Copy]]:
     """Returns the copies of a stored table that differ, each with the time that it tells.
 
     One that tells none has the time at which the object was written. Of those of one time that in
@@ -675,10 +675,10 @@ def _newest_first(
     for copy in found:
         told = written(copy.table)
         time = copy.modified if told is None else _EPOCH + timedelta(microseconds=told)
-        place = copy.key.startswith(f"{customs.HOME}/"), copy.key
+        place = copy.key.startswith(f"{user_tables.HOME}/"), copy.key
         timed.append((time, place, copy))
     timed.sort(key=itemgetter(0, 1), reverse=True)
-    distinct: dict[str, tuple[datetime, customs.Copy]] = {}
+    distinct: dict[str, tuple[datetime, user_tables.Copy]] = {}
     for time, _, copy in timed:
         distinct.setdefault(copy.state, (time, copy))
     return list(distinct.values())

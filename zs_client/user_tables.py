@@ -9,8 +9,7 @@ import hashlib
 import json
 import re
 import uuid
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,10 +27,10 @@ from zs_client.errors import (
     ReadError,
     StoreError,
 )
+from zs_client.frame_files import STATE, encode, row_count
 from zs_client.obstore_errors import first_line, is_forbidden, is_missing_bucket
 from zs_client.opening import open_store
 from zs_client.place import resolve_current
-from zs_client.provenance import KEYS
 from zs_client.s3 import PUBLIC
 from zs_client.store import IMMUTABLE, Store, Unreadable
 
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 HOME = f"{ROOT}/custom"
 # Beside the home, not in it: who reads `custom/**` sees no row twice.
 OBJECTS = f"{ROOT}/_custom"
-STATE = "custom_state"
 ABSENT = "absent"
 LONGEST = 100
 # States that the history lists; what is older stays as an object.
@@ -139,7 +137,7 @@ def custom(
     expected = _expected(expect)
     # Of two writers that store the same rows over the same state one has to be the second, as when
     # both count up: their bytes must differ.
-    body, rows = _encoded(name, df, {b"zs_writer": uuid.uuid4().hex.encode()} if expected else {})
+    body, rows = encode(name, df, {b"zs_writer": uuid.uuid4().hex.encode()} if expected else {})
     store, version = resolve_current()
     # The public bucket is read without credentials.
     store = open_store(store.url) if store.url == PUBLIC else store
@@ -164,7 +162,7 @@ def custom_history(name: str) -> list[CustomTable]:
     body, _ = _content(store, version, name, None)
     listed = [_table(name, entry) for entry in reversed(_history(store, name)[0])]
     present = [table for table in listed if table.state == _digest(body)]
-    present = present or [_table(name, _entry(body, _rows(body), None))]
+    present = present or [_table(name, _entry(body, row_count(body), None))]
     return present + [table for table in listed if table.state != _digest(body)]
 
 
@@ -381,7 +379,7 @@ def _store(
             raise CustomConflict(_overtaken(store, name, expected, was))
         if former is not None and was not in known and was != state:
             store.put(_object_key(name, was), former, cache=IMMUTABLE)
-            told.insert(0, _entry(former, _rows(former), None))
+            told.insert(0, _entry(former, row_count(former), None))
             known.add(was)
         if there == body:
             break
@@ -489,115 +487,6 @@ def _entry(body: bytes, rows: int | None, written_at: str | None) -> dict[str, A
 
 def _digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
-
-
-def _rows(body: bytes) -> int | None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return int(pq.ParquetFile(pa.BufferReader(body)).metadata.num_rows)
-    except (pa.ArrowException, OSError):
-        return None
-
-
-def _encoded(name: str, df: Any, mark: dict[bytes, bytes]) -> tuple[bytes, int]:
-    """The frame as parquet, and its rows; without a mark the same frame is the same bytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    try:
-        table = df if isinstance(df, pa.Table) else _arrow(name, df)
-        names = table.schema.names
-        if table is not df:
-            _check_dicts(table, df)
-        if not names or not all(names) or len(set(names)) < len(names):
-            raise ValueError("columns need names, each its own, and there must be one at least")  # noqa: TRY301
-        marked = table.replace_schema_metadata({**(table.schema.metadata or {}), **mark})
-        pq.write_table(marked, sink, compression="zstd")
-    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
-        # What column it is comes as a second argument of pyarrow's error.
-        several = error.args if isinstance(error, pa.ArrowException) else ()
-        said = " ".join("; ".join(map(str, several)).split())
-        raise ValueError(
-            f"custom table {name!r}: the frame cannot be stored as parquet: "
-            f"{said or first_line(error)}"
-        ) from error
-    body: bytes = sink.getvalue().to_pybytes()
-    return body, table.num_rows
-
-
-def _arrow(name: str, df: Any) -> "pa.Table":
-    import pandas as pd
-    import pyarrow as pa
-
-    if not isinstance(df, pd.DataFrame):
-        raise TypeError(f"it is a {type(df).__name__}, no pandas DataFrame and no pyarrow Table")
-    if not all(isinstance(column, str) for column in df.columns):
-        odd = next(column for column in df.columns if not isinstance(column, str))
-        raise ValueError(f"the column {odd!r} has a name that is no text; rename it")
-    kept = [level for level in df.index.names if level is not None]
-    if kept:
-        warnings.warn(
-            f"custom table {name!r}: the row index ({', '.join(map(str, kept))}) is not stored; "
-            "reset_index() makes columns of it",
-            UserWarning,
-            stacklevel=4,
-        )
-    plain = df.copy(deep=False)
-    # The same rows are the same bytes, whatever they were read from.
-    read_from = {STATE, *KEYS}
-    plain.attrs = {key: value for key, value in df.attrs.items() if key not in read_from}
-    return _with_attributes(pa.Table.from_pandas(plain, preserve_index=False), plain.attrs)
-
-
-def _with_attributes(table: "pa.Table", attrs: dict[str, Any]) -> "pa.Table":
-    """A table that tells a frame's `attrs`, which pyarrow before 21 leaves out."""
-    told = table.schema.pandas_metadata or {}
-    if not attrs or told.get("attributes"):
-        return table
-    try:
-        body = json.dumps({**told, "attributes": attrs}).encode()
-    except TypeError:
-        return table
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), b"pandas": body})
-
-
-def _check_dicts(table: "pa.Table", df: "pd.DataFrame") -> None:
-    """Refuse dicts that would come back as other ones: those of a column have all the same keys.
-
-    Raises:
-        ValueError: There are such; the message names the column.
-    """
-    for field in table.schema:
-        if not _has_dicts(field.type):
-            continue
-        for value, stored in zip(df[field.name], table[field.name].to_pylist(), strict=True):
-            if not _alike(value, stored):
-                raise ValueError(
-                    f"the column {field.name!r} has dicts of different keys, which would come "
-                    f"back as others: {value!s:.80} as {stored!s:.80}; store them as JSON "
-                    "text, or as columns"
-                )
-
-
-def _has_dicts(kind: "pa.DataType") -> bool:
-    import pyarrow as pa
-
-    below = [kind.field(place).type for place in range(kind.num_fields)]
-    return bool(pa.types.is_struct(kind)) or any(map(_has_dicts, below))
-
-
-def _alike(value: Any, stored: Any) -> bool:
-    """Returns whether a value has the keys and lengths of what is stored of it."""
-    if isinstance(stored, dict):
-        same = isinstance(value, Mapping) and value.keys() == stored.keys()
-        return same and all(_alike(value[key], stored[key]) for key in stored)
-    if isinstance(stored, list):
-        each = list(value) if isinstance(value, Iterable) else []
-        return len(each) == len(stored) and all(map(_alike, each, stored))
-    return stored is not None or not isinstance(value, Mapping | list | tuple)
 
 
 def _decoded(body: bytes, where: str) -> "pa.Table":
