@@ -55,7 +55,7 @@ def endpoint() -> str:
         except ValueError:
             is_url = False
         if not is_url:
-            shown = value.rpartition("@")[2]
+            shown = value.rpartition("@")[2].partition("?")[0].partition("#")[0]
             raise ValueError(
                 f"{name}={shown}: is no address of a server; it begins with http:// or https://, "
                 "as http://localhost:9000"

@@ -264,6 +264,7 @@ class ByPlatform:
         column: The partition's name; each row of `rows` tells its value under this key.
         values: The list.
         rows: As of `ByKey`.
+        belongs: Returns the values to which a document belongs, from its row of asset_basics.
         reads: What it reads of a document.
         basics: The columns of asset_basics that `rows` looks at.
         reuse: The column by which rows of unchanged documents are taken over.
@@ -273,6 +274,7 @@ class ByPlatform:
     column: str
     values: tuple[str, ...]
     rows: Callable[[Document, Row], Iterable[Row]]
+    belongs: Callable[[Row], Iterable[str]]
     reads: tuple[Read, ...]
     basics: tuple[str, ...]
     reuse: OfName

@@ -8,7 +8,7 @@ chooses among them. Knows neither Dagster nor how a part is written
 import hashlib
 import pickle
 import tempfile
-from collections import ChainMap, defaultdict
+from collections import ChainMap, Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -208,7 +208,7 @@ def build(
         case ByKey() as kind:
             built = by_key(kind, known, found, only)
         case ByPlatform() as kind:
-            built = by_platform(kind, known, found, only)
+            built = by_platform(kind, known, found, only, around.progress)
         case FromTables() as kind:
             built = from_tables(kind, known, found)
         case FromFindings() as kind:
@@ -491,11 +491,16 @@ def _unspooled(spool: IO[bytes]) -> dict[str, list[bytes]]:
 
 
 def by_platform(
-    kind: ByPlatform, known: Known, inputs: Inputs, only: Iterable[str] | None = None
+    kind: ByPlatform,
+    known: Known,
+    inputs: Inputs,
+    only: Iterable[str] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
 ) -> Built:
     """Plan a table with a fixed list of partitions; every one of them exists, if without rows.
 
     Rows of data assets whose documents and rows of asset_basics did not change are taken over.
+    How many documents each partition lost since the last build is told.
     """
     acorn, code = known.acorn, of_table(known.acorn)
     snapshot, basics = _snapshot(known.store, inputs), inputs[ASSET_BASICS]
@@ -508,11 +513,15 @@ def by_platform(
     wanted = kind.values if only is None else tuple(p for p in kind.values if p in set(only))
 
     def parts() -> Iterator[Part]:
-        kept, ids = (
-            _reusable_by_platform(kind, known, snapshot, basics, code)
-            if only is None
-            else ({}, None)
-        )
+        kept: dict[str, bytes] = {}
+        ids = then = None
+        if only is None:
+            then = _basics_then(known, basics)
+        if then is not None:
+            changed = _changed_rows(then, basics)
+            if lost := _lost_by_platform(kind, then, basics, changed):
+                progress(f"{acorn.name}: {lost}")
+            kept, ids = _reusable_by_platform(kind, known, snapshot, changed, code)
         # All platforms come of one pass over the documents, and are unpacked one by one.
         pieces = {name: [kept[name]] if name in kept else [] for name in wanted}
         index = _looked_at(kind, snapshot.rows(ids)).select(WHERE)
@@ -793,19 +802,60 @@ def _changed_rows(old: pa.Table, new: pa.Table) -> set[str]:
     }
 
 
+def _basics_then(known: Known, basics: pa.Table) -> pa.Table | None:
+    """Returns the rows of asset_basics that a table was last made from; None where none are."""
+    before = known.facts["source_state"] if known.facts else {}
+    if ASSET_BASICS not in before:
+        return None
+    key = object_key(known.version, ASSET_BASICS, before[ASSET_BASICS])
+    try:
+        then = arrow.decode(known.store.get_object(key), basics.schema.names)
+        return then.cast(basics.schema)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _lost_by_platform(kind: ByPlatform, then: pa.Table, basics: pa.Table, changed: set[str]) -> str:
+    """Returns a sentence on how many documents of each platform are gone; empty where none are.
+
+    Args:
+        kind: The table's kind.
+        then: The rows of asset_basics before.
+        basics: The rows now.
+        changed: The documents whose rows differ: those of another platform now went as well.
+    """
+    looked_at = pa.array(sorted(changed), pa.string())
+    now = basics.filter(pc.is_in(basics["_id"], looked_at)).to_pylist()
+    belongs = {row["_id"]: set(kind.belongs(row)) for row in now}
+    gone = pc.invert(pc.is_in(then["_id"], arrow.column(basics, "_id")))
+    went = then.filter(pc.or_(gone, pc.is_in(then["_id"], looked_at))).to_pylist()
+    lost = Counter(
+        value for row in went for value in set(kind.belongs(row)) - belongs.get(row["_id"], set())
+    )
+    had = Counter(value for row in then.to_pylist() if lost for value in kind.belongs(row))
+    shown = ", ".join(f"{lost[v]:,} of {had[v]:,} of {v}" for v in kind.values if lost[v])
+    return shown and f"documents that it had and has no longer, by {kind.column}: {shown}"
+
+
 def _reusable_by_platform(
-    kind: ByPlatform, known: Known, snapshot: Snapshot, basics: pa.Table, code: str
+    kind: ByPlatform, known: Known, snapshot: Snapshot, changed: set[str], code: str
 ) -> tuple[dict[str, bytes], set[str] | None]:
-    """Returns (the rows that stay, packed, by platform; documents to compute, or None for all)."""
+    """Returns (the rows that stay, packed, by platform; documents to compute, or None for all).
+
+    Args:
+        kind: The table's kind.
+        known: Its facts.
+        snapshot: The documents.
+        changed: Documents whose rows of asset_basics differ.
+        code: The name of the table's code.
+    """
     store, version, acorn, facts = known.store, known.version, known.acorn, known.facts
     before = facts["source_state"] if facts else {}
     if not facts or facts["code_version"] != code or "index" not in before or facts.get("refused"):
         return {}, None
-    key = object_key(version, ASSET_BASICS, before[ASSET_BASICS])
     try:
         old_index = load_index(store, before["index"])
-        then = arrow.decode(store.get_object(key), basics.schema.names).cast(basics.schema)
-        touched = _touched(old_index, snapshot.index) | _changed_rows(then, basics)
+        touched = _touched(old_index, snapshot.index) | changed
         names = _names(touched, old_index, snapshot.index)
         if None in names:
             # Rows without a name cannot be told apart.
