@@ -31,7 +31,7 @@ T = TypeVar("T")
 _lock = work.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _is_forked = False
-# What obstore's threads have yet to answer: they let go of a future after their last step in Python.
+# What obstore's threads have yet to answer: they let go of a future after their last Python step.
 _unanswered: "WeakSet[asyncio.Future[Any]]" = WeakSet()
 
 
