@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import zs_client
 from zs_client import kinds
-from zs_client.contract import encode_partition, partition_key, table_key
+from zs_client.contract import TYPES, encode_partition, partition_key, table_key
 from zs_client.errors import ReadError
 from zs_client.opening import open_store
 from zs_client.store import Store
@@ -70,6 +70,10 @@ def basics(
 
 def asked(**words) -> list:
     return zs_client.asset_basics.arrow(**words).select(["name", "modalities"]).to_pylist()
+
+
+def test_every_type_of_the_contract_is_one_of_arrow():
+    assert tuple(kinds.arrow_types()) == TYPES
 
 
 QUESTIONS = (

@@ -23,9 +23,7 @@ from zs_client.contract import (
     version_folder,
 )
 from zs_client.opening import open_store
-from zs_client.read import arrow_types
 from zs_client.store import Store
-from zs_pipeline import arrow
 from zs_pipeline.publishing.commit import read_facts
 
 
@@ -169,10 +167,6 @@ def test_a_platform_without_qc_is_an_empty_frame(store):
     empty, full = zs_client.platform_qc("spim"), zs_client.platform_qc("fib")
     assert empty.empty
     pd.testing.assert_series_equal(empty.dtypes, full.dtypes)
-
-
-def test_the_clients_types_are_those_that_are_written():
-    assert arrow_types() == arrow.TYPES
 
 
 # Missing

@@ -203,6 +203,24 @@ def test_every_filter_is_told_in_its_function():
             )
 
 
+def test_every_error_is_told_in_its_function():
+    for name, _, partition in TABLES:
+        function = getattr(zs_client, name)
+        errors = ["AcornNotFound", "ReadError"]
+        if "others" in inspect.signature(function).parameters:
+            errors[1:1] = ["ValueError", "TypeError"]
+        if partition == "subject_id":
+            errors.insert(1, "SubjectNotFound")
+        for shape in (function, function.arrow, function.polars, function.duckdb):
+            _, raised = inspect.getdoc(shape).split("\n\nRaises:\n")
+            assert re.findall(r"^    (\w+): ", raised, re.MULTILINE) == errors, name
+
+
+def test_without_docstrings_the_functions_are_there_all_the_same():
+    code = "import json, zs_client; print(json.dumps(zs_client.asset_basics.__doc__))"
+    assert child(code, PYTHONOPTIMIZE="2") is None
+
+
 def test_every_public_thing_is_documented():
     for name in PUBLIC:
         thing = getattr(zs_client, name)

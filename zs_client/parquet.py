@@ -60,7 +60,7 @@ class File:
         except (pa.ArrowException, OSError) as error:
             raise NotParquet(first_line(error)) from error
 
-    @property
+    @work.once
     def schema(self) -> "pa.Schema":
         """Returns the columns and their types, each the plain one of `zs_client.kinds`."""
         return kinds.plain_schema(self._file.schema_arrow)

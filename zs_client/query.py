@@ -63,7 +63,7 @@ class _Used:
     parts: tuple[Any, ...] | None = None
 
 
-def _sql(
+def _sql(  # noqa: D417 - `zs_client.shapes` adds the rest
     query: str,
     parameters: Parameters = None,
     *,
@@ -80,8 +80,6 @@ def _sql(
     Args:
         query: One SELECT; it sees no files and no network.
         parameters: Values for its `?`, or for its `$name`.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
         tables: Tables of one's own that it may name: pandas or polars frames, or Arrow tables.
 
     Returns:

@@ -41,7 +41,6 @@ __all__ = [
     "ReadError",
     "ReadRequest",
     "SubjectNotFound",
-    "arrow_types",
     "content",
     "empty",
     "file_rows",
@@ -497,25 +496,9 @@ def empty(told: Mapping[str, Any]) -> "pa.Table":
     """A table without rows, of the columns that facts tell."""
     import pyarrow as pa
 
-    types = arrow_types()
+    types = kinds.arrow_types()
     fields = [(c["name"], types.get(c["type"], pa.null())) for c in told["columns"]]
     return pa.schema(fields).empty_table()
-
-
-def arrow_types() -> dict[str, Any]:
-    """The Arrow type of each of the contract's types."""
-    import pyarrow as pa
-
-    return {
-        "string": pa.string(),
-        "bool": pa.bool_(),
-        "int32": pa.int32(),
-        "int64": pa.int64(),
-        "float64": pa.float64(),
-        "time": pa.timestamp("us", tz="UTC"),
-        "[string]": pa.list_(pa.string()),
-        "{string: string}": pa.map_(pa.string(), pa.string()),
-    }
 
 
 def _text(column: str, value: Any) -> str | None:

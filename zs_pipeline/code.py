@@ -5,6 +5,7 @@ import inspect
 from collections.abc import Callable, Iterable
 from types import ModuleType
 
+from zs_client import kinds
 from zs_pipeline import arrow, instruments, lineage, people, photometry, quality, tags, zones
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.declaration import Acorn, ByDocument, FromFrame, FromSideFiles
@@ -14,7 +15,7 @@ from zs_pipeline.shape import values as fields
 from zs_pipeline.side_files import pickled_frame as frames
 
 _OF_DOCUMENTS = (fields, findings, instruments, photometry, quality, tags, zones)
-_SHARED = (*_OF_DOCUMENTS, people, arrow, shards)
+_SHARED = (*_OF_DOCUMENTS, people, arrow, kinds.arrow_types, shards)
 _FROM_FILES = (frames, lineage)
 _OF_FINDINGS = (*_OF_DOCUMENTS, problems)
 
@@ -41,6 +42,6 @@ def _module(function: Callable[..., object]) -> ModuleType:
     return found
 
 
-def _digest(modules: Iterable[ModuleType], *more: str) -> str:
-    texts = (*map(inspect.getsource, modules), *more)
+def _digest(code: Iterable[ModuleType | Callable[..., object]], *more: str) -> str:
+    texts = (*map(inspect.getsource, code), *more)
     return hashlib.sha256("".join(texts).encode()).hexdigest()
