@@ -8,7 +8,7 @@ reader's own machine of a store on S3 is in `zs_client.cache`.
 import hashlib
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -53,6 +53,8 @@ DIGEST = "sha256"
 _TYPES = {".pqt": "application/vnd.apache.parquet", ".json": "application/json"}
 # How often a content is fetched that is not what its digest says.
 ATTEMPTS = 3
+# How often a change is tried again that another writer came before.
+UPDATES = 20
 _NAMED = re.compile(r".*/(?:_objects|_custom)/[^/]+/([0-9a-f]{64})\.pqt")
 
 
@@ -424,6 +426,47 @@ class Store:
                 return "", True
             raise Conflict(f"{self.at(key)} was changed by another writer") from error
         return str(done["e_tag"]), False
+
+    def update(
+        self,
+        key: str,
+        change: Callable[[bytes | None], bytes | None],
+        *,
+        known: tuple[bytes | None, str | None] | None = None,
+        advice: str = "try again later",
+    ) -> tuple[bytes | None, str | None]:
+        """Change what lies under a key; where another writer was faster, change what it wrote.
+
+        Args:
+            key: The key.
+            change: Makes the new content out of what lies there, None where nothing does; returns
+                None to leave it.
+            known: What lies there as far as is known, and its ETag; read when None.
+            advice: What to do when others are faster again and again.
+
+        Returns:
+            What lies there now, and its ETag.
+
+        Raises:
+            Conflict: Another writer was faster each time.
+        """
+        for _ in range(UPDATES):
+            body, tag = known or self._get_if_there(key)
+            known = None
+            changed = change(body)
+            if changed is None:
+                return body, tag
+            try:
+                return changed, self.replace(key, changed, tag)
+            except Conflict:
+                continue
+        raise Conflict(f"{self.at(key)}: {UPDATES} times another writer was faster; {advice}")
+
+    def _get_if_there(self, key: str) -> tuple[bytes | None, str | None]:
+        try:
+            return self.get_tagged(key)
+        except FileNotFoundError:
+            return None, None
 
     def copy(self, key: str, to: str, body: bytes, *, cache: str = SHORT) -> None:  # noqa: ARG002
         """Give the content of an object a second key.

@@ -21,7 +21,6 @@ from zs_client.acorns import TABLES
 from zs_client.conditions import PROBES
 from zs_client.contract import ROOT, VERSION_FORM, table_key, version_folder, version_order
 from zs_client.errors import (
-    Conflict,
     CustomConflict,
     CustomNotFound,
     ReadError,
@@ -45,7 +44,6 @@ ABSENT = "absent"
 LONGEST = 100
 # States that the history lists; what is older stays as an object.
 LISTED = 1000
-ATTEMPTS = 20
 
 # No file on Windows can be called so, whatever its ending.
 _DEVICES = frozenset(
@@ -160,7 +158,7 @@ def custom_history(name: str) -> list[CustomTable]:
     _check(name)
     store, version = resolve_current()
     body, _ = _content(store, version, name, None)
-    listed = [_table(name, entry) for entry in reversed(_history(store, name)[0])]
+    listed = [_table(name, entry) for entry in reversed(_history(store, name))]
     present = [table for table in listed if table.state == _digest(body)]
     present = present or [_table(name, _entry(body, row_count(body), None))]
     return present + [table for table in listed if table.state != _digest(body)]
@@ -180,7 +178,7 @@ def custom_tables(store_url: str | Path | None = None) -> list[CustomTable]:
     found = _listed(store)
     if not found:
         return []
-    histories = work.each(lambda name: _history(store, name)[0], found)
+    histories = work.each(lambda name: _history(store, name), found)
     return [
         _listed_table(name, entry, history[-1] if history else None)
         for (name, entry), history in zip(found.items(), histories, strict=True)
@@ -362,14 +360,14 @@ def _store(
 ) -> None:
     """Object, home, version folder, history: a reader finds the old or the new content, whole."""
     _tell_apart(store, name)
-    states = _history(store, name)[0]
+    states = _history(store, name)
     known = {entry["state"] for entry in states}
     state = _digest(body)
     told = [_entry(body, rows, None)]
     if state not in known:
         store.put(_object_key(name, state), body, cache=IMMUTABLE)
-    for _ in range(ATTEMPTS):
-        there, tag = _tagged(store, _key(name))
+
+    def change(there: bytes | None) -> bytes | None:
         former = there
         if former is None:
             found = _present(store, version, name)
@@ -381,18 +379,9 @@ def _store(
             store.put(_object_key(name, was), former, cache=IMMUTABLE)
             told.insert(0, _entry(former, row_count(former), None))
             known.add(was)
-        if there == body:
-            break
-        try:
-            store.replace(_key(name), body, tag)
-        except Conflict:
-            continue
-        break
-    else:
-        raise Conflict(
-            f"custom table {name!r} of {store.url}: {ATTEMPTS} times another writer was faster; "
-            "try again later"
-        )
+        return None if there == body else body
+
+    store.update(_key(name), change)
     told[-1]["written_at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
     _settle(store, version, name, told)
 
@@ -420,25 +409,20 @@ def _settle(store: Store, version: str, name: str, told: list[dict[str, Any]]) -
     The copy is made between reading the history and replacing it: of two writers the later one to
     replace it has copied what was in the home after both had written there.
     """
-    for _ in range(ATTEMPTS):
-        states, tag = _history(store, name)
-        there = _tagged(store, _key(name))[0]
+
+    def change(body: bytes | None) -> bytes:
+        states = _states(store, name, body)
+        there = _get_if_there(store, _key(name))
         copy = table_key(version, name)
-        if there is not None and _tagged(store, copy)[0] != there:
+        if there is not None and _get_if_there(store, copy) != there:
             store.put(copy, there)
         new = {entry["state"] for entry in told}
         states = [entry for entry in states if entry["state"] not in new] + told
         states.sort(key=lambda entry: entry["written_at"] or "")
-        body = json.dumps({"name": name, "states": states[-LISTED:]}, indent=1).encode()
-        try:
-            store.replace(_history_key(name), body, tag)
-        except Conflict:
-            continue
-        return
-    raise Conflict(
-        f"{store.at(_history_key(name))}: {ATTEMPTS} times another writer was faster; the table is "
-        "stored, its history lacks this state"
-    )
+        return json.dumps({"name": name, "states": states[-LISTED:]}, indent=1).encode()
+
+    advice = "the table is stored, its history lacks this state"
+    store.update(_history_key(name), change, advice=advice)
 
 
 def _overtaken(store: Store, name: str, expected: str | None, was: str) -> str:
@@ -452,22 +436,25 @@ def _overtaken(store: Store, name: str, expected: str | None, was: str) -> str:
     )
 
 
-def _history(store: Store, name: str) -> tuple[list[dict[str, Any]], str | None]:
-    """The states in the order they were stored, and the tag to replace the history with."""
-    body, tag = _tagged(store, _history_key(name))
-    if body is None:
-        return [], tag
+def _history(store: Store, name: str) -> list[dict[str, Any]]:
+    """Returns the states of a table in the order in which they were stored."""
+    return _states(store, name, _get_if_there(store, _history_key(name)))
+
+
+def _states(store: Store, name: str, history: bytes | None) -> list[dict[str, Any]]:
+    if history is None:
+        return []
     try:
         states: list[dict[str, Any]] = [
             {key: entry[key] for key in ("state", "rows", "bytes", "written_at")}
-            for entry in json.loads(body)["states"]
+            for entry in json.loads(history)["states"]
         ]
     except (ValueError, KeyError, TypeError) as error:
         raise ReadError(
             f"{store.at(_history_key(name))}: is no history of a custom table "
             f"({type(error).__name__}: {error}); remove it to begin a new one"
         ) from error
-    return states, tag
+    return states
 
 
 def _table(name: str, entry: dict[str, Any]) -> CustomTable:
@@ -498,13 +485,12 @@ def _with_state(frame: "pd.DataFrame", state: str) -> "pd.DataFrame":
     return frame
 
 
-def _tagged(store: Store, key: str) -> tuple[bytes | None, str | None]:
-    """The bytes under a key and the tag for `replace`; None twice where nothing lies."""
+def _get_if_there(store: Store, key: str) -> bytes | None:
     try:
         with _read(store, key):
-            return store.get_tagged(key)
+            return store.get_tagged(key)[0]
     except FileNotFoundError:
-        return None, None
+        return None
 
 
 @contextmanager

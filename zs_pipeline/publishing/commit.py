@@ -25,7 +25,6 @@ from zs_client.contract import (
     partition_key,
     table_key,
 )
-from zs_client.errors import Conflict
 from zs_client.masking import masked
 from zs_client.store import Altered, Store
 from zs_pipeline import arrow, memory
@@ -44,7 +43,6 @@ KEPT_SIZES = 14
 CHUNK = 256
 KEPT_BYTES = 64 * 2**20
 REQUESTS = 32
-ATTEMPTS = 20
 # Of a report `bytes` is a number.
 Body = bytes
 
@@ -144,17 +142,16 @@ def read_facts(store: Store, version: str, table: str) -> dict[str, Any] | None:
     Raises:
         ValueError: They lie there and cannot be read.
     """
-    return _read_facts(store, version, table)[0]
-
-
-def _read_facts(store: Store, version: str, table: str) -> tuple[dict[str, Any] | None, str | None]:
     key = facts_key(version, table)
     try:
-        body, tag = store.get_tagged(key)
+        return _parsed(store, key, store.get(key))
     except FileNotFoundError:
-        return None, None
+        return None
+
+
+def _parsed(store: Store, key: str, body: bytes | None) -> dict[str, Any] | None:
     try:
-        return json.loads(body), tag
+        return None if body is None else json.loads(body)
     except ValueError as error:
         raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
 
@@ -710,7 +707,11 @@ class Known:
         self._read()
 
     def _read(self) -> None:
-        self.facts, self._tag = _read_facts(self.store, self.version, self.acorn.table)
+        key = facts_key(self.version, self.acorn.table)
+        self._file: tuple[bytes | None, str | None] = None, None
+        with suppress(FileNotFoundError):
+            self._file = self.store.get_tagged(key)
+        self.facts = _parsed(self.store, key, self._file[0])
 
     def heal(self, wanted: Iterable[str] | None = None) -> tuple[int, int]:
         """Bring back what the facts name and the store lacks, from its object or its path.
@@ -761,29 +762,25 @@ class Known:
         self, built: Built | None, apply: Callable[[dict[str, Any]], None]
     ) -> dict[str, Any]:
         """Change the facts; `apply` runs again where another writer was faster."""
-        key = facts_key(self.version, self.acorn.table)
-        for _ in range(ATTEMPTS):
+
+        def change(body: bytes | None) -> bytes | None:
+            if body is not self._file[0]:
+                self.facts = _parsed(self.store, key, body)
             old = json.dumps(self.facts, sort_keys=True)
-            facts = self.facts or _first(self.acorn, built)
+            facts = self.facts = self.facts or _first(self.acorn, built)
             apply(facts)
             # Without a build there are no files of a declaration that has changed since.
             if built is not None:
                 _declare(self.acorn, facts)
             if json.dumps(facts, sort_keys=True) != old:
                 facts["checked_at"] = _now()
-            if self._tag is not None and json.dumps(facts, sort_keys=True) == old:
-                return facts
-            try:
-                self._tag = self.store.replace(key, _json(facts), self._tag)
-            except Conflict:
-                self._read()
-                continue
-            self.facts = facts
-            return facts
-        raise Conflict(
-            f"{self.store.at(key)}: {ATTEMPTS} times another writer was faster; "
-            "is another build running?"
-        )
+            same = body is not None and json.dumps(facts, sort_keys=True) == old
+            return None if same else _json(facts)
+
+        key = facts_key(self.version, self.acorn.table)
+        advice = "is another build running?"
+        self._file = self.store.update(key, change, known=self._file, advice=advice)
+        return self.facts or {}
 
 
 def _first(acorn: Acorn, built: Built | None) -> dict[str, Any]:

@@ -19,13 +19,11 @@ from zs_client.contract import (
     version_folder,
     version_order,
 )
-from zs_client.errors import Conflict
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import update as documents
 from zs_pipeline.publishing.commit import read_facts
 
-ATTEMPTS = 20
 # How a column's values are made is told by the facts alone: every reader fetches the registry.
 _OF_COLUMN = ("name", "type", "description", "nullable")
 _TOLD = ("rows", "bytes", "sha256", "built_at", "checked_at", "code_version", "source_state")
@@ -138,13 +136,10 @@ def _entry(
 def _list(store: Store, version: str) -> None:
     """Add the version to the index. An index that cannot be read is never overwritten."""
     folder = version_folder(version).rsplit("/", 1)[-1]
-    for _ in range(ATTEMPTS):
+
+    def add(body: bytes | None) -> bytes | None:
         try:
-            body, tag = store.get_tagged(INDEX)
-        except FileNotFoundError:
-            body, tag = b"[]", None
-        try:
-            listed = json.loads(body)
+            listed = json.loads(b"[]" if body is None else body)
         except ValueError as error:
             raise ValueError(
                 f"{store.at(INDEX)}: cannot be read as JSON: {error}; it is left as it is, "
@@ -156,13 +151,10 @@ def _list(store: Store, version: str) -> None:
                 f"and {folder} is not listed"
             )
         if folder in listed:
-            return
-        try:
-            store.replace(INDEX, _json(sorted([*listed, folder], key=version_order)), tag)
-        except Conflict:
-            continue
-        return
-    raise Conflict(f"{store.at(INDEX)}: {ATTEMPTS} times another writer was faster")
+            return None
+        return _json(sorted([*listed, folder], key=version_order))
+
+    store.update(INDEX, add)
 
 
 def _json(value: Any) -> bytes:
