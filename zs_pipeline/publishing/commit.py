@@ -639,14 +639,22 @@ def mark_stale(store: Store, version: str, acorn: Acorn, reason: str) -> None:
         known.update(None, apply)
 
 
-def bring_back(store: Store, version: str, acorn: Acorn) -> None:
+def bring_back(
+    store: Store, version: str, acorn: Acorn, wanted: Iterable[str] | None = None
+) -> None:
     """Bring back every file of a table that its facts name and the store lacks.
+
+    Args:
+        store: Where the table lies.
+        version: The version's folder.
+        acorn: The declaration.
+        wanted: The segments to look at; all of them when None.
 
     Raises:
         FileNotFoundError: Some are lost; the next build makes them anew.
     """
     known = Known(store, version, acorn)
-    _, count = known.heal()
+    _, count = known.heal(wanted)
     if not count:
         return
     reason = f"{count} files of {acorn.name} are gone from {store.url}; the next build makes them"

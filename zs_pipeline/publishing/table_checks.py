@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_client import work
-from zs_client.contract import object_key
+from zs_client.contract import object_key, version_folder
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, ColumnCheck, NamesDocuments, Once, Settled
@@ -74,7 +74,8 @@ def look(store: Store, version: str, acorn: Acorn, report: Report | None = None)
 
     After a commit of the same run that is what it left: its facts, the files that it wrote, and
     one more, another each day, so that in a night without a change a file that was altered by
-    others is found as well. Alone it is what lies there now, and the files that were written last.
+    others is found as well. On S3 all that is gone is brought back where any was written. Alone
+    it is what lies there now, and the files that were written last.
     Of files that were written no more than the first 20 are looked at. A table that another build
     changes meanwhile is looked at again, as it lies there then.
 
@@ -113,6 +114,10 @@ def look(store: Store, version: str, acorn: Acorn, report: Report | None = None)
         facts, report = now, None
     else:
         return Looked(store, version, acorn, facts, {}, state.result(), disturbed=True)
+    if report and acorn.partition and store.far and (report.changed or report.removed):
+        gone = _gone(store, version, acorn, found)
+        if gone:
+            bring_back(store, version, acorn, gone)
     # Of a table in one file a night has read the object already.
     day = of_the_day(sorted(found)) if report and acorn.partition else []
     kept = [object_key(version, acorn.table, found[s]["sha256"]) for s in day]
@@ -134,6 +139,24 @@ def _facts(store: Store, version: str, acorn: Acorn) -> dict[str, Any]:
     if facts is None:
         raise FileNotFoundError(f"{acorn.name} was never built in {store.url}")
     return facts
+
+
+def _gone(store: Store, version: str, acorn: Acorn, found: Mapping[str, Any]) -> list[str]:
+    """Returns the partitions that lack their object or their file, by a listing of each folder.
+
+    A listing is a request for every 1,000 keys: in a night that writes partitions it is few beside
+    those writes, and one that writes none does without.
+    """
+    folder = version_folder(version)
+    folders = (f"{folder}/_objects/{acorn.table}", f"{folder}/{acorn.table}")
+    there = {entry["path"] for each in folders for entry in store.walk(each)}
+    return [
+        segment
+        for segment, entry in found.items()
+        if not there.issuperset(
+            (object_key(version, acorn.table, entry["sha256"]), path(version, acorn, segment))
+        )
+    ]
 
 
 def _file(
