@@ -104,7 +104,7 @@ def test_what_needs_boto3_is_said_where_access_is_refused(files, no_boto3, line)
     assert "pip install 'data-asset-cache[s3]'" in said
 
 
-def test_a_refused_reader_without_boto3_is_told_so(environment, s3_server):
+def test_a_refused_reader_without_boto3_is_told_so(environment, s3_server, tmp_path):
     client_store.as_owner(environment, s3_server)
     url = f"s3://{client_store.bucket(s3_server, public=False)}"
     client_store.filled(url)
@@ -112,6 +112,10 @@ def test_a_refused_reader_without_boto3_is_told_so(environment, s3_server):
     environment.setenv("ZS_STORE", url)
     environment.setenv("AWS_PROFILE", "lab")
     without_boto3(environment)
+    with pytest.raises(zs_client.ReadError, match=r"AWS_PROFILE=lab: there is no such profile in"):
+        zs_client.asset_basics()
+    environment.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    (tmp_path / "config").write_text("[profile lab]\nregion = us-west-2\n")
     with pytest.raises(zs_client.ReadError, match=r"AWS_PROFILE=lab needs boto3.*\[s3\]"):
         zs_client.asset_basics()
 

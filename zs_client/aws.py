@@ -107,6 +107,8 @@ def lacks_boto3() -> str:
     if not (asked or os.environ.get("AWS_PROFILE")):
         return ""
     name = profile_name()
+    if not told:
+        return f"AWS_PROFILE={name}: there is no such profile in {_config()} or {_credentials()}"
     by = f"{asked[0]} of the profile {name}" if asked else f"AWS_PROFILE={name}"
     return f"{by} needs boto3, which is not installed: {INSTALL}"
 
