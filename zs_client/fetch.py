@@ -120,6 +120,8 @@ def _unreadable(store: Reader, key: str, error: Exception) -> ReadError:
         )
         lacks = "" if store.url == PUBLIC else aws.lacks_boto3()
         advice = f"{advice}; {lacks}" if lacks else advice
+    elif "certificate is not trusted" in said:
+        advice = "trying again does not help"
     else:
         advice = "trying again may help; if it does not, check the network and the store's URL"
         if store.kept(key):
