@@ -24,6 +24,15 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+# DuckDB's own pruning was tried in place of this planner: `read_parquet` over an fsspec
+# filesystem of our keys with `allowed_directories`, 10,000 partitions, an S3 with 20 ms of
+# latency. Answers are the same and the sandbox holds. But it needs the list of all partitions
+# (2.7 MB): one subject takes three requests and 370 ms, here two and 100 ms. All subjects take 28
+# s with DuckDB 2.0 and 357 s with 1.2, here 17 and 22 s; from a local folder, 2.0 reads them with
+# half the CPU. An interrupt waits for the files that threads are reading, and a ReadError comes
+# as an error of DuckDB. The filters that `EXPLAIN` shows do not give partitions either: `IN` of
+# three values is shown as `IN (...)`.
+
 # A query is no program: it sees the tables and what it is given, no file, no network, no variable
 # of the caller.
 _CLOSED: dict[str, str | bool | int | float | list[str]] = {
