@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice, pairwise
 
 # The lists of people of one row, None where it has none.
@@ -144,6 +145,8 @@ def normalize(names: Iterable[str] | None, mapping: Mapping[str, str]) -> list[s
     return _unique(mapping.get(name, name) for name in spellings(names))
 
 
+# Few people are named in many documents.
+@lru_cache(maxsize=1024)
 def _plain(name: str) -> str:
     """A name with single blanks for `.`, `_` and everything blank, without invisible characters."""
     name, at, _ = unicodedata.normalize("NFC", name).partition("@")
