@@ -40,7 +40,7 @@ from zs_pipeline.publishing.commit import (
     segments,
 )
 from zs_pipeline.side_files import answers
-from zs_pipeline.side_files.buckets import Files
+from zs_pipeline.side_files.files import Files
 from zs_pipeline.source import Source, open_source
 from zs_pipeline.tables import build as tables
 
