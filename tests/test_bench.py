@@ -27,7 +27,8 @@ from zs_client import cli
 from zs_client.contract import __version__
 from zs_pipeline import settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
-from zs_pipeline.source import Problem, open_source
+from zs_pipeline.shape.problems import Problem
+from zs_pipeline.source.choice import open_source
 
 ROOT = Path(__file__).parents[1]
 

@@ -36,7 +36,7 @@ from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.publishing import commit
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.side_files.outcomes import Entry, NotThere, Question
-from zs_pipeline.source import open_source
+from zs_pipeline.source.choice import open_source
 from zs_pipeline.tables import build as plans
 
 ASSET_BASICS = basics_module.ACORN
