@@ -12,7 +12,7 @@ from zs_pipeline.catalogue import Reads
 from zs_pipeline.declaration import CORE, Expected, Read
 from zs_pipeline.documents.update import Changes, Snapshot, load, update
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.source import Lacking, Swept
+from zs_pipeline.source.interface import Lacking, Swept
 
 WANTED = (
     Read("subject.subject_id", Expected.SUBJECT),

@@ -34,8 +34,9 @@ from zs_pipeline.documents import update as documents
 from zs_pipeline.lineage import COLUMNS, data_assets
 from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.publishing import commit
-from zs_pipeline.side_files.buckets import Entry, Files, NotThere, Question
-from zs_pipeline.source import open_source
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.side_files.outcomes import Entry, NotThere, Question
+from zs_pipeline.source.choice import open_source
 from zs_pipeline.tables import build as plans
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from zs_pipeline.declaration import Expected, Read
 from zs_pipeline.documents import update as documents_module
 from zs_pipeline.documents.update import MANIFEST, load, shard_of, update
 from zs_pipeline.publishing.commit import ShrinkRefused
-from zs_pipeline.source import SourceError
+from zs_pipeline.source.interface import SourceError
 
 pytest_plugins = ("stores",)
 

@@ -392,8 +392,8 @@ def test_a_blank_in_a_file_url_is_a_blank_everywhere(tmp_path, environment):
     assert "%20" in url
     assert local_path(url) == folder
     from zs_pipeline import settings
-    from zs_pipeline.side_files.buckets import Files
-    from zs_pipeline.source import open_source
+    from zs_pipeline.side_files.files import Files
+    from zs_pipeline.source.choice import open_source
 
     assert settings.writable_store(url).url == str(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["with blank"]

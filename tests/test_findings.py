@@ -22,8 +22,8 @@ from zs_pipeline.publishing import commit
 from zs_pipeline.publishing.commit import read_content, read_facts
 from zs_pipeline.shape import findings
 from zs_pipeline.shape.findings import COUNTED, LONGEST, WARNING, Finding, gathered
-from zs_pipeline.side_files.buckets import Files
-from zs_pipeline.source import open_source
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.source.choice import open_source
 from zs_pipeline.tables import build as plans
 
 

@@ -41,8 +41,8 @@ from zs_pipeline.documents import update as documents
 from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.publishing import commit, squirrel
 from zs_pipeline.settings import sample, source_url_of_sample
-from zs_pipeline.side_files.buckets import Files
-from zs_pipeline.source import open_source
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.source.choice import open_source
 from zs_pipeline.tables import build as tables
 
 SIDE_FILES = sample() / "files"

@@ -24,7 +24,9 @@ from zs_pipeline.declaration import Expected, Read
 from zs_pipeline.documents import update as documents_module
 from zs_pipeline.documents.update import Changes, load, update, withheld
 from zs_pipeline.publishing.commit import ShrinkRefused
-from zs_pipeline.source import SourceError, asking, gateway, open_source
+from zs_pipeline.source import asking, gateway
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.source.interface import SourceError
 
 pytest_plugins = ("stores",)
 

@@ -18,7 +18,7 @@ from zs_pipeline.declaration import CORE
 from zs_pipeline.settings import sample
 from zs_pipeline.shape import values as fields
 from zs_pipeline.shape.problems import Problem, check
-from zs_pipeline.source import open_source
+from zs_pipeline.source.choice import open_source
 
 SAMPLE = sample()
 FILES = SAMPLE / "files"

@@ -24,7 +24,8 @@ from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.settings import sample
 from zs_pipeline.shape import values as fields
 from zs_pipeline.side_files import answers
-from zs_pipeline.side_files.buckets import Files, NotReached, NotThere, Question
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.side_files.outcomes import NotReached, NotThere, Question
 
 # Whose questions these are, and how it asks.
 CURRICULUM = ("behavior_curriculum", behavior_curriculum.ACORN.kind)

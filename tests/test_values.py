@@ -28,8 +28,8 @@ from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.documents import update as documents
 from zs_pipeline.publishing import commit
 from zs_pipeline.settings import sample
-from zs_pipeline.side_files.buckets import Files
-from zs_pipeline.source import open_source
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.source.choice import open_source
 from zs_pipeline.tables import build as plans
 
 CASES = CORPUS.parent / "cases"

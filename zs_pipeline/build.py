@@ -31,8 +31,9 @@ from zs_pipeline.documents import update as documents
 from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.orchestration import events
 from zs_pipeline.publishing.commit import read_content, read_facts
-from zs_pipeline.side_files.buckets import Files
-from zs_pipeline.source import SourceError, open_source
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.source.interface import SourceError
 
 _FAILED, _REFUSED = 1, 2
 SHOWN = 10

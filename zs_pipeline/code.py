@@ -12,11 +12,12 @@ from zs_pipeline.declaration import Acorn, ByDocument, FromFrame, FromSideFiles
 from zs_pipeline.documents import shards
 from zs_pipeline.shape import findings, problems
 from zs_pipeline.shape import values as fields
-from zs_pipeline.side_files import pickled_frame as frames
+from zs_pipeline.side_files import pickled_calls, pickled_frame
 
 _OF_DOCUMENTS = (fields, findings, instruments, photometry, quality, tags, zones)
 _SHARED = (*_OF_DOCUMENTS, people, arrow, kinds.arrow_types, shards)
-_FROM_FILES = (frames, lineage)
+_OF_FRAMES = (pickled_frame, pickled_calls)
+_FROM_FILES = (*_OF_FRAMES, lineage)
 _OF_FINDINGS = (*_OF_DOCUMENTS, problems)
 
 
@@ -25,7 +26,7 @@ def of_table(acorn: Acorn) -> str:
     kind = acorn.kind
     more = _FROM_FILES if isinstance(kind, FromSideFiles | FromFrame) else ()
     if isinstance(kind, ByDocument) and kind.frame:
-        more = (frames, _module(kind.frame.texts))
+        more = (*_OF_FRAMES, _module(kind.frame.texts))
     return _digest([_module(kind.rows), *_SHARED, *more])[:12]
 
 

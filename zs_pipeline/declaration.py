@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from zs_pipeline.shape.findings import Finding
-    from zs_pipeline.side_files.buckets import Entry, Files, Question
+    from zs_pipeline.side_files.files import Files
+    from zs_pipeline.side_files.outcomes import Entry, Question
 
 CORE, ENVELOPE = contract.CORE, contract.ENVELOPE
 # The table that gives the tables by key and by platform a row for each document.

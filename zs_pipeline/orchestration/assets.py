@@ -41,8 +41,9 @@ from zs_pipeline.publishing.commit import (
     segments,
 )
 from zs_pipeline.side_files import answers
-from zs_pipeline.side_files.buckets import Files
-from zs_pipeline.source import Source, open_source
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.source.interface import Source
 from zs_pipeline.tables import build as tables
 
 OWNERS = ["team:data-infrastructure"]

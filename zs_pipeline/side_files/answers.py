@@ -2,7 +2,7 @@
 
 Lies outside the version folders, so that a new release asks nothing. One object for each acorn,
 whose content never changes; a manifest beside it names the current one. What is asked, and what
-an answer means, is in the acorns; how a side file is read is in `zs_pipeline.side_files.buckets`.
+an answer means, is in the acorns; how a side file is read is in `zs_pipeline.side_files.files`.
 """
 
 import hashlib
@@ -29,9 +29,9 @@ from zs_pipeline.declaration import FromSideFiles
 from zs_pipeline.progress import Progress
 from zs_pipeline.shape.findings import NOTE, WARNING
 from zs_pipeline.side_files import nights
-from zs_pipeline.side_files.buckets import (
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.side_files.outcomes import (
     Entry,
-    Files,
     Noted,
     NotParsed,
     NotReached,

@@ -62,8 +62,10 @@ from zs_pipeline.shape.findings import COUNTED, WARNING
 from zs_pipeline.shape.projection import tree, trim
 from zs_pipeline.side_files import answers, nights
 from zs_pipeline.side_files import pickled_frame as frames
-from zs_pipeline.side_files.buckets import Files, NoBucket, NotReached, NotThere, NotUsable
-from zs_pipeline.source import documents_of, open_source
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.side_files.outcomes import NoBucket, NotReached, NotThere, NotUsable
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.source.interface import documents_of
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # What stands for the state of a file that is not there.
