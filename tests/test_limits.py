@@ -242,15 +242,8 @@ def test_a_store_built_by_hand_or_an_older_version_does_not_age(kept: Path, sour
     assert stale(kept) == {"fresh"}
 
 
-def test_a_store_that_is_built_by_hand_from_then_on_does_not_age(kept: Path, source, monkeypatch):
+def test_a_build_by_hand_between_two_nights_leaves_the_schedule_as_it_is(kept: Path, source):
     assert zs_build(source, kept) == 0
-    assert "expected_every_hours" not in registry(kept)
-    aged(kept, 1000)
-    assert stale(kept) == {"fresh"}
-    monkeypatch.setenv("ZS_STORE", str(kept))
-    assert zs_client.asset_basics().attrs["state"] == "fresh"
-    # The schedule's next night says again how often it comes.
-    squirrel.publish(open_store(kept), "1.0.0", ACORNS, expected_every_hours=24)
     assert registry(kept)["expected_every_hours"] == 24
 
 

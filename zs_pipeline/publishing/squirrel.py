@@ -59,8 +59,7 @@ def publish(
         store: Where to.
         version: The version's folder.
         acorns: All of them.
-        expected_every_hours: How often the schedule publishes that does so now; None by hand, and
-            then the registry says nothing of it: what is built by hand is not late.
+        expected_every_hours: How often a schedule publishes here; None keeps what was said before.
 
     Raises:
         ValueError: A table's facts cannot be read, and nothing was changed; or the index of
@@ -93,14 +92,24 @@ def publish(
     kept = snapshot_key(version, snapshot)
     if not store.exists(kept):
         store.put_first(kept, _json({**registry, "partitions": partitions}))
+    every = expected_every_hours or _expected_every_hours(store, version)
     # Not in the snapshot: what was published once does not age.
-    expected = {"expected_every_hours": expected_every_hours} if expected_every_hours else {}
+    expected = {"expected_every_hours": every} if every else {}
     store.put(registry_key(version), _json({**registry, **expected}))
     listed = not missing
     if listed:
         _list(store, version)
     stale = {e["name"]: e["reason"] for e in gathered if e["state"] == "stale"}
     return Published(snapshot, tuple(missing), stale, listed)
+
+
+def _expected_every_hours(store: Store, version: str) -> float | None:
+    """Returns how often a schedule publishes here, as the last registry has it."""
+    try:
+        found = json.loads(store.get(registry_key(version))).get("expected_every_hours")
+    except (FileNotFoundError, ValueError, AttributeError):
+        return None
+    return found if isinstance(found, int | float) else None
 
 
 def _entry(
