@@ -14,7 +14,7 @@ from zs_client import cli, printing
 from zs_client.acorns import TABLES
 from zs_client.contract import registry_key
 from zs_client.opening import open_store
-from zs_pipeline.publishing.commit import mark_stale
+from zs_pipeline.publishing.facts_file import mark_stale
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from zs_client.contract import facts_key, object_key, partition_key, table_key
 from zs_client.opening import open_store
 from zs_client.place import resolve
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.publishing.commit import read_facts
+from zs_pipeline.publishing.facts_file import read_facts
 from zs_pipeline.publishing.squirrel import publish
 
 ROOT = Path(__file__).parents[1]

@@ -18,7 +18,7 @@ from zs_client.contract import partition_key, registry_key, table_key
 from zs_client.opening import open_store
 from zs_client.place import resolve
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.publishing.commit import read_facts
+from zs_pipeline.publishing.facts_file import read_facts
 from zs_pipeline.publishing.squirrel import publish
 
 ROWS = [

@@ -24,7 +24,7 @@ from zs_client.contract import (
 )
 from zs_client.opening import open_store
 from zs_client.store import Store
-from zs_pipeline.publishing.commit import read_facts
+from zs_pipeline.publishing.facts_file import read_facts
 
 
 @pytest.fixture(params=["folder", "memory", "s3", "public s3"])

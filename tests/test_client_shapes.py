@@ -18,7 +18,7 @@ from zs_client.contract import registry_key, table_key
 from zs_client.opening import open_store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.publishing.commit import mark_stale
+from zs_pipeline.publishing.facts_file import mark_stale
 from zs_pipeline.publishing.squirrel import publish
 
 

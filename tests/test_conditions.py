@@ -17,7 +17,7 @@ from zs_client.errors import Conflict, StoreError
 from zs_client.opening import open_store
 from zs_client.store import Store
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.publishing.commit import entries
+from zs_pipeline.publishing.facts_file import entries
 
 pytest_plugins = ("stores",)
 

@@ -33,7 +33,7 @@ from zs_pipeline.declaration import (
 from zs_pipeline.documents import update as documents
 from zs_pipeline.lineage import COLUMNS, data_assets
 from zs_pipeline.orchestration import assets as graph
-from zs_pipeline.publishing import commit
+from zs_pipeline.publishing import commit, facts_file, table_update
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.side_files.outcomes import Entry, NotThere, Question
 from zs_pipeline.source.choice import open_source
@@ -163,7 +163,7 @@ class Night:
         (folder / "out").mkdir()
         self.store: Store = open_store(str(folder / "out"))
 
-    def build(self, some: Iterable[dict[str, Any]]) -> dict[str, commit.Report]:
+    def build(self, some: Iterable[dict[str, Any]]) -> dict[str, table_update.CommitReport]:
         """What each table's commit did."""
         dump(self.source, some)
         source = open_source(str(self.source), SOME.reads.paths)
@@ -318,7 +318,7 @@ def test_dagster_knows_the_projects_and_materializes_one(tmp_path):
         assert path_of("B") in before
 
         (tmp_path / f"out/{FOLDER}/{path_of('B')}").unlink()
-        facts = commit.read_facts(open_store(str(out)), __version__, BY_PROJECT.table)
+        facts = facts_file.read_facts(open_store(str(out)), __version__, BY_PROJECT.table)
         facts["partitions"].pop("B")
         open_store(str(out)).put(f"{FOLDER}/sessions_by_project.json", json.dumps(facts).encode())
         done = job.execute_in_process(instance=instance, partition_key="B")

@@ -18,7 +18,7 @@ from zs_client.store import Store
 from zs_pipeline.declaration import Expected, Read
 from zs_pipeline.documents import update as documents_module
 from zs_pipeline.documents.update import MANIFEST, load, shard_of, update
-from zs_pipeline.publishing.commit import ShrinkRefused
+from zs_pipeline.shrink_refused import ShrinkRefused
 from zs_pipeline.source.interface import SourceError
 
 pytest_plugins = ("stores",)

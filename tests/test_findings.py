@@ -19,7 +19,7 @@ from zs_pipeline.code import of_findings
 from zs_pipeline.declaration import Acorn, ByDocument, Column, Document, Expected, OfId, Read, Row
 from zs_pipeline.documents import update as documents
 from zs_pipeline.publishing import commit
-from zs_pipeline.publishing.commit import read_content, read_facts
+from zs_pipeline.publishing.facts_file import read_content, read_facts
 from zs_pipeline.shape import findings
 from zs_pipeline.shape.findings import COUNTED, LONGEST, WARNING, Finding, gathered
 from zs_pipeline.side_files.files import Files

@@ -39,7 +39,7 @@ from zs_pipeline import build, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import update as documents
 from zs_pipeline.orchestration import assets as graph
-from zs_pipeline.publishing import commit, squirrel
+from zs_pipeline.publishing import commit, facts_file, squirrel
 from zs_pipeline.settings import sample, source_url_of_sample
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.source.choice import open_source
@@ -103,7 +103,7 @@ def whole(store: Store) -> dict[str, Any]:
     for acorn in ACORNS:
         stated = json.loads(store.get(facts_key(__version__, acorn.table)))
         assert stated["pending"] == {}
-        for entry in commit.entries(stated).values():
+        for entry in facts_file.entries(stated).values():
             key = object_key(__version__, acorn.table, entry["sha256"])
             found[key] = store.get(key)
     snapshot = found[registry_key(__version__)]["snapshot"]
@@ -319,8 +319,8 @@ class DagsterNights(Nights):
     def build(self, writes: Sequence[int] = ()) -> None:
         super().build(writes)
         known = set(self.instance.get_dynamic_partitions(graph.partitions_name("subject_id")))
-        stated = commit.read_facts(self.store, __version__, "qc")
-        assert known == commit.segments(stated)
+        stated = facts_file.read_facts(self.store, __version__, "qc")
+        assert known == facts_file.segments(stated)
 
     def teardown(self) -> None:
         super().teardown()

@@ -18,16 +18,10 @@ from zs_client.contract import NULL_PARTITION
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, Column
-from zs_pipeline.publishing.commit import (
-    KEPT_SIZES,
-    Built,
-    Part,
-    Report,
-    ShrinkRefused,
-    commit,
-    path,
-    read_facts,
-)
+from zs_pipeline.publishing.commit import commit
+from zs_pipeline.publishing.facts_file import path, read_facts
+from zs_pipeline.publishing.shrink_guard import KEPT_SIZES, ShrinkRefused
+from zs_pipeline.publishing.table_update import CommitReport, PartitionUpdate, TableUpdate
 
 VERSION = "9.9.9"
 COLUMNS = (
@@ -60,13 +54,13 @@ def build(
     code: str = "code",
     *,
     accept_shrink: bool = False,
-) -> Report:
+) -> CommitReport:
     parts = [
-        Part(segment, None if of_one is None else arrow.table(acorn, of_one))
+        PartitionUpdate(segment, None if of_one is None else arrow.table(acorn, of_one))
         for segment, of_one in rows.items()
     ]
     state = {"documents": str(rows)}
-    built = Built(parts, state, code)
+    built = TableUpdate(parts, state, code)
     return commit(store, VERSION, acorn, built, accept_shrink=accept_shrink)
 
 

@@ -23,7 +23,7 @@ from zs_client.store import Store
 from zs_pipeline.declaration import Expected, Read
 from zs_pipeline.documents import update as documents_module
 from zs_pipeline.documents.update import Changes, load, update, withheld
-from zs_pipeline.publishing.commit import ShrinkRefused
+from zs_pipeline.shrink_refused import ShrinkRefused
 from zs_pipeline.source import asking, gateway
 from zs_pipeline.source.choice import open_source
 from zs_pipeline.source.interface import SourceError

@@ -15,8 +15,8 @@ import zs_client
 from zs_client.opening import open_store
 from zs_client.store import Store
 from zs_pipeline.acorns import ACORNS, CATALOGUE
-from zs_pipeline.publishing import commit
-from zs_pipeline.publishing.commit import entries, path, read_facts
+from zs_pipeline.publishing import facts_file
+from zs_pipeline.publishing.facts_file import entries, path, read_facts
 
 pytest_plugins = ("stores",)
 
@@ -194,7 +194,7 @@ def test_on_s3_what_a_night_meets_is_brought_back_or_made_by_the_next(
     assert zs_build(source, s3.url, select=only) == ("both" in kind)
     assert zs_build(source, s3.url, select=only) == 0
     assert s3.get(place) == s3.get(content) == body
-    known = commit.read_facts(s3, "1.0.0", acorn.table)
+    known = facts_file.read_facts(s3, "1.0.0", acorn.table)
     assert known is not None
     assert (known["state"], "lost" in known) == ("fresh", False)
 

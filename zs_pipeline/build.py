@@ -30,7 +30,7 @@ from zs_pipeline.documents import shards
 from zs_pipeline.documents import update as documents
 from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.orchestration import events
-from zs_pipeline.publishing.commit import read_content, read_facts
+from zs_pipeline.publishing.facts_file import read_content, read_facts
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.source.choice import open_source
 from zs_pipeline.source.interface import SourceError
@@ -365,7 +365,8 @@ def _show_findings(console: Console, store: Store, version: str) -> None:
             for row in aside.slice(0, SHOWN).to_pylist():
                 said = f"  {row['name'] or row['_id'] or ''} {row['reason']}"
                 console.print(said, markup=False, soft_wrap=True)
-    for what, count in (told["document_problems"] or {}).get("notes", {}).items():
+    facts = told["document_problems"]
+    for what, count in (facts.get("notes", {}) if facts else {}).items():
         console.print(f"{count:,} documents: {what}", markup=False, soft_wrap=True)
     for name, found in tables.items():
         if found.num_rows:

@@ -31,10 +31,10 @@ from zs_pipeline.declaration import CORE
 from zs_pipeline.documents import shards, upheavals
 from zs_pipeline.documents.shards import INDEX, SHARD, shard_of
 from zs_pipeline.progress import Progress
-from zs_pipeline.publishing.commit import ShrinkRefused
 from zs_pipeline.shape import values as fields
 from zs_pipeline.shape.findings import WARNING
 from zs_pipeline.shape.problems import Problem
+from zs_pipeline.shrink_refused import ShrinkRefused
 from zs_pipeline.source.interface import Lacking, Source, SourceError, Swept, version_of
 
 # Documents fetched and merged at a time: what a build holds in memory.

@@ -17,6 +17,7 @@ import dagster as dg
 from pydantic import Field, PrivateAttr
 
 from zs_client.contract import ROOT, encode_partition, location
+from zs_client.facts import Facts
 from zs_client.masking import masked
 from zs_client.obstore_errors import first_line
 from zs_client.store import Store
@@ -29,17 +30,11 @@ from zs_pipeline.documents import update as documents
 from zs_pipeline.orchestration import events
 from zs_pipeline.publishing import squirrel
 from zs_pipeline.publishing import table_checks as checks
-from zs_pipeline.publishing.commit import (
-    Built,
-    Report,
-    ShrinkRefused,
-    bring_back,
-    commit,
-    mark_stale,
-    read_facts,
-    read_head,
-    segments,
-)
+from zs_pipeline.publishing.commit import commit
+from zs_pipeline.publishing.facts_file import mark_stale, read_facts, read_head, segments
+from zs_pipeline.publishing.recovery import bring_back
+from zs_pipeline.publishing.table_update import CommitReport, TableUpdate
+from zs_pipeline.shrink_refused import ShrinkRefused
 from zs_pipeline.side_files import answers
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.source.choice import open_source
@@ -66,7 +61,7 @@ class Cache(dg.ConfigurableResource[None]):
     accept_shrink: bool = False
     _opened: Store | None = PrivateAttr(default=None)
     # What this run committed and has not checked yet, by acorn.
-    _reports: dict[str, Report] = PrivateAttr(default_factory=dict)
+    _reports: dict[str, CommitReport] = PrivateAttr(default_factory=dict)
     _while_running: ExitStack = PrivateAttr(default_factory=ExitStack)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -91,11 +86,11 @@ class Cache(dg.ConfigurableResource[None]):
         """The version; `ZS_VERSION`, else the package's, when none is set."""
         return settings.version(self.version)
 
-    def committed(self, acorn: Acorn, report: Report) -> None:
+    def committed(self, acorn: Acorn, report: CommitReport) -> None:
         """Keep what a commit of this run did, for the checks of the table."""
         self._reports[acorn.name] = report
 
-    def report(self, acorn: Acorn) -> Report | None:
+    def report(self, acorn: Acorn) -> CommitReport | None:
         """What this run's commit of a table did, once; None where it made none."""
         return self._reports.pop(acorn.name, None)
 
@@ -154,7 +149,7 @@ class Acorns(dg.IOManager):
         self.catalogue = catalogue
         self.instance = instance
 
-    def handle_output(self, context: dg.OutputContext, obj: Built) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: TableUpdate) -> None:
         """Write what changed, and tell Dagster which partitions did."""
         acorn = self.catalogue.by_name[context.asset_key.path[-1]]
         store, version = self.cache.open(), self.cache.folder()
@@ -391,7 +386,7 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
         side_files: SideFiles,
         source: Documents,
         **inputs: tables.Input,
-    ) -> Built:
+    ) -> TableUpdate:
         around = tables.Surroundings(
             cache.open(),
             cache.folder(),
@@ -409,7 +404,7 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
     return build
 
 
-def _tell(context: dg.AssetExecutionContext, acorn: Acorn, built: Built) -> None:
+def _tell(context: dg.AssetExecutionContext, acorn: Acorn, built: TableUpdate) -> None:
     """Tell people what was counted on the way to a table, and what did not fit."""
     if built.counts:
         problems = {"problems": "; ".join(built.problems)}
@@ -696,7 +691,7 @@ def _column_schema(acorn: Acorn) -> dg.TableSchema:
     )
 
 
-def _preview(store: Store, version: str, acorn: Acorn, facts: dict[str, Any]) -> str:
+def _preview(store: Store, version: str, acorn: Acorn, facts: Facts) -> str:
     """The first rows as a Markdown table."""
     segment = next(iter(facts["partitions"]), "")
     if acorn.partition and not segment:

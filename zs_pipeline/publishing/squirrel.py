@@ -19,10 +19,11 @@ from zs_client.contract import (
     version_folder,
     version_order,
 )
+from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import update as documents
-from zs_pipeline.publishing.commit import read_facts
+from zs_pipeline.publishing.facts_file import read_facts
 
 # How a column's values are made is told by the facts alone: every reader fetches the registry.
 _OF_COLUMN = ("name", "type", "description", "nullable")
@@ -113,7 +114,7 @@ def _expected_every_hours(store: Store, version: str) -> float | None:
 
 
 def _entry(
-    store: Store, version: str, facts: dict[str, Any], state: str, failed: str, now: str
+    store: Store, version: str, facts: Facts, state: str, failed: str, now: str
 ) -> dict[str, Any]:
     stale, reason = facts["state"] == "stale", facts["reason"]
     built_from = facts["source_state"].get("documents", state)
@@ -121,7 +122,7 @@ def _entry(
         stale, reason = True, f"the documents could not be brought up to date: {failed}"
     if not stale and built_from != state:
         stale, reason = True, "built from an earlier state of the documents"
-    told = {name: facts[name] for name in _TOLD}
+    told = {key: value for key, value in facts.items() if key in _TOLD}
     if not stale:
         told["checked_at"] = now
     return {

@@ -17,12 +17,15 @@ import pyarrow.compute as pc
 
 from zs_client import work
 from zs_client.contract import object_key, version_folder
+from zs_client.facts import Facts, FileFacts
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, ColumnCheck, NamesDocuments, Once, Settled
 from zs_pipeline.documents import update as documents
 from zs_pipeline.documents import upheavals
-from zs_pipeline.publishing.commit import Report, bring_back, entries, of_the_day, path, read_facts
+from zs_pipeline.publishing.facts_file import entries, path, read_facts
+from zs_pipeline.publishing.recovery import bring_back, of_the_day
+from zs_pipeline.publishing.table_update import CommitReport
 
 # Fewer rows than this share of the last time is worth a look.
 FEWER = 0.9
@@ -62,14 +65,14 @@ class Looked:
     store: Store
     version: str
     acorn: Acorn
-    facts: dict[str, Any]
+    facts: Facts
     content: Mapping[str, pa.Table]
     state: str
     altered: Sequence[str] = ()
     disturbed: bool = False
 
 
-def look(store: Store, version: str, acorn: Acorn, report: Report | None = None) -> Looked:
+def look(store: Store, version: str, acorn: Acorn, report: CommitReport | None = None) -> Looked:
     """Read what the checks of a table look at.
 
     After a commit of the same run that is what it left: its facts, the files that it wrote, and
@@ -88,7 +91,7 @@ def look(store: Store, version: str, acorn: Acorn, report: Report | None = None)
     Raises:
         FileNotFoundError: The table was never built, or a file is gone for good.
     """
-    facts = report.facts if report else _facts(store, version, acorn)
+    facts: Facts = report.facts if report else _facts(store, version, acorn)
     restored = list(report.restored) if report else []
     for attempt in range(ATTEMPTS):
         time.sleep(attempt * PAUSE)
@@ -134,7 +137,7 @@ def look(store: Store, version: str, acorn: Acorn, report: Report | None = None)
     return Looked(store, version, acorn, facts, content, state.result(), [*altered, *restored])
 
 
-def _facts(store: Store, version: str, acorn: Acorn) -> dict[str, Any]:
+def _facts(store: Store, version: str, acorn: Acorn) -> Facts:
     facts = read_facts(store, version, acorn.table)
     if facts is None:
         raise FileNotFoundError(f"{acorn.name} was never built in {store.url}")
@@ -169,7 +172,7 @@ def _file(
         return None
 
 
-def _is(body: bytes | None, entry: dict[str, Any]) -> bool:
+def _is(body: bytes | None, entry: FileFacts) -> bool:
     """Whether a file is the one that the facts name."""
     return body is not None and hashlib.sha256(body).hexdigest() == entry["sha256"]
 

@@ -32,6 +32,7 @@ from zs_client.contract import (
     version_order,
 )
 from zs_client.errors import CustomNotFound, StoreError
+from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline import arrow, memory, processes
 from zs_pipeline.catalogue import Catalogue, projected
@@ -56,7 +57,9 @@ from zs_pipeline.declaration import (
 from zs_pipeline.documents import shards, upheavals
 from zs_pipeline.documents import update as documents
 from zs_pipeline.documents.update import WHERE, Snapshot, load_index
-from zs_pipeline.publishing.commit import Built, Known, Part, entries, read_content, read_facts
+from zs_pipeline.publishing.facts_file import FactsFile, entries, read_content, read_facts
+from zs_pipeline.publishing.recovery import heal
+from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 from zs_pipeline.shape import values as fields
 from zs_pipeline.shape.findings import COUNTED, WARNING
 from zs_pipeline.shape.projection import tree, trim
@@ -119,7 +122,7 @@ class Input:
     store: Store
     version: str
     acorn: Acorn
-    facts: dict[str, Any]
+    facts: Facts
 
     def rows(self, columns: tuple[str, ...]) -> pa.Table:
         """Returns some columns of the rows that the facts name, whoever has written since."""
@@ -167,7 +170,7 @@ class Inputs(Mapping[str, pa.Table]):
     def __len__(self) -> int:
         return len(self._found)
 
-    def facts(self, name: str) -> dict[str, Any]:
+    def facts(self, name: str) -> Facts:
         """Returns the facts of one of them."""
         return self._found[name].facts
 
@@ -182,7 +185,7 @@ def build(
     *,
     inputs: Mapping[str, Input] | None = None,
     only: Iterable[str] | None = None,
-) -> Built:
+) -> TableUpdate:
     """Plan the update of a table; `zs_pipeline.publishing.commit` draws its parts and writes them.
 
     Args:
@@ -202,7 +205,7 @@ def build(
             read.table: read_input(store, version, by_name[read.table])
             for read in acorn.kind.tables
         }
-    found, known = Inputs(acorn, inputs), Known(store, version, acorn)
+    found, known = Inputs(acorn, inputs), FactsFile(store, version, acorn)
     _heal(known, around)
     match acorn.kind:
         case ByDocument() as kind:
@@ -225,7 +228,7 @@ def build(
     return built
 
 
-def _heal(known: Known, around: Surroundings) -> None:
+def _heal(known: FactsFile, around: Surroundings) -> None:
     """Bring back files that the facts name and that are gone; say which are made anew.
 
     Raises:
@@ -233,7 +236,7 @@ def _heal(known: Known, around: Surroundings) -> None:
     """
     # Far away each look is a request: there a file that is gone is found when it is read.
     wanted = known.facts.get("lost", ()) if known.facts and known.store.far else None
-    back, lost = known.heal(wanted)
+    back, lost = heal(known, wanted)
     name = known.acorn.name
     if back:
         around.progress(f"{name}: {back} files were gone, and are brought back from their copy")
@@ -248,7 +251,7 @@ def _heal(known: Known, around: Surroundings) -> None:
     around.progress(f"{name}: {lost} files are gone, and are made anew")
 
 
-def by_document(kind: ByDocument, known: Known, inputs: Inputs, files: Files) -> Built:
+def by_document(kind: ByDocument, known: FactsFile, inputs: Inputs, files: Files) -> TableUpdate:
     """Plan a table with rows for each document; rows of unchanged documents are taken over."""
     acorn, code = known.acorn, of_table(known.acorn)
     snapshot = _snapshot(known.store, inputs)
@@ -265,9 +268,11 @@ def by_document(kind: ByDocument, known: Known, inputs: Inputs, files: Files) ->
         looked_at = pa.table({kind.frame.name: pa.array(texts, pa.string())})
         tables = ChainMap({kind.frame.name: looked_at}, inputs)  # type: ignore[arg-type]
     if _current(known.facts, state, code, state.keys() - {"index"}):
-        return Built((), state, code, f"{', '.join(('the documents', *inputs))} did not change")
+        return TableUpdate(
+            (), state, code, f"{', '.join(('the documents', *inputs))} did not change"
+        )
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[PartitionUpdate]:
         kept, ids = _reusable(kind, known, snapshot, code)
         pieces = [kept] if kept is not None else []
         wanted = snapshot.rows(ids)
@@ -278,19 +283,19 @@ def by_document(kind: ByDocument, known: Known, inputs: Inputs, files: Files) ->
         final = kind.finish(content, tables) if kind.finish else content
         if kind.notes:
             notes.update(kind.notes(final, tables))
-        yield Part("", final)
+        yield PartitionUpdate("", final)
 
-    return Built(parts(), state, code, notes=notes)
+    return TableUpdate(parts(), state, code, notes=notes)
 
 
-def _frame_texts(read: FrameRead, known: Known, files: Files) -> tuple[list[str], str]:
+def _frame_texts(read: FrameRead, known: FactsFile, files: Files) -> tuple[list[str], str]:
     """Returns the texts of a frame and its tag; those of the last build where it is the same.
 
     So it is too where the frame cannot be had or is none: the table of the frame fails and says so.
     """
-    facts = known.facts or {}
-    texts = (facts.get("notes") or {}).get(read.name)
-    tag = facts["source_state"].get("frame") if texts is not None else None
+    facts = known.facts
+    texts = facts.get("notes", {}).get(read.name) if facts else None
+    tag = facts["source_state"].get("frame") if facts and texts is not None else None
     location, _, key = read.file.rpartition("/")
     try:
         found = files.changed(location, key, tag, largest=frames.LARGEST)
@@ -300,19 +305,19 @@ def _frame_texts(read: FrameRead, known: Known, files: Files) -> tuple[list[str]
     return (texts or [], str(tag)) if found is None or made is None else (made, found[1])
 
 
-def from_tables(kind: FromTables, known: Known, inputs: Inputs) -> Built:
+def from_tables(kind: FromTables, known: FactsFile, inputs: Inputs) -> TableUpdate:
     """Plan a table made from whole other tables."""
     state, code = inputs.state(), of_table(known.acorn)
     if _current(known.facts, state, code, state):
-        return Built((), state, code, f"{', '.join(inputs)} did not change")
+        return TableUpdate((), state, code, f"{', '.join(inputs)} did not change")
 
-    def parts() -> Iterator[Part]:
-        yield Part("", kind.rows(inputs).cast(arrow.schema(known.acorn)))
+    def parts() -> Iterator[PartitionUpdate]:
+        yield PartitionUpdate("", kind.rows(inputs).cast(arrow.schema(known.acorn)))
 
-    return Built(parts(), state, code)
+    return TableUpdate(parts(), state, code)
 
 
-def from_findings(kind: FromFindings, known: Known, around: Surroundings) -> Built:
+def from_findings(kind: FromFindings, known: FactsFile, around: Surroundings) -> TableUpdate:
     """Plan a table of what did not fit in documents and side files."""
     acorn, code = known.acorn, of_table(known.acorn)
     snapshot = documents.load(known.store)
@@ -327,15 +332,15 @@ def from_findings(kind: FromFindings, known: Known, around: Surroundings) -> Bui
     if changed := [one.reason for one in upheavals.told(snapshot.manifest)]:
         state["upheavals"] = " ".join(changed)
     if _current(known.facts, state, code, state):
-        return Built((), state, code, "neither documents nor side files changed")
+        return TableUpdate((), state, code, "neither documents nor side files changed")
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[PartitionUpdate]:
         found = [*_findings(snapshot)]
         for name, content in kept.items():
             found += answers.problems(known.store, name, content)
-        yield Part("", arrow.table(acorn, kind.rows(found)))
+        yield PartitionUpdate("", arrow.table(acorn, kind.rows(found)))
 
-    return Built(parts(), state, code, notes=_counted(snapshot))
+    return TableUpdate(parts(), state, code, notes=_counted(snapshot))
 
 
 def _findings(snapshot: Snapshot) -> Iterator[Row]:
@@ -361,7 +366,9 @@ def _counted(snapshot: Snapshot) -> dict[str, int | str]:
     return dict(sorted((one["values"], one["counts"]) for one in names.value_counts().to_pylist()))
 
 
-def by_key(kind: ByKey, known: Known, inputs: Inputs, only: Iterable[str] | None = None) -> Built:
+def by_key(
+    kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | None = None
+) -> TableUpdate:
     """Plan a table split by a column of asset_basics; partitions with changes are computed.
 
     A change is another document, other values in the columns of asset_basics that are looked at,
@@ -384,20 +391,20 @@ def by_key(kind: ByKey, known: Known, inputs: Inputs, only: Iterable[str] | None
     if not compute and not gone:
         noun = kind.key.removesuffix("_id").replace("_", " ")
         reason = f"no {noun}'s documents changed" if only is None else f"no such {noun} has rows"
-        return Built((), state, code, reason)
+        return TableUpdate((), state, code, reason)
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[PartitionUpdate]:
         # A removal without an input leaves nothing to remember.
         for segment in sorted(gone):
-            yield Part(segment, None)
+            yield PartitionUpdate(segment, None)
         looked_at = placed.filter(
             pc.is_in(placed["segment"], pa.array(sorted(compute), pa.string()))
         )
         work = _with_basics(known.acorn, kind, snapshot, looked_at, basics)
         for segment, file in _key_contents(known.acorn, kind, work, looked_at.num_rows, compute):
-            yield Part(segment, file, wanted[segment])
+            yield PartitionUpdate(segment, file, wanted[segment])
 
-    return Built(parts(), state, code, files=len(compute) + len(gone))
+    return TableUpdate(parts(), state, code, files=len(compute) + len(gone))
 
 
 def _key_contents(
@@ -494,11 +501,11 @@ def _unspooled(spool: IO[bytes]) -> dict[str, list[bytes]]:
 
 def by_platform(
     kind: ByPlatform,
-    known: Known,
+    known: FactsFile,
     inputs: Inputs,
     only: Iterable[str] | None = None,
     progress: Callable[[str], None] = lambda _: None,
-) -> Built:
+) -> TableUpdate:
     """Plan a table with a fixed list of partitions; every one of them exists, if without rows.
 
     Rows of data assets whose documents and rows of asset_basics did not change are taken over.
@@ -511,10 +518,10 @@ def by_platform(
     looked_at = tuple(state)
     state["index"] = snapshot.manifest["index"]
     if only is None and _current(known.facts, state, code, looked_at):
-        return Built((), state, code, "neither documents nor asset_basics changed")
+        return TableUpdate((), state, code, "neither documents nor asset_basics changed")
     wanted = kind.values if only is None else tuple(p for p in kind.values if p in set(only))
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[PartitionUpdate]:
         kept: dict[str, bytes] = {}
         ids = then = None
         if only is None:
@@ -532,14 +539,16 @@ def by_platform(
             for name in found.keys() & pieces.keys():
                 pieces[name].append(found[name])
         for name in wanted:
-            yield Part(encode_partition(name), arrow.unpack(pieces.pop(name), acorn), made_from)
+            yield PartitionUpdate(
+                encode_partition(name), arrow.unpack(pieces.pop(name), acorn), made_from
+            )
 
-    return Built(parts(), None if only is not None else state, code)
+    return TableUpdate(parts(), None if only is not None else state, code)
 
 
 def from_side_files(
-    kind: FromSideFiles, known: Known, inputs: Inputs, around: Surroundings
-) -> Built:
+    kind: FromSideFiles, known: FactsFile, inputs: Inputs, around: Surroundings
+) -> TableUpdate:
     """Plan a table of what the side files of data assets say; what is not known of them is asked.
 
     Raises:
@@ -557,21 +566,21 @@ def from_side_files(
     counts: dict[str, int | str] = {**told.counts, "files_from": around.files.url}
     if _current(known.facts, state, code, state):
         reason = f"neither side files nor {', '.join(inputs)} changed"
-        return Built((), state, code, reason, counts=counts)
+        return TableUpdate((), state, code, reason, counts=counts)
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[PartitionUpdate]:
         found: dict[str, Document] = {}
         if snapshot is not None:
             # Of thousands of documents at a time no more than what is looked at.
             paths = tree(projected(kind.reads))
             read = snapshot.read(shards.cores(kind.reads)[0], ids=set(told.values))
             found = {one["_id"]: trim(one, paths) for shard in read for one in shard}
-        yield Part("", arrow.table(acorn, kind.rows(told.values, inputs, found)))
+        yield PartitionUpdate("", arrow.table(acorn, kind.rows(told.values, inputs, found)))
 
-    return Built(parts(), state, code, counts=counts)
+    return TableUpdate(parts(), state, code, counts=counts)
 
 
-def from_frame(kind: FromFrame, known: Known, inputs: Inputs, files: Files) -> Built:
+def from_frame(kind: FromFrame, known: FactsFile, inputs: Inputs, files: Files) -> TableUpdate:
     """Plan a table made from one pickled frame, which is not fetched again while it is the same.
 
     Where only other tables changed, its own rows are finished again.
@@ -599,14 +608,14 @@ def from_frame(kind: FromFrame, known: Known, inputs: Inputs, files: Files) -> B
     except (NotThere, NoBucket, NotReached) as error:
         if facts and facts["rows"]:
             raise type(error)(f"{error}, and was before; the table keeps its rows") from error
-        nothing = Part("", arrow.schema(acorn).empty_table())
+        nothing = PartitionUpdate("", arrow.schema(acorn).empty_table())
         state = {"file": _NO_FILE, **inputs.state()}
-        return Built((nothing,), state, code, str(error), counts=counts(error.outcome))
+        return TableUpdate((nothing,), state, code, str(error), counts=counts(error.outcome))
     told = counts(answers.FOUND)
     state = {"file": str(tag) if found is None else found[1], **inputs.state()}
     if found is None and _current(facts, state, code, state):
         reason = f"{', '.join((key, *inputs))} did not change"
-        return Built((), state, code, reason, counts=told)
+        return TableUpdate((), state, code, reason, counts=told)
     problems: list[str] = []
     if found is None:
         content = read_content(known.store, known.version, acorn, facts=facts)
@@ -615,13 +624,13 @@ def from_frame(kind: FromFrame, known: Known, inputs: Inputs, files: Files) -> B
         frame = frames.read_frame(found[0])
         content = arrow.table(acorn, kind.rows(frame))
         problems = list(kind.problems(frame))
-    part = Part("", kind.finish(content, inputs) if kind.finish else content)
-    return Built((part,), state, code, counts=told, problems=problems)
+    part = PartitionUpdate("", kind.finish(content, inputs) if kind.finish else content)
+    return TableUpdate((part,), state, code, counts=told, problems=problems)
 
 
 def from_custom_table(
-    kind: FromCustomTable, known: Known, inputs: Inputs, around: Surroundings
-) -> Built:
+    kind: FromCustomTable, known: FactsFile, inputs: Inputs, around: Surroundings
+) -> TableUpdate:
     """Plan a table made from one that users store, and from documents of the old database.
 
     Raises:
@@ -644,8 +653,11 @@ def from_custom_table(
             if facts and facts["rows"]:
                 said = f"the table keeps its rows, since what they were made from is gone: {error}"
                 raise CustomNotFound(said) from error
-            nothing, state = Part("", arrow.schema(acorn).empty_table()), {"custom": _NO_FILE}
-            return Built((nothing,), state, code, str(error), counts=told, problems=problems)
+            nothing, state = (
+                PartitionUpdate("", arrow.schema(acorn).empty_table()),
+                {"custom": _NO_FILE},
+            )
+            return TableUpdate((nothing,), state, code, str(error), counts=told, problems=problems)
         body = own.read_bytes()
         content = pa.Table.from_pylist([orjson.loads(line) for line in body.splitlines()])
         digest = hashlib.sha256(body).hexdigest()
@@ -664,14 +676,14 @@ def from_custom_table(
     state = {**inputs.state(), "custom": digest, "old_documents": str(told["old_documents"])}
     if _current(facts, state, code, state):
         reason = f"neither {kind.custom} nor {', '.join(inputs)} changed"
-        return Built((), state, code, reason, counts=told, problems=problems, notes=notes)
+        return TableUpdate((), state, code, reason, counts=told, problems=problems, notes=notes)
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[PartitionUpdate]:
         before = _before(store, version, acorn)
         fetch = partial(documents_of, old) if old else _no_documents
-        yield Part("", kind.rows(content, inputs, before, fetch, others))
+        yield PartitionUpdate("", kind.rows(content, inputs, before, fetch, others))
 
-    return Built(parts(), state, code, counts=told, problems=problems, notes=notes)
+    return TableUpdate(parts(), state, code, counts=told, problems=problems, notes=notes)
 
 
 def _newest_first(
@@ -740,7 +752,7 @@ def _with_basics(
 
 
 def _current(
-    facts: dict[str, Any] | None, state: dict[str, str], version_of_code: str, keys: Iterable[str]
+    facts: Facts | None, state: dict[str, str], version_of_code: str, keys: Iterable[str]
 ) -> bool:
     """Whether a table is whole and was made from the same state by the same code."""
     return (
@@ -804,7 +816,7 @@ def _changed_rows(old: pa.Table, new: pa.Table) -> set[str]:
     }
 
 
-def _basics_then(known: Known, basics: pa.Table) -> pa.Table | None:
+def _basics_then(known: FactsFile, basics: pa.Table) -> pa.Table | None:
     """Returns the rows of asset_basics that a table was last made from; None where none are."""
     before = known.facts["source_state"] if known.facts else {}
     if ASSET_BASICS not in before:
@@ -840,7 +852,7 @@ def _lost_by_platform(kind: ByPlatform, then: pa.Table, basics: pa.Table, change
 
 
 def _reusable_by_platform(
-    kind: ByPlatform, known: Known, snapshot: Snapshot, changed: set[str], code: str
+    kind: ByPlatform, known: FactsFile, snapshot: Snapshot, changed: set[str], code: str
 ) -> tuple[dict[str, bytes], set[str] | None]:
     """Returns (the rows that stay, packed, by platform; documents to compute, or None for all).
 
@@ -873,7 +885,7 @@ def _reusable_by_platform(
 
 
 def _reusable(
-    kind: ByDocument, known: Known, snapshot: Snapshot, code: str
+    kind: ByDocument, known: FactsFile, snapshot: Snapshot, code: str
 ) -> tuple[pa.Table | None, set[str] | None]:
     """Returns (the rows that stay, documents to compute); (None, None) for all documents.
 
