@@ -43,7 +43,13 @@ _PROBLEMS = ("document_problems", "data_asset_problems")
 _SHOWN = ("_id", "name", "field", "reason", "severity", "column")
 # Errors of the database that Dagster keeps its history in.
 _OF_DATABASE = frozenset(("OperationalError", "DatabaseError", "InterfaceError", "InternalError"))
-_FILES = "too many files are open: raise the limit, as with `ulimit -n 1024`, and build again"
+# What to do about what the system says.
+_ADVICE = {
+    "Too many open files": (
+        "too many files are open: raise the limit, as with `ulimit -n 1024`, and build again"
+    ),
+    "No space left on device": "make room",
+}
 _INTERRUPTS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt", "Abandoned")
 
 
@@ -338,10 +344,11 @@ def _said(error: Exception) -> str:
 
 
 def _line(message: str) -> str:
-    """Returns the first line of a message, and what to do where open files were too many."""
+    """Returns the first line of a message, and what to do where files or room ran out."""
     first = next(iter(message.strip().splitlines()), "")
     # obstore tells of it some lines below.
-    return f"{first}; {_FILES}" if "Too many open files" in message else first
+    advice = [what for said, what in _ADVICE.items() if said in message and what not in message]
+    return "; ".join([first, *advice])
 
 
 def _show_findings(console: Console, store: Store, version: str) -> None:
