@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,7 +27,19 @@ _SHOWN = 80
 
 _stores: dict[tuple[Any, ...], Any] = {}
 _lock = work.Lock()
-_asked: ContextVar[tuple[str | None, bool | None]] = ContextVar("_asked", default=(None, None))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What of a place is not left to variables and defaults; None for what is."""
+
+    snapshot: str | None = None
+    offline: bool | None = None
+    url: str | None = None
+    version: str | None = None
+
+
+_asked: ContextVar[_Asked] = ContextVar("_asked", default=_Asked())  # noqa: B039 - frozen
 
 
 class Place(NamedTuple):
@@ -62,10 +75,27 @@ def reading(*, snapshot: str | None = None, offline: bool | None = None) -> Iter
         raise TypeError(f"a snapshot is named by the text of its id, not {snapshot!r:.80}")
     if offline is not None and not isinstance(offline, bool):
         raise TypeError(f"offline= is True or False, not {offline!r:.80}")
-    before = _asked.get()
-    token = _asked.set(
-        (before[0] if snapshot is None else snapshot, before[1] if offline is None else offline)
-    )
+    with asking(snapshot=snapshot, offline=offline):
+        yield
+
+
+@contextmanager
+def asking(
+    *,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    url: str | None = None,
+    version: str | None = None,
+) -> Iterator[None]:
+    """As `reading`, of a store and a version as well; what is None stays as it is."""
+    told: dict[str, Any] = {
+        "snapshot": snapshot,
+        "offline": offline,
+        "url": url,
+        "version": version,
+    }
+    changes = {name: value for name, value in told.items() if value is not None}
+    token = _asked.set(replace(_asked.get(), **changes))
     try:
         yield
     finally:
@@ -86,7 +116,7 @@ def resolve(url: str | Path | None = None, version: str | None = None) -> Place:
         StoreError: As `resolve_current`.
     """
     current = resolve_current(url, version)
-    snapshot = _asked.get()[0]
+    snapshot = _asked.get().snapshot
     if snapshot is None:
         snapshot = os.environ.get("ZS_SNAPSHOT") or NOW
     if snapshot == NOW:
@@ -111,14 +141,15 @@ def resolve_current(url: str | Path | None = None, version: str | None = None) -
         raise TypeError(f"a version is a text such as '1.0.0', not {version!r:.80}")
     if url is not None and not isinstance(url, str | Path):
         raise TypeError(f"a store is a text or a path, not {url!r:.80}")
-    version = version or os.environ.get("ZS_VERSION") or __version__
+    asked = _asked.get()
+    version = version or asked.version or os.environ.get("ZS_VERSION") or __version__
     version_folder(version)
-    url = str(url or os.environ.get("ZS_STORE") or _forest())
+    url = str(url or asked.url or os.environ.get("ZS_STORE") or _forest())
     return _remote(url) if url.startswith("s3://") else _opened(url), version
 
 
 def _offline() -> bool:
-    asked = _asked.get()[1]
+    asked = _asked.get().offline
     if asked is not None:
         return asked
     told = os.environ.get("ZS_OFFLINE") or ""

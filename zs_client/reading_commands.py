@@ -7,8 +7,6 @@ import argparse
 import os
 import shutil
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -104,6 +102,7 @@ def print_derived(given: argparse.Namespace) -> int:
 def draw(given: argparse.Namespace) -> int:
     """Draw a picture into a file."""
     from zs_client import plots
+    from zs_client.place import asking
 
     of_subject = {"qc": plots.plot_qc, "foraging": plots.plot_foraging}.get(given.picture)
     if Path(given.output).suffix.lower() not in (".png", ".svg", ".pdf"):
@@ -111,31 +110,15 @@ def draw(given: argparse.Namespace) -> int:
     if (of_subject is None) != (given.subject is None):
         says = "takes no subject" if of_subject is None else "needs a subject"
         raise ValueError(f"{given.picture} {says}")
-    with _reading_as(given):
+    with asking(
+        snapshot=given.snapshot, offline=given.offline, url=store_url(given), version=given.version
+    ):
         figure = of_subject(given.subject) if of_subject else plots.plot_projects()
     try:
         figure.savefig(given.output, dpi=150)
     except OSError as error:
         raise ValueError(f"-o {given.output}: it could not be written: {error}") from error
     return 0
-
-
-@contextmanager
-def _reading_as(given: argparse.Namespace) -> Iterator[None]:
-    """Let the functions, which know of no options, read what the command was given."""
-    from zs_client.place import reading
-
-    variables = {"ZS_STORE": store_url(given), "ZS_VERSION": given.version}
-    former = {name: os.environ.get(name) for name in variables}
-    try:
-        os.environ.update({name: value for name, value in variables.items() if value})
-        with reading(snapshot=given.snapshot, offline=given.offline):
-            yield
-    finally:
-        for name, value in former.items():
-            os.environ.pop(name, None)
-            if value is not None:
-                os.environ[name] = value
 
 
 def _form(given: argparse.Namespace) -> str:
