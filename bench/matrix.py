@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -139,11 +139,22 @@ def interpreter(version: str) -> str:
     return ""
 
 
+def pythons() -> str:
+    """Which of the Pythons that are tried are on this machine, as a line."""
+    found = [python for python in (*RUN, *RESOLVED) if interpreter(python)]
+    missing = [python for python in RUN if python not in found]
+    said = f"Pythons here: {', '.join(found) or 'none'}"
+    return f"{said}; not here, and so not tried: {', '.join(missing)}" if missing else said
+
+
 def _sample(python: Path, folder: Path) -> subprocess.CompletedProcess[str]:
     """Build the sample and read it, from the wheel: no file of the checkout is in the way."""
     store = folder / "store"
     store.mkdir()
-    reads = "import zs_client; assert len(zs_client.asset_basics()); print(zs_client.__file__)"
+    reads = (
+        "import zs_client, zs_pipeline; assert len(zs_client.asset_basics()); "
+        "print(zs_client.__file__)"
+    )
     done = None
     for words in (
         [python.parent / "zs", "build", "--store", store],
@@ -225,12 +236,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--write", action="store_true", help="write the table to docs/support.md")
     parser.add_argument("--python", metavar="3.12", help="only this one")
     parser.add_argument("--libraries", choices=(LOWEST, NEWEST, LOCKED), help="only these")
+    parser.add_argument("--stages", nargs="+", choices=ALL[1:], default=ALL[1:], help="only these")
     given = parser.parse_args(argv)
     chosen = [
-        row
+        replace(row, stages=tuple(s for s in row.stages if s in (ALL[0], *given.stages)))
         for row in rows(short=given.short)
         if given.python in (None, row.python) and given.libraries in (None, row.libraries)
     ]
+    print(pythons(), flush=True)
     with tempfile.TemporaryDirectory(prefix="zs-matrix-") as made:
         folder = Path(made)
         built = _command(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", made)
@@ -245,7 +258,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             run(row, place, wheel)
             # Each is 700 MB.
             shutil.rmtree(place)
-            print(f"Python {row.python}, {row.libraries}: {row.seconds:.0f} s", flush=True)
+            found = ", ".join(f"{stage} {told}" for stage, told in row.results.items())
+            print(
+                f"Python {row.release or row.python}, {row.libraries}: {found}; "
+                f"{row.seconds:.0f} s",
+                flush=True,
+            )
             return row
 
         tried = [one(row) for row in chosen]

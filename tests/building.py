@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from zs_client.contract import __version__, version_folder
-from zs_client.store import Store, open_store
+from zs_client.opening import open_store
+from zs_client.store import Store
 from zs_pipeline import build
 from zs_pipeline.settings import sample
 

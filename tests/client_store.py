@@ -14,11 +14,14 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from zs_client.contract import INDEX, encode_partition, table_key, version_folder
-from zs_client.store import Store, open_store
+from zs_client.opening import open_store
+from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.publishing.commit import Built, Part, commit, read_facts
+from zs_pipeline.publishing.commit import commit
+from zs_pipeline.publishing.facts_file import read_facts
 from zs_pipeline.publishing.squirrel import publish
+from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 
 if TYPE_CHECKING:
     from zs_pipeline.declaration import Acorn
@@ -39,7 +42,7 @@ def whole(store: Store, name: str, rows: list[dict[str, Any]], version: str = VE
     """Commit a table that is not partitioned."""
     acorn = BY_NAME[name]
     content = arrow.table(acorn, rows)
-    commit(store, version, acorn, Built([Part("", content)], STATE, "1"))
+    commit(store, version, acorn, TableUpdate([PartitionUpdate("", content)], STATE, "1"))
 
 
 def split(
@@ -52,10 +55,10 @@ def split(
     """Commit the partitions of a table."""
     acorn = BY_NAME[name]
     parts = [
-        Part(encode_partition(value), arrow.table(acorn, found), f"made from {value}")
+        PartitionUpdate(encode_partition(value), arrow.table(acorn, found), f"made from {value}")
         for value, found in rows.items()
     ]
-    commit(store, version, acorn, Built(parts, state, "1"), accept_shrink=True)
+    commit(store, version, acorn, TableUpdate(parts, state, "1"), accept_shrink=True)
 
 
 def metrics(subject: str | None, count: int = 2) -> list[dict[str, Any]]:

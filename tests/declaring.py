@@ -19,8 +19,12 @@ WHOLE = ByDocument(rows=no_rows, reads=(), reuse=None)
 BY_SUBJECT = ByKey(key="subject_id", rows=no_rows_of_both, reads=(), basics=())
 
 
+def no_platform(basics: Any) -> Iterable[str]:
+    return ()
+
+
 def by_platform(*values: str) -> ByPlatform:
-    return ByPlatform("platform", values, no_rows_of_both, (), (), OfName("name"))
+    return ByPlatform("platform", values, no_rows_of_both, no_platform, (), (), OfName("name"))
 
 
 def reads(*given: Read) -> Reads:

@@ -18,7 +18,7 @@ from typing import Any
 from building import document, dump, tables, zs_build
 from test_interrupted import assert_agree, assert_readable
 
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline.settings import sample
 
 ROUNDS = 60

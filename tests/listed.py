@@ -13,7 +13,7 @@ from zs_pipeline.declaration import CORE, Expected, Read
 from zs_pipeline.documents.state import DocumentState, load
 from zs_pipeline.documents.update import Changes, update
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.source import Lacking, Swept
+from zs_pipeline.source.interface import Lacking, Swept
 
 WANTED = (
     Read("subject.subject_id", Expected.SUBJECT),

@@ -19,7 +19,9 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from zs_client.store import Store, open_store
+from zs_client.local import LocalStore
+from zs_client.opening import open_store
+from zs_client.store import Store
 
 KINDS = ("folder", "memory", "s3")
 # Asked with the method and the number of the request; says what happens to it.
@@ -228,7 +230,7 @@ class Crash(BaseException):
     """The process is killed: nothing that catches errors sees it."""
 
 
-class Watched(Store):
+class _Watched(Store):
     """A store that keeps account of what is asked of it, and is killed at a chosen operation.
 
     Attributes:
@@ -239,7 +241,7 @@ class Watched(Store):
     """
 
     def __init__(self, store: Store, crash_at: int = 0, *, after: bool = False) -> None:
-        super().__init__(store._objects, store.url, local=store._local)
+        self.__dict__.update(store.__dict__)
         self.done: list[tuple[str, str]] = []
         self.crash_at = crash_at
         self.after = after
@@ -280,7 +282,7 @@ class Watched(Store):
             return super().replace(key, body, tag)
 
     def copy(self, key: str, to: str, body: bytes, **options: Any) -> None:
-        if self._local is None:  # which puts
+        if not self.is_local:  # which puts
             return super().copy(key, to, body, **options)
         with self._operation("copy", to):
             return super().copy(key, to, body, **options)
@@ -296,6 +298,15 @@ class Watched(Store):
     def written(self) -> list[str]:
         """The keys that were written or removed."""
         return self.asked("put", "replace", "copy", "delete")
+
+
+class _WatchedFolder(_Watched, LocalStore):
+    """The same of a folder."""
+
+
+def Watched(store: Store, crash_at: int = 0, *, after: bool = False) -> _Watched:  # noqa: N802
+    """Watch a store of either kind."""
+    return (_WatchedFolder if store.is_local else _Watched)(store, crash_at, after=after)
 
 
 def contents(store: Store, prefix: str = "data-asset-cache") -> dict[str, bytes]:

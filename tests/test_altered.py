@@ -12,10 +12,12 @@ import zs_client
 from zs_client.contract import object_key, partition_key, table_key
 from zs_client.store import Altered, Store
 from zs_pipeline import arrow
-from zs_pipeline.publishing import commit as commit_module
+from zs_pipeline.publishing import recovery
 from zs_pipeline.publishing import table_checks as checks
-from zs_pipeline.publishing.commit import Built, Part, Report, commit, entries, read_facts
+from zs_pipeline.publishing.commit import commit
+from zs_pipeline.publishing.facts_file import entries, read_facts
 from zs_pipeline.publishing.squirrel import publish
+from zs_pipeline.publishing.table_update import CommitReport, PartitionUpdate, TableUpdate
 
 pytest_plugins = ("stores",)
 
@@ -38,9 +40,9 @@ def filled(store: Store) -> dict[str, bytes]:
     return {key: body for key, body in contents(store).items() if key.endswith(".pqt")}
 
 
-def no_change(store: Store) -> list[Report]:
+def no_change(store: Store) -> list[CommitReport]:
     """Two tables are built, and there is nothing to do."""
-    return [commit(store, VERSION, acorn, Built([], None, "1")) for acorn in (QC, PROJECTS)]
+    return [commit(store, VERSION, acorn, TableUpdate([], None, "1")) for acorn in (QC, PROJECTS)]
 
 
 def other(body: bytes) -> bytes:
@@ -104,9 +106,7 @@ def test_on_s3_the_file_of_the_day_is_looked_at_and_placed_again(
     before = filled(s3)
     for subject in SUBJECTS:
         s3.put(partition(subject), other(before[partition(subject)]))
-        monkeypatch.setattr(
-            commit_module, "of_the_day", lambda found, s=subject: [s] * (s in found)
-        )
+        monkeypatch.setattr(recovery, "of_the_day", lambda found, s=subject: [s] * (s in found))
         no_change(s3)
         assert s3.get(partition(subject)) == before[partition(subject)]
 
@@ -205,7 +205,12 @@ def test_two_subjects_in_one_file_are_refused(folder: Store, nights) -> None:
 
 def test_two_subjects_on_a_disk_that_tells_them_apart_are_two(store: Store) -> None:
     parts = {s: arrow.table(QC, metrics(s)) for s in ("mouse1", "Mouse1")}
-    commit(store, VERSION, QC, Built([Part(s, t) for s, t in parts.items()], {"a": ""}, "1"))
+    commit(
+        store,
+        VERSION,
+        QC,
+        TableUpdate([PartitionUpdate(s, t) for s, t in parts.items()], {"a": ""}, "1"),
+    )
     for subject, rows in parts.items():
         assert arrow.decode(store.get(partition(subject))).equals(rows)
 

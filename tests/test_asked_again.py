@@ -22,7 +22,7 @@ from zs_client.store import Store
 from zs_pipeline.acorns import assets_smartspim, behavior_curriculum, platform_exaspim
 from zs_pipeline.side_files import answers, nights
 from zs_pipeline.side_files.answers import Answer
-from zs_pipeline.side_files.buckets import Files
+from zs_pipeline.side_files.files import Files
 from zs_pipeline.side_files.nights import Schedule, date_of
 
 days = st.dates(date(2020, 1, 1), date(2040, 1, 1))

@@ -10,7 +10,8 @@ import pytest
 from zs_pipeline import arrow
 from zs_pipeline.acorns import asset_basics, source_data
 from zs_pipeline.acorns.assets_smartspim import ACORN, ask, questions, rows
-from zs_pipeline.side_files.buckets import Files, NotThere, OtherShape
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.side_files.outcomes import NotThere, OtherShape
 
 RAW = "SmartSPIM_1_2024-01-01_00-00-00"
 STITCHED = f"{RAW}_stitched_2024-02-01_00-00-00"

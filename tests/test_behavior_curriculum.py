@@ -17,8 +17,8 @@ from zs_client import explain
 from zs_pipeline import arrow
 from zs_pipeline.acorns import asset_basics, behavior_curriculum
 from zs_pipeline.acorns.behavior_curriculum import ACORN, questions, rows
-from zs_pipeline.side_files.buckets import (
-    Files,
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.side_files.outcomes import (
     Noted,
     NotParsed,
     NotReadable,

@@ -23,11 +23,12 @@ from bench import __main__ as bench
 from bench import corpus, measure, report, scenarios, server
 from bench.gateway import CHANGE
 from bench.s3 import Bucket
-from zs_client import cli
+from zs_client import arguments
 from zs_client.contract import __version__
 from zs_pipeline import settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
-from zs_pipeline.source import Problem, open_source
+from zs_pipeline.shape.problems import Problem
+from zs_pipeline.source.choice import open_source
 
 ROOT = Path(__file__).parents[1]
 
@@ -339,7 +340,7 @@ def test_results_of_another_machine_are_left_behind(tmp_path):
 
 
 def test_the_builds_are_commands_that_zs_understands():
-    parser = cli._parser()
+    parser = arguments.parser()
     given = [parser.parse_args(["build", *one.words]) for one in scenarios.SCENARIOS]
     assert [one.subject for one in given if one.subject] == [[corpus.BIG_SUBJECT]]
     assert {settings.version(one.version) for one in scenarios.SCENARIOS} == {

@@ -14,7 +14,7 @@ from pymongo import MongoClient
 from secantus import SecantusDBServer
 from source_servers import serve
 
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
 

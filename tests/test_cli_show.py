@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from zs_client import cli
 from zs_client.printing import WIDEST, aligned, encoded
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.publishing.commit import mark_stale
+from zs_pipeline.publishing.facts_file import mark_stale
 from zs_pipeline.publishing.squirrel import publish
 
 

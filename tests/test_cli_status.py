@@ -10,11 +10,11 @@ import pytest
 from client_store import BY_NAME, VERSION
 
 import zs_client
-from zs_client import cli
+from zs_client import cli, printing
 from zs_client.acorns import TABLES
 from zs_client.contract import registry_key
-from zs_client.store import open_store
-from zs_pipeline.publishing.commit import mark_stale
+from zs_client.opening import open_store
+from zs_pipeline.publishing.facts_file import mark_stale
 
 
 @pytest.fixture
@@ -176,11 +176,11 @@ def test_it_runs_as_a_program(environment, tmp_path):
     [(0, "0 B"), (999, "999 B"), (1000, "1 KB"), (999_999, "1 MB"), (54_500, "54.5 KB")],
 )
 def test_sizes_for_a_person(count, said):
-    assert cli.size(count) == said
+    assert printing.size(count) == said
 
 
 @pytest.mark.parametrize(
     ("seconds", "said"), [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7200, "2 h"), (200_000, "2 d")]
 )
 def test_ages_for_a_person(seconds, said):
-    assert cli.age(timedelta(seconds=seconds)) == said
+    assert printing.age(timedelta(seconds=seconds)) == said

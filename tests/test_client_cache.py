@@ -18,12 +18,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zs_client
-from zs_client import ReadError, acorns, cli, read
+from zs_client import ReadError, acorns, cli
 from zs_client.cache import Cache, from_environment
 from zs_client.contract import facts_key, object_key, partition_key, table_key
-from zs_client.store import open_store
+from zs_client.opening import open_store
+from zs_client.place import resolve
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.publishing.commit import read_facts
+from zs_pipeline.publishing.facts_file import read_facts
 from zs_pipeline.publishing.squirrel import publish
 
 ROOT = Path(__file__).parents[1]
@@ -295,12 +296,12 @@ def test_offline_a_custom_table_is_not_the_one_before_the_last_write(own):
 def test_offline_what_this_machine_wrote_since_is_not_the_one_before(own):
     few()
     key = table_key(VERSION, "mine")
-    store = read.place()[0]
+    store = resolve()[0]
     store.put(key, b"PAR1 one PAR1")
     assert store.get(key) == b"PAR1 one PAR1"
     store.put(key, b"PAR1 two PAR1")
     with zs_client.reading(offline=True), pytest.raises(OSError, match="not in the local cache"):
-        read.place()[0].get(key)
+        resolve()[0].get(key)
 
 
 # What is not believed
@@ -420,7 +421,7 @@ def test_of_twenty_processes_at_once_one_good_copy_is_left(server):
     key = object_key(VERSION, "asset_basics", sha256)
     put(server, key, body)
     code = (
-        f"{PLAIN}import hashlib\nfrom zs_client import read\nstore = read.place()[0]\n"
+        f"{PLAIN}import hashlib\nfrom zs_client import read\nstore = resolve()[0]\n"
         "print('ready', flush=True)\nsys.stdin.readline()\n"
         f"print(hashlib.sha256(store.get({key!r})).hexdigest())"
     )
@@ -562,7 +563,7 @@ def test_a_large_download_is_seen_on_a_terminal_and_nowhere_else(server):
     body = os.urandom(9_000_000)
     key = object_key(VERSION, "asset_basics", hashlib.sha256(body).hexdigest())
     put(server, key, body)
-    code = f"{PLAIN}from zs_client import read\nread.place()[0].get({key!r})"
+    code = f"{PLAIN}from zs_client.place import resolve\nresolve()[0].get({key!r})"
     ours, theirs = pty.openpty()
     subprocess.run([sys.executable, "-c", code], check=True, stderr=theirs, cwd=ROOT, timeout=60)
     os.close(theirs)
@@ -578,14 +579,14 @@ def test_a_large_download_is_seen_on_a_terminal_and_nowhere_else(server):
 
 
 def test_what_is_asked_for_by_several_settings_is_the_innermost(server):
-    store = read.place()[0]
+    store = resolve()[0]
     with zs_client.reading(offline=True):
-        assert read.place()[0].offline
+        assert resolve()[0].offline
         with zs_client.reading(offline=False):
-            assert not read.place()[0].offline
-        assert read.place()[0].offline
+            assert not resolve()[0].offline
+        assert resolve()[0].offline
     assert not store.offline
-    assert not read.place()[0].offline
+    assert not resolve()[0].offline
 
 
 def test_publishing_again_leaves_what_is_the_same_on_this_machine(own):

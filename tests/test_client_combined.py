@@ -15,9 +15,10 @@ import zs_client
 from zs_client import ReadError, SnapshotNotFound, cli, parquet, provenance, read
 from zs_client.acorns import wish
 from zs_client.contract import partition_key, registry_key, table_key
-from zs_client.store import open_store
+from zs_client.opening import open_store
+from zs_client.place import resolve
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.publishing.commit import read_facts
+from zs_pipeline.publishing.facts_file import read_facts
 from zs_pipeline.publishing.squirrel import publish
 
 ROWS = [
@@ -401,5 +402,5 @@ def test_subjects_are_looked_up_in_the_store_that_is_named(tmp_path, monkeypatch
         found = {name: client_store.metrics(name) for name in ("1", "2")}
         client_store.split(store, "quality_control", found)
     monkeypatch.setenv("ZS_STORE", str(places[1]))
-    at = read.place(str(places[0]), VERSION)
+    at = resolve(str(places[0]), VERSION)
     assert wish("qc", {"asset_names": "1_asset0"}, at).parts == ("1",)

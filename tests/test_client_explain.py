@@ -16,7 +16,8 @@ import zs_client
 from zs_client import AcornNotFound, explain, provenance
 from zs_client.cli import main
 from zs_client.contract import DOCUMENTS
-from zs_client.store import Store, open_store
+from zs_client.opening import open_store
+from zs_client.store import Store
 from zs_pipeline import settings
 from zs_pipeline.acorns import ACORNS
 

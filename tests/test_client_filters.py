@@ -16,8 +16,9 @@ import zs_client
 from zs_client import filters, parquet, read
 from zs_client.acorns import wish
 from zs_client.contract import table_key
+from zs_client.opening import open_store
 from zs_client.parquet import File, NotParquet
-from zs_client.store import Changed, Piece, Store, open_store
+from zs_client.store import Changed, Piece, Store
 from zs_pipeline import arrow
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 import zs_client
 from zs_client import kinds
-from zs_client.contract import encode_partition, partition_key, table_key
-from zs_client.read import ReadError
-from zs_client.store import Store, open_store
+from zs_client.contract import TYPES, encode_partition, partition_key, table_key
+from zs_client.errors import ReadError
+from zs_client.opening import open_store
+from zs_client.store import Store
 
 VERSION = "0.28.6"
 TEXTS = {
@@ -36,6 +37,19 @@ TIMES = {
     "elsewhere": pa.timestamp("ms", tz="Europe/Paris"),
     "day": pa.date32(),
 }
+
+
+def is_written(kind: pa.DataType) -> bool:
+    """Whether this pyarrow writes such a column; 20 knows views and does not write them."""
+    try:
+        pq.write_table(pa.schema({"x": kind}).empty_table(), io.BytesIO())
+    except pa.ArrowNotImplementedError:
+        return False
+    return True
+
+
+TEXTS = {name: kind for name, kind in TEXTS.items() if is_written(kind)}
+LISTS = {name: kind for name, kind in LISTS.items() if is_written(kind)}
 ROWS = {
     "name": ["Alpha", "beta", None, "alphabet"],
     "project_name": ["P", "Q", "P", None],
@@ -69,6 +83,10 @@ def basics(
 
 def asked(**words) -> list:
     return zs_client.asset_basics.arrow(**words).select(["name", "modalities"]).to_pylist()
+
+
+def test_every_type_of_the_contract_is_one_of_arrow():
+    assert tuple(kinds.arrow_types()) == TYPES
 
 
 QUESTIONS = (
@@ -136,7 +154,7 @@ def partition(store: Store, subject: str, value: pa.Array) -> str:
         (pa.nulls(1), pa.array([1.5]), [None, 1.5]),
         (pa.array([["a"]]), pa.array([[1.5]]), [["a"], ["1.5"]]),
         (pa.array([STARTS[0]]), pa.array([STARTS[1]], pa.timestamp("us")), STARTS[:2]),
-        (pa.array(["x"], TEXTS["category"]), pa.array(["y"], TEXTS["view"]), ["x", "y"]),
+        (pa.array(["x"], TEXTS["category"]), pa.array(["y"], TEXTS.get("view")), ["x", "y"]),
     ],
 )
 def test_files_that_differ_are_joined(store, first, second, expected) -> None:

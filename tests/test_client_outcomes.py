@@ -22,10 +22,9 @@ from zs_client.contract import (
     table_key,
     version_folder,
 )
-from zs_client.read import arrow_types
-from zs_client.store import Store, open_store
-from zs_pipeline import arrow
-from zs_pipeline.publishing.commit import read_facts
+from zs_client.opening import open_store
+from zs_client.store import Store
+from zs_pipeline.publishing.facts_file import read_facts
 
 
 @pytest.fixture(params=["folder", "memory", "s3", "public s3"])
@@ -168,10 +167,6 @@ def test_a_platform_without_qc_is_an_empty_frame(store):
     empty, full = zs_client.platform_qc("spim"), zs_client.platform_qc("fib")
     assert empty.empty
     pd.testing.assert_series_equal(empty.dtypes, full.dtypes)
-
-
-def test_the_clients_types_are_those_that_are_written():
-    assert arrow_types() == arrow.TYPES
 
 
 # Missing

@@ -10,9 +10,9 @@ from client_store import BY_NAME, VERSION
 from zs_client import ReadError, get_squirrel_info, status
 from zs_client.acorns import TABLES
 from zs_client.contract import facts_key, registry_key
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.publishing.commit import mark_stale
+from zs_pipeline.publishing.facts_file import mark_stale
 from zs_pipeline.publishing.squirrel import publish
 
 

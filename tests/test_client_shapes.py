@@ -12,13 +12,13 @@ import pytest
 from client_store import BY_NAME, VERSION
 
 import zs_client
-from zs_client import acorns, customs, provenance
+from zs_client import acorns, provenance, user_tables
 from zs_client.cache import CachedStore
 from zs_client.contract import registry_key, table_key
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.publishing.commit import mark_stale
+from zs_pipeline.publishing.facts_file import mark_stale
 from zs_pipeline.publishing.squirrel import publish
 
 
@@ -155,9 +155,9 @@ def test_on_s3_the_registry_is_asked_for_once_a_minute(on_s3, monkeypatch):
 
 def test_what_is_told_is_not_stored_in_a_custom_table(store):
     frame = zs_client.asset_basics(columns=["name", "age"])
-    first = customs.custom("mine", frame).attrs["custom_state"]
+    first = user_tables.custom("mine", frame).attrs["custom_state"]
     frame.attrs = {}
-    assert customs.custom("mine", frame).attrs["custom_state"] == first
+    assert user_tables.custom("mine", frame).attrs["custom_state"] == first
 
 
 # What the columns are

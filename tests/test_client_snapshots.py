@@ -23,10 +23,10 @@ from zs_client import (
     SubjectNotFound,
     cli,
     comparison,
-    published,
+    pinned,
 )
 from zs_client.contract import facts_key, snapshot_key, version_folder
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.publishing.squirrel import publish
 
@@ -294,7 +294,7 @@ def test_where_none_was_published_that_is_said(tmp_path, monkeypatch):
 def test_any_other_text_is_no_snapshot_and_no_key(text):
     store = stores.Watched(open_store("memory://texts"))
     with pytest.raises(SnapshotNotFound):
-        published.pinned(store, VERSION, text)
+        pinned.pinned(store, VERSION, text)
     assert store.asked("get") == []
 
 

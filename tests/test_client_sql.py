@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import zs_client
 from zs_client import QueryError, read, sql
 from zs_client import query as query_module
+from zs_client.opening import open_store
 from zs_client.query import answer
-from zs_client.store import open_store
 
 
 @pytest.fixture(scope="module")

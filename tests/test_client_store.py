@@ -7,8 +7,10 @@ import client_store
 import pytest
 
 import zs_client
-from zs_client import AcornNotFound, StoreError, read
-from zs_client.store import PUBLIC, open_store
+from zs_client import AcornNotFound, StoreError
+from zs_client.opening import open_store
+from zs_client.place import resolve
+from zs_client.s3 import PUBLIC
 
 
 def test_forest_type_memory_is_a_store_in_this_process(environment):
@@ -51,7 +53,7 @@ def test_zs_store_comes_before_forest_type(environment, tmp_path):
     environment.setenv("FOREST_TYPE", "MEMORY")
     environment.setenv("ZS_STORE", str(tmp_path))
     client_store.filled(str(tmp_path))
-    assert read.place()[0].url == str(tmp_path)
+    assert resolve()[0].url == str(tmp_path)
     assert zs_client.unique_project_names() == ["A", "B"]
 
 
@@ -77,9 +79,9 @@ def test_a_version_is_dotted_numbers(environment, tmp_path, version):
 
 def test_the_version_is_the_packages_own_unless_told(environment, tmp_path):
     environment.setenv("ZS_STORE", str(tmp_path))
-    assert read.place()[1] == zs_client.__version__
+    assert resolve()[1] == zs_client.__version__
     environment.setenv("ZS_VERSION", "0.28.6")
-    assert read.place()[1] == "0.28.6"
+    assert resolve()[1] == "0.28.6"
 
 
 def test_a_url_of_no_known_kind_is_an_error(environment):
@@ -132,7 +134,7 @@ def test_a_store_is_opened_once_whoever_asks(environment, tmp_path):
 
     def ask():
         barrier.wait()
-        opened.append(read.place()[0])
+        opened.append(resolve()[0])
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
     for thread in threads:
@@ -146,9 +148,9 @@ def test_a_store_is_opened_once_whoever_asks(environment, tmp_path):
 def test_other_aws_variables_are_another_store(environment, tmp_path):
     environment.setenv("ZS_STORE", "s3://bucket")
     environment.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    first = read.place()[0]
+    first = resolve()[0]
     environment.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:2")
-    assert read.place()[0] is not first
+    assert resolve()[0] is not first
 
 
 def test_a_lazy_path_on_s3_is_its_url(environment):

@@ -16,7 +16,6 @@ from zs_client import (
     cache,
     cli,
     completion,
-    customs,
     filters,
     lineage,
     parquet,
@@ -27,6 +26,7 @@ from zs_client import (
     read,
     registry,
     shapes,
+    user_tables,
 )
 from zs_client.acorns import TABLES
 from zs_pipeline import arrow
@@ -203,6 +203,24 @@ def test_every_filter_is_told_in_its_function():
             )
 
 
+def test_every_error_is_told_in_its_function():
+    for name, _, partition in TABLES:
+        function = getattr(zs_client, name)
+        errors = ["AcornNotFound", "ReadError"]
+        if "others" in inspect.signature(function).parameters:
+            errors[1:1] = ["ValueError", "TypeError"]
+        if partition == "subject_id":
+            errors.insert(1, "SubjectNotFound")
+        for shape in (function, function.arrow, function.polars, function.duckdb):
+            _, raised = inspect.getdoc(shape).split("\n\nRaises:\n")
+            assert re.findall(r"^    (\w+): ", raised, re.MULTILINE) == errors, name
+
+
+def test_without_docstrings_the_functions_are_there_all_the_same():
+    code = "import json, zs_client; print(json.dumps(zs_client.asset_basics.__doc__))"
+    assert child(code, PYTHONOPTIMIZE="2") is None
+
+
 def test_every_public_thing_is_documented():
     for name in PUBLIC:
         thing = getattr(zs_client, name)
@@ -210,7 +228,7 @@ def test_every_public_thing_is_documented():
         if name in SIGNATURES:
             assert "Raises:" in thing.__doc__, name
     for module in (
-        *(zs_client, acorns, cache, cli, completion, customs, filters, lineage, parquet),
+        *(zs_client, acorns, cache, cli, completion, user_tables, filters, lineage, parquet),
         *(printing, provenance, published, query, read, registry, shapes),
     ):
         assert module.__doc__
@@ -244,7 +262,7 @@ def test_there_is_a_function_for_each_table_of_at_most_five_lines():
 
 
 def test_custom_is_the_function_whatever_was_imported_first():
-    code = "import json, zs_client.customs\nfrom zs_client import custom\n"
+    code = "import json, zs_client.user_tables\nfrom zs_client import custom\n"
     assert child(f"{code}print(json.dumps(callable(custom)))")
 
 

@@ -16,24 +16,23 @@ from hypothesis import strategies as st
 from stores import Crash, Watched, contents, memory, stamps
 
 from zs_client.contract import facts_key, object_key, version_folder
-from zs_client.store import Conflict, Store
+from zs_client.errors import Conflict
+from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.declaration import Acorn, Column
 from zs_pipeline.publishing import commit as commit_module
-from zs_pipeline.publishing.commit import (
-    Built,
-    Known,
-    Part,
-    Report,
-    ShrinkRefused,
-    commit,
+from zs_pipeline.publishing.commit import commit
+from zs_pipeline.publishing.facts_file import (
+    FactsFile,
     entries,
     mark_stale,
     path,
     read_content,
     read_facts,
 )
+from zs_pipeline.publishing.table_update import CommitReport, PartitionUpdate, TableUpdate
+from zs_pipeline.shrink_refused import ShrinkRefused
 
 pytest_plugins = ("stores",)
 
@@ -67,8 +66,10 @@ def rows(acorn: Acorn, values: Iterable[int]) -> pa.Table:
     return arrow.table(acorn, made)
 
 
-def part(acorn: Acorn, segment: str, values: Iterable[int] | None, inputs: str = "") -> Part:
-    return Part(segment, None if values is None else rows(acorn, values), inputs)
+def part(
+    acorn: Acorn, segment: str, values: Iterable[int] | None, inputs: str = ""
+) -> PartitionUpdate:
+    return PartitionUpdate(segment, None if values is None else rows(acorn, values), inputs)
 
 
 def build(
@@ -77,9 +78,9 @@ def build(
     parts: dict[str, Iterable[int] | None],
     state: str = "s",
     **more: Any,
-) -> Report:
+) -> CommitReport:
     made = [part(acorn, s, v, f"{state}:{s}") for s, v in parts.items()]
-    return commit(store, VERSION, acorn, Built(made, {"documents": state}, "code"), **more)
+    return commit(store, VERSION, acorn, TableUpdate(made, {"documents": state}, "code"), **more)
 
 
 def values(store: Store, acorn: Acorn, segment: str = "") -> list[int]:
@@ -130,7 +131,12 @@ def test_a_table_that_breaks_its_declaration_changes_nothing(store: Store, wrong
     build(store, WHOLE, {"": range(20)})
     before = contents(store), stamps(store)
     with pytest.raises(arrow.InvalidTable, match="whole"):
-        commit(store, VERSION, WHOLE, Built([Part("", refused_contents()[wrong])], {"d": "2"}, "c"))
+        commit(
+            store,
+            VERSION,
+            WHOLE,
+            TableUpdate([PartitionUpdate("", refused_contents()[wrong])], {"d": "2"}, "c"),
+        )
     assert (contents(store), stamps(store)) == before
 
 
@@ -138,9 +144,9 @@ def test_the_good_partitions_before_a_bad_one_are_not_written_either(store: Stor
     build(store, BY_SUBJECT, {"a": [1], "b": [2]})
     before = contents(store)
     bad = refused_contents()["a name twice"]
-    parts = [part(BY_SUBJECT, "a", [9]), part(BY_SUBJECT, "new", [8]), Part("b", bad)]
+    parts = [part(BY_SUBJECT, "a", [9]), part(BY_SUBJECT, "new", [8]), PartitionUpdate("b", bad)]
     with pytest.raises(arrow.InvalidTable, match="more than once"):
-        commit(store, VERSION, BY_SUBJECT, Built(parts, {"documents": "2"}, "code"))
+        commit(store, VERSION, BY_SUBJECT, TableUpdate(parts, {"documents": "2"}, "code"))
     assert contents(store) == before
 
 
@@ -148,7 +154,7 @@ def test_a_partition_that_comes_twice_is_refused_since_one_path_has_one_content(
     store = memory()
     parts = [part(BY_SUBJECT, "a", [1]), part(BY_SUBJECT, "b", [2]), part(BY_SUBJECT, "a", [3])]
     with pytest.raises(arrow.InvalidTable, match="'a' came twice"):
-        commit(store, VERSION, BY_SUBJECT, Built(parts, {"documents": "2"}, "code"))
+        commit(store, VERSION, BY_SUBJECT, TableUpdate(parts, {"documents": "2"}, "code"))
 
 
 def test_a_row_with_an_unknown_column_or_a_value_of_another_type_is_refused() -> None:
@@ -216,7 +222,7 @@ def test_the_same_content_writes_no_data_object(store: Store, acorn: Acorn) -> N
 def test_nothing_computed_and_nothing_new_writes_nothing_at_all(store: Store) -> None:
     build(store, WHOLE, {"": range(3)})
     watched = Watched(store)
-    commit(watched, VERSION, WHOLE, Built((), {"documents": "s"}, "code", "nothing changed"))
+    commit(watched, VERSION, WHOLE, TableUpdate((), {"documents": "s"}, "code", "nothing changed"))
     assert watched.written() == []
 
 
@@ -256,7 +262,12 @@ def test_a_partition_without_rows_vanishes_where_partitions_are_dynamic(store: S
     facts = assert_agrees(store, BY_SUBJECT)
     assert list(facts["partitions"]) == ["c"]
     assert facts["empty"] == {"a": "s2:a", "b": "s2:b"}
-    commit(store, VERSION, BY_SUBJECT, Built([Part("a", None)], {"documents": "s3"}, "code"))
+    commit(
+        store,
+        VERSION,
+        BY_SUBJECT,
+        TableUpdate([PartitionUpdate("a", None)], {"documents": "s3"}, "code"),
+    )
     assert assert_agrees(store, BY_SUBJECT)["empty"] == {"b": "s2:b"}
     build(store, BY_SUBJECT, {"a": [1]}, state="s4")
     assert values(store, BY_SUBJECT, "a") == [1]
@@ -280,7 +291,7 @@ def test_a_table_without_rows_is_a_table(store: Store) -> None:
 
 def test_a_part_of_a_table_says_nothing_about_the_whole(store: Store) -> None:
     build(store, BY_SUBJECT, {"a": [1]}, "s1")
-    only = Built([part(BY_SUBJECT, "a", [2])], None, "new code")
+    only = TableUpdate([part(BY_SUBJECT, "a", [2])], None, "new code")
     commit(store, VERSION, BY_SUBJECT, only)
     facts = assert_agrees(store, BY_SUBJECT)
     assert facts["source_state"] == {"documents": "s1"}
@@ -358,7 +369,7 @@ def test_a_first_build_that_is_killed_keeps_its_chunks_and_goes_on_in_chunks(
     monkeypatch.setattr(commit_module, "CHUNK", 3)
     store = memory()
 
-    def parts(until: int) -> Iterable[Part]:
+    def parts(until: int) -> Iterable[PartitionUpdate]:
         for n in range(20):
             if n == until:
                 raise Crash
@@ -366,12 +377,14 @@ def test_a_first_build_that_is_killed_keeps_its_chunks_and_goes_on_in_chunks(
 
     for until, there in ((7, 6), (13, 12)):
         with pytest.raises(Crash):
-            commit(store, VERSION, BY_SUBJECT, Built(parts(until), {"documents": "s"}, "code"))
+            commit(
+                store, VERSION, BY_SUBJECT, TableUpdate(parts(until), {"documents": "s"}, "code")
+            )
         facts = assert_agrees(store, BY_SUBJECT)
         assert len(facts["partitions"]) == there
         assert facts["source_state"] == {}
         assert facts["state"] == "stale"
-    commit(store, VERSION, BY_SUBJECT, Built(parts(99), {"documents": "s"}, "code"))
+    commit(store, VERSION, BY_SUBJECT, TableUpdate(parts(99), {"documents": "s"}, "code"))
     assert assert_agrees(store, BY_SUBJECT)["state"] == "fresh"
 
 
@@ -440,7 +453,7 @@ STEPS = {
 def test_a_crash_at_any_point_leaves_old_or_new_content_and_is_mended(
     step: str, kind: str, after: bool, tmp_path: Any
 ) -> None:
-    from zs_client.store import open_store
+    from zs_client.opening import open_store
 
     acorn, old, new = STEPS[step]
     count = 0
@@ -465,7 +478,7 @@ def test_a_crash_at_any_point_leaves_old_or_new_content_and_is_mended(
             except FileNotFoundError:
                 assert not old.get(segment) or not new.get(segment, True)
         # The next commit says nothing of what the crashed one touched, and mends it all the same.
-        commit(store, VERSION, acorn, Built((), None, "code"))
+        commit(store, VERSION, acorn, TableUpdate((), None, "code"))
         if read_facts(store, VERSION, acorn.table) is not None:
             facts = assert_agrees(store, acorn)
             if acorn is WHOLE:  # its content and what it was made from go together
@@ -709,11 +722,11 @@ def test_any_series_of_commits_and_crashes_ends_as_the_last_words_about_each_par
 
 def test_what_was_decided_by_facts_that_another_writer_has_changed_since_undoes_nothing(store):
     build(store, BY_SUBJECT, {"1": [1], "2": [2]})
-    known = Known(store, VERSION, BY_SUBJECT)
+    known = FactsFile(store, VERSION, BY_SUBJECT)
     build(store, BY_SUBJECT, {"2": [22], "3": [3]}, state="t")
 
     made = [part(BY_SUBJECT, "1", [11], "u:1")]
-    commit(store, VERSION, BY_SUBJECT, Built(made, {"documents": "u"}, "code", known=known))
+    commit(store, VERSION, BY_SUBJECT, TableUpdate(made, {"documents": "u"}, "code", known=known))
 
     facts = assert_agrees(store, BY_SUBJECT)
     assert {s: values(store, BY_SUBJECT, s) for s in facts["partitions"]} == {
@@ -726,8 +739,8 @@ def test_what_was_decided_by_facts_that_another_writer_has_changed_since_undoes_
 def test_what_was_decided_by_given_facts_reads_them_no_more(folder):
     build(folder, WHOLE, {"": [1]})
     watched = Watched(folder)
-    known = Known(watched, VERSION, WHOLE)
-    skipped = Built((), {"documents": "s"}, "code", "nothing changed", known=known)
+    known = FactsFile(watched, VERSION, WHOLE)
+    skipped = TableUpdate((), {"documents": "s"}, "code", "nothing changed", known=known)
 
     report = commit(watched, VERSION, WHOLE, skipped)
 

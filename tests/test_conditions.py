@@ -13,9 +13,11 @@ from stores import FaultyProxy, contents, every, first
 
 import zs_client
 from zs_client.conditions import PROBES
-from zs_client.store import Conflict, Store, StoreError, open_store
+from zs_client.errors import Conflict, StoreError
+from zs_client.opening import open_store
+from zs_client.store import Store
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.publishing.commit import entries
+from zs_pipeline.publishing.facts_file import entries
 
 pytest_plugins = ("stores",)
 

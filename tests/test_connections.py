@@ -13,7 +13,8 @@ from stores import Fault, FaultyProxy, contents, every
 
 import zs_client
 from zs_client.contract import table_key
-from zs_client.store import Altered, Store, open_store
+from zs_client.opening import open_store
+from zs_client.store import Altered, Store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import CATALOGUE
 

@@ -19,19 +19,21 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from stores import Crash, FaultyProxy, Watched, contents, every, memory
 
-from zs_client import customs as module
+from zs_client import frame_files
+from zs_client import user_tables as module
 from zs_client.acorns import TABLES
 from zs_client.contract import __version__, table_key
-from zs_client.customs import (
+from zs_client.errors import (
+    AcornNotFound,
+    Conflict,
     CustomConflict,
     CustomNotFound,
-    content,
-    custom,
-    custom_history,
-    custom_tables,
+    ReadError,
+    StoreError,
 )
-from zs_client.read import AcornNotFound, ReadError
-from zs_client.store import Conflict, Store, StoreError, open_store
+from zs_client.opening import open_store
+from zs_client.store import Store
+from zs_client.user_tables import content, custom, custom_history, custom_tables
 
 pytest_plugins = ("stores",)
 
@@ -58,7 +60,7 @@ def frame(*values: int) -> pd.DataFrame:
 
 
 def parquet(*values: int) -> bytes:
-    return module._encoded("x", frame(*values), {})[0]
+    return frame_files.encode("x", frame(*values), {})[0]
 
 
 def values(name: str = "x", **more: str) -> list[int]:
@@ -571,7 +573,7 @@ def test_between_any_two_steps_of_one_writer_another_may_come(operation: int) ->
     home = store.get("data-asset-cache/custom/x.pqt")
     assert home in (parquet(1), parquet(2))
     assert store.get(f"{COPY}/x.pqt") == home
-    kept = {e["state"] for e in module._history(store, "x")[0]}
+    kept = {e["state"] for e in module._history(store, "x")}
     came = next(steps) > operation
     assert kept == {module._digest(parquet(n)) for n in ((0, 1, 2) if came else (0, 1))}
     for state in kept:
@@ -617,7 +619,7 @@ def test_a_writer_that_is_killed_leaves_whole_files_and_the_next_one_mends(
     module._store(store, __version__, "x", parquet(2), 1, None)
     home = store.get("data-asset-cache/custom/x.pqt")
     assert home == store.get(f"{COPY}/x.pqt") == parquet(2)
-    states = [e["state"] for e in module._history(store, "x")[0]]
+    states = [e["state"] for e in module._history(store, "x")]
     assert states[-1] == module._digest(parquet(2))
     assert module._digest(parquet(0)) in states
 

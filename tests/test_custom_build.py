@@ -16,8 +16,8 @@ from given_cases import case
 from stores import contents
 
 from zs_client.cli import main
-from zs_client.customs import custom
-from zs_client.store import open_store
+from zs_client.opening import open_store
+from zs_client.user_tables import custom
 from zs_pipeline import settings
 
 NAME = "metadata_upgrade_status_prod"

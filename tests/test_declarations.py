@@ -4,7 +4,7 @@ import pickle
 from typing import Any
 
 import pytest
-from declaring import WHOLE, by_platform, no_rows, no_rows_of_both
+from declaring import WHOLE, by_platform, no_platform, no_rows, no_rows_of_both
 
 from zs_pipeline.acorns import ACORNS, CATALOGUE, asset_basics
 from zs_pipeline.catalogue import Catalogue, Reads
@@ -43,7 +43,7 @@ def method_holder() -> Any:
 KINDS_REFUSED = {
     "rows are reused by '_id', which is none of its columns": ByDocument(no_rows, (), OfId()),
     "rows are reused by 'asset_name', which is none of its columns": ByPlatform(
-        "platform", ("a",), no_rows_of_both, (), (), OfName("asset_name")
+        "platform", ("a",), no_rows_of_both, no_platform, (), (), OfName("asset_name")
     ),
     "it names other tables and has no finish": ByDocument(
         no_rows, (), None, tables=(TableRead("asset_basics", ("name",)),)
@@ -51,7 +51,7 @@ KINDS_REFUSED = {
     "it is made from other tables and names none": FromTables(no_table, ()),
     "it is split by 'platform' and names no values": by_platform(),
     "'number' is its partition, and also one of its columns": ByPlatform(
-        "number", ("1",), no_rows_of_both, (), (), OfName("name")
+        "number", ("1",), no_rows_of_both, no_platform, (), (), OfName("name")
     ),
     "<lambda> is no function of a module": ByDocument(lambda document: (), (), None),
     "append is no function of a module": ByDocument(method_holder(), (), None),

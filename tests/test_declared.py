@@ -4,16 +4,16 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
 import pytest
 from building import FOLDER, document, dump, tables, zs_build
 
-from zs_client import customs
+from zs_client import user_tables
 from zs_client.contract import __version__, encode_partition
-from zs_client.store import Store, open_store
+from zs_client.opening import open_store
 from zs_pipeline import arrow, processes
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.acorns import asset_basics as basics_module
@@ -34,12 +34,16 @@ from zs_pipeline.declaration import (
 from zs_pipeline.documents import update as documents
 from zs_pipeline.lineage import COLUMNS, data_assets
 from zs_pipeline.orchestration import assets as graph
-from zs_pipeline.publishing import commit
-from zs_pipeline.side_files.buckets import Entry, Files, NotThere, Question
-from zs_pipeline.source import open_source
+from zs_pipeline.publishing import commit, facts_file, table_update
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.side_files.outcomes import Entry, NotThere, Question
+from zs_pipeline.source.choice import open_source
 from zs_pipeline.tables import spools
 from zs_pipeline.tables.build import build
 from zs_pipeline.tables.inputs import Surroundings
+
+if TYPE_CHECKING:
+    from zs_client.store import Store
 
 ASSET_BASICS = basics_module.ACORN
 
@@ -162,12 +166,14 @@ class Night:
         (folder / "out").mkdir()
         self.store: Store = open_store(str(folder / "out"))
 
-    def build(self, some: Iterable[dict[str, Any]]) -> dict[str, commit.Report]:
+    def build(self, some: Iterable[dict[str, Any]]) -> dict[str, table_update.CommitReport]:
         """What each table's commit did."""
         dump(self.source, some)
         source = open_source(str(self.source), SOME.reads.paths)
         documents.update(self.store, source, SOME.reads)
-        around = Surroundings(self.store, __version__, SOME, Files(str(self.files)), customs.copies)
+        around = Surroundings(
+            self.store, __version__, SOME, Files(str(self.files)), user_tables.copies
+        )
         done = {}
         for acorn in SOME.in_order:
             built = build(acorn, around)
@@ -317,7 +323,7 @@ def test_dagster_knows_the_projects_and_materializes_one(tmp_path):
         assert path_of("B") in before
 
         (tmp_path / f"out/{FOLDER}/{path_of('B')}").unlink()
-        facts = commit.read_facts(open_store(str(out)), __version__, BY_PROJECT.table)
+        facts = facts_file.read_facts(open_store(str(out)), __version__, BY_PROJECT.table)
         facts["partitions"].pop("B")
         open_store(str(out)).put(f"{FOLDER}/sessions_by_project.json", json.dumps(facts).encode())
         done = job.execute_in_process(instance=instance, partition_key="B")

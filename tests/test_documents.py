@@ -22,8 +22,8 @@ from zs_pipeline.documents.keys import DOCUMENTS_HEAD
 from zs_pipeline.documents.shards import shard_of
 from zs_pipeline.documents.state import load
 from zs_pipeline.documents.update import update
-from zs_pipeline.publishing.commit import ShrinkRefused
-from zs_pipeline.source import SourceError
+from zs_pipeline.shrink_refused import ShrinkRefused
+from zs_pipeline.source.interface import SourceError
 
 pytest_plugins = ("stores",)
 

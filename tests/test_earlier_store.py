@@ -19,7 +19,7 @@ from earlier_stores import EXA, SMART, STITCHED, UPGRADES, History, Made, Place,
 
 import zs_client
 from zs_client.contract import snapshot_key
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.documents import state as documents
 

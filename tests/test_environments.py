@@ -21,7 +21,9 @@ from cryptography.x509.oid import NameOID
 import zs_client
 from zs_client import aws, cli, provenance
 from zs_client.cache import from_environment
-from zs_client.store import StoreError, local_path, s3_bucket
+from zs_client.errors import StoreError
+from zs_client.opening import local_path
+from zs_client.s3 import s3_bucket
 
 ROOT = Path(__file__).parents[1]
 
@@ -104,7 +106,7 @@ def test_what_needs_boto3_is_said_where_access_is_refused(files, no_boto3, line)
     assert "pip install 'data-asset-cache[s3]'" in said
 
 
-def test_a_refused_reader_without_boto3_is_told_so(environment, s3_server):
+def test_a_refused_reader_without_boto3_is_told_so(environment, s3_server, tmp_path):
     client_store.as_owner(environment, s3_server)
     url = f"s3://{client_store.bucket(s3_server, public=False)}"
     client_store.filled(url)
@@ -112,6 +114,10 @@ def test_a_refused_reader_without_boto3_is_told_so(environment, s3_server):
     environment.setenv("ZS_STORE", url)
     environment.setenv("AWS_PROFILE", "lab")
     without_boto3(environment)
+    with pytest.raises(zs_client.ReadError, match=r"AWS_PROFILE=lab: there is no such profile in"):
+        zs_client.asset_basics()
+    environment.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    (tmp_path / "config").write_text("[profile lab]\nregion = us-west-2\n")
     with pytest.raises(zs_client.ReadError, match=r"AWS_PROFILE=lab needs boto3.*\[s3\]"):
         zs_client.asset_basics()
 
@@ -166,19 +172,18 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     server = begin("localhost", key).add_extension(names, critical=False)
     pem = serialization.Encoding.PEM
     (folder / "ca.pem").write_bytes(authority.sign(own, hashes.SHA256()).public_bytes(pem))
-    private = key.private_bytes(
-        pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    (folder / "server.pem").write_bytes(
-        private + server.sign(own, hashes.SHA256()).public_bytes(pem)
-    )
+    plain = (pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    for file, builder, of in (("server.pem", server, key), ("authority.pem", authority, own)):
+        signed = builder.sign(own, hashes.SHA256()).public_bytes(pem)
+        (folder / file).write_bytes(of.private_bytes(*plain) + signed)
     return folder / "ca.pem", folder / "server.pem"
 
 
 @pytest.fixture
-def secure(tmp_path, environment):
-    """A server over HTTPS that has nothing, and its certificate."""
+def secure(tmp_path, environment, request):
+    """A server over HTTPS that has nothing, and the authority of its certificate."""
     bundle, chain = certificate(tmp_path)
+    chain = tmp_path / getattr(request, "param", chain.name)
 
     class Nothing(BaseHTTPRequestHandler):
         def do_GET(self):
@@ -211,6 +216,23 @@ def test_a_certificate_that_is_not_trusted_is_named_and_the_one_that_is_named_is
     environment.setenv("AWS_CA_BUNDLE", str(secure))
     with pytest.raises(zs_client.AcornNotFound):
         zs_client.asset_basics()
+
+
+@pytest.mark.parametrize(
+    ("secure", "host", "said"),
+    [
+        ("server.pem", "127.0.0.1", "for another name"),
+        ("authority.pem", "localhost", "an authority's own"),
+    ],
+    indirect=["secure"],
+)
+def test_a_certificate_that_no_bundle_mends_is_told(secure, environment, host, said):
+    environment.setenv("AWS_CA_BUNDLE", str(secure))
+    at = os.environ["AWS_ENDPOINT_URL"].replace("localhost", host)
+    environment.setenv("AWS_ENDPOINT_URL", at)
+    with pytest.raises(zs_client.ReadError, match=f"certificate is not trusted: .*{said}") as e:
+        zs_client.asset_basics()
+    assert "trying again may help" not in str(e.value)
 
 
 @pytest.mark.parametrize("body", [None, b"", b"no certificate"])
@@ -370,8 +392,8 @@ def test_a_blank_in_a_file_url_is_a_blank_everywhere(tmp_path, environment):
     assert "%20" in url
     assert local_path(url) == folder
     from zs_pipeline import settings
-    from zs_pipeline.side_files.buckets import Files
-    from zs_pipeline.source import open_source
+    from zs_pipeline.side_files.files import Files
+    from zs_pipeline.source.choice import open_source
 
     assert settings.writable_store(url).url == str(folder)
     assert [path.name for path in tmp_path.iterdir()] == ["with blank"]

@@ -17,14 +17,16 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from stores import every
 
-from zs_client.store import StoreError
-from zs_pipeline.side_files import buckets as module
-from zs_pipeline.side_files.buckets import (
+from zs_client.errors import StoreError
+from zs_pipeline.side_files import buckets
+from zs_pipeline.side_files import files as module
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.side_files.outcomes import (
     Entry,
-    Files,
     Folder,
     NoBucket,
     NotParsed,
+    NotReached,
     NotReadable,
     NotThere,
     NotUsable,
@@ -336,17 +338,17 @@ def test_without_credentials_nothing_is_signed(gate, monkeypatch, tmp_path):
 
 def test_a_bucket_in_another_region_is_opened_there(gate, monkeypatch):
     gate.moved = True
-    monkeypatch.setattr(module, "region_of", lambda name: "eu-west-1")
+    monkeypatch.setattr(buckets, "region_of", lambda name: "eu-west-1")
     with pytest.raises(StoreError, match="incorrectly configured region") as told:
         Files("s3://").get("s3://far-bucket", "x")
-    assert module._moved(told.value)
+    assert buckets._is_in_another_region(told.value)
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     # Behind a proxy nobody can tell without a request whether S3 can be reached.
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    bucket = module._S3Bucket("far-bucket", lambda: None)
-    assert [view.config["region"] for view in bucket._opened()] == ["us-east-1"] * 2
+    bucket = buckets.S3Bucket("far-bucket", lambda: None)
+    assert [view.config["region"] for view in bucket._open_views()] == ["us-east-1"] * 2
     assert bucket._reopen()
-    signed, anonymous = bucket._opened()
+    signed, anonymous = bucket._open_views()
     assert signed.config["region"] == anonymous.config["region"] == "eu-west-1"
     assert signed.credential_provider is not None
     assert anonymous.config["skip_signature"] == "true"
@@ -365,7 +367,7 @@ def test_without_a_network_a_bucket_is_not_readable_and_asked_once(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     files = Files("s3://")
     for _ in range(3):
-        with pytest.raises(module.NotReached, match="cannot be reached") as told:
+        with pytest.raises(NotReached, match="cannot be reached") as told:
             files.get("s3://some-bucket/prefix", "x")
     assert isinstance(told.value, NotReadable)
     assert files.count["requests"] == 0

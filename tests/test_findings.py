@@ -1,5 +1,6 @@
 """Findings: made beside the rows of a table, kept with the document, shown and counted."""
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +9,10 @@ from building import document, dump
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zs_client import customs
+from zs_client import user_tables
 from zs_client.contract import __version__
-from zs_client.store import Store, open_store
+from zs_client.opening import open_store
+from zs_client.store import Store
 from zs_pipeline import settings
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.catalogue import Catalogue
@@ -18,11 +20,11 @@ from zs_pipeline.code import of_findings
 from zs_pipeline.declaration import Acorn, ByDocument, Column, Document, Expected, OfId, Read, Row
 from zs_pipeline.documents import update as documents
 from zs_pipeline.publishing import commit
-from zs_pipeline.publishing.commit import read_content, read_facts
+from zs_pipeline.publishing.facts_file import read_content, read_facts
 from zs_pipeline.shape import findings
 from zs_pipeline.shape.findings import COUNTED, LONGEST, WARNING, Finding, gathered
-from zs_pipeline.side_files.buckets import Files
-from zs_pipeline.source import open_source
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.source.choice import open_source
 from zs_pipeline.tables.build import build as plan
 from zs_pipeline.tables.inputs import Surroundings
 
@@ -72,7 +74,7 @@ def build(folder: Path, *given: dict[str, Any]) -> Store:
     source = open_source(str(dump(folder / "d.ndjson", given)), CATALOGUE.reads.paths)
     documents.update(store, source, CATALOGUE.reads)
     around = Surroundings(
-        store, __version__, CATALOGUE, Files(str(settings.sample())), customs.copies
+        store, __version__, CATALOGUE, Files(str(settings.sample())), user_tables.copies
     )
     acorn = CATALOGUE.by_name["document_problems"]
     commit.commit(store, __version__, acorn, plan(acorn, around))
@@ -119,7 +121,9 @@ def test_other_code_or_other_reads_find_anew() -> None:
 @given(st.recursive(_SCALARS, st.lists, max_leaves=9))
 def test_a_reading_is_shown_as_text_of_bounded_length(value: Any) -> None:
     shown = findings.shown(value)
-    assert (shown is None) == (value is None)
+    # NaN and infinities are null as JSON.
+    is_null = value is None or (isinstance(value, float) and not math.isfinite(value))
+    assert (shown is None) == is_null
     assert shown is None or len(shown) <= LONGEST
 
 

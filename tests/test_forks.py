@@ -160,7 +160,7 @@ def test_what_a_forked_process_cannot_do_is_said_at_once(environment, s3_server,
     assert "spawn" in done.stdout
 
     memory = """
-from zs_client.store import open_store
+from zs_client.opening import open_store
 store = open_store("memory://")
 store.put("key", b"1")
 """ + REFUSED.format(what="store.get('key')").replace("z.asset_basics.arrow()", "")

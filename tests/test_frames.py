@@ -21,9 +21,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zs_client import store
+from zs_client import opening
+from zs_pipeline.side_files import pickled_calls as calls
 from zs_pipeline.side_files import pickled_frame as frames
-from zs_pipeline.side_files.pickled_frame import RefusedPickle, UnreadableFrame, read_frame
+from zs_pipeline.side_files.pickled_calls import RefusedPickle, UnreadableFrame
+from zs_pipeline.side_files.pickled_frame import read_frame
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 
@@ -215,7 +217,7 @@ def touching(marker: Path) -> dict[str, tuple[str, Call]]:
         "numpy.load": ("numpy.load", Call(np.load, str(marker))),
         "numpy.save": ("numpy.save", Call(np.save, str(marker), 1)),
         "read_pickle": ("pandas.read_pickle", Call(pd.read_pickle, str(marker))),
-        "our own": ("zs_client.store.open_store", Call(store.open_store, f"file://{marker}")),
+        "our own": ("zs_client.opening.open_store", Call(opening.open_store, f"file://{marker}")),
         "Path": ("pathlib", Call(Path, str(marker))),
     }
 
@@ -280,7 +282,7 @@ def test_a_call_in_the_state_of_an_allowed_class_is_refused_and_not_run(
         ("builtins", "slice.__class__"),
         ("builtins", "type"),
         ("pandas.core.indexes.base", "os"),
-        ("zs_pipeline.side_files.pickled_frame", "_Asked"),
+        ("zs_pipeline.side_files.pickled_calls", "Call"),
         ("", ""),
     ],
 )
@@ -308,10 +310,10 @@ def test_what_lies_outside_of_the_pickle_is_refused() -> None:
 
 
 def test_a_state_cannot_be_set_on_an_allowed_name_itself() -> None:
-    before = dict(vars(frames._Asked))
+    before = dict(vars(calls.Call))
     with pytest.raises(UnreadableFrame):
         read_frame(named("pandas", "DataFrame", b"}\x8c\x04args)sb"))
-    assert dict(vars(frames._Asked)) == before
+    assert dict(vars(calls.Call)) == before
 
 
 # Memory that is not the pickle's
@@ -320,7 +322,7 @@ def test_a_state_cannot_be_set_on_an_allowed_name_itself() -> None:
 def array_of(dtype: Any, content: Any) -> Any:
     """What is noted of a frame of two rows, with a forged array."""
     body = pickle.dumps(pd.DataFrame({"a": [1, 2]}), 4)
-    asked = frames._Unpickler(io.BytesIO(body)).load()
+    asked = calls.load_calls(body)
     block = asked.state["_mgr"].args[0][0]
     array = block.args[0]
     array.state = (1, (1, 2), dtype, False, content)
@@ -339,7 +341,7 @@ def array_of(dtype: Any, content: Any) -> Any:
     ],
 )
 def test_bytes_never_become_objects(args: Any, state: Any, content: Any) -> None:
-    dtype = frames._STAND_INS["numpy:dtype"](*args)
+    dtype = calls._STAND_INS["numpy:dtype"](*args)
     dtype.state = state
     with pytest.raises((UnreadableFrame, ValueError)):
         frames._Builder(1000).frame(array_of(dtype, content))
@@ -349,7 +351,7 @@ def test_bytes_never_become_objects(args: Any, state: Any, content: Any) -> None
 def test_a_column_placed_outside_of_the_frame_is_an_error(places: tuple[int, int]) -> None:
     asked = array_of(None, None)
     block = asked.state["_mgr"].args[0][0]
-    block.args = (block.args[0], frames._STAND_INS["builtins:slice"](*places, 1), 2)
+    block.args = (block.args[0], calls._STAND_INS["builtins:slice"](*places, 1), 2)
     block.args[0].state = (1, (1, 2), int64(), False, b"A" * 16)
     with pytest.raises(UnreadableFrame, match="an array of shape"):
         frames._Builder(1000).frame(asked)
@@ -359,7 +361,7 @@ def test_a_column_placed_outside_of_the_frame_is_an_error(places: tuple[int, int
 def test_a_column_placed_by_number_outside_of_the_frame_is_an_error(place: int) -> None:
     asked = array_of(int64(), b"A" * 16)
     block = asked.state["_mgr"].args[0][0]
-    placement = frames._STAND_INS["numpy._core.multiarray:_reconstruct"]()
+    placement = calls._STAND_INS["numpy._core.multiarray:_reconstruct"]()
     placement.state = (1, (1,), int64(), False, struct.pack("<q", place))
     block.args = (block.args[0], placement, 2)
     with pytest.raises(UnreadableFrame, match="outside of the 1"):
@@ -367,7 +369,7 @@ def test_a_column_placed_by_number_outside_of_the_frame_is_an_error(place: int) 
 
 
 def int64() -> Any:
-    dtype = frames._STAND_INS["numpy:dtype"]("i8", False, True)
+    dtype = calls._STAND_INS["numpy:dtype"]("i8", False, True)
     dtype.state = (3, "<", None, None, None, -1, -1, 0)
     return dtype
 
@@ -456,13 +458,13 @@ def test_a_small_pickle_cannot_ask_for_much(body: bytes, says: str) -> None:
 def test_a_frame_larger_than_its_pickle_is_an_error() -> None:
     asked = array_of(None, None)
     manager = asked.state["_mgr"]
-    columns = frames._STAND_INS["pandas.core.indexes.base:_new_Index"](
-        frames._STAND_INS["pandas:RangeIndex"],
+    columns = calls._STAND_INS["pandas.core.indexes.base:_new_Index"](
+        calls._STAND_INS["pandas:RangeIndex"],
         {"name": None, "start": 0, "stop": 10**15, "step": 1},
     )
     manager.args = (manager.args[0], [columns, manager.args[1][1]])
     block = manager.args[0][0]
-    block.args = (block.args[0], frames._STAND_INS["builtins:slice"](0, 10**15, 1), 2)
+    block.args = (block.args[0], calls._STAND_INS["builtins:slice"](0, 10**15, 1), 2)
     with pytest.raises(UnreadableFrame, match="larger than the pickle"):
         frames._Builder(1000).frame(asked)
 

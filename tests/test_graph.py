@@ -11,12 +11,12 @@ from building import FOLDER, document, dump, facts, tables, zs_build
 from stores import Watched
 
 from zs_client.contract import encode_partition
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline import arrow, definitions
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.acorns.platform_qc import PLATFORMS
 from zs_pipeline.orchestration import assets as graph
-from zs_pipeline.publishing import commit
+from zs_pipeline.publishing import commit, facts_file, table_update
 from zs_pipeline.publishing import table_checks as checks
 
 QC = dg.AssetKey("quality_control")
@@ -229,7 +229,7 @@ def test_checks_find_names_of_several_documents_and_unknown_sources(built):
 
 def test_checks_see_a_file_that_was_changed_behind_our_back(built):
     acorn = CATALOGUE.by_name["asset_basics"]
-    content = commit.read_content(built, "1.0.0", acorn)
+    content = facts_file.read_content(built, "1.0.0", acorn)
     doubled = arrow.encode(arrow.pa.concat_tables([content, content]))
     built.put(f"{FOLDER}/asset_basics.pqt", doubled)
     assert not looked(built, "asset_basics", "key_unique").passed
@@ -262,14 +262,14 @@ def test_checks_of_a_table_that_another_build_changes_meanwhile_look_again(tmp_p
     assert zs_build(source, out, select=["qc"]) == 0
     dump(source, [document(name, name, quality_control={"metrics": []}) for name in left])
     store = Watched(open_store(out))
-    facts = commit.read_facts(store, "1.0.0", "qc")
+    facts = facts_file.read_facts(store, "1.0.0", "qc")
 
     def meanwhile(name: str, key: str) -> None:
         if name == "get" and key.endswith("data.pqt"):
             store.before = lambda name, key: None
             assert zs_build(source, out, select=["qc"], accept_shrink=True) == 0
 
-    for report in (commit.Report(changed=list(names), facts=facts), None):
+    for report in (table_update.CommitReport(changed=list(names), facts=facts), None):
         store.before = meanwhile
         found = passed(store, "quality_control", report)
         assert all(one.passed for name, one in found.items() if name != "row_count"), found
@@ -288,10 +288,12 @@ def test_checks_of_a_table_that_is_changed_each_time_say_so(tmp_path, monkeypatc
 
     def meanwhile(name: str, key: str) -> None:
         if name == "get" and key.endswith("data.pqt"):
-            facts = commit.read_facts(store, "1.0.0", "qc")
-            rows = commit.read_content(store, "1.0.0", acorn, "1", facts=facts)
+            facts = facts_file.read_facts(store, "1.0.0", "qc")
+            rows = facts_file.read_content(store, "1.0.0", acorn, "1", facts=facts)
             many = arrow.pa.concat_tables([rows] * (2 + next(count))).cast(arrow.schema(acorn))
-            built = commit.Built([commit.Part("1", many)], facts["source_state"], "code")
+            built = table_update.TableUpdate(
+                [table_update.PartitionUpdate("1", many)], facts["source_state"], "code"
+            )
             commit.commit(other, "1.0.0", acorn, built)
 
     store.before = meanwhile
@@ -301,7 +303,7 @@ def test_checks_of_a_table_that_is_changed_each_time_say_so(tmp_path, monkeypatc
 
 
 def test_checks_of_a_table_whose_file_is_gone_bring_it_back_or_say_so(built):
-    sha256 = commit.read_facts(built, "1.0.0", "asset_basics")["sha256"]
+    sha256 = facts_file.read_facts(built, "1.0.0", "asset_basics")["sha256"]
     kept, key = f"{FOLDER}/_objects/asset_basics/{sha256}.pqt", f"{FOLDER}/asset_basics.pqt"
     before = built.get(key)
     built.delete([key])
@@ -310,7 +312,7 @@ def test_checks_of_a_table_whose_file_is_gone_bring_it_back_or_say_so(built):
     built.delete([key, kept])
     with pytest.raises(FileNotFoundError, match="1 files of asset_basics are gone"):
         looked(built, "asset_basics", "fresh")
-    assert commit.read_facts(built, "1.0.0", "asset_basics")["state"] == "stale"
+    assert facts_file.read_facts(built, "1.0.0", "asset_basics")["state"] == "stale"
 
 
 def failed(result, name: str) -> set[str]:
@@ -338,8 +340,8 @@ def test_a_night_without_a_change_sees_a_file_that_was_changed_behind_our_back(t
 
 def test_checks_of_a_run_look_at_what_it_wrote_and_at_another_file_each_day(built, monkeypatch):
     acorn = CATALOGUE.by_name["quality_control"]
-    facts = commit.read_facts(built, "1.0.0", acorn.table)
-    report = commit.Report(changed=["2", "gone"], facts=facts)
+    facts = facts_file.read_facts(built, "1.0.0", acorn.table)
+    report = table_update.CommitReport(changed=["2", "gone"], facts=facts)
     seen = set()
     for day in range(3):
         monkeypatch.setattr(commit, "datetime", At(day))

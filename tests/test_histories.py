@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 from stores import Crash, Watched, memory
 
-from zs_client import customs
+from zs_client import user_tables
 from zs_client.contract import (
     DOCUMENTS,
     FILES,
@@ -42,10 +42,10 @@ from zs_pipeline.documents import fetching
 from zs_pipeline.documents import update as documents
 from zs_pipeline.documents.keys import DOCUMENTS_HEAD
 from zs_pipeline.orchestration import assets as graph
-from zs_pipeline.publishing import commit, squirrel
+from zs_pipeline.publishing import commit, facts_file, squirrel
 from zs_pipeline.settings import sample, source_url_of_sample
-from zs_pipeline.side_files.buckets import Files
-from zs_pipeline.source import open_source
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.source.choice import open_source
 from zs_pipeline.tables.build import build as plan
 from zs_pipeline.tables.inputs import Surroundings
 
@@ -69,7 +69,7 @@ def night(store: Store, source: Path, only: list[str] | None = None) -> None:
         __version__,
         CATALOGUE,
         Files(str(SIDE_FILES)),
-        customs.copies,
+        user_tables.copies,
         settings.old_source_url(of_sample),
         settings.custom_folder(of_sample),
     )
@@ -108,7 +108,7 @@ def whole(store: Store) -> dict[str, Any]:
     for acorn in ACORNS:
         stated = json.loads(store.get(facts_key(__version__, acorn.table)))
         assert stated["pending"] == {}
-        for entry in commit.entries(stated).values():
+        for entry in facts_file.entries(stated).values():
             key = object_key(__version__, acorn.table, entry["sha256"])
             found[key] = store.get(key)
     snapshot = found[registry_key(__version__)]["snapshot"]
@@ -324,8 +324,8 @@ class DagsterNights(Nights):
     def build(self, writes: Sequence[int] = ()) -> None:
         super().build(writes)
         known = set(self.instance.get_dynamic_partitions(graph.partitions_name("subject_id")))
-        stated = commit.read_facts(self.store, __version__, "qc")
-        assert known == commit.segments(stated)
+        stated = facts_file.read_facts(self.store, __version__, "qc")
+        assert known == facts_file.segments(stated)
 
     def teardown(self) -> None:
         super().teardown()

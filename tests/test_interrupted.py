@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 from building import FOLDER, document, dump, facts, tables, zs_build, zs_build_alone
 
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
 

@@ -24,10 +24,13 @@ READS = {
     "how all stand": "z.status()",
     "what is written": "z.custom('mine', __import__('pandas').DataFrame({'a': [1]}))",
 }
-# Whoever hears it goes on at once: what was asked for does not hold the process, nor its end.
+# Whoever hears it goes on at once: what was asked for does not hold the process, nor its end. The
+# client waits for longer than the test, so that nothing ends for another reason.
 CODE = """
 import signal, sys, time
 import zs_client as z
+from zs_client import store
+store.HASTY = store.PATIENT
 signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     {what}

@@ -18,7 +18,7 @@ from building import FOLDER, document, dump, registry, tables, zs_build
 
 import zs_client
 from zs_client import provenance
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline import scratch
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.orchestration import assets as graph
@@ -103,6 +103,22 @@ def test_a_store_that_takes_nothing_is_one_sentence(
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"zs build: {place}: nothing can be written there")
     assert [path for path in place.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.slow
+def test_a_store_that_is_full_in_the_midst_is_named_and_whole_when_there_is_room(
+    disk: Disk, source: Path, tmp_path: Path, capsys
+) -> None:
+    assert zs_build(source, tmp_path / "room") == 0
+    place = disk("400k")
+    assert zs_build(source, place) == 1
+    said = capsys.readouterr()
+    failed = [line for line in (said.out + said.err).splitlines() if "No space left" in line]
+    assert failed
+    assert all(str(place) in line and line.endswith("; make room") for line in failed)
+    subprocess.run(["mount", "-o", "remount,size=64m", str(place)], check=True)
+    assert zs_build(source, place) == 0
+    assert tables(place) == tables(tmp_path / "room")
 
 
 def command(source: Path, store: Path, **variables: str) -> dict[str, str]:

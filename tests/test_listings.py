@@ -14,9 +14,9 @@ from moto.s3.models import s3_backends
 from stores import FaultyProxy, every, memory
 
 from zs_pipeline.acorns import behavior_curriculum
-from zs_pipeline.side_files import answers
-from zs_pipeline.side_files import buckets as module
-from zs_pipeline.side_files.buckets import Files, NoBucket, NotReadable, NotUsable, Question
+from zs_pipeline.side_files import answers, buckets
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.side_files.outcomes import NoBucket, NotReadable, NotUsable, Question
 
 # Whose questions these are, and how it asks.
 CURRICULUM = ("behavior_curriculum", behavior_curriculum.ACORN.kind)
@@ -62,7 +62,7 @@ def small_pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Makes pages of any size, on the server as for who asks it."""
 
     def make(size: int) -> None:
-        monkeypatch.setattr(module, "_PAGE", size)
+        monkeypatch.setattr(buckets, "_PAGE", size)
         monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", str(size))
 
     return make

@@ -18,16 +18,10 @@ from zs_client.contract import NULL_PARTITION
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, Column
-from zs_pipeline.publishing.commit import (
-    KEPT_SIZES,
-    Built,
-    Part,
-    Report,
-    ShrinkRefused,
-    commit,
-    path,
-    read_facts,
-)
+from zs_pipeline.publishing.commit import commit
+from zs_pipeline.publishing.facts_file import path, read_facts
+from zs_pipeline.publishing.shrink_guard import KEPT_SIZES, ShrinkRefused
+from zs_pipeline.publishing.table_update import CommitReport, PartitionUpdate, TableUpdate
 
 VERSION = "9.9.9"
 COLUMNS = (
@@ -60,13 +54,13 @@ def build(
     code: str = "code",
     *,
     accept_shrink: bool = False,
-) -> Report:
+) -> CommitReport:
     parts = [
-        Part(segment, None if of_one is None else arrow.table(acorn, of_one))
+        PartitionUpdate(segment, None if of_one is None else arrow.table(acorn, of_one))
         for segment, of_one in rows.items()
     ]
     state = {"documents": str(rows)}
-    built = Built(parts, state, code)
+    built = TableUpdate(parts, state, code)
     return commit(store, VERSION, acorn, built, accept_shrink=accept_shrink)
 
 
@@ -220,18 +214,20 @@ def test_a_night_without_subjects_acquisitions_and_descriptions_changes_no_table
     assert list(facts(out, "qc")["partitions"]) == [NULL_PARTITION]
 
 
+def of(platform: str, count: int) -> list[dict[str, Any]]:
+    """Documents of a platform."""
+    found = []
+    for n in range(count):
+        one = json.loads(json.dumps(document(f"{platform}-{n}", f"{700000 + n % 5}")))
+        one["data_description"]["modalities"] = [{"abbreviation": platform}]
+        one["quality_control"]["metrics"][0]["modality"]["abbreviation"] = platform
+        one["quality_control"]["status"] = {platform: "Pass"}
+        found.append(one)
+    return found
+
+
 @pytest.mark.slow
 def test_a_platform_that_vanishes_keeps_its_rows_and_the_night_is_red(tmp_path: Path) -> None:
-    def of(platform: str, count: int) -> list[dict[str, Any]]:
-        found = []
-        for n in range(count):
-            one = json.loads(json.dumps(document(f"{platform}-{n}", f"{700000 + n % 5}")))
-            one["data_description"]["modalities"] = [{"abbreviation": platform}]
-            one["quality_control"]["metrics"][0]["modality"]["abbreviation"] = platform
-            one["quality_control"]["status"] = {platform: "Pass"}
-            found.append(one)
-        return found
-
     source, out = tmp_path / "d.ndjson", tmp_path / "out"
     dump(source, [*of("SPIM", 12), *of("ecephys", 60)])
     assert zs_build(source, out) == 0
@@ -246,5 +242,29 @@ def test_a_platform_that_vanishes_keeps_its_rows_and_the_night_is_red(tmp_path: 
         assert now["state"] == "stale"
     dump(source, [*of("SPIM", 12), *of("ecephys", 60)])
     assert zs_build(source, out) == 0
+    assert zs_build(source, tmp_path / "full") == 0
+    assert tables(out) == tables(tmp_path / "full")
+
+
+@pytest.mark.slow
+def test_a_night_says_how_many_documents_went_by_platform(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = tmp_path / "d.ndjson", tmp_path / "out"
+    everything = [*of("SPIM", 12), *of("fib", 3), *of("ecephys", 20)]
+    # Of a platform is a data asset without quality control as well.
+    everything[0]["quality_control"] = None
+    dump(source, everything)
+    assert zs_build(source, out) == 0
+    said = "platform_qc: documents that it had and has no longer, by platform: "
+    assert said not in capsys.readouterr().out
+    # One is of another platform than before.
+    changed = json.loads(json.dumps(everything[-1]))
+    changed["data_description"]["modalities"] = [{"abbreviation": "fib"}]
+    dump(source, [*everything[4:12], *everything[13:-1], changed])
+    assert zs_build(source, out) == 0
+    assert f"{said}4 of 12 of spim, 1 of 3 of fib, 1 of 20 of ecephys\n" in capsys.readouterr().out
+    assert zs_build(source, out) == 0
+    assert said not in capsys.readouterr().out
     assert zs_build(source, tmp_path / "full") == 0
     assert tables(out) == tables(tmp_path / "full")

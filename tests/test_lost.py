@@ -26,8 +26,10 @@ from zs_pipeline.documents.keys import DOCUMENTS_HEAD
 from zs_pipeline.documents.retention import KEPT_STATES
 from zs_pipeline.documents.state import load, withheld
 from zs_pipeline.documents.update import Changes, update
-from zs_pipeline.publishing.commit import ShrinkRefused
-from zs_pipeline.source import SourceError, asking, gateway, open_source
+from zs_pipeline.shrink_refused import ShrinkRefused
+from zs_pipeline.source import asking, gateway
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.source.interface import SourceError
 
 pytest_plugins = ("stores",)
 

@@ -12,10 +12,11 @@ import pytest
 from building import FOLDER, document, dump, facts, registry, tables, zs_build
 
 import zs_client
-from zs_client.store import Store, open_store
+from zs_client.opening import open_store
+from zs_client.store import Store
 from zs_pipeline.acorns import ACORNS, CATALOGUE
-from zs_pipeline.publishing import commit
-from zs_pipeline.publishing.commit import entries, path, read_facts
+from zs_pipeline.publishing import facts_file
+from zs_pipeline.publishing.facts_file import entries, path, read_facts
 
 pytest_plugins = ("stores",)
 
@@ -193,6 +194,35 @@ def test_on_s3_what_a_night_meets_is_brought_back_or_made_by_the_next(
     assert zs_build(source, s3.url, select=only) == ("both" in kind)
     assert zs_build(source, s3.url, select=only) == 0
     assert s3.get(place) == s3.get(content) == body
-    known = commit.read_facts(s3, "1.0.0", acorn.table)
+    known = facts_file.read_facts(s3, "1.0.0", acorn.table)
     assert known is not None
     assert (known["state"], "lost" in known) == ("fresh", False)
+
+
+@pytest.mark.slow
+def test_on_s3_a_night_with_a_change_brings_back_every_partition_that_is_gone(
+    bucket: str, tmp_path: Path
+) -> None:
+    source, store = dump(tmp_path / "d.ndjson", night(0)), open_store(bucket)
+    assert zs_build(source, bucket) == 0
+    kept, acorn = tables(store), CATALOGUE.by_name["quality_control"]
+    found = entries(facts(bucket, "qc"))
+
+    def lose(segment: str, *, file: bool, content: bool) -> None:
+        key = f"{FOLDER}/_objects/qc/{found[segment]['sha256']}.pqt"
+        store.delete([path("1.0.0", acorn, segment)] * file + [key] * content)
+
+    # The first document's subject is 0, and the day's file is one of the four.
+    lose("1", file=True, content=False)
+    lose("2", file=False, content=True)
+    dump(source, night(1))
+    assert zs_build(source, bucket) == 0
+    assert_whole(store)
+    assert tables(store)[f"qc/{acorn.partition}=1/data.pqt"] in kept.values()
+    # What is gone in both places is told, and made anew by the next night.
+    lose("3", file=True, content=True)
+    dump(source, night(2))
+    assert zs_build(source, bucket) == 1
+    assert zs_build(source, bucket) == 0
+    assert_whole(store)
+    assert {entry["state"] for entry in registry(bucket)["acorns"]} == {"fresh"}

@@ -20,6 +20,20 @@ def test_the_short_form_has_the_lowest_and_the_newest_libraries():
     assert "sample" in tried["3.12", "newest"]
 
 
+def test_it_says_which_pythons_there_are(monkeypatch):
+    monkeypatch.setattr(matrix, "interpreter", lambda python: "" if python == "3.12" else python)
+    said = matrix.pythons()
+    assert said.startswith("Pythons here: 3.11, 3.13")
+    assert said.endswith("not here, and so not tried: 3.12")
+
+
+def test_a_python_that_is_not_here_is_no_failure(monkeypatch, capsys):
+    monkeypatch.setattr(matrix, "interpreter", lambda _: "")
+    words = ["--python", "3.12", "--libraries", "locked", "--stages", "sample"]
+    assert matrix.main(words) == 0
+    assert "| 3.12 | locked | passes | not here | not run | not run |" in capsys.readouterr().out
+
+
 def test_every_python_of_the_classifiers_is_run():
     named = {c.rsplit(" ", 1)[1] for c in PROJECT["classifiers"] if " :: 3." in c}
     assert named == set(matrix.RUN)

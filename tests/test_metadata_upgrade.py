@@ -9,11 +9,13 @@ import pyarrow as pa
 import pytest
 
 from zs_client.contract import version_folder
-from zs_client.customs import content, custom
 from zs_client.store import Store
+from zs_client.user_tables import content, custom
 from zs_pipeline import arrow
 from zs_pipeline.acorns import asset_basics, metadata_upgrade
-from zs_pipeline.publishing.commit import Built, Part, commit, read_content
+from zs_pipeline.publishing.commit import commit
+from zs_pipeline.publishing.facts_file import read_content
+from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 
 pytest_plugins = ("stores",)
 
@@ -276,7 +278,7 @@ def test_what_a_script_stored_becomes_the_table_and_is_remembered_in_the_store(
         custom(metadata_upgrade.CUSTOM, pd.DataFrame([run("a", version), failed("x", version)]))
         upgrader, state = content(store, "1.0.0", metadata_upgrade.CUSTOM)
         made = ACORN.kind.rows(upgrader, {"asset_basics": BASICS}, before, Old("x").fetch)
-        built = Built([Part("", made)], {"custom": state}, "1")
+        built = TableUpdate([PartitionUpdate("", made)], {"custom": state}, "1")
         assert commit(store, "1.0.0", ACORN, built).rows == 2
         before = read_content(store, "1.0.0", ACORN)
     frame = pd.read_parquet(

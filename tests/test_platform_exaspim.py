@@ -7,7 +7,7 @@ from test_assets_smartspim import NO_SOURCES, basics, lay, named, sources
 
 from zs_pipeline import arrow
 from zs_pipeline.acorns.platform_exaspim import ACORN, ask, questions, rows
-from zs_pipeline.side_files.buckets import NotThere
+from zs_pipeline.side_files.outcomes import NotThere
 
 RAW = "exaSPIM_1_2024-01-01_00-00-00"
 VIEWER = "https://neuroglancer-demo.appspot.com/#!"

@@ -12,6 +12,7 @@ import client_store
 import pytest
 
 from zs_client import SubjectNotFound, asset_basics, cli, foraging_sessions, qc_tag_status
+from zs_client.opening import open_store
 from zs_client.plots import (
     LEVELS,
     OTHER_STATUS,
@@ -20,7 +21,6 @@ from zs_client.plots import (
     plot_projects,
     plot_qc,
 )
-from zs_client.store import open_store
 
 ROOT = Path(__file__).parents[1]
 OKABE_ITO = {

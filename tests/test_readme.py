@@ -12,7 +12,7 @@ import pytest
 
 import zs_client
 from pages import readme, site
-from zs_client import cli
+from zs_client import arguments
 from zs_pipeline.acorns import ACORNS
 
 ROOT = Path(__file__).parents[1]
@@ -89,7 +89,7 @@ def test_the_commands_of_make_are_targets():
 
 
 def test_the_commands_of_zs_are_understood():
-    parser = cli._parser()
+    parser = arguments.parser()
     given = [words[1:] for words in commands(README) if words[0] == "zs"]
     assert len(given) > 5
     for words in given:

@@ -13,9 +13,9 @@ from earlier import Earlier
 from listed import WANTED, Listed, many, run
 from stores import contents, memory
 
-from zs_client import customs
+from zs_client import user_tables
 from zs_client.contract import __version__
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline import arrow, processes
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.catalogue import path_of
@@ -25,8 +25,8 @@ from zs_pipeline.documents import state as documents
 from zs_pipeline.documents.update import update
 from zs_pipeline.publishing import commit
 from zs_pipeline.shape.problems import check
-from zs_pipeline.side_files.buckets import Files
-from zs_pipeline.source import open_source
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.source.choice import open_source
 from zs_pipeline.tables.build import build
 from zs_pipeline.tables.inputs import Surroundings
 
@@ -147,7 +147,7 @@ def test_findings_come_to_a_store_of_1_0_0_and_each_document_is_fetched_once(
     fetched = [update(store, opened, CATALOGUE.reads)[1].fetched for _ in range(2)]
     assert fetched == [2, 0]
     acorn = CATALOGUE.by_name["document_problems"]
-    around = Surroundings(store, __version__, CATALOGUE, Files(str(files)), customs.copies)
+    around = Surroundings(store, __version__, CATALOGUE, Files(str(files)), user_tables.copies)
     commit.commit(store, __version__, acorn, build(acorn, around))
     rows = arrow.decode(store.get("data-asset-cache/zs-v1.0.0/document_problems.pqt")).to_pylist()
     assert {row["field"] for row in rows} == {"name", path}

@@ -2,7 +2,9 @@
 
 import base64
 import http.server
+import socketserver
 import threading
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,9 +16,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zs_client
-from zs_client import aws, forked
+from zs_client import aws, forked, objects
+from zs_client.errors import StoreError
 from zs_client.masking import has_user, masked
-from zs_client.store import StoreError, open_store, s3_bucket
+from zs_client.opening import open_store
+from zs_client.s3 import s3_bucket
 from zs_pipeline.settings import sample
 
 pytest_plugins = ("stores",)
@@ -60,6 +64,15 @@ def repeating(status: int, form: str = "json") -> Iterator[str]:
 
 def spelt_in(text: str) -> list[str]:
     return [form for form in SPELT if form in text]
+
+
+def told_by(error: BaseException | None) -> str:
+    """What a printed traceback tells of an error, and those behind it that none prints."""
+    told = []
+    while error is not None:
+        told += [*traceback.format_exception(error), repr(error.args)]
+        error = error.__cause__ or error.__context__
+    return "".join(told)
 
 
 def files_with_it(*folders: Path) -> list[Path]:
@@ -127,28 +140,89 @@ def test_a_server_of_s3_that_repeats_headers_tells_no_secret(
         for ask in (
             zs_client.asset_basics,
             zs_client.snapshots,
+            zs_client.status,
+            lambda: zs_client.sql("select 1 from asset_basics"),
+            lambda: zs_client.custom("a"),
             lambda: zs_client.custom("a", zs_client_frame()),
             lambda: open_store("s3://bucket").check(),
             lambda: open_store("s3://bucket").check_writes(),
         ):
             with pytest.raises(Exception) as error:  # noqa: PT011 - each has its own
                 ask()
-            assert not spelt_in(str(error.value))
+            assert not spelt_in(told_by(error.value))
         assert zs_build(sample() / "documents.ndjson", "s3://bucket") == 2
     said = capfd.readouterr()
     assert not spelt_in(said.out + said.err)
     assert files_with_it(tmp_path) == []
 
 
-def test_a_forked_process_tells_no_secret_either(monkeypatch: pytest.MonkeyPatch) -> None:
+@contextmanager
+def answering(form: str) -> Iterator[str]:
+    """A server that answers one line, which repeats the session token; yields its address."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            lines = iter(self.rfile.readline, b"\r\n")
+            self.wfile.write(form.format(*(x for x in lines if SECRET.encode() in x)).encode())
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.fixture
+def known_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials whose session token is the secret."""
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "known")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not this one")
     monkeypatch.setenv("AWS_SESSION_TOKEN", SECRET)
+
+
+@pytest.mark.usefixtures("known_token")
+def test_a_forked_process_tells_no_secret_either(monkeypatch: pytest.MonkeyPatch) -> None:
     with repeating(403, "xml") as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{server}")
         with pytest.raises(PermissionError, match="403") as error:
             forked.bucket(s3_bucket("bucket")).get("key", {})
-    assert not spelt_in(str(error.value))
+    assert not spelt_in(told_by(error.value))
+
+
+@pytest.mark.usefixtures("known_token")
+@pytest.mark.parametrize("form", ["no HTTP: {}", "HTTP/1.1 403 not with {}\r\n\r\n"])
+@pytest.mark.parametrize("is_forked", [False, True])
+def test_no_error_behind_that_of_a_read_tells_a_secret(
+    form: str, monkeypatch: pytest.MonkeyPatch, *, is_forked: bool
+) -> None:
+    """As a traceback prints them, and as one that goes through causes and contexts finds them."""
+    monkeypatch.setattr(objects, "_is_forked", is_forked)
+    with answering(form) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{server}")
+        monkeypatch.setenv("ZS_STORE", "s3://bucket")
+        with pytest.raises(zs_client.ReadError) as error:
+            zs_client.asset_basics()
+    assert not spelt_in(told_by(error.value))
+
+
+@pytest.mark.usefixtures("known_token")
+def test_a_token_that_is_no_header_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_SESSION_TOKEN", f"{SECRET}\nof two lines")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    with pytest.raises(OSError, match="check the AWS variables") as error:
+        forked.bucket(s3_bucket("bucket")).get("key", {})
+    assert not spelt_in(told_by(error.value))
+
+
+@pytest.mark.parametrize("url", ["http://[bad?api_key={}", "nonsense?token={}", "nonsense#{}"])
+def test_an_address_that_is_none_is_told_without_what_follows_it(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url.format(SPELT[1]))
+    monkeypatch.setenv("ZS_STORE", "s3://bucket")
+    with pytest.raises(StoreError, match="is no address of a server") as error:
+        zs_client.asset_basics()
+    assert not spelt_in(told_by(error.value))
 
 
 def test_the_secrets_of_a_profile_are_kept_as_those_of_variables(
@@ -210,10 +284,11 @@ def test_what_a_url_or_a_header_holds_is_masked_and_the_rest_is_as_it_was(
         f"authorization: Bearer %s, {word}",
         f"x-amz-security-token:%s {word}",
         f"Cookie=%s {word}",
+        f"Authorization: AWS4-HMAC-SHA256 Credential=a, SignedHeaders=b, Signature=%s {word}",
     ):
         found = masked(text % f"_{secret}_")
         assert f"_{secret}_" not in found
         assert word in found
-    plain = f"{word}: s3://bucket/{secret}@2x: 3 of 4; mail me@{word}"
+    plain = f"{word}_: s3://bucket/{secret}@2x: 3 of 4; mail me@{word}"
     assert masked(plain) == plain
     assert not has_user(plain)

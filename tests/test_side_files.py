@@ -18,13 +18,14 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.s3.models import s3_backends
 from stores import Watched, every, memory
 
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline.acorns import ACORNS, CATALOGUE, behavior_curriculum
 from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.settings import sample
 from zs_pipeline.shape import values as fields
 from zs_pipeline.side_files import answers
-from zs_pipeline.side_files.buckets import Files, NotReached, NotThere, Question
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.side_files.outcomes import NotReached, NotThere, Question
 
 # Whose questions these are, and how it asks.
 CURRICULUM = ("behavior_curriculum", behavior_curriculum.ACORN.kind)

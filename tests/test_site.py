@@ -14,7 +14,7 @@ from test_readme import PAGES, commands, fenced
 
 import zs_client
 from pages import site
-from zs_client import cli, plots
+from zs_client import arguments, plots
 from zs_pipeline.acorns import ACORNS
 
 ROOT = Path(__file__).parents[1]
@@ -161,7 +161,7 @@ def test_the_commands_of_a_page_are_understood(page):
     makefile = (ROOT / "Makefile").read_text()
     for words in commands(page.read_text(encoding="utf-8")):
         if words[0] == "zs":
-            cli._parser().parse_args(words[1:])
+            arguments.parser().parse_args(words[1:])
         if words[0] == "make":
             assert re.search(rf"^{words[1]}:", makefile, re.MULTILINE), words
 

@@ -12,7 +12,8 @@ from secantus import SecantusDBServer
 from source_servers import serve
 
 from zs_pipeline.declaration import CORE
-from zs_pipeline.source import SourceError, open_source, shown
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.source.interface import SourceError, url_for_messages
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus" / "documents.ndjson"
 FIELDS = (
@@ -168,5 +169,5 @@ def test_an_unknown_url_is_told_the_three_kinds(url: str) -> None:
     ],
 )
 def test_no_password_is_shown(url: str) -> None:
-    assert "secret" not in shown(url)
+    assert "secret" not in url_for_messages(url)
     assert "secret" not in opened_or_refused(url)

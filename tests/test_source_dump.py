@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.source import Lacking, Source, SourceError, Swept, open_source
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.source.interface import Lacking, Source, SourceError, Swept
 
 DOCUMENTS = [
     {"_id": f"id{n}", "name": f"n{n}", "_last_modified": f"2026-01-0{n}", "x": n} for n in (1, 2, 3)

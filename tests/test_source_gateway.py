@@ -9,7 +9,9 @@ from source_servers import Gateway, Status, serve
 
 from bench.gateway import find
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.source import Lacking, SourceError, Swept, asking, gateway, open_source
+from zs_pipeline.source import asking, gateway
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.source.interface import Lacking, SourceError, Swept
 
 FIELDS = ("subject.subject_id", "acquisition.experimenters", "x")
 MANY = [

@@ -14,7 +14,9 @@ from pymongo import MongoClient
 from secantus import SecantusDBServer
 
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.source import Lacking, SourceError, Swept, asking, mongo, open_source
+from zs_pipeline.source import asking, mongo
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.source.interface import Lacking, SourceError, Swept
 
 OID = ObjectId("0123456789abcdef01234567")
 UUID = uuid.UUID("12345678-1234-5678-1234-567812345678")

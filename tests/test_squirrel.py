@@ -9,12 +9,15 @@ from declaring import BY_SUBJECT, WHOLE, by_platform
 from stores import Watched, contents, memory, stamps
 
 from zs_client.contract import INDEX, facts_key, registry_key, snapshot_key
-from zs_client.store import Conflict, Store
+from zs_client.errors import Conflict
+from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, Column
 from zs_pipeline.documents.keys import DOCUMENTS_HEAD
-from zs_pipeline.publishing.commit import Built, Part, commit, mark_stale
+from zs_pipeline.publishing.commit import commit
+from zs_pipeline.publishing.facts_file import mark_stale
 from zs_pipeline.publishing.squirrel import publish
+from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 
 pytest_plugins = ("stores",)
 
@@ -48,8 +51,10 @@ def build(
 ) -> None:
     content = arrow.table(acorn, [{"name": f"n{n}", "value": n} for n in range(count)])
     segment = {"": "", "subject_id": "a%2Fb", "platform": "fib"}[acorn.partition]
-    parts = [Part(segment, content, "i")]
-    commit(store, version, acorn, Built(parts, {"documents": state}, "c1"), accept_shrink=True)
+    parts = [PartitionUpdate(segment, content, "i")]
+    commit(
+        store, version, acorn, TableUpdate(parts, {"documents": state}, "c1"), accept_shrink=True
+    )
 
 
 def build_all(store: Store, state: str = "", version: str = VERSION) -> None:
@@ -126,7 +131,7 @@ def test_an_acorn_whose_first_build_did_not_end_is_missing(store: Store) -> None
     build_all(store)
     other = declared("other", kind=BY_SUBJECT)
     content = arrow.table(other, [{"name": "a"}])
-    commit(store, VERSION, other, Built([Part("1", content)], None, "c"))
+    commit(store, VERSION, other, TableUpdate([PartitionUpdate("1", content)], None, "c"))
     done = publish(store, VERSION, (*ACORNS, other))
     assert done.missing == ("other",)
     assert not store.exists(INDEX)

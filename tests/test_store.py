@@ -13,7 +13,9 @@ import boto3
 import pytest
 from stores import FaultyProxy, contents, every, first, memory
 
-from zs_client.store import IMMUTABLE, SHORT, Conflict, Store, StoreError, open_store
+from zs_client.errors import Conflict, StoreError
+from zs_client.opening import open_store
+from zs_client.store import IMMUTABLE, SHORT, Store
 
 pytest_plugins = ("stores",)
 
@@ -146,7 +148,8 @@ def test_of_many_writers_at_once_none_loses_its_word(
 def test_two_processes_compare_and_set_on_one_folder(folder: Store) -> None:
     code = textwrap.dedent("""
         import sys
-        from zs_client.store import Conflict, open_store
+        from zs_client.errors import Conflict
+        from zs_client.opening import open_store
         store = open_store(sys.argv[1])
         for n in range(40):
             while True:
@@ -322,7 +325,7 @@ def test_a_new_folder_can_be_checked(folder: Store) -> None:
 
 WRITER = """
 import itertools, sys
-from zs_client.store import open_store
+from zs_client.opening import open_store
 store = open_store(sys.argv[1])
 body = {n: bytes([65 + n]) * 400_000 for n in range(4)}
 for n in range(4):

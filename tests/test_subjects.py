@@ -16,7 +16,8 @@ from source_servers import serve
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.documents import shards
 from zs_pipeline.shape import values as fields
-from zs_pipeline.source import Swept, open_source
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.source.interface import Swept
 from zs_pipeline.source.plain import head, parse
 
 ids = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just([])

@@ -11,7 +11,7 @@ from building import document, dump, tables, zs_build
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.documents import retention, upheavals
 from zs_pipeline.documents.shards import INDEX

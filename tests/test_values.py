@@ -22,15 +22,15 @@ from building import dump, real, tables
 from compare_cells import Way, differences, report
 from conftest import CORPUS
 
-from zs_client import customs
+from zs_client import user_tables
 from zs_client.contract import __version__
-from zs_client.store import open_store
+from zs_client.opening import open_store
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.documents import update as documents
 from zs_pipeline.publishing import commit
 from zs_pipeline.settings import sample
-from zs_pipeline.side_files.buckets import Files
-from zs_pipeline.source import open_source
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.source.choice import open_source
 from zs_pipeline.tables.build import build
 from zs_pipeline.tables.inputs import Surroundings
 
@@ -150,7 +150,7 @@ def builds(folder: Path, of: Given) -> dict[str, list[dict[str, Any]] | Exceptio
         __version__,
         CATALOGUE,
         Files(str(of.files or nothing)),
-        customs.copies,
+        user_tables.copies,
         old_url=str(of.old or ""),
         custom_samples=of.custom,
     )

@@ -10,8 +10,12 @@ import pandas as pd
 import pytest
 
 import zs_client
+import zs_pipeline
 from zs_client import cli, folder
-from zs_client.store import open_store
+from zs_client.opening import open_store
+
+# Windows takes 260 letters in all, of which these leave 134 to the folder that holds packages.
+LONGEST = 125
 
 
 class Msvcrt(types.ModuleType):
@@ -42,6 +46,13 @@ def windows(monkeypatch):
     monkeypatch.setitem(sys.modules, "msvcrt", locks)
     monkeypatch.setattr(folder, "_AGAIN", 0)
     return locks
+
+
+def test_packages_can_be_installed_below_a_usual_folder():
+    for package in (zs_client, zs_pipeline):
+        top = Path(package.__file__).parent
+        paths = [path.relative_to(top.parent).as_posix() for path in top.rglob("*")]
+        assert [path for path in paths if len(path) > LONGEST] == []
 
 
 def test_a_folder_is_written_and_read_without_fcntl(windows, tmp_path, monkeypatch):

@@ -30,21 +30,23 @@ if TYPE_CHECKING:
         unique_subject_ids,
     )
     from zs_client.comparison import TableDiff, diff
-    from zs_client.customs import (
+    from zs_client.errors import (
+        AcornNotFound,
         CustomConflict,
         CustomNotFound,
-        CustomTable,
-        custom,
-        custom_history,
-        custom_tables,
+        QueryError,
+        ReadError,
+        SnapshotNotFound,
+        StaleTable,
+        StoreError,
+        SubjectNotFound,
     )
     from zs_client.explanation import explain
     from zs_client.flattening import flat
     from zs_client.lineage import raw_to_derived
-    from zs_client.provenance import StaleTable
-    from zs_client.published import Snapshot, SnapshotNotFound, snapshots
-    from zs_client.query import QueryError, sql
-    from zs_client.read import AcornNotFound, ReadError, SubjectNotFound, reading
+    from zs_client.place import reading
+    from zs_client.published import Snapshot, snapshots
+    from zs_client.query import sql
     from zs_client.registry import (
         AcornInfo,
         AcornStatus,
@@ -54,7 +56,7 @@ if TYPE_CHECKING:
         get_squirrel_info,
         status,
     )
-    from zs_client.store import StoreError
+    from zs_client.user_tables import CustomTable, custom, custom_history, custom_tables
 
 __all__ = [
     "AcornInfo",
@@ -108,28 +110,28 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
-    "AcornNotFound": "read",
-    "ReadError": "read",
-    "SubjectNotFound": "read",
-    "StoreError": "store",
-    "reading": "read",
+    "AcornNotFound": "errors",
+    "ReadError": "errors",
+    "SubjectNotFound": "errors",
+    "StoreError": "errors",
+    "reading": "place",
     "explain": "explanation",
     "flat": "flattening",
     "raw_to_derived": "lineage",
-    "StaleTable": "provenance",
-    "QueryError": "query",
+    "StaleTable": "errors",
+    "QueryError": "errors",
     "sql": "query",
     "Snapshot": "published",
-    "SnapshotNotFound": "published",
+    "SnapshotNotFound": "errors",
     "TableDiff": "comparison",
     "diff": "comparison",
     "snapshots": "published",
-    "CustomConflict": "customs",
-    "CustomNotFound": "customs",
-    "CustomTable": "customs",
-    "custom": "customs",
-    "custom_history": "customs",
-    "custom_tables": "customs",
+    "CustomConflict": "errors",
+    "CustomNotFound": "errors",
+    "CustomTable": "user_tables",
+    "custom": "user_tables",
+    "custom_history": "user_tables",
+    "custom_tables": "user_tables",
     "AcornInfo": "registry",
     "AcornStatus": "registry",
     "ColumnInfo": "registry",

@@ -1,7 +1,7 @@
 """The one-line functions: one for each table of the cache, named after it.
 
 Each takes the columns that one looks up as filters, any other column by its name, `columns=` and
-`limit=`, and how to read, `snapshot=` and `offline=` (`zs_client.read.reading`). A filter is a
+`limit=`, and how to read, `snapshot=` and `offline=` (`zs_client.place.reading`). A filter is a
 value, or several of which one has to fit; None is null, and one that is left out lets all rows
 through. A list column fits when one of its entries does. Texts also have `<column>_contains` (case
 ignored); texts and times `<column>_after` (at or after) and `<column>_before` (before).
@@ -9,28 +9,25 @@ ignored); texts and times `<column>_after` (at or after) and `<column>_before` (
 is UTC.
 
 Each function returns a pandas frame; its attributes `arrow`, `polars` and `duckdb` take the same
-arguments and return the same rows in that shape (`zs_client.shapes`). What reading does, and its
-errors, are in `zs_client.read`; questions over several tables in `zs_client.lineage`.
+arguments and return the same rows in that shape. `zs_client.shapes` makes them, and completes the
+docstrings with the arguments and errors that the functions share. What reading does is in
+`zs_client.read`; questions over several tables are in `zs_client.lineage`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, overload
+from typing import TYPE_CHECKING, Any, cast
 
 from zs_client import filters, read
-from zs_client.read import Wish
+from zs_client.read import ReadRequest
 from zs_client.shapes import frames, in_shapes, lists, pandas
 
 if TYPE_CHECKING:
-    import duckdb
-    import pandas as pd
-    import polars as pl
-    import pyarrow as pa
-
+    from zs_client import _Qc
     from zs_client.filters import Flag, Names, Text, Time, Values
-    from zs_client.store import Store
+    from zs_client.store import Reader
 
 Subjects = str | int | None | Iterable[str | int | None] | EllipsisType
 
@@ -57,47 +54,22 @@ TABLES: tuple[tuple[str, str, str], ...] = (
 
 
 @lists
-def unique_project_names(*, snapshot: str | None = None, offline: bool | None = None) -> Wish:
-    """Every project name in `asset_basics`, sorted, each once, without null.
-
-    Args:
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-
-    Raises:
-        AcornNotFound: The table is not in this store and version.
-        ReadError: It is there and cannot be read.
-    """
+def unique_project_names(
+    *, snapshot: str | None = None, offline: bool | None = None
+) -> ReadRequest:
+    """Every project name in `asset_basics`, sorted, each once, without null."""
     return _wish("unique_project_names", locals())
 
 
 @lists
-def unique_subject_ids(*, snapshot: str | None = None, offline: bool | None = None) -> Wish:
-    """Every subject in `asset_basics`, sorted as text, each once, without null.
-
-    Args:
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-
-    Raises:
-        AcornNotFound: The table is not in this store and version.
-        ReadError: It is there and cannot be read.
-    """
+def unique_subject_ids(*, snapshot: str | None = None, offline: bool | None = None) -> ReadRequest:
+    """Every subject in `asset_basics`, sorted as text, each once, without null."""
     return _wish("unique_subject_ids", locals())
 
 
 @lists
-def unique_genotypes(*, snapshot: str | None = None, offline: bool | None = None) -> Wish:
-    """Every genotype in `asset_basics`, sorted, each once, without null.
-
-    Args:
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-
-    Raises:
-        AcornNotFound: The table is not in this store and version.
-        ReadError: It is there and cannot be read.
-    """
+def unique_genotypes(*, snapshot: str | None = None, offline: bool | None = None) -> ReadRequest:
+    """Every genotype in `asset_basics`, sorted, each once, without null."""
     return _wish("unique_genotypes", locals())
 
 
@@ -117,7 +89,7 @@ def asset_basics(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Commonly used metadata, one row per document, that is per data asset.
 
     Args:
@@ -127,24 +99,10 @@ def asset_basics(
         data_level: `raw` or `derived`.
         name: The data asset's name.
         name_contains: A part of the name, case ignored.
-        acquired_after: The acquisition began then or later.
-        acquired_before: The acquisition began before.
-        columns: Only these, in this order.
-        limit: No more rows than this.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-        others: Any other column by its name; see the module for all words.
 
     Returns:
         A row for each `_id`; other tables join on `name`. Times are UTC, `age` is in days;
         `modalities`, `experimenters` and the like are lists. What a document does not have is null.
-
-    Raises:
-        AcornNotFound: The table is not in this store and version.
-        ValueError: There is no such column or filter, or a value does not fit; the message lists
-            what there is.
-        TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
     """
     return _wish("asset_basics", locals())
 
@@ -160,29 +118,17 @@ def source_data(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Which data asset was made from which, one row per derived data asset and source.
 
     Args:
         name: The derived data asset's name.
         source_data: The name of a data asset that it was made from.
         pipeline_name: The pipeline that made it.
-        columns: Only these, in this order.
-        limit: No more rows than this.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-        others: Any other column by its name; see the module for all words.
 
     Returns:
         `name` (the derived one), `source_data` (null when it names no source), `pipeline_name`, and
         `processing_time` as the text at the end of the name; both null where they are not known.
-
-    Raises:
-        AcornNotFound: The table is not in this store and version.
-        ValueError: There is no such column or filter, or a value does not fit; the message lists
-            what there is.
-        TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
     """
     return _wish("source_data", locals())
 
@@ -196,26 +142,14 @@ def metadata_core(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Which core metadata files each document has, one row per document.
 
     Args:
         _id: The document's id.
-        columns: Only these, in this order.
-        limit: No more rows than this.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-        others: Any other column by its name; see the module for all words.
 
     Returns:
         `_id`, `_last_modified` (UTC), and a bool, never null, for each core file.
-
-    Raises:
-        AcornNotFound: The table is not in this store and version.
-        ValueError: There is no such column or filter, or a value does not fit; the message lists
-            what there is.
-        TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
     """
     return _wish("metadata_core", locals())
 
@@ -232,7 +166,7 @@ def assets_smartspim(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """SmartSPIM data assets and where to look at them, one row per data asset and channel.
 
     Args:
@@ -240,23 +174,11 @@ def assets_smartspim(
         raw_name: The raw data asset's name.
         channel: Such as `Ex_488_Em_525`.
         processed: Whether there is a stitched data asset.
-        columns: Only these, in this order.
-        limit: No more rows than this.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-        others: Any other column by its name; see the module for all words.
 
     Returns:
         `raw_name`, and `name`: the latest stitched data asset made from it, the raw one itself
         while `processed` is false. Links open in Neuroglancer; what is about the stitched one is
         null without one, what is about a channel without channels. `processing_end_time` is UTC.
-
-    Raises:
-        AcornNotFound: The table is not in this store and version.
-        ValueError: There is no such column or filter, or a value does not fit; the message lists
-            what there is.
-        TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
     """
     return _wish("assets_smartspim", locals())
 
@@ -272,29 +194,17 @@ def platform_exaspim(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """ExaSPIM data assets and where to look at them, one row per raw data asset.
 
     Args:
         name: The fused data asset's name.
         raw_name: The raw data asset's name.
         processed: Whether there is a fused data asset.
-        columns: Only these, in this order.
-        limit: No more rows than this.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-        others: Any other column by its name; see the module for all words.
 
     Returns:
         `raw_name`, and `name`: the latest fused data asset made from it, the raw one itself while
         `processed` is false. `raw_link` and `fused_link` open in Neuroglancer, null without one.
-
-    Raises:
-        AcornNotFound: The table is not in this store and version.
-        ValueError: There is no such column or filter, or a value does not fit; the message lists
-            what there is.
-        TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
     """
     return _wish("platform_exaspim", locals())
 
@@ -312,7 +222,7 @@ def platform_fib(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Fibers of fiber photometry data assets, one row per data asset, fiber and channel.
 
     Args:
@@ -321,22 +231,10 @@ def platform_fib(
         channel: The channel.
         intended_measurement: What the channel measures.
         targeted_structure: Where the fiber ends.
-        columns: Only these, in this order.
-        limit: No more rows than this.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-        others: Any other column by its name; see the module for all words.
 
     Returns:
         `asset_name`, `fiber`, `patch_cord`, `channel`, `intended_measurement` and
         `targeted_structure`; the text `missing`, never null, stands for what is not given.
-
-    Raises:
-        AcornNotFound: The table is not in this store and version.
-        ValueError: There is no such column or filter, or a value does not fit; the message lists
-            what there is.
-        TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
     """
     return _wish("platform_fib", locals())
 
@@ -356,7 +254,7 @@ def foraging_sessions(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Dynamic foraging sessions, one row per session, as the foraging team's table has them.
 
     Args:
@@ -367,23 +265,11 @@ def foraging_sessions(
         task: Such as `Uncoupled Baiting`.
         trainer: Who ran the session, as written.
         rig: The rig, as written.
-        columns: Only these, in this order.
-        limit: No more rows than this.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-        others: Any other column by its name; see the module for all words.
 
     Returns:
         `subject_id`, `session_date` (`YYYY-MM-DD`), `session` (null for further recordings of a
         day), who and where, the stage of the curriculum, and how it went: counts of trials,
         `finished_rate` from 0 to 1, `bias_naive` from -1 (left) to 1. What is not known is null.
-
-    Raises:
-        AcornNotFound: The table is not in this store and version.
-        ValueError: There is no such column or filter, or a value does not fit; the message lists
-            what there is.
-        TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
     """
     return _wish("foraging_sessions", locals())
 
@@ -399,30 +285,18 @@ def behavior_curriculum(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Curriculum and stage of training, one row per data asset with a behavior modality.
 
     Args:
         asset_name: The data asset's name.
         curriculum_name: The curriculum.
         stage_name: The stage of training.
-        columns: Only these, in this order.
-        limit: No more rows than this.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-        others: Any other column by its name; see the module for all words.
 
     Returns:
         `asset_name`, `curriculum_name`, `stage_name` and `stage_node_id`, each null where the
         trainer state does not have it or there is none. Node ids count the order in which stages
         were added to the curriculum, not the order of training.
-
-    Raises:
-        AcornNotFound: The table is not in this store and version.
-        ValueError: There is no such column or filter, or a value does not fit; the message lists
-            what there is.
-        TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
     """
     return _wish("behavior_curriculum", locals())
 
@@ -439,7 +313,7 @@ def metadata_upgrade(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """How the upgrade of metadata from the old database went, one row per document of that one.
 
     Args:
@@ -447,23 +321,11 @@ def metadata_upgrade(
         v2_id: That of `asset_basics`.
         name: The data asset's name.
         status: How the latest run ended.
-        columns: Only these, in this order.
-        limit: No more rows than this.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-        others: Any other column by its name; see the module for all words.
 
     Returns:
         `_id` (the old one), `v2_id` (that of `asset_basics`, null when the upgrade failed), what
         the data asset is, how the latest run ended, and `status_by_version`, a dict of upgrader
         version to status. Times are UTC. No rows where the upgrader's own table is not there.
-
-    Raises:
-        AcornNotFound: The table is not in this store and version.
-        ValueError: There is no such column or filter, or a value does not fit; the message lists
-            what there is.
-        TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
     """
     return _wish("metadata_upgrade", locals())
 
@@ -480,7 +342,7 @@ def document_problems(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """What did not fit in the documents and their side files, one row per finding.
 
     Args:
@@ -488,23 +350,11 @@ def document_problems(
         name: The data asset's name.
         field: Where in the document, dotted.
         severity: `error` or `warning`.
-        columns: Only these, in this order.
-        limit: No more rows than this.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-        others: Any other column by its name; see the module for all words.
 
     Returns:
         `severity` is `error` for a document that was set aside and so is in no other table, and
         `warning` for one value or side file that became null. `_id` and `name` are null where
         there are none.
-
-    Raises:
-        AcornNotFound: The table is not in this store and version.
-        ValueError: There is no such column or filter, or a value does not fit; the message lists
-            what there is.
-        TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
     """
     return _wish("document_problems", locals())
 
@@ -521,7 +371,7 @@ def data_asset_problems(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """What in the metadata contradicts itself or other data assets, one row per finding.
 
     Args:
@@ -529,120 +379,12 @@ def data_asset_problems(
         name: The data asset's name.
         field: Where in the document, dotted.
         severity: `error`, `warning` or `note`.
-        columns: Only these, in this order.
-        limit: No more rows than this.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-        others: Any other column by its name; see the module for all words.
 
     Returns:
         `_id`, `name`, `field` and `reason`; `severity` is `error` when tables or joins are wrong by
         it, `warning` when it is likely wrong, `note` when some programs leave it so.
-
-    Raises:
-        AcornNotFound: The table is not in this store and version.
-        ValueError: There is no such column or filter, or a value does not fit; the message lists
-            what there is.
-        TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
     """
     return _wish("data_asset_problems", locals())
-
-
-class QcReader(Protocol):
-    """`qc`, and the same for each other shape."""
-
-    @overload
-    def __call__(
-        self,
-        subject_id: Subjects = ...,
-        asset_names: str | Iterable[str] | None = None,
-        lazy: Literal[False] = False,  # noqa: FBT002 as scripts call it
-        *,
-        name: Text = ...,
-        stage: Text = ...,
-        modality: Text = ...,
-        status: Text = ...,
-        tag: Text = ...,
-        columns: Names = None,
-        limit: int | None = None,
-        snapshot: str | None = None,
-        offline: bool | None = None,
-        **others: Values,
-    ) -> pd.DataFrame: ...
-    @overload
-    def __call__(
-        self,
-        subject_id: str | int | None,
-        asset_names: str | Iterable[str] | None = None,
-        *,
-        lazy: Literal[True],
-        snapshot: str | None = None,
-        offline: bool | None = None,
-    ) -> str: ...
-    @overload
-    def __call__(
-        self,
-        subject_id: str | int | None,
-        asset_names: str | Iterable[str] | None,
-        lazy: Literal[True],
-        *,
-        snapshot: str | None = None,
-        offline: bool | None = None,
-    ) -> str: ...
-    def arrow(
-        self,
-        subject_id: Subjects = ...,
-        asset_names: str | Iterable[str] | None = None,
-        *,
-        name: Text = ...,
-        stage: Text = ...,
-        modality: Text = ...,
-        status: Text = ...,
-        tag: Text = ...,
-        columns: Names = None,
-        limit: int | None = None,
-        snapshot: str | None = None,
-        offline: bool | None = None,
-        **others: Values,
-    ) -> pa.Table:
-        """The rows as a pyarrow.Table."""
-
-    def polars(
-        self,
-        subject_id: Subjects = ...,
-        asset_names: str | Iterable[str] | None = None,
-        *,
-        name: Text = ...,
-        stage: Text = ...,
-        modality: Text = ...,
-        status: Text = ...,
-        tag: Text = ...,
-        columns: Names = None,
-        limit: int | None = None,
-        snapshot: str | None = None,
-        offline: bool | None = None,
-        **others: Values,
-    ) -> pl.DataFrame:
-        """The rows as a polars.DataFrame."""
-
-    def duckdb(
-        self,
-        subject_id: Subjects = ...,
-        asset_names: str | Iterable[str] | None = None,
-        *,
-        name: Text = ...,
-        stage: Text = ...,
-        modality: Text = ...,
-        status: Text = ...,
-        tag: Text = ...,
-        columns: Names = None,
-        limit: int | None = None,
-        snapshot: str | None = None,
-        offline: bool | None = None,
-        **others: Values,
-    ) -> duckdb.DuckDBPyRelation:
-        """The rows as a DuckDB relation."""
 
 
 def _qc(
@@ -660,13 +402,12 @@ def _qc(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish | str:
+) -> ReadRequest | str:
     """Quality control metrics of one subject or several, one row per metric of a data asset.
 
     Args:
         subject_id: The animal, or several; None for the data assets that have no subject. Left
             out, the subjects of `asset_names` are looked up.
-        asset_names: Only rows of these data assets; a `UserWarning` names those that have none.
         lazy: Return where the one subject's parquet file lies instead of its rows; `asset_names`
             is for the query that reads it.
         name: The metric's name.
@@ -674,11 +415,6 @@ def _qc(
         modality: Abbreviation of the kind of data, case ignored.
         status: The latest: `Pass`, `Fail` or `Pending`.
         tag: Fits when it is one of `tags`.
-        columns: Only these, in this order.
-        limit: No more rows than this.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-        others: Any other column by its name; see the module for all words.
 
     Returns:
         The rows: `value` and `status_history` are JSON text, times are UTC, `tags` is a list. For
@@ -687,11 +423,8 @@ def _qc(
     Raises:
         AcornNotFound: The table is not in this store and version, or with `lazy`, the subject has
             no file.
-        SubjectNotFound: No data asset has that subject, or one of them.
         ValueError: Neither subject nor data asset is given; there is no such column or filter; or
             `lazy` with several subjects, with filters, or of a store in memory.
-        TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
     """
     if lazy:
         return _path(subject_id, locals())
@@ -699,7 +432,8 @@ def _qc(
 
 
 _qc.__name__ = "qc"
-qc: QcReader = cast("QcReader", in_shapes(_qc, pandas, "pd.DataFrame | str"))
+# The stub has the overload of each shape, and that `lazy=True` gives a path.
+qc = cast("_Qc", in_shapes(_qc, pandas, "pd.DataFrame | str"))
 quality_control = qc
 
 
@@ -715,31 +449,21 @@ def qc_tag_status(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Quality control status by tag of one subject or several, one row per data asset and key.
 
     Args:
         subject_id: The animal, or several; None for the data assets that have no subject. Left
             out, the subjects of `asset_names` are looked up.
-        asset_names: Only rows of these data assets; a `UserWarning` names those that have none.
         tag: A tag, a modality's abbreviation or a stage.
         status: `Pass`, `Fail` or `Pending`.
-        columns: Only these, in this order.
-        limit: No more rows than this.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-        others: Any other column by its name; see the module for all words.
 
     Returns:
         `tag`, `status`, `asset_name`, `subject_id` and `timestamp` (UTC). For a subject without QC
         no rows, but all columns.
 
     Raises:
-        AcornNotFound: The table is not in this store and version.
-        SubjectNotFound: No data asset has that subject, or one of them.
         ValueError: Neither subject nor data asset is given, or there is no such column or filter.
-        TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
     """
     return _of_subjects("qc_tag_status", "qc_tag_status", locals())
 
@@ -758,7 +482,7 @@ def platform_qc(
     snapshot: str | None = None,
     offline: bool | None = None,
     **others: Values,
-) -> Wish:
+) -> ReadRequest:
     """Quality control status by tag of one platform or several, one row per data asset and tag.
 
     Args:
@@ -767,28 +491,18 @@ def platform_qc(
         asset_name: The data asset's name.
         tag: A tag, or a modality's abbreviation.
         status: `Pass`, `Fail` or `Pending`.
-        acquired_after: The acquisition began then or later.
-        acquired_before: The acquisition began before.
-        columns: Only these, in this order.
-        limit: No more rows than this.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-        others: Any other column by its name; see the module for all words.
 
     Returns:
         `asset_name`, `tag`, `status`, `timestamp` (UTC), `instrument_id_normalized`, the list
         `experimenters_normalized` and the `platform`. For one without QC no rows, but all columns.
 
     Raises:
-        AcornNotFound: The table is not in this store and version.
         ValueError: There is no such platform, column or filter, or a value does not fit.
-        TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
     """
     return _wish("platform_qc", locals(), parts=_all_or(platform))
 
 
-def wish(name: str, words: Mapping[str, Any], at: tuple[Store, str] | None = None) -> Wish:
+def wish(name: str, words: Mapping[str, Any], at: tuple[Reader, str] | None = None) -> ReadRequest:
     """What a function is called with, by the table's name; for the command line.
 
     Args:
@@ -835,18 +549,18 @@ _OF_PARTITIONS = {
 }
 
 
-def _wish(table: str, words: Mapping[str, Any], **more: Any) -> Wish:
+def _wish(table: str, words: Mapping[str, Any], **more: Any) -> ReadRequest:
     _, folder, partition = find(table)
     skipped = (*_NO_FILTERS, *_OF_PARTITIONS[partition])
     named = {k: v for k, v in words.items() if k not in skipped} | words.get("others", {})
     asked = {name: value for name, value in named.items() if value is not ...}
     limit, columns = words.get("limit"), words.get("columns")
-    return Wish(table, folder, asked, columns, limit, partition, **more)
+    return ReadRequest(table, folder, asked, columns, limit, partition, **more)
 
 
 def _of_subjects(
-    table: str, folder: str, words: Mapping[str, Any], at: tuple[Store, str] | None = None
-) -> Wish:
+    table: str, folder: str, words: Mapping[str, Any], at: tuple[Reader, str] | None = None
+) -> ReadRequest:
     names, subject = words["asset_names"], words["subject_id"]
     if names is not None:
         names = tuple(filters.texts(f"{folder}: asset_names=", names))
@@ -861,7 +575,7 @@ def _of_subjects(
     return _wish(table, words, parts=parts, names=names)
 
 
-def _subjects_of(names: tuple[str, ...], at: tuple[Store, str] | None) -> tuple[str | None, ...]:
+def _subjects_of(names: tuple[str, ...], at: tuple[Reader, str] | None) -> tuple[str | None, ...]:
     found = read.rows(_wish("asset_basics", {"name": names, "columns": "subject_id"}), at)
     return tuple(dict.fromkeys(found["subject_id"].to_pylist()))
 

@@ -27,6 +27,15 @@ _BY_OBSTORE = (
     ("AWS_CONTAINER_CREDENTIALS_FULL_URI",),
 )
 _KEYS = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+# What rustls says of a certificate that no bundle mends, without blanks.
+_REFUSED = {
+    "causedasendentity": (
+        "it is an authority's own, as `openssl req -x509` makes; the server needs one that the "
+        "authority signed"
+    ),
+    "notvalidforname": "it is for another name than the one in the address",
+    "expired": "it has expired, or the clock of this machine is wrong",
+}
 _PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
 
 
@@ -55,7 +64,7 @@ def endpoint() -> str:
         except ValueError:
             is_url = False
         if not is_url:
-            shown = value.rpartition("@")[2]
+            shown = value.rpartition("@")[2].partition("?")[0].partition("#")[0]
             raise ValueError(
                 f"{name}={shown}: is no address of a server; it begins with http:// or https://, "
                 "as http://localhost:9000"
@@ -98,6 +107,8 @@ def lacks_boto3() -> str:
     if not (asked or os.environ.get("AWS_PROFILE")):
         return ""
     name = profile_name()
+    if not told:
+        return f"AWS_PROFILE={name}: there is no such profile in {_config()} or {_credentials()}"
     by = f"{asked[0]} of the profile {name}" if asked else f"AWS_PROFILE={name}"
     return f"{by} needs boto3, which is not installed: {INSTALL}"
 
@@ -124,6 +135,9 @@ def hint(said: str) -> str:
     """What an unanswered request is likely to want, from all that a library said; may be empty."""
     text = said.lower()
     if "certificate" in text or "unknownissuer" in text:
+        for word, why in _REFUSED.items():
+            if word in text:
+                return f"the server's certificate is not trusted: {why}"
         named = os.environ.get("AWS_CA_BUNDLE")
         with_ = f"AWS_CA_BUNDLE={named} does not" if named else "the usual ones do not"
         return (

@@ -21,6 +21,7 @@ from typing import Any
 
 from zs_client import work
 from zs_client.contract import ROOT, facts_key, object_key
+from zs_client.obstore_errors import is_missing_bucket
 from zs_client.store import Piece, Store, Unreadable
 
 SIZE = 2_000_000_000
@@ -263,7 +264,6 @@ class CachedStore(Store):
     ) -> None:
         self.url = url
         self.offline = offline
-        self._local = None
         self._near = None
         self._server = server
         self._connect = connect
@@ -457,7 +457,7 @@ class CachedStore(Store):
             cache.tie(name, link["sha256"], link["tag"])
             return body
         except FileNotFoundError as error:
-            if "NoSuchBucket" not in str(error):
+            if not is_missing_bucket(error):
                 cache.tie(name, "", "")
             raise
         self._keep(cache, key, fresh, tag)

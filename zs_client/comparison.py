@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
-from zs_client import kinds, published, read, work
+from zs_client import fetch, kinds, pinned, published, read, work
 from zs_client.contract import decode_partition, object_key, registry_key
-from zs_client.published import State
-from zs_client.read import NOW, AcornNotFound, ReadError
+from zs_client.errors import AcornNotFound, ReadError
+from zs_client.pinned import State
+from zs_client.place import NOW, resolve_current
 from zs_client.store import Store
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def diff(
         AcornNotFound: Neither has that table, or nothing was published.
         ReadError: A snapshot or a content cannot be read, or is gone.
     """
-    store, version = read.present(store_url)
+    store, version = resolve_current(store_url)
     old, new = (_state(store, version, one) for one in (before, after))
     if table is None:
         return _summary(old, new)
@@ -96,9 +97,9 @@ def _state(store: Store, version: str, snapshot: str) -> State:
     if snapshot == NOW:
         latest = published.latest(store, version)
         if not latest:
-            raise read.not_found(store, version, "a published state", registry_key(version))
+            raise fetch.not_found(store, version, "a published state", registry_key(version))
         snapshot = latest
-    return published.state_of(store, version, snapshot)
+    return pinned.state_of(store, version, snapshot)
 
 
 def _summary(old: State, new: State) -> "pd.DataFrame":
@@ -161,9 +162,9 @@ def _content(store: Store, state: State, name: str, sha256: str | None) -> "pa.T
         return read.empty(state.tables[name]) if name in state.tables else _nothing()
     key = object_key(state.version, state.tables[name]["table"], sha256)
     try:
-        return read.decode(read.get(store, key), store.at(key))
+        return fetch.decode(fetch.get(store, key), store.at(key))
     except FileNotFoundError as error:
-        raise ReadError(published.gone(store, state, key)) from error
+        raise ReadError(pinned.gone(store, state, key)) from error
 
 
 def _nothing() -> "pa.Table":

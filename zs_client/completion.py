@@ -7,11 +7,9 @@ from collections.abc import Mapping
 
 from zs_client import acorns
 
-SHELLS = ("bash", "zsh", "fish")
-
 
 def script(shell: str, parser: argparse.ArgumentParser) -> str:
-    """The script for one of `SHELLS`; `source <(zs completion bash)` turns it on."""
+    """Returns the script for a shell; `source <(zs completion bash)` turns it on."""
     commands = _commands(parser)
     if shell == "fish":
         return _fish(commands)

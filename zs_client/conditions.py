@@ -11,6 +11,7 @@ from typing import Any
 
 from zs_client import objects, work
 from zs_client.contract import ROOT
+from zs_client.obstore_errors import is_missing_bucket
 
 PROBES = f"{ROOT}/_probe"
 _ATTEMPTS = 5
@@ -100,7 +101,7 @@ def _written(bucket: Any, key: str, mode: Any) -> bool:
         except (AlreadyExistsError, PreconditionError):
             return False
         except FileNotFoundError as error:
-            if "NoSuchBucket" in str(error):
+            if is_missing_bucket(error):
                 raise
             return False
         except BaseError as error:

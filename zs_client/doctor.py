@@ -11,11 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from zs_client import aws, read
+from zs_client import aws, fetch
 from zs_client.cache import from_environment
 from zs_client.contract import ROOT, __version__, registry_key
+from zs_client.errors import Careless, Conflict, StoreError
+from zs_client.obstore_errors import first_line
+from zs_client.place import resolve_current
 from zs_client.registry import status
-from zs_client.store import PUBLIC, Careless, Conflict, Store, StoreError, first_line
+from zs_client.s3 import PUBLIC
+from zs_client.store import Store
 
 GOOD, WRONG, NOT_TRIED = "good", "WRONG", "not tried"
 _PROBE = f"{ROOT}/_probe"
@@ -56,7 +60,7 @@ def findings(url: str | None, version: str | None, *, write: bool) -> list[Findi
     found = [Finding("zs", GOOD, runs_on)]
     found.append(tried("local cache", _cache))
     try:
-        store, version = read.present(url, version)
+        store, version = resolve_current(url, version)
     except (StoreError, ValueError) as error:
         return [*found, Finding("store", WRONG, first_line(error))]
     if store.url.startswith("s3://"):
@@ -133,9 +137,9 @@ def _credentials(store: Store) -> str:
 def _reading(store: Store, version: str) -> str:
     key = registry_key(version)
     try:
-        read.get_json(store, key)
+        fetch.get_json(store, key)
     except FileNotFoundError:
-        raise read.not_found(store, version, "the registry", key) from None
+        raise fetch.not_found(store, version, "the registry", key) from None
     return f"version {version}"
 
 

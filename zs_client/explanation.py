@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zs_client import filters, provenance, read
+from zs_client import fetch, filters, provenance, read
 from zs_client.acorns import TABLES, find, wish
 from zs_client.contract import CORE, DOCUMENTS, ENVELOPE, FILES, facts_key
-from zs_client.read import AcornNotFound, ReadError
-from zs_client.store import Store, first_line
+from zs_client.errors import AcornNotFound, ReadError
+from zs_client.obstore_errors import first_line
+from zs_client.place import reading, resolve, resolve_current
+from zs_client.store import Reader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,13 +79,13 @@ def explain(
         AcornNotFound: There is no such table or column, or no such data asset.
         ReadError: The tables cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        at, now = read.place(store_url, version), read.present(store_url, version)[0]
+    with reading(snapshot=snapshot, offline=offline):
+        at, now = resolve(store_url, version), resolve_current(store_url, version)[0]
         content = explained(name, column, at, now)
     return content.to_pandas()
 
 
-def explained(name: str, column: str, at: tuple[Store, str], now: Store) -> "pa.Table":
+def explained(name: str, column: str, at: tuple[Reader, str], now: Reader) -> "pa.Table":
     """Returns what `explain` tells, as Arrow.
 
     Args:
@@ -98,9 +100,11 @@ def explained(name: str, column: str, at: tuple[Store, str], now: Store) -> "pa.
     columns = _columns(at)
     table, column = _column(column, columns)
     folder = find(table)[1]
-    then, facts = read.facts(store, version, folder), read.facts(now, version, folder)
+    then, facts = fetch.facts(store, version, folder), fetch.facts(now, version, folder)
     if then is None or facts is None:
-        raise read.not_found(store, version, f"what is told of {table}", facts_key(version, folder))
+        raise fetch.not_found(
+            store, version, f"what is told of {table}", facts_key(version, folder)
+        )
     asked = _Asked(table, column, _asset(name, at), at, now, then, facts, columns)
     lines = list(_lines(asked))
     arrays = [pa.array(values, pa.string()) for values in zip(*lines, strict=True)]
@@ -129,8 +133,8 @@ class _Asked:
     table: str
     column: str
     asset: _Asset
-    at: tuple[Store, str]
-    now: Store
+    at: tuple[Reader, str]
+    now: Reader
     then: Mapping[str, Any]
     facts: Mapping[str, Any]
     columns: Mapping[str, Sequence[str]]
@@ -200,9 +204,9 @@ def _alike(names: Sequence[str]) -> str:
     return f"Alike: {', '.join(names)}" if names else "Nothing is written alike"
 
 
-def _columns(at: tuple[Store, str]) -> dict[str, list[str]]:
+def _columns(at: tuple[Reader, str]) -> dict[str, list[str]]:
     """Returns the columns of each table, as the registry has them."""
-    registry = provenance.begin(*at, read.get_json)()
+    registry = provenance.begin(*at, fetch.get_json)()
     entries = {name: provenance.entry(registry, name) for name, _, _ in TABLES}
     return {
         name: [column["name"] for column in told.get("columns") or ()]
@@ -210,7 +214,7 @@ def _columns(at: tuple[Store, str]) -> dict[str, list[str]]:
     }
 
 
-def _asset(name: str, at: tuple[Store, str]) -> _Asset:
+def _asset(name: str, at: tuple[Reader, str]) -> _Asset:
     rows: list[dict[str, Any]] = []
     for link in ("name", "_id"):
         rows = read.rows(wish(_BASICS, {link: name}, at), at).to_pylist()
@@ -258,7 +262,7 @@ def _looked_up(table: str, asked: _Asked) -> list[dict[str, Any]]:
 
 
 def _read(
-    table: str, words: Mapping[str, Any], asset: _Asset, at: tuple[Store, str]
+    table: str, words: Mapping[str, Any], asset: _Asset, at: tuple[Reader, str]
 ) -> list[dict[str, Any]]:
     partition = find(table)[2]
     if partition == "subject_id":
@@ -320,9 +324,9 @@ def _documents(paths: Sequence[str], asked: _Asked) -> list[dict[str, Any]]:
     store, ids = asked.now, list(asked.asset.ids)
     try:
         state = f"{DOCUMENTS}/states/{asked.made_from.get('documents')}.json"
-        manifest = read.get_json(store, state)
+        manifest = fetch.get_json(store, state)
     except FileNotFoundError:
-        manifest = read.get_json(store, f"{DOCUMENTS}/documents.json")
+        manifest = fetch.get_json(store, f"{DOCUMENTS}/documents.json")
     index = f"{DOCUMENTS}/index/{manifest['index']}.pqt"
     found = read.file_rows(store, index, {"_id": ids}, ["_id", "shard"])
     cores = [core for core in CORE if any(path.split(".")[0] == core for path in paths)]
@@ -394,9 +398,9 @@ def _findings(reads: Sequence[str], asked: _Asked) -> Iterator[Line]:
                 continue
             often = f" ({row['count']:,} times)" if (row.get("count") or 1) > 1 else ""
             yield "finding", row["field"], f"{row['severity']}: {row['reason']}{often}"
-            for reading in ("taken", "other"):
-                if row.get(reading) is not None:
-                    yield reading, row["field"], row[reading]
+            for choice in ("taken", "other"):
+                if row.get(choice) is not None:
+                    yield choice, row["field"], row[choice]
 
 
 def _shown(value: Any) -> str | None:

@@ -96,7 +96,10 @@ class Folder:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             path.write_bytes(body)
-        except BaseException:
+        except BaseException as error:
+            # Of what does not fit on a disk Python tells no name.
+            if isinstance(error, OSError) and error.filename is None:
+                error.filename = str(path)
             # What a full disk took of it, or an interrupt left, goes as well.
             with suppress(OSError):
                 path.unlink(missing_ok=True)

@@ -154,17 +154,23 @@ class _Bucket:
             is_last = attempt == _ATTEMPTS - 1
             signed = self._sign(method, url, query) if self._signed else {}
             request = Request(url, method=method, headers={**headers, **signed})  # noqa: S310
+            code, said = 0, ""
             try:
                 with _opener().open(request, timeout=_TIMEOUT) as answer:
                     told = {name.lower(): value for name, value in answer.headers.items()}
                     return told, answer.read()
             except HTTPError as error:
-                said = error.read().decode("utf-8", "replace")
-                if is_last or (error.code < 500 and error.code != 429):
-                    _refuse(error.code, f"{self._url}{path}: {error.code} {error.reason}: {said}")
+                code = error.code
+                said = f"{code} {error.reason}: {error.read().decode('utf-8', 'replace')}"
             except (URLError, HTTPException, OSError) as error:
-                if is_last:
-                    raise OSError(masked(f"{self._url}{path}: {error}")) from error
+                said = str(error)
+            except ValueError:
+                is_last, said = True, "the request could not be made; check the AWS variables"
+            # Outside, so that what may repeat a header is not kept as the context of an error.
+            if code and (is_last or (code < 500 and code != 429)):
+                _refuse(code, f"{self._url}{path}: {said}")
+            if is_last:
+                raise OSError(masked(f"{self._url}{path}: {said}"))
         raise AssertionError  # pragma: no cover - the last attempt returns or raises
 
     def _sign(self, method: str, url: str, query: str) -> dict[str, str]:

@@ -29,6 +29,22 @@ class Unlike(Exception):
         self.kinds = kinds
 
 
+def arrow_types() -> "dict[str, pa.DataType]":
+    """Returns the Arrow type of each type in `zs_client.contract.TYPES`."""
+    import pyarrow as pa
+
+    return {
+        "string": pa.string(),
+        "bool": pa.bool_(),
+        "int32": pa.int32(),
+        "int64": pa.int64(),
+        "float64": pa.float64(),
+        "time": pa.timestamp("us", tz="UTC"),
+        "[string]": pa.list_(pa.string()),
+        "{string: string}": pa.map_(pa.string(), pa.string()),
+    }
+
+
 def is_text(kind: "pa.DataType") -> bool:
     """Returns whether the values are text, whatever type holds them."""
     import pyarrow as pa

@@ -7,7 +7,8 @@ from typing import Any, overload
 
 from zs_client import filters, read
 from zs_client.acorns import wish
-from zs_client.store import Store
+from zs_client.place import reading
+from zs_client.store import Reader
 
 
 @overload
@@ -59,7 +60,7 @@ def raw_to_derived(
     # The earlier program had `latest` in second place.
     if isinstance(modality, bool):
         raise TypeError("modality is a text such as 'ecephys'; write latest=True by name")
-    with read.reading(snapshot=snapshot, offline=offline):
+    with reading(snapshot=snapshot, offline=offline):
         if isinstance(asset_name, str):
             return derived([asset_name], modality, latest=latest)[asset_name]
         names = filters.texts("raw_to_derived: asset_name", asset_name)
@@ -71,7 +72,7 @@ def derived(
     modality: str | None,
     *,
     latest: bool,
-    at: tuple[Store, str] | None = None,
+    at: tuple[Reader, str] | None = None,
 ) -> dict[str, list[str]]:
     """As `raw_to_derived` of several names, of a store and version; else as the functions."""
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in raw}

@@ -15,7 +15,7 @@ _USER = re.compile(r"(?<=://)[^/\s?#@]*(?:@[^/\s?#@]*)*@")
 _HEADER = re.compile(
     r"((?:proxy-)?authorization|x-api-key|api-key|(?:set-)?cookie|x-amz-security-token)"
     r"""(["']?\s*[:=]\s*\[?["']?)(?:(?:basic|bearer|digest|token|aws4-hmac-sha256)\s+)?"""
-    r"""[^\s"'<>&]+(?:,\s*(?:SignedHeaders|Signature)=[^\s"'<>&,]+)*""",
+    r"""[^\s"'<>&]+(?:\s+(?:SignedHeaders|Signature)=[^\s"'<>&]+)*""",
     re.IGNORECASE,
 )
 _NAMED = re.compile(r"secret|token|passw|api_?key|credential|signature", re.IGNORECASE)

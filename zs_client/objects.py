@@ -31,8 +31,7 @@ T = TypeVar("T")
 _lock = work.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _is_forked = False
-# What obstore's threads have yet to answer: they let go of a future after their last step in
-# Python.
+# What obstore's threads have yet to answer; they let go of a future after their last step here.
 _unanswered: "WeakSet[asyncio.Future[Any]]" = WeakSet()
 
 
@@ -148,11 +147,11 @@ def ask(call: Callable[[], Awaitable[T]]) -> T:
     try:
         return work.result(asyncio.run_coroutine_threadsafe(called(), _running()))
     except Exception as error:
+        _shorten(error)
         if type(error).__name__ == "RustPanic":
             raise OSError(
                 "the request could not be made; check the AWS variables and the store's URL"
             ) from error
-        _shorten(error)
         raise
 
 

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zs_client import kinds, work
-from zs_client.store import Piece, first_line
+from zs_client.obstore_errors import first_line
+from zs_client.store import Piece
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,7 +60,7 @@ class File:
         except (pa.ArrowException, OSError) as error:
             raise NotParquet(first_line(error)) from error
 
-    @property
+    @work.once
     def schema(self) -> "pa.Schema":
         """Returns the columns and their types, each the plain one of `zs_client.kinds`."""
         return kinds.plain_schema(self._file.schema_arrow)

@@ -1,13 +1,13 @@
-"""Rows for a terminal, a pipe or a file: an aligned table, CSV, JSON or parquet.
+"""Rows for a terminal, a pipe or a file: an aligned table, CSV, JSON or parquet; sizes and ages.
 
-Which rows they are is not known here (`zs_client.cli`).
+Which rows they are is not known here (`zs_client.reading_commands`).
 """
 
 import base64
 import json
 import unicodedata
 from collections.abc import Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from zs_client import kinds
@@ -149,3 +149,22 @@ def _width(text: str) -> int:
         return len(text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
     return len(text) + wide - sum(bool(unicodedata.combining(c)) for c in text)
+
+
+def size(count: int) -> str:
+    """Returns bytes for a person: `512 B`, `1.5 KB`, in steps of 1,000."""
+    amount = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if amount < 999.5:
+            return f"{count} B" if unit == "B" else f"{amount:.3g} {unit}"
+        amount /= 1000
+    return f"{amount:.3g} TB"
+
+
+def age(since: timedelta) -> str:
+    """Returns a time span for a person, in its largest unit: `40 s`, `12 min`, `5 h`, `3 d`."""
+    seconds = int(since.total_seconds())
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= length:
+            return f"{seconds // length} {unit}"
+    return f"{seconds} s"

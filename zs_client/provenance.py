@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from zs_client import work
 from zs_client.contract import INDEX, registry_key, version_order
-from zs_client.store import Store, StoreError
+from zs_client.errors import StaleTable, StoreError
+from zs_client.store import Reader
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,12 +36,8 @@ _warned: set[tuple[str, ...]] = set()
 _lock = work.Lock()
 
 
-class StaleTable(UserWarning):
-    """A table stays on earlier content; the message says why. Told once for each in a process."""
-
-
 def begin(
-    store: Store, version: str, ask: Callable[[Store, str], Any]
+    store: Reader, version: str, ask: Callable[[Reader, str], Any]
 ) -> Callable[[], dict[str, Any] | None]:
     """Begin to ask for a registry; what is returned waits for it.
 
@@ -70,7 +67,7 @@ def begin(
     return work.begin(get)
 
 
-def told(registry: dict[str, Any] | None, name: str, store: Store, version: str) -> dict[str, Any]:
+def told(registry: dict[str, Any] | None, name: str, store: Reader, version: str) -> dict[str, Any]:
     """What the registry says about a table; None for each that it does not say."""
     listed = entry(registry, name)
     published = registry or {}
@@ -166,8 +163,8 @@ def outside() -> int:
     return level
 
 
-def _asked(store: Store, version: str, ask: Callable[[Store, str], Any]) -> dict[str, Any] | None:
-    from zs_client.read import ReadError
+def _asked(store: Reader, version: str, ask: Callable[[Reader, str], Any]) -> dict[str, Any] | None:
+    from zs_client.errors import ReadError
 
     try:
         found: dict[str, Any] = ask(store, registry_key(version))
@@ -205,7 +202,7 @@ def lateness(age: timedelta, every: float) -> str:
     )
 
 
-def is_newest(store: Store, version: str, ask: Callable[[Store, str], Any]) -> bool:
+def is_newest(store: Reader, version: str, ask: Callable[[Reader, str], Any]) -> bool:
     """Whether no later version is listed; a schedule keeps the newest alone."""
     try:
         listed = ask(store, INDEX)

@@ -10,11 +10,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from zs_client import kinds, provenance, read, work
+from zs_client import fetch, kinds, provenance, read, work
 from zs_client.acorns import TABLES, find, wish
 from zs_client.contract import registry_key
-from zs_client.read import Wish
-from zs_client.store import Store
+from zs_client.place import reading, resolve, resolve_current
+from zs_client.read import ReadRequest
+from zs_client.store import Reader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -143,11 +144,11 @@ def get_squirrel_info(*, snapshot: str | None = None, offline: bool | None = Non
         AcornNotFound: This store has no such version.
         ReadError: The registry is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        store, version = read.place()
+    with reading(snapshot=snapshot, offline=offline):
+        store, version = resolve()
         found = _registry(store, version)
         if found is None:
-            raise read.not_found(store, version, "the registry", registry_key(version))
+            raise fetch.not_found(store, version, "the registry", registry_key(version))
         return found
 
 
@@ -164,22 +165,22 @@ def status(store_url: str | Path | None = None, version: str | None = None) -> l
         ReadError: The registry or a table's facts cannot be read.
         AcornNotFound: The URL names a folder within a store.
     """
-    store, version = read.present(store_url, version)
+    store, version = resolve_current(store_url, version)
     registry = _registry(store, version)
     listed = {acorn.name: acorn for acorn in registry.acorns} if registry else {}
     tables = {name: table for name, table, _ in TABLES}
     tables |= {name: acorn.table or name for name, acorn in listed.items() if name not in tables}
-    told = work.each(lambda table: read.facts(store, version, table), tables.values())
+    told = work.each(lambda table: fetch.facts(store, version, table), tables.values())
     published = registry.published_at if registry else None
-    if registry is None and not any(told) and read.is_too_deep(store):
-        raise read.not_found(store, version, "the registry", registry_key(version))
+    if registry is None and not any(told) and fetch.is_too_deep(store):
+        raise fetch.not_found(store, version, "the registry", registry_key(version))
     found = [
         _status(name, listed.get(name), facts, published)
         for name, facts in zip(tables, told, strict=True)
     ]
     every = registry.expected_every_hours if registry else None
     late = every and any(_is_late(one, every) for one in found)
-    if not every or not late or not provenance.is_newest(store, version, read.get_json):
+    if not every or not late or not provenance.is_newest(store, version, fetch.get_json):
         return found
     return [_aged(one, every) if _is_late(one, every) else one for one in found]
 
@@ -224,8 +225,8 @@ def describe(
         AcornNotFound: There is no such table; the message names those that there are.
         ReadError: It is there and cannot be read.
     """
-    with read.reading(snapshot=snapshot, offline=offline):
-        content = described(table, read.place(store_url, version))
+    with reading(snapshot=snapshot, offline=offline):
+        content = described(table, resolve(store_url, version))
     found = read.frame(content, table)
     found.attrs = provenance.marks(content)
     read_of = content.schema.metadata
@@ -235,13 +236,13 @@ def describe(
     return found
 
 
-def described(table: str, at: tuple[Store, str]) -> "pa.Table":
+def described(table: str, at: tuple[Reader, str]) -> "pa.Table":
     """As `describe`, of a store and version, as Arrow."""
     import pyarrow as pa
 
     store, version = at
     name, folder, partition = find(table)
-    wanted = Wish(name, folder, partition=partition)
+    wanted = ReadRequest(name, folder, partition=partition)
     counted = {}
     if partition:
         parts = read.partition_values(store, version, wanted)
@@ -250,7 +251,7 @@ def described(table: str, at: tuple[Store, str]) -> "pa.Table":
         counted = {"partitions_read": str(len(parts))}
     content = read.content(wanted, at)
     provenance.warn_if_stale(provenance.marks(content))
-    listed = provenance.entry(provenance.begin(store, version, read.get_json)(), name)
+    listed = provenance.entry(provenance.begin(store, version, fetch.get_json)(), name)
     told = {c.name: c for c in (_column(each) for each in listed.get("columns") or ())}
     findings = _findings(name, at)
     rows = [
@@ -277,7 +278,7 @@ def described(table: str, at: tuple[Store, str]) -> "pa.Table":
     return pa.Table.from_pylist(rows, schema).replace_schema_metadata(metadata)
 
 
-def _findings(table: str, at: tuple[Store, str]) -> dict[str, int] | None:
+def _findings(table: str, at: tuple[Reader, str]) -> dict[str, int] | None:
     """Returns how many values of each column of a table have a finding; None where not told."""
     counts: Counter[str] = Counter()
     for name in ("document_problems", "data_asset_problems"):
@@ -363,10 +364,10 @@ def _from_registry(name: str, listed: AcornInfo | None) -> AcornStatus:
     )
 
 
-def _registry(store: Store, version: str) -> SquirrelInfo | None:
+def _registry(store: Reader, version: str) -> SquirrelInfo | None:
     key = registry_key(version)
     try:
-        found = read.get_json(store, key)
+        found = fetch.get_json(store, key)
     except FileNotFoundError:
         return None
     try:

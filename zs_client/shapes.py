@@ -2,15 +2,18 @@
 
 `asset_basics(…)` is a pandas frame, `asset_basics.arrow(…)`, `.polars(…)` and `.duckdb(…)` are the
 same rows, straight from Arrow. pandas, polars and DuckDB are loaded when they are asked for.
+Arguments and errors that the functions share are described here, and put into their docstrings.
 """
 
 import inspect
+import re
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
 from zs_client import provenance, read
-from zs_client.read import Wish
+from zs_client.place import reading
+from zs_client.read import ReadRequest
 
 if TYPE_CHECKING:
     import duckdb
@@ -26,6 +29,33 @@ SHAPES = {
     "polars": ("pl.DataFrame", "a polars.DataFrame; needs the extra polars"),
     "duckdb": ("duckdb.DuckDBPyRelation", "a DuckDB relation; needs the extra sql"),
 }
+
+# The meaning of parameters that a function's docstring leaves out.
+ARGUMENTS = {
+    "asset_names": "Only rows of these data assets; a `UserWarning` names those that have none.",
+    "acquired_after": "The acquisition began then or later.",
+    "acquired_before": "The acquisition began before.",
+    "columns": "Only these, in this order.",
+    "limit": "No more rows than this.",
+    "snapshot": "Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.",
+    "offline": "Send nothing and read the local cache; else `ZS_OFFLINE`.",
+    "others": "Any other column by its name; see the module for all words.",
+}
+# Each error, the parameter that every function raising it has, and when it is raised.
+ERRORS = (
+    ("AcornNotFound", "snapshot", "The table is not in this store and version."),
+    ("SubjectNotFound", "asset_names", "No data asset has that subject, or one of them."),
+    (
+        "ValueError",
+        "others",
+        (
+            "There is no such column or filter, or a value does not fit; the message lists\n"
+            "        what there is."
+        ),
+    ),
+    ("TypeError", "others", "A value is of another kind than the column."),
+    ("ReadError", "snapshot", "It is there and cannot be read."),
+)
 
 
 class Reader(Protocol, Generic[P, R_co]):
@@ -47,12 +77,12 @@ class Reader(Protocol, Generic[P, R_co]):
         """The rows as a DuckDB relation; needs the extra sql."""
 
 
-def frames(function: "Callable[P, Wish | pa.Table]") -> "Reader[P, pd.DataFrame]":
+def frames(function: "Callable[P, ReadRequest | pa.Table]") -> "Reader[P, pd.DataFrame]":
     """Make a function that says what is wished for one that reads it, in every shape."""
     return cast("Reader[P, pd.DataFrame]", in_shapes(function, pandas, "pd.DataFrame"))
 
 
-def lists(function: "Callable[P, Wish]") -> "Reader[P, list[str]]":
+def lists(function: "Callable[P, ReadRequest]") -> "Reader[P, list[str]]":
     """As `frames`, of a table of one column, which is a list when it is called."""
     return cast("Reader[P, list[str]]", in_shapes(function, _first, "list[str]"))
 
@@ -60,14 +90,41 @@ def lists(function: "Callable[P, Wish]") -> "Reader[P, list[str]]":
 def in_shapes(function: Any, plain: Callable[["pa.Table"], Any], returns: str) -> Any:
     """The function that reads, with an attribute for each other shape.
 
-    Its keywords `snapshot` and `offline` are those of `zs_client.read.reading`.
+    Its keywords `snapshot` and `offline` are those of `zs_client.place.reading`.
     """
-    made = _made(function, plain, function.__name__, function.__doc__, returns)
+    doc = _completed(function)
+    made = _made(function, plain, function.__name__, doc, returns)
     for shape, (kind, words) in SHAPES.items():
-        doc = f"As `{function.__name__}`, but {words}.\n\n    {function.__doc__}"
         name = f"{function.__name__}.{shape}"
-        setattr(made, shape, _made(function, _BY[shape], name, doc, kind))
+        other = f"As `{function.__name__}`, but {words}.\n\n{doc}"
+        setattr(made, shape, _made(function, _BY[shape], name, other, kind))
     return made
+
+
+def _completed(function: Any) -> str | None:
+    """Returns a function's docstring with the arguments and errors that it leaves out."""
+    if function.__doc__ is None:  # `python -OO`
+        return None
+    head, *rest = re.split(
+        r"\n\n(?=(?:Args|Returns|Raises):\n)", inspect.cleandoc(function.__doc__)
+    )
+    sections = {section.partition(":")[0]: section for section in rest}
+    parameters = inspect.signature(function).parameters
+    own = _entries(sections.get("Args", ""))
+    arguments = [own.get(name) or f"    {name}: {ARGUMENTS[name]}" for name in parameters]
+    own = _entries(sections.get("Raises", ""))
+    shared = {name: f"    {name}: {text}" for name, needs, text in ERRORS if needs in parameters}
+    errors = {name: own[name] for name in own if name not in shared} | shared | own
+    sections["Args"] = "\n".join(["Args:", *arguments])
+    sections["Raises"] = "\n".join(["Raises:", *errors.values()])
+    ordered = [sections[title] for title in ("Args", "Returns", "Raises") if title in sections]
+    return "\n\n".join([head, *ordered])
+
+
+def _entries(section: str) -> dict[str, str]:
+    """Returns the entries of a docstring's section by the names that they begin with."""
+    entries = re.split(r"\n(?=    \w)", section)[1:]
+    return {entry.strip().partition(":")[0]: entry for entry in entries}
 
 
 def _made(
@@ -76,9 +133,9 @@ def _made(
     @wraps(function)
     def reader(*args: Any, **kwargs: Any) -> Any:
         how = {word: kwargs.get(word) for word in ("snapshot", "offline")}
-        with read.reading(**how):
+        with reading(**how):
             wish = function(*args, **kwargs)
-            content = read.rows(wish) if isinstance(wish, Wish) else wish
+            content = read.rows(wish) if isinstance(wish, ReadRequest) else wish
         # A path, as `lazy` asks for, has no shape.
         return content if isinstance(content, str) else shape(content)
 

@@ -1,87 +1,61 @@
-"""The store: where the cache lies, as bytes under keys. S3, a local folder or memory.
+"""The store: where the cache lies, as bytes under keys; and what of it a reader needs.
 
-What a key means is in `zs_client.contract`; parquet is read in `zs_client.read` and written in
-`zs_pipeline.publishing.commit`. obstore is loaded when a store is opened.
+What a key means is in `zs_client.contract`, how a store is opened in `zs_client.opening`. A local
+folder, where files are renamed in place of requests, is in `zs_client.local`; what lies on a
+reader's own machine of a store on S3 is in `zs_client.cache`.
 """
 
 import hashlib
-import os
-import random
 import re
-import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
+from typing import Any, Protocol
 
-from zs_client import aws, objects
+from zs_client import objects
 from zs_client.contract import ROOT
-from zs_client.folder import Folder, exclusive, put_in_place
-from zs_client.masking import masked, unfit
+from zs_client.errors import Careless, Conflict, StoreError
+from zs_client.masking import masked
+from zs_client.obstore_errors import (
+    CUT,
+    MET,
+    PAUSES,
+    first_line,
+    is_forbidden,
+    refusals_as_permission_errors,
+    repeated,
+    wait,
+)
+from zs_client.s3 import credentials_in_use
 
-T = TypeVar("T")
+# Programs of before import the errors from here.
+__all__ = [
+    "ATTEMPTS",
+    "IMMUTABLE",
+    "Altered",
+    "Changed",
+    "Conflict",
+    "Piece",
+    "Reader",
+    "Store",
+    "StoreError",
+    "Unreadable",
+    "named_digest",
+]
 
-PUBLIC = "s3://allen-data-views"
 IMMUTABLE = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=60"
 DIGEST = "sha256"
 _TYPES = {".pqt": "application/vnd.apache.parquet", ".json": "application/json"}
-_STAGING = f"{ROOT}/_staging"
-_STALE_STAGING = 3600
-# S3's answer where two conditional writes met: neither what lies there nor that nothing does.
-_MET = "409 Conflict"
-_CUT = ("response body error", "Got invalid ")
 # How often a content is fetched that is not what its digest says.
 ATTEMPTS = 3
+# How often a change is tried again that another writer came before.
+UPDATES = 20
 _NAMED = re.compile(r".*/(?:_objects|_custom)/[^/]+/([0-9a-f]{64})\.pqt")
-_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
-
-_memory: dict[str, Any] = {}
-
-
-@dataclass(frozen=True)
-class Patience:
-    """How long S3 is waited for, in seconds.
-
-    Attributes:
-        connect: For a connection.
-        silence: For the next bytes of an answer.
-        answer: For a whole answer.
-        retries: How often what failed is asked again.
-        together: After which nothing is asked again.
-    """
-
-    connect: int
-    silence: int
-    answer: int
-    retries: int
-    together: int
-
-
-PATIENT = Patience(connect=10, silence=60, answer=60, retries=8, together=120)
-# A person waits for what is read, perhaps without a network. A table may come over a slow line.
-HASTY = Patience(connect=4, silence=10, answer=900, retries=4, together=8)
-
-
-class StoreError(Exception):
-    """The store could not be opened or used; the message says what was tried and what to do."""
-
-    def __init__(self, said: str) -> None:
-        super().__init__(masked(said))
-
-
-class Careless(StoreError):
-    """The server does not honour conditional writes, on which it rests that nothing is lost."""
-
-
-class Conflict(StoreError):
-    """Another writer replaced the object since it was read; read it again and retry."""
 
 
 class Changed(Exception):
@@ -118,23 +92,68 @@ class Altered(Unreadable):
     """What lies under a key is not what was written there; asking again does not help."""
 
 
+class Reader(Protocol):
+    """What is read of a store, whether as it is now or as it was in a snapshot.
+
+    Attributes:
+        url: The store's URL, or a local folder's path.
+    """
+
+    url: str
+
+    @property
+    def far(self) -> bool:
+        """Whether reads go over a network, so that range requests pay."""
+
+    @property
+    def name(self) -> tuple[str, ...]:
+        """What tells this store from others, as for what is remembered of it."""
+
+    def get(self, key: str) -> bytes:
+        """Returns the bytes under a key."""
+
+    def get_end(self, key: str, count: int) -> Piece:
+        """Returns the last bytes under a key."""
+
+    def get_part(self, key: str, start: int, end: int, tag: str) -> Piece:
+        """Returns the bytes from `start` up to `end` under a key."""
+
+    def exists(self, key: str) -> bool:
+        """Returns whether something lies under a key."""
+
+    def at(self, key: str) -> str:
+        """Returns a key's full address."""
+
+    def file(self, key: str) -> str:
+        """Returns where DuckDB can read what lies under a key."""
+
+    def kept(self, key: str) -> bool:
+        """Returns whether a copy lies in the local cache."""
+
+    def checked_at(self, key: str) -> datetime | None:
+        """Returns when a copy was known to be what the store has; None when it is."""
+
+    def forget(self, name: str) -> None:
+        """Remove what is kept of a key on this machine."""
+
+
 class Store:
-    """Bytes under keys, the same for S3, a local folder and memory.
+    """Bytes under keys, on S3 or in memory.
 
     Attributes:
         url: The store's URL without a slash at its end, or a local folder's absolute path.
+        is_local: Whether it is a folder of this machine.
     """
 
-    def __init__(
-        self, held: Any, url: str, *, local: Path | None = None, near: Path | None = None
-    ) -> None:
+    is_local = False
+
+    def __init__(self, held: Any, url: str, *, near: Path | None = None) -> None:
         self._objects = held
         self.url = url
-        self._local = local
         self._near = near
 
     def get(self, key: str) -> bytes:
-        """The bytes under a key.
+        """Returns the bytes under a key.
 
         Raises:
             FileNotFoundError: Nothing lies there.
@@ -172,17 +191,13 @@ class Store:
 
     def _answered(self, key: str, options: Any) -> tuple[bytes, Any, str]:
         """Returns the bytes of an answer, what it tells of them, and the digest it sent along."""
-        from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
         def ask() -> tuple[bytes, Any, str]:
             found = objects.get(self._objects, key, options=options)
             return self._body(found, key), found.meta, str(found.attributes.get(DIGEST) or "")
 
-        try:
+        with refusals_as_permission_errors():
             return repeated(ask)
-        # obstore's own is no PermissionError, though what is not there is a FileNotFoundError.
-        except (PermissionDeniedError, UnauthenticatedError) as error:
-            raise PermissionError(first_line(error)) from error
 
     def _body(self, found: Any, key: str) -> bytes:  # noqa: ARG002 - of a store that shows it
         return bytes(found.bytes())
@@ -190,12 +205,7 @@ class Store:
     @property
     def far(self) -> bool:
         """Whether a byte less to read is worth a request more."""
-        return "://" in self.url and not self.url.startswith("memory:")
-
-    @property
-    def is_local(self) -> bool:
-        """Returns whether it is a folder of this machine."""
-        return self._local is not None
+        return self.url.startswith("s3:")
 
     @property
     def name(self) -> tuple[str, ...]:
@@ -215,11 +225,7 @@ class Store:
         return self._piece(key, {"range": (start, end), "if_match": tag})
 
     def _piece(self, key: str, options: Any) -> Piece:
-        from obstore.exceptions import (
-            PermissionDeniedError,
-            PreconditionError,
-            UnauthenticatedError,
-        )
+        from obstore.exceptions import PreconditionError
 
         def ask() -> Piece:
             found = objects.get(self._objects, key, options=options)
@@ -228,14 +234,13 @@ class Store:
             return Piece(body, found.range[0], found.meta["size"], tag, sent)
 
         try:
-            return repeated(ask)
+            with refusals_as_permission_errors():
+                return repeated(ask)
         except PreconditionError as error:
             raise Changed(self.at(key)) from error
-        except (PermissionDeniedError, UnauthenticatedError) as error:
-            raise PermissionError(first_line(error)) from error
 
-    def _tag(self, meta: Any, body: bytes) -> str:
-        return hashlib.sha256(body).hexdigest() if self._local else str(meta["e_tag"] or "")
+    def _tag(self, meta: Any, body: bytes) -> str:  # noqa: ARG002 - a folder has no ETags
+        return str(meta["e_tag"] or "")
 
     def exists(self, key: str) -> bool:
         """Whether something lies under a key."""
@@ -247,9 +252,6 @@ class Store:
 
     def put(self, key: str, body: bytes, *, cache: str = SHORT) -> None:
         """Write bytes under a key: the old or the new content is there, never a part of it."""
-        if self._local:
-            self._place(self._local, key, body)
-            return
         with self._permitted(f"write {key}"):
             self._ask_for_conditions()
             attributes = self._attributes(key, body, cache)
@@ -262,21 +264,17 @@ class Store:
             Conflict: The store says again and again that another writer is at it.
         """
         self._bring_near(key, body)
-        if self._local:
-            if not self._has(key, body):
-                self._place(self._local, key, body)
-            return
-        for pause in _PAUSES:
+        for pause in PAUSES:
             said = self._create(key, body, IMMUTABLE)
             # "Already there" is also said of an object that another writer did not end to write.
             if not said or self._has(key, body):
                 return
-            if _MET not in said:
+            if MET not in said:
                 self.put(key, body, cache=IMMUTABLE)
                 return
-            _wait(pause)
+            wait(pause)
         raise Conflict(
-            f"{self.at(key)}: {len(_PAUSES)} times two writers met, and nothing lies there; try "
+            f"{self.at(key)}: {len(PAUSES)} times two writers met, and nothing lies there; try "
             "again"
         )
 
@@ -286,16 +284,12 @@ class Store:
         Raises:
             Conflict: As of `put_object`.
         """
-        if self._local:
-            if not self.exists(key):
-                self._place(self._local, key, body)
-            return
-        for pause in _PAUSES:
+        for pause in PAUSES:
             said = self._create(key, body, IMMUTABLE)
             if not said or self.exists(key):
                 return
-            _wait(pause)
-        raise Conflict(f"{self.at(key)}: {len(_PAUSES)} times two writers met; try again")
+            wait(pause)
+        raise Conflict(f"{self.at(key)}: {len(PAUSES)} times two writers met; try again")
 
     def _create(self, key: str, body: bytes, cache: str) -> str:
         """Write bytes where nothing lies; returns what the store said that did not, else empty."""
@@ -307,7 +301,7 @@ class Store:
             create = partial(objects.put, self._objects, key, body, attributes=attributes)
             try:
                 # Sent again after its own success it is already there: the content tells.
-                repeated(partial(create, mode="create", use_multipart=False), _CUT)
+                repeated(partial(create, mode="create", use_multipart=False), CUT)
             except AlreadyExistsError as error:
                 return str(error)
         return ""
@@ -315,8 +309,6 @@ class Store:
     def _has(self, key: str, body: bytes) -> bool:
         """Returns whether that content lies under a key, by size and checksum, else by reading."""
         try:
-            if self._local:
-                return self.get(key) == body
             found = objects.get(self._objects, key, options={"head": True})
             if found.meta["size"] != len(body):
                 return False
@@ -354,18 +346,17 @@ class Store:
         try:
             with self._permitted("write"):
                 self._ask_for_conditions()
-                if self._local:
-                    probe = f"{_STAGING}/{uuid.uuid4().hex}"
-                    objects.put(self._objects, probe, b"", use_multipart=False)
-                    (self._local / probe).unlink()
+        except PermissionError:
+            raise
         except (BaseError, OSError) as error:
-            if isinstance(error, PermissionError) and not self._local:
-                raise
-            said = getattr(error, "strerror", None) or first_line(error)
-            raise StoreError(f"{self.url}: cannot be written: {said}") from error
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: Exception) -> StoreError:
+        said = getattr(error, "strerror", None) or first_line(error)
+        return StoreError(f"{self.url}: cannot be written: {said}")
 
     def get_object(self, key: str) -> bytes:
-        """The bytes under a key whose content never changes; from near by where they were before.
+        """Returns the bytes under a key whose content never changes, from near by where it can.
 
         Raises:
             FileNotFoundError: Nothing lies there.
@@ -400,14 +391,12 @@ class Store:
         Raises:
             Conflict: Another writer was faster.
         """
-        if self._local:
-            return self._replace_local(self._local, key, body, tag)
-        for pause in _PAUSES:
+        for pause in PAUSES:
             done, met = self._replace(key, body, tag)
             if not met:
                 return done
-            _wait(pause)
-        raise Conflict(f"{self.at(key)}: {len(_PAUSES)} times two writers met; try again")
+            wait(pause)
+        raise Conflict(f"{self.at(key)}: {len(PAUSES)} times two writers met; try again")
 
     def _replace(self, key: str, body: bytes, tag: str | None) -> tuple[str, bool]:
         """Returns the new tag, and whether two writers met without a change of what lies there."""
@@ -419,7 +408,7 @@ class Store:
                 attributes = self._attributes(key, body, SHORT)
                 put = partial(objects.put, self._objects, key, body, attributes=attributes)
                 mode: Any = "create" if tag is None else {"e_tag": tag}
-                done = repeated(partial(put, mode=mode, use_multipart=False), _CUT)
+                done = repeated(partial(put, mode=mode, use_multipart=False), CUT)
         except (AlreadyExistsError, PreconditionError, FileNotFoundError) as error:
             # A request that S3 answered but whose answer was lost is sent again by obstore, and
             # then fails on its own success: the content says whether it was ours.
@@ -433,82 +422,70 @@ class Store:
                 raise StoreError(
                     f"{self.url}: no such bucket; create it, or name another"
                 ) from error
-            if _MET in str(error) and now == tag:
+            if MET in str(error) and now == tag:
                 return "", True
             raise Conflict(f"{self.at(key)} was changed by another writer") from error
         return str(done["e_tag"]), False
 
-    def copy(self, key: str, to: str, body: bytes, *, cache: str = SHORT) -> None:
-        """Give the content of an object a second key, as a file of its own with its own time.
+    def update(
+        self,
+        key: str,
+        change: Callable[[bytes | None], bytes | None],
+        *,
+        known: tuple[bytes | None, str | None] | None = None,
+        advice: str = "try again later",
+    ) -> tuple[bytes | None, str | None]:
+        """Change what lies under a key; where another writer was faster, change what it wrote.
 
-        On a local folder no hard link: what is written over a path in place would change the
-        object, and the time of an earlier night would tell `rsync` and others that nothing changed.
+        Args:
+            key: The key.
+            change: Makes the new content out of what lies there, None where nothing does; returns
+                None to leave it.
+            known: What lies there as far as is known, and its ETag; read when None.
+            advice: What to do when others are faster again and again.
+
+        Returns:
+            What lies there now, and its ETag.
+
+        Raises:
+            Conflict: Another writer was faster each time.
+        """
+        for _ in range(UPDATES):
+            body, tag = known or self._get_if_there(key)
+            known = None
+            changed = change(body)
+            if changed is None:
+                return body, tag
+            try:
+                return changed, self.replace(key, changed, tag)
+            except Conflict:
+                continue
+        raise Conflict(f"{self.at(key)}: {UPDATES} times another writer was faster; {advice}")
+
+    def _get_if_there(self, key: str) -> tuple[bytes | None, str | None]:
+        try:
+            return self.get_tagged(key)
+        except FileNotFoundError:
+            return None, None
+
+    def copy(self, key: str, to: str, body: bytes, *, cache: str = SHORT) -> None:  # noqa: ARG002
+        """Give the content of an object a second key.
+
         On S3 the bytes are sent again: a copy in the store costs the same request, and obstore's
         keeps the source's `Cache-Control`.
         """
-        if not self._local:
-            self.put(to, body, cache=cache)
-            return
-        self._place(self._local, to, body)
-        self.note_placed(key, to)
+        self.put(to, body, cache=cache)
 
-    def is_placed(self, key: str, to: str) -> bool | None:
-        """Returns whether a path has the content of an object, as far as its size and time tell.
-
-        Args:
-            key: The object's.
-            to: The path's.
-
-        Returns:
-            None where that takes reading, as on S3.
-        """
-        if not self._local:
-            return None
-        try:
-            one, other = (self._local / key).stat(), (self._local / to).stat()
-        except FileNotFoundError:
-            return None if (self._local / to).exists() else False
-        if os.path.samestat(one, other):
-            # Up to 1.0.0 they were one file under two names.
-            return None
-        same = (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
-        return True if same else None
+    def is_placed(self, key: str, to: str) -> bool | None:  # noqa: ARG002
+        """Returns whether a path has the content of an object; None where that takes reading."""
+        return None
 
     def note_placed(self, key: str, to: str, *, alone: bool = True) -> None:
-        """Remember that a path has the content of an object: they have the same time.
+        """Remember that a path has the content of an object, where a file's time can say so."""
 
-        Args:
-            key: The object's.
-            to: The path's.
-            alone: No other path has it, which has a time of its own.
-        """
-        if not self._local:
-            return
-        source, target = self._local / key, self._local / to
-        with suppress(FileNotFoundError):
-            if source.samefile(target):
-                staged = self._local / _STAGING / uuid.uuid4().hex
-                staged.parent.mkdir(parents=True, exist_ok=True)
-                staged.write_bytes(target.read_bytes())
-                put_in_place(staged, source)
-            if alone:
-                time_ns = target.stat().st_mtime_ns
-                os.utime(source, ns=(time_ns, time_ns))
-
-    def is_one_place(self, key: str, other: str) -> bool:
-        """Returns whether two keys are one file, as on a disk that does not tell mouse from Mouse.
-
-        Args:
-            key: A key; its folder is made.
-            other: Another one, which differs in capitals alone.
-        """
-        if not self._local:
-            return False
-        (self._local / key).parent.mkdir(parents=True, exist_ok=True)
-        paths = (self._local / key, self._local / other)
-        if paths[0].parent == paths[1].parent:
-            return all(path.exists() for path in paths) and paths[0].samefile(paths[1])
-        return paths[1].parent.exists() and paths[0].parent.samefile(paths[1].parent)
+    def is_one_place(self, key: str, other: str) -> bool:  # noqa: ARG002
+        """Returns whether two keys that differ in capitals alone are one."""
+        return False
 
     def delete(self, keys: list[str]) -> None:
         """Remove keys; one that is not there is no error."""
@@ -595,55 +572,26 @@ class Store:
         Raises:
             StoreError: No such bucket, no permission, or no answer.
         """
-        from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
-
         try:
             repeated(lambda: objects.list_with_delimiter(self._objects, ROOT))
-        except FileNotFoundError as error:
-            if not self._local:
-                raise StoreError(
-                    f"{self.url}: no such bucket; create it, or name another"
-                ) from error
-        except (PermissionError, PermissionDeniedError, UnauthenticatedError) as error:
-            raise StoreError(
-                f"{self.url}: no permission to list; {_credentials_in_use()}"
-            ) from error
         except Exception as error:
-            # obstore knows no missing bucket and no forbidden list: both are generic errors.
-            if "403 Forbidden" in str(error) or "401 Unauthorized" in str(error):
+            if is_forbidden(error):
                 raise StoreError(
-                    f"{self.url}: no permission to list; {_credentials_in_use()}"
+                    f"{self.url}: no permission to list; {credentials_in_use()}"
                 ) from error
-            if "404 Not Found" in str(error):
+            if isinstance(error, FileNotFoundError) or "404 Not Found" in str(error):
                 raise StoreError(
                     f"{self.url}: no such bucket; create it, or name another"
                 ) from error
             raise StoreError(f"{self.url}: cannot be reached: {first_line(error)}") from error
 
     def sweep_staging(self) -> None:
-        """Remove what a killed writer left behind on a local folder."""
-        if not self._local:
-            return
-        oldest = time.time() - _STALE_STAGING
-        for path in (self._local / _STAGING).glob("*"):
-            try:
-                if path.stat().st_mtime < oldest and path.suffix != ".lock":
-                    path.unlink()
-            except FileNotFoundError:
-                continue
+        """Remove what a killed writer left behind, where that is not the server's matter."""
 
-    @contextmanager
-    def _permitted(self, what: str) -> Iterator[None]:
-        """Refusals as PermissionError, which those of obstore are not."""
-        from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
-
-        try:
-            yield
-        except (PermissionDeniedError, UnauthenticatedError) as error:
-            raise PermissionError(
-                f"{self.url}: no permission to {what}; check the AWS credentials in use: "
-                f"{first_line(error)}"
-            ) from error
+    def _permitted(self, what: str) -> AbstractContextManager[None]:
+        return refusals_as_permission_errors(
+            f"{self.url}: no permission to {what}; check the AWS credentials in use: "
+        )
 
     @staticmethod
     def _attributes(key: str, body: bytes, cache: str) -> dict[str, str]:
@@ -653,226 +601,8 @@ class Store:
         digest = hashlib.sha256(body).hexdigest()
         return {"Content-Type": kind, "Cache-Control": cache, DIGEST: digest}
 
-    # obstore's own local put leaves `data.pqt#1` beside the target when it is killed, and a reader
-    # of `qc/**` would see those rows twice: writes are staged outside every table's folder.
-    def _place(self, folder: Path, key: str, body: bytes) -> None:
-        staged = f"{_STAGING}/{uuid.uuid4().hex}"
-        objects.put(self._objects, staged, body, use_multipart=False)
-        self._settle(folder, staged, key)
-
-    def _settle(self, folder: Path, staged: str, key: str) -> None:
-        target = folder / key
-        target.parent.mkdir(parents=True, exist_ok=True)
-        put_in_place(folder / staged, target)
-        # POSIX: replacing a file by a hard link to itself does nothing and leaves the link.
-        (folder / staged).unlink(missing_ok=True)
-
-    def _replace_local(self, folder: Path, key: str, body: bytes, tag: str | None) -> str:
-        with self._locked(folder, key):
-            try:
-                now = hashlib.sha256(self.get(key)).hexdigest()
-            except FileNotFoundError:
-                now = None
-            if now != tag:
-                raise Conflict(f"{self.at(key)} was changed by another writer")
-            self._place(folder, key, body)
-        return hashlib.sha256(body).hexdigest()
-
-    @contextmanager
-    def _locked(self, folder: Path, key: str) -> Iterator[None]:
-        locks = folder / _STAGING
-        locks.mkdir(parents=True, exist_ok=True)
-        name = hashlib.sha256(key.encode()).hexdigest()[:16]
-        with (locks / f"{name}.lock").open("w") as lock, exclusive(lock):
-            yield
-
 
 def named_digest(key: str) -> str:
     """Returns the sha256 that a key names as its content's; empty where it names none."""
     found = _NAMED.fullmatch(key)
     return found[1] if found else ""
-
-
-def repeated(ask: Callable[[], T], signs: Sequence[str] = (*_CUT, _MET)) -> T:
-    """Returns what `ask` gives; it is called again when a bad connection cut an answer short.
-
-    obstore repeats requests that had no answer, and only of objects what is lacking of an answer.
-
-    Args:
-        ask: Reads, or writes what is the same when it is written twice.
-        signs: What stands in the errors after which it is called again.
-    """
-    from obstore.exceptions import BaseError
-
-    for pause in _PAUSES:
-        try:
-            return ask()
-        except BaseError as error:
-            if not any(sign in str(error) for sign in signs):
-                raise
-        _wait(pause)
-    return ask()
-
-
-def _wait(seconds: float) -> None:
-    """Wait for about that long: of writers that met, one is earlier the next time."""
-    time.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
-
-
-def first_line(error: BaseException) -> str:
-    """Returns an error's first line without secrets; obstore's messages have a dump after it."""
-    text = masked(str(error)).strip()
-    return text.splitlines()[0] if text else type(error).__name__
-
-
-def open_store(url: str | Path, *, anonymous: bool = False, near: Path | None = None) -> Store:
-    """Open a store.
-
-    Args:
-        url: `s3://bucket[/prefix]`, a local folder (`file://` or a path) or `memory://[name]`.
-        anonymous: Send S3 no credentials, as for the public bucket.
-        near: A local folder where objects of S3 that never change are kept, so that each is fetched
-            once.
-
-    Raises:
-        StoreError: The URL is of no known kind.
-    """
-    text = str(url)
-    if not text.startswith("file://"):
-        without_user("ZS_STORE", text)
-    parts = urlsplit(text)
-    if parts.scheme == "memory":
-        from obstore.store import MemoryStore
-
-        name = f"memory://{parts.netloc}"
-        return Store(_memory.setdefault(name, MemoryStore()), name)
-    if parts.scheme == "s3":
-        bucket, prefix = s3_place(text)
-        return Store(
-            s3_bucket(bucket, prefix=prefix, anonymous=anonymous),
-            f"s3://{bucket}/{prefix}".rstrip("/"),
-            near=near,
-        )
-    if parts.scheme == "file" or "://" not in text:
-        folder = local_path(text).resolve()
-        if folder.exists() and not folder.is_dir():
-            raise StoreError(f"{folder}: is a file; a store is a folder")
-        if not folder.is_dir():
-            raise StoreError(f"{folder}: no such folder; create it, or name another")
-        return Store(Folder(folder), str(folder), local=folder)
-    raise StoreError(f"{text}: a store is s3://bucket, a local folder, or memory://name")
-
-
-def local_path(url: str) -> Path:
-    """The path that a `file://` URL names, in which `%20` is a blank, or that is given as it is."""
-    if not url.startswith("file://"):
-        return Path(url).expanduser()
-    # Of Windows `file:///C:/x` is C:/x.
-    return Path(url2pathname(urlsplit(url).path)).expanduser()
-
-
-def s3_place(url: str) -> tuple[str, str]:
-    """The bucket and the prefix in `s3://bucket[/prefix]`.
-
-    Raises:
-        StoreError: It names no bucket.
-    """
-    parts = urlsplit(without_user("ZS_STORE", url))
-    if not parts.netloc:
-        raise StoreError(f"{url}: names no bucket; write s3://bucket or s3://bucket/prefix")
-    return parts.netloc, parts.path.strip("/")
-
-
-def s3_bucket(
-    bucket: str, *, prefix: str = "", anonymous: bool = False, patience: Patience = PATIENT
-) -> Any:
-    """An obstore view of a bucket, with the usual AWS variables.
-
-    Credentials come from boto3's chain where boto3 is installed (profiles, SSO, roles), else from
-    the AWS variables; where there are none, requests go unsigned.
-    """
-    from obstore.exceptions import BaseError
-    from obstore.store import S3Store
-
-    options: dict[str, Any] = {
-        "client_options": {
-            "timeout": timedelta(seconds=patience.answer),
-            "connect_timeout": timedelta(seconds=patience.connect),
-            "read_timeout": timedelta(seconds=patience.silence),
-        },
-        "retry_config": {
-            "max_retries": patience.retries,
-            "retry_timeout": timedelta(seconds=patience.together),
-        },
-    }
-    endpoint, certificates = server(), _certificates(bucket)
-    if certificates:
-        options["client_options"]["root_certificate"] = certificates
-    if endpoint:
-        options["endpoint"] = endpoint
-        options["client_options"]["allow_http"] = endpoint.startswith("http:")
-    region = aws.region()
-    # Where the public bucket lies does not depend on where its reader works.
-    public = f"s3://{bucket}" == PUBLIC and not endpoint
-    options["region"] = "us-west-2" if public or not region else region
-    provider = None if anonymous else _credentials()
-    if provider is not None:
-        options["credential_provider"] = provider
-    elif anonymous or not (aws.are_there() or aws.keys()):
-        options["skip_signature"] = True
-    else:
-        options |= aws.keys()
-    try:
-        return S3Store(bucket, prefix=prefix or None, **options)
-    except BaseError as error:
-        raise StoreError(
-            f"s3://{bucket}: cannot be opened: {first_line(error)}; check the AWS variables"
-        ) from error
-
-
-def server() -> str:
-    """Returns the S3 server that variables or the profile name; empty for Amazon's.
-
-    Raises:
-        StoreError: It is no address, or has a user or a password.
-    """
-    try:
-        return aws.endpoint()
-    except ValueError as error:
-        raise StoreError(str(error)) from error
-
-
-def without_user(what: str, url: str) -> str:
-    """Returns a URL that may be shown.
-
-    Raises:
-        StoreError: It has a user or a password, which would be written into facts and messages.
-    """
-    if said := unfit(what, url):
-        raise StoreError(said)
-    return url
-
-
-def _certificates(bucket: str) -> bytes | None:
-    try:
-        return aws.certificates()
-    except ValueError as error:
-        raise StoreError(f"s3://{bucket}: cannot be opened: {error}") from error
-
-
-def _credentials_in_use() -> str:
-    return aws.lacks_boto3() or "check the AWS credentials in use"
-
-
-def _credentials() -> Any:
-    try:
-        import boto3
-        from botocore.exceptions import BotoCoreError
-        from obstore.auth.boto3 import Boto3CredentialProvider
-    except ImportError:
-        return None
-    try:
-        session = boto3.Session()
-        return Boto3CredentialProvider(session) if session.get_credentials() else None
-    except BotoCoreError as error:
-        raise StoreError(f"no AWS credentials: {first_line(error)}; check AWS_PROFILE") from error

@@ -170,12 +170,28 @@ def result(future: "Future[T]") -> T:
 
 
 def begin(function: Callable[[], T]) -> Callable[[], T]:
-    """Begin something in another thread; what is returned waits for its result."""
-    future = _threads().submit(copy_context().run, function)
+    """Begin something in another thread; what is returned waits for its result.
+
+    An interrupt of the wait takes back what the thread waits for, as the end of the process would
+    wait for the thread: seen with `sql`, for ten seconds.
+    """
+    opened = Scope()
+
+    def within() -> T:
+        _scopes.set((*_scopes.get(), opened))
+        return function()
+
+    future = _threads().submit(copy_context().run, within)
 
     def wait() -> T:
         # Nobody has begun it: this thread does.
-        return function() if future.cancel() else result(future)
+        if future.cancel():
+            return function()
+        try:
+            return result(future)
+        except BaseException:
+            opened.give_up()
+            raise
 
     return wait
 

@@ -13,18 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from zs_client import kinds
 from zs_pipeline.declaration import Acorn
 
-TYPES = {
-    "string": pa.string(),
-    "bool": pa.bool_(),
-    "int32": pa.int32(),
-    "int64": pa.int64(),
-    "float64": pa.float64(),
-    "time": pa.timestamp("us", tz="UTC"),
-    "[string]": pa.list_(pa.string()),
-    "{string: string}": pa.map_(pa.string(), pa.string()),
-}
+TYPES = kinds.arrow_types()
 # What pyarrow takes without a word: 1.5 becomes 1, a text the list of its letters, True 1.0.
 _REFUSED = {"int32": float, "int64": float, "time": float, "float64": bool, "[string]": str}
 # Rows of a table are sorted by what is looked up; a group of this many keeps the statistics sharp

@@ -19,18 +19,21 @@ import pyarrow.compute as pc
 from rich.console import Console
 
 from zs_client.contract import encode_partition
+from zs_client.errors import StoreError
 from zs_client.folder import exclusive
 from zs_client.masking import masked
-from zs_client.store import Store, StoreError, first_line
+from zs_client.obstore_errors import first_line
+from zs_client.store import Store
 from zs_pipeline import processes, scratch, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import shards
 from zs_pipeline.documents import state as documents
 from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.orchestration import events
-from zs_pipeline.publishing.commit import read_content, read_facts
-from zs_pipeline.side_files.buckets import Files
-from zs_pipeline.source import SourceError, open_source
+from zs_pipeline.publishing.facts_file import read_content, read_facts
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.source.interface import SourceError
 
 _FAILED, _REFUSED = 1, 2
 SHOWN = 10
@@ -40,7 +43,13 @@ _PROBLEMS = ("document_problems", "data_asset_problems")
 _SHOWN = ("_id", "name", "field", "reason", "severity", "column")
 # Errors of the database that Dagster keeps its history in.
 _OF_DATABASE = frozenset(("OperationalError", "DatabaseError", "InterfaceError", "InternalError"))
-_FILES = "too many files are open: raise the limit, as with `ulimit -n 1024`, and build again"
+# What to do about what the system says.
+_ADVICE = {
+    "Too many open files": (
+        "too many files are open: raise the limit, as with `ulimit -n 1024`, and build again"
+    ),
+    "No space left on device": "make room",
+}
 _INTERRUPTS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt", "Abandoned")
 
 
@@ -335,10 +344,11 @@ def _said(error: Exception) -> str:
 
 
 def _line(message: str) -> str:
-    """Returns the first line of a message, and what to do where open files were too many."""
+    """Returns the first line of a message, and what to do where files or room ran out."""
     first = next(iter(message.strip().splitlines()), "")
     # obstore tells of it some lines below.
-    return f"{first}; {_FILES}" if "Too many open files" in message else first
+    advice = [what for said, what in _ADVICE.items() if said in message and what not in message]
+    return "; ".join([first, *advice])
 
 
 def _show_findings(console: Console, store: Store, version: str) -> None:
@@ -362,7 +372,8 @@ def _show_findings(console: Console, store: Store, version: str) -> None:
             for row in aside.slice(0, SHOWN).to_pylist():
                 said = f"  {row['name'] or row['_id'] or ''} {row['reason']}"
                 console.print(said, markup=False, soft_wrap=True)
-    for what, count in (told["document_problems"] or {}).get("notes", {}).items():
+    facts = told["document_problems"]
+    for what, count in (facts.get("notes", {}) if facts else {}).items():
         console.print(f"{count:,} documents: {what}", markup=False, soft_wrap=True)
     for name, found in tables.items():
         if found.num_rows:

@@ -5,17 +5,19 @@ import inspect
 from collections.abc import Callable, Iterable
 from types import ModuleType
 
+from zs_client import kinds
 from zs_pipeline import ages, arrow, instruments, lineage, people, photometry, quality, tags, zones
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.declaration import Acorn, ByDocument, FromFrame, FromSideFiles
 from zs_pipeline.documents import shards
 from zs_pipeline.shape import findings, problems
 from zs_pipeline.shape import values as fields
-from zs_pipeline.side_files import pickled_frame as frames
+from zs_pipeline.side_files import pickled_calls, pickled_frame
 
 _OF_DOCUMENTS = (fields, ages, findings, instruments, people, photometry, quality, tags, zones)
-_SHARED = (*_OF_DOCUMENTS, arrow, shards)
-_FROM_FILES = (frames, lineage)
+_SHARED = (*_OF_DOCUMENTS, arrow, kinds.arrow_types, shards)
+_OF_FRAMES = (pickled_frame, pickled_calls)
+_FROM_FILES = (*_OF_FRAMES, lineage)
 _OF_FINDINGS = (*_OF_DOCUMENTS, problems)
 
 
@@ -24,7 +26,7 @@ def of_table(acorn: Acorn) -> str:
     kind = acorn.kind
     more = _FROM_FILES if isinstance(kind, FromSideFiles | FromFrame) else ()
     if isinstance(kind, ByDocument) and kind.frame:
-        more = (frames, _module(kind.frame.texts))
+        more = (*_OF_FRAMES, _module(kind.frame.texts))
     return _digest([_module(kind.rows), *_SHARED, *more])[:12]
 
 
@@ -41,6 +43,6 @@ def _module(function: Callable[..., object]) -> ModuleType:
     return found
 
 
-def _digest(modules: Iterable[ModuleType], *more: str) -> str:
-    texts = (*map(inspect.getsource, modules), *more)
+def _digest(code: Iterable[ModuleType | Callable[..., object]], *more: str) -> str:
+    texts = (*map(inspect.getsource, code), *more)
     return hashlib.sha256("".join(texts).encode()).hexdigest()

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from zs_pipeline.shape.findings import Finding
-    from zs_pipeline.side_files.buckets import Entry, Files, Question
+    from zs_pipeline.side_files.files import Files
+    from zs_pipeline.side_files.outcomes import Entry, Question
 
 CORE, ENVELOPE = contract.CORE, contract.ENVELOPE
 # The table that gives the tables by key and by platform a row for each document.
@@ -264,6 +265,7 @@ class ByPlatform:
         column: The partition's name; each row of `rows` tells its value under this key.
         values: The list.
         rows: As of `ByKey`.
+        belongs: Returns the values to which a document belongs, from its row of asset_basics.
         reads: What it reads of a document.
         basics: The columns of asset_basics that `rows` looks at.
         reuse: The column by which rows of unchanged documents are taken over.
@@ -273,6 +275,7 @@ class ByPlatform:
     column: str
     values: tuple[str, ...]
     rows: Callable[[Document, Row], Iterable[Row]]
+    belongs: Callable[[Row], Iterable[str]]
     reads: tuple[Read, ...]
     basics: tuple[str, ...]
     reuse: OfName

@@ -9,7 +9,8 @@ import dagster as dg
 from zs_client.doctor import Finding, tried
 from zs_pipeline import settings
 from zs_pipeline.acorns import CATALOGUE
-from zs_pipeline.source import open_source, shown
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.source.interface import url_for_messages
 
 # SQLite's history of a night takes some MB.
 _ROOM = 100_000_000
@@ -23,7 +24,7 @@ def findings(source: str = "") -> list[Finding]:
 def _source(given: str) -> str:
     url = settings.source_url(given)
     open_source(url, CATALOGUE.reads.paths).check()
-    return shown(url)
+    return url_for_messages(url)
 
 
 def _history() -> str:

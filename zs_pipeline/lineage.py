@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_pipeline import arrow
-from zs_pipeline.side_files.buckets import Question
 from zs_pipeline.side_files.nights import Schedule
+from zs_pipeline.side_files.outcomes import Question
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import islice, pairwise
 
 from zs_pipeline.shape.findings import WARNING, Finding
@@ -172,6 +173,8 @@ def normalize(names: Iterable[str] | None, mapping: Mapping[str, str]) -> list[s
     return _unique(mapping.get(name, name) for name in spellings(names))
 
 
+# Few people are named in many documents.
+@lru_cache(maxsize=1024)
 def _plain(name: str) -> str:
     """A name with single blanks for `.`, `_` and everything blank, without invisible characters."""
     name, at, _ = unicodedata.normalize("NFC", name).partition("@")

@@ -10,7 +10,10 @@ from importlib.resources import files
 from pathlib import Path
 
 from zs_client.contract import ROOT, __version__, version_folder
-from zs_client.store import Store, StoreError, first_line, local_path, open_store
+from zs_client.errors import StoreError
+from zs_client.obstore_errors import first_line
+from zs_client.opening import local_path, open_store
+from zs_client.store import Store
 
 # What is written to find out whether it can be: more than a full disk may still have in a block
 # that is begun, and less than a history or a table takes.

@@ -5,7 +5,7 @@ Which raw data asset belongs, and which stitched one to it, is decided in `zs_pi
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zs_pipeline.acorns.source_data import processing_time
 from zs_pipeline.declaration import (
@@ -21,7 +21,10 @@ from zs_pipeline.declaration import (
 from zs_pipeline.lineage import COLUMNS, SOURCES, DataAsset, pairs
 from zs_pipeline.shape.values import day, part, parts, text, time
 from zs_pipeline.side_files import nights
-from zs_pipeline.side_files.buckets import Entry, Files, NotThere, OtherShape, Question
+from zs_pipeline.side_files.outcomes import Entry, NotThere, OtherShape, Question
+
+if TYPE_CHECKING:
+    from zs_pipeline.side_files.files import Files
 
 _VIEWER = "https://allen.neuroglass.io/new#!"
 _CONFIG = "neuroglancer_config.json"
@@ -49,7 +52,7 @@ def _pairs(tables: Tables) -> list[tuple[DataAsset, DataAsset | None]]:
     return pairs(tables["asset_basics"], tables["source_data"], "SPIM", "smartspim", "stitched")
 
 
-def ask(files: Files, question: Question, _: Sequence[Entry]) -> object:
+def ask(files: "Files", question: Question, _: Sequence[Entry]) -> object:
     """The link of a raw data asset, or the channels of a stitched one."""
     if question.about == _CHANNELS:
         channels = files.folder(question.location, _SEGMENTATION).folders

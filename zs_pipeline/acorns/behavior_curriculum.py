@@ -6,7 +6,7 @@ here, whatever of it is there.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zs_pipeline.declaration import (
     Acorn,
@@ -19,9 +19,8 @@ from zs_pipeline.declaration import (
 from zs_pipeline.lineage import COLUMNS, data_assets
 from zs_pipeline.shape.values import part, text
 from zs_pipeline.side_files import nights
-from zs_pipeline.side_files.buckets import (
+from zs_pipeline.side_files.outcomes import (
     Entry,
-    Files,
     Noted,
     NotParsed,
     NotThere,
@@ -29,6 +28,9 @@ from zs_pipeline.side_files.buckets import (
     Question,
     Unchanged,
 )
+
+if TYPE_CHECKING:
+    from zs_pipeline.side_files.files import Files
 
 _FOLDER = "behavior"
 # The place of today, then that of before.
@@ -57,7 +59,7 @@ def questions(tables: Tables) -> list[Question]:
     ]
 
 
-def ask(files: Files, question: Question, listed: Sequence[Entry]) -> object:
+def ask(files: "Files", question: Question, listed: Sequence[Entry]) -> object:
     """The names of the curriculum and the stage in the newest trainer state, and of all stages."""
     newest = _newest(listed)
     if newest is None:

@@ -4,12 +4,15 @@ Which raw data asset belongs, and which fused one to it, is decided in `zs_pipel
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zs_pipeline.declaration import Acorn, Column, Document, FromSideFiles, TableRead, Tables
 from zs_pipeline.lineage import COLUMNS, SOURCES, DataAsset, pairs
 from zs_pipeline.side_files import nights
-from zs_pipeline.side_files.buckets import Entry, Files, NotThere, Question
+from zs_pipeline.side_files.outcomes import Entry, NotThere, Question
+
+if TYPE_CHECKING:
+    from zs_pipeline.side_files.files import Files
 
 _VIEWER = "https://neuroglancer-demo.appspot.com/#!"
 _CONFIGS = ("neuroglancer.json", "process_output.json")
@@ -27,7 +30,7 @@ def _pairs(tables: Tables) -> list[tuple[DataAsset, DataAsset | None]]:
     return pairs(tables["asset_basics"], tables["source_data"], "SPIM", "exa", "fused")
 
 
-def ask(files: Files, question: Question, _: Sequence[Entry]) -> str:
+def ask(files: "Files", question: Question, _: Sequence[Entry]) -> str:
     """The name of the file that shows the raw image."""
     there = files.folder(question.location).files
     for name in _CONFIGS:

@@ -90,6 +90,7 @@ ACORN = Acorn(
         column="platform",
         values=tuple(PLATFORMS),
         rows=rows,
+        belongs=platforms,
         basics=(
             "name",
             "modalities",

@@ -16,7 +16,7 @@ def rows(document: dict[str, Any], basics: Mapping[str, Any]) -> Iterator[dict[s
         if metric.get("object_type") == quality.CURATION:
             continue
         history = metric.get("status_history")
-        entry = quality.choose(history, last).entry
+        entry = quality.chosen(history, last)
         value, value_type = quality.value_of(metric.get("value"))
         yield {
             "name": text(metric.get("name")),

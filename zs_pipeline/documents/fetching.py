@@ -19,7 +19,7 @@ from zs_pipeline import arrow
 from zs_pipeline.documents.shards import Fetched, shard_of
 from zs_pipeline.shape import values as fields
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.source import Lacking, Source, SourceError, Swept, version_of
+from zs_pipeline.source.interface import Lacking, Source, SourceError, Swept, version_of
 
 # Documents fetched and merged at a time: what a build holds in memory.
 BATCH = 1000

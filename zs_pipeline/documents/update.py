@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_client import work
-from zs_client.store import Conflict, Store
+from zs_client.errors import Conflict
+from zs_client.store import Store
 from zs_pipeline import arrow, code, memory, processes
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.documents import fetching, keys, shards, upheavals
@@ -32,7 +33,7 @@ from zs_pipeline.documents.state import DocumentState, load_shard, put_index
 from zs_pipeline.progress import Progress
 from zs_pipeline.shape.findings import WARNING
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.source import Source, Swept
+from zs_pipeline.source.interface import Source, Swept
 
 # Documents after which what was fetched is kept for good, so that a killed build goes on there.
 KEEP_EVERY = 5000

@@ -16,10 +16,12 @@ from typing import Any
 import dagster as dg
 from pydantic import Field, PrivateAttr
 
-from zs_client import customs
+from zs_client import user_tables
 from zs_client.contract import ROOT, encode_partition, location
+from zs_client.facts import Facts
 from zs_client.masking import masked
-from zs_client.store import Store, first_line
+from zs_client.obstore_errors import first_line
+from zs_client.store import Store
 from zs_pipeline import code, memory, processes, scratch, settings
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.catalogue import Catalogue
@@ -29,20 +31,15 @@ from zs_pipeline.documents import update as documents
 from zs_pipeline.orchestration import events
 from zs_pipeline.publishing import squirrel
 from zs_pipeline.publishing import table_checks as checks
-from zs_pipeline.publishing.commit import (
-    Built,
-    Report,
-    bring_back,
-    commit,
-    mark_stale,
-    read_facts,
-    read_head,
-    segments,
-)
+from zs_pipeline.publishing.commit import commit
+from zs_pipeline.publishing.facts_file import mark_stale, read_facts, read_head, segments
+from zs_pipeline.publishing.recovery import bring_back
+from zs_pipeline.publishing.table_update import CommitReport, TableUpdate
 from zs_pipeline.shrink_refused import ShrinkRefused
 from zs_pipeline.side_files import answers
-from zs_pipeline.side_files.buckets import Files
-from zs_pipeline.source import Source, open_source
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.source.interface import Source
 from zs_pipeline.tables import build as tables
 from zs_pipeline.tables.inputs import Input, Surroundings, read_input
 
@@ -66,7 +63,7 @@ class Cache(dg.ConfigurableResource[None]):
     accept_shrink: bool = False
     _opened: Store | None = PrivateAttr(default=None)
     # What this run committed and has not checked yet, by acorn.
-    _reports: dict[str, Report] = PrivateAttr(default_factory=dict)
+    _reports: dict[str, CommitReport] = PrivateAttr(default_factory=dict)
     _while_running: ExitStack = PrivateAttr(default_factory=ExitStack)
 
     def setup_for_execution(self, context: dg.InitResourceContext) -> None:
@@ -91,11 +88,11 @@ class Cache(dg.ConfigurableResource[None]):
         """The version; `ZS_VERSION`, else the package's, when none is set."""
         return settings.version(self.version)
 
-    def committed(self, acorn: Acorn, report: Report) -> None:
+    def committed(self, acorn: Acorn, report: CommitReport) -> None:
         """Keep what a commit of this run did, for the checks of the table."""
         self._reports[acorn.name] = report
 
-    def report(self, acorn: Acorn) -> Report | None:
+    def report(self, acorn: Acorn) -> CommitReport | None:
         """What this run's commit of a table did, once; None where it made none."""
         return self._reports.pop(acorn.name, None)
 
@@ -154,7 +151,7 @@ class Acorns(dg.IOManager):
         self.catalogue = catalogue
         self.instance = instance
 
-    def handle_output(self, context: dg.OutputContext, obj: Built) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: TableUpdate) -> None:
         """Write what changed, and tell Dagster which partitions did."""
         acorn = self.catalogue.by_name[context.asset_key.path[-1]]
         store, version = self.cache.open(), self.cache.folder()
@@ -391,13 +388,13 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
         side_files: SideFiles,
         source: Documents,
         **inputs: Input,
-    ) -> Built:
+    ) -> TableUpdate:
         around = Surroundings(
             cache.open(),
             cache.folder(),
             catalogue,
             side_files.open(),
-            customs.copies,
+            user_tables.copies,
             settings.old_source_url(source.url),
             settings.custom_folder(source.url),
             context.log.info,
@@ -410,7 +407,7 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
     return build
 
 
-def _tell(context: dg.AssetExecutionContext, acorn: Acorn, built: Built) -> None:
+def _tell(context: dg.AssetExecutionContext, acorn: Acorn, built: TableUpdate) -> None:
     """Tell people what was counted on the way to a table, and what did not fit."""
     if built.counts:
         problems = {"problems": "; ".join(built.problems)}
@@ -697,7 +694,7 @@ def _column_schema(acorn: Acorn) -> dg.TableSchema:
     )
 
 
-def _preview(store: Store, version: str, acorn: Acorn, facts: dict[str, Any]) -> str:
+def _preview(store: Store, version: str, acorn: Acorn, facts: Facts) -> str:
     """The first rows as a Markdown table."""
     segment = next(iter(facts["partitions"]), "")
     if acorn.partition and not segment:

@@ -19,12 +19,12 @@ from zs_client.contract import (
     version_folder,
     version_order,
 )
-from zs_client.store import Conflict, Store
+from zs_client.facts import Facts
+from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import state as documents
-from zs_pipeline.publishing.commit import read_facts
+from zs_pipeline.publishing.facts_file import read_facts
 
-ATTEMPTS = 20
 # How a column's values are made is told by the facts alone: every reader fetches the registry.
 _OF_COLUMN = ("name", "type", "description", "nullable")
 _TOLD = ("rows", "bytes", "sha256", "built_at", "checked_at", "code_version", "source_state")
@@ -114,7 +114,7 @@ def _expected_every_hours(store: Store, version: str) -> float | None:
 
 
 def _entry(
-    store: Store, version: str, facts: dict[str, Any], state: str, failed: str, now: str
+    store: Store, version: str, facts: Facts, state: str, failed: str, now: str
 ) -> dict[str, Any]:
     stale, reason = facts["state"] == "stale", facts["reason"]
     built_from = facts["source_state"].get("documents", state)
@@ -122,7 +122,7 @@ def _entry(
         stale, reason = True, f"the documents could not be brought up to date: {failed}"
     if not stale and built_from != state:
         stale, reason = True, "built from an earlier state of the documents"
-    told = {name: facts[name] for name in _TOLD}
+    told = {key: value for key, value in facts.items() if key in _TOLD}
     if not stale:
         told["checked_at"] = now
     return {
@@ -146,13 +146,10 @@ def _entry(
 def _list(store: Store, version: str) -> None:
     """Add the version to the index. An index that cannot be read is never overwritten."""
     folder = version_folder(version).rsplit("/", 1)[-1]
-    for _ in range(ATTEMPTS):
+
+    def add(body: bytes | None) -> bytes | None:
         try:
-            body, tag = store.get_tagged(INDEX)
-        except FileNotFoundError:
-            body, tag = b"[]", None
-        try:
-            listed = json.loads(body)
+            listed = json.loads(b"[]" if body is None else body)
         except ValueError as error:
             raise ValueError(
                 f"{store.at(INDEX)}: cannot be read as JSON: {error}; it is left as it is, "
@@ -164,13 +161,10 @@ def _list(store: Store, version: str) -> None:
                 f"and {folder} is not listed"
             )
         if folder in listed:
-            return
-        try:
-            store.replace(INDEX, _json(sorted([*listed, folder], key=version_order)), tag)
-        except Conflict:
-            continue
-        return
-    raise Conflict(f"{store.at(INDEX)}: {ATTEMPTS} times another writer was faster")
+            return None
+        return _json(sorted([*listed, folder], key=version_order))
+
+    store.update(INDEX, add)
 
 
 def _json(value: Any) -> bytes:

@@ -16,13 +16,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_client import work
-from zs_client.contract import object_key
+from zs_client.contract import object_key, version_folder
+from zs_client.facts import Facts, FileFacts
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, ColumnCheck, NamesDocuments, Once, Settled
 from zs_pipeline.documents import state as documents
 from zs_pipeline.documents import upheavals
-from zs_pipeline.publishing.commit import Report, bring_back, entries, of_the_day, path, read_facts
+from zs_pipeline.publishing.facts_file import entries, path, read_facts
+from zs_pipeline.publishing.recovery import bring_back, of_the_day
+from zs_pipeline.publishing.table_update import CommitReport
 
 # Fewer rows than this share of the last time is worth a look.
 FEWER = 0.9
@@ -62,19 +65,20 @@ class Looked:
     store: Store
     version: str
     acorn: Acorn
-    facts: dict[str, Any]
+    facts: Facts
     content: Mapping[str, pa.Table]
     state: str
     altered: Sequence[str] = ()
     disturbed: bool = False
 
 
-def look(store: Store, version: str, acorn: Acorn, report: Report | None = None) -> Looked:
+def look(store: Store, version: str, acorn: Acorn, report: CommitReport | None = None) -> Looked:
     """Read what the checks of a table look at.
 
     After a commit of the same run that is what it left: its facts, the files that it wrote, and
     one more, another each day, so that in a night without a change a file that was altered by
-    others is found as well. Alone it is what lies there now, and the files that were written last.
+    others is found as well. On S3 all that is gone is brought back where any was written. Alone
+    it is what lies there now, and the files that were written last.
     Of files that were written no more than the first 20 are looked at. A table that another build
     changes meanwhile is looked at again, as it lies there then.
 
@@ -87,7 +91,7 @@ def look(store: Store, version: str, acorn: Acorn, report: Report | None = None)
     Raises:
         FileNotFoundError: The table was never built, or a file is gone for good.
     """
-    facts = report.facts if report else _facts(store, version, acorn)
+    facts: Facts = report.facts if report else _facts(store, version, acorn)
     restored = list(report.restored) if report else []
     for attempt in range(ATTEMPTS):
         time.sleep(attempt * PAUSE)
@@ -113,6 +117,10 @@ def look(store: Store, version: str, acorn: Acorn, report: Report | None = None)
         facts, report = now, None
     else:
         return Looked(store, version, acorn, facts, {}, state.result(), disturbed=True)
+    if report and acorn.partition and store.far and (report.changed or report.removed):
+        gone = _gone(store, version, acorn, found)
+        if gone:
+            bring_back(store, version, acorn, gone)
     # Of a table in one file a night has read the object already.
     day = of_the_day(sorted(found)) if report and acorn.partition else []
     kept = [object_key(version, acorn.table, found[s]["sha256"]) for s in day]
@@ -129,11 +137,29 @@ def look(store: Store, version: str, acorn: Acorn, report: Report | None = None)
     return Looked(store, version, acorn, facts, content, state.result(), [*altered, *restored])
 
 
-def _facts(store: Store, version: str, acorn: Acorn) -> dict[str, Any]:
+def _facts(store: Store, version: str, acorn: Acorn) -> Facts:
     facts = read_facts(store, version, acorn.table)
     if facts is None:
         raise FileNotFoundError(f"{acorn.name} was never built in {store.url}")
     return facts
+
+
+def _gone(store: Store, version: str, acorn: Acorn, found: Mapping[str, Any]) -> list[str]:
+    """Returns the partitions that lack their object or their file, by a listing of each folder.
+
+    A listing is a request for every 1,000 keys: in a night that writes partitions it is few beside
+    those writes, and one that writes none does without.
+    """
+    folder = version_folder(version)
+    folders = (f"{folder}/_objects/{acorn.table}", f"{folder}/{acorn.table}")
+    there = {entry["path"] for each in folders for entry in store.walk(each)}
+    return [
+        segment
+        for segment, entry in found.items()
+        if not there.issuperset(
+            (object_key(version, acorn.table, entry["sha256"]), path(version, acorn, segment))
+        )
+    ]
 
 
 def _file(
@@ -146,7 +172,7 @@ def _file(
         return None
 
 
-def _is(body: bytes | None, entry: dict[str, Any]) -> bool:
+def _is(body: bytes | None, entry: FileFacts) -> bool:
     """Whether a file is the one that the facts name."""
     return body is not None and hashlib.sha256(body).hexdigest() == entry["sha256"]
 

@@ -51,7 +51,7 @@ def _is_subject(value: Any) -> bool:
 
 
 def _is_time(value: Any) -> bool:
-    return fields.moment(value) is not None
+    return fields.written_time(value) is not None
 
 
 def _is_day(value: Any) -> bool:
@@ -115,7 +115,8 @@ class _Place:
         kind: What is expected.
         column: The column that a value concerns; empty where it is no column's.
         fits: Whether a value is of the kind.
-        good: Types of which no value, nor anything in it, need be looked at.
+        sure: Types of which every value but "" is of the kind.
+        good: Those of which nothing in a value need be looked at either.
         keys: The places below by key.
         items: The place of a list's elements.
         values: The place of an object's values, whatever their keys.
@@ -125,6 +126,7 @@ class _Place:
     kind: str = ""
     column: str = ""
     fits: Callable[[Any], bool] | None = None
+    sure: frozenset[type] = frozenset()
     good: frozenset[type] = frozenset()
     keys: dict[str, "_Place"] = field(default_factory=dict)
     items: "_Place | None" = None
@@ -152,7 +154,7 @@ def _places(reads: Reads) -> _Place:
             place = place.below(step)
         place.path, place.kind, place.fits = path_of(steps), expected, _FITS.get(expected)
         place.column = reads.columns.get(place.path, "")
-        place.good = _ALWAYS.get(expected, frozenset())
+        place.good = place.sure = _ALWAYS.get(expected, frozenset())
     for place in _all(root):
         if place.keys or place.values:
             place.good -= {dict}
@@ -194,7 +196,7 @@ def _misfits(value: Any, place: _Place, found: list[tuple[_Place, Any]]) -> None
     """Add what is not of its kind, at a place and below it, in the order of the declaration."""
     if value is None or value == "":
         return
-    if place.fits is not None and not place.fits(value):
+    if type(value) not in place.sure and place.fits is not None and not place.fits(value):
         found.append((place, value))
     elif isinstance(value, dict):
         for key, below in place.keys.items():

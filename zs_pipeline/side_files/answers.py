@@ -1,8 +1,9 @@
 """What side files said about each data asset: kept, so that what cannot change is asked once.
 
 Lies outside the version folders, so that a new release asks nothing. One object for each acorn,
-whose content never changes; a manifest beside it names the current one. What is asked, and what
-an answer means, is in the acorns; how a side file is read is in `zs_pipeline.side_files.buckets`.
+whose content never changes; the head of the answers beside it names the current one. What is asked,
+and what an answer means, is in the acorns; how a side file is read is in
+`zs_pipeline.side_files.files`.
 """
 
 import hashlib
@@ -22,15 +23,16 @@ import pyarrow.compute as pc
 
 from zs_client import work
 from zs_client.contract import FILES
-from zs_client.store import Conflict, Store
+from zs_client.errors import Conflict
+from zs_client.store import Store
 from zs_pipeline import arrow, memory
 from zs_pipeline.declaration import FromSideFiles
 from zs_pipeline.progress import Progress
 from zs_pipeline.shape.findings import NOTE, WARNING
 from zs_pipeline.side_files import nights
-from zs_pipeline.side_files.buckets import (
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.side_files.outcomes import (
     Entry,
-    Files,
     Noted,
     NotParsed,
     NotReached,
@@ -107,8 +109,8 @@ class Answer:
 
 
 @dataclass
-class Told:
-    """What came of an acorn's questions.
+class AnswersUpdate:
+    """The answers to an acorn's questions, after those that were not known were asked.
 
     Attributes:
         values: What each data asset's side file gave, by `_id`; None where it gave nothing.
@@ -130,7 +132,7 @@ def update(
     progress: Callable[[str], None] = lambda _: None,
     *,
     today: date | None = None,
-) -> Told:
+) -> AnswersUpdate:
     """Ask what is not known, and keep the answers.
 
     Args:
@@ -139,7 +141,7 @@ def update(
         kind: How it asks.
         questions: One for each data asset; what is kept of others is dropped.
         files: The side files.
-        progress: Told how far it is.
+        progress: Called with how far it is.
         today: The date by which questions are due again; that of the clock when None.
 
     Raises:
@@ -149,10 +151,10 @@ def update(
     """
     begun = files.count["requests"]
     seen: dict[str, dict[str, Answer]] = {}
-    known, manifest, _ = _load(store, name, kind, seen)
-    if manifest and not manifest["content"]:
+    known, head, _ = _load(store, name, kind, seen)
+    if head and not head["content"]:
         progress(f"{name}: what side files said is gone from {store.url}; all of them are asked")
-    answered = _answered(questions, known, manifest)
+    answered = _answered(questions, known, head)
     unreached: dict[str, list[Answer]] = defaultdict(list)
     tonight = today or nights.today()
     answers = {
@@ -160,14 +162,14 @@ def update(
     }
     reused = len(answers)
     # Neighbours are listed together.
-    wanted = sorted((q for q in questions if q.id not in answers), key=lambda q: q.location or "")
-    shown = Progress(progress, name, "asked", len(wanted))
+    unknown = sorted((q for q in questions if q.id not in answers), key=lambda q: q.location or "")
+    progress_line = Progress(progress, name, "asked", len(unknown))
     learned = kept = 0
     with work.Threads(files.in_flight) as pool:
-        for start in range(0, len(wanted), KEEP_EVERY):
-            asked = _asked(kind, files, wanted[start : start + KEEP_EVERY], known, pool)
+        for start in range(0, len(unknown), KEEP_EVERY):
+            batch = unknown[start : start + KEEP_EVERY]
             try:
-                for answer in asked:
+                for answer in _ask_all(kind, files, batch, known, pool):
                     if not answer.reached:
                         unreached[bucket_of(answer.question.location)].append(answer)
                         continue
@@ -177,18 +179,18 @@ def update(
                 pool.shutdown(cancel_futures=True)
                 _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
                 raise
-            if start + KEEP_EVERY < len(wanted):
+            if start + KEEP_EVERY < len(unknown):
                 # 100,000 documents have 40,000 data assets that have no side file yet: encoding
                 # all answers again after each 5,000 of them was 3 of a night's 25 s.
                 if learned > kept:
                     _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
                     kept = learned
-                shown.at(start + KEEP_EVERY)
+                progress_line.at(start + KEEP_EVERY)
                 memory.give_back()
     lost = {
-        bucket: found
-        for bucket, found in unreached.items()
-        if bucket in answered and len(found) >= UNREACHED
+        bucket: unanswered
+        for bucket, unanswered in unreached.items()
+        if bucket in answered and len(unanswered) >= UNREACHED
     }
     if lost:
         _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
@@ -198,12 +200,12 @@ def update(
         answers[answer.question.id] = answer
         learned += not _same(answer, known.get(answer.question.id))
     same = not learned and known.keys() == answers.keys()
-    if same and manifest.get("content") and manifest["form"] == kind.answers_version:
-        content = str(manifest["content"])
+    if same and head.get("content") and head["form"] == kind.answers_version:
+        content = str(head["content"])
     else:
         content = _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
     outcomes = Counter(answer.outcome for answer in answers.values())
-    return Told(
+    return AnswersUpdate(
         {
             key: None if answer.value is None else orjson.loads(answer.value)
             for key, answer in answers.items()
@@ -211,7 +213,7 @@ def update(
         content,
         {
             "questions": len(questions),
-            "asked": len(wanted),
+            "asked": len(unknown),
             "reused": reused,
             "requests": files.count["requests"] - begun,
             **{outcome: outcomes[outcome] for outcome in OUTCOMES},
@@ -229,10 +231,10 @@ def problems(store: Store, name: str, content: str) -> list[dict[str, Any]]:
         name: The acorn whose they are.
         content: Which of the kept answers.
     """
-    found = arrow.decode(store.get_object(_content_key(name, content)))
-    is_noted = pc.and_(pc.equal(found["outcome"], FOUND), pc.not_equal(found["reason"], ""))
-    is_problem = pc.is_in(found["outcome"], pa.array(sorted(PROBLEMS)))
-    found = found.filter(pc.or_(is_noted, is_problem)).drop_columns(["value"])
+    kept = arrow.decode(store.get_object(_content_key(name, content)))
+    is_noted = pc.and_(pc.equal(kept["outcome"], FOUND), pc.not_equal(kept["reason"], ""))
+    is_problem = pc.is_in(kept["outcome"], pa.array(sorted(PROBLEMS)))
+    to_tell = kept.filter(pc.or_(is_noted, is_problem)).drop_columns(["value"])
     return [
         {
             "_id": row["_id"],
@@ -245,18 +247,18 @@ def problems(store: Store, name: str, content: str) -> list[dict[str, Any]]:
             "other": None,
             "count": 1,
         }
-        for row in found.to_pylist()
+        for row in to_tell.to_pylist()
     ]
 
 
-def _asked(
+def _ask_all(
     kind: FromSideFiles,
     files: Files,
     questions: Sequence[Question],
     known: dict[str, Answer],
     pool: ThreadPoolExecutor,
 ) -> Iterator[Answer]:
-    """The answers, as they come."""
+    """Yields the answers as they come."""
     done: SimpleQueue[Future[Any]] = SimpleQueue()
     running = 0
 
@@ -288,12 +290,13 @@ def _asked(
 
 
 def _list(
-    files: Files, listed: tuple[str, ...], questions: Sequence[Question]
+    files: Files, prefixes: tuple[str, ...], questions: Sequence[Question]
 ) -> tuple[list[tuple[Question, list[Entry] | NotUsable]], list[Question]]:
-    """What one request for neighbours reached, and the data assets that it did not reach."""
-    found = files.listings([question.location for question in questions], listed, streams=1)
-    reached = [(q, found[q.location]) for q in questions if q.location in found]
-    return reached, [q for q in questions if q.location not in found]
+    """Returns (listings that one request for neighbours reached, questions that it did not)."""
+    locations = [question.location for question in questions]
+    listings = files.listings(locations, prefixes, streams=1)
+    reached = [(q, listings[q.location]) for q in questions if q.location in listings]
+    return reached, [q for q in questions if q.location not in listings]
 
 
 def _ask(
@@ -310,8 +313,8 @@ def _ask(
     try:
         if isinstance(listing, NotUsable):
             raise listing
-        asked = replace(question, before=orjson.loads(known)) if known else question
-        given = kind.ask(files, asked, listing)
+        with_before = replace(question, before=orjson.loads(known)) if known else question
+        value = kind.ask(files, with_before, listing)
     except Unchanged:
         if before is None:
             raise
@@ -324,18 +327,18 @@ def _ask(
     except NotUsable as error:
         seen = None if error.seen is None else orjson.dumps(error.seen)
         return Answer(question, error.outcome, str(error), seen)
-    if isinstance(given, Noted):
-        return Answer(question, FOUND, given.note, orjson.dumps(given.value))
-    return Answer(question, FOUND, "", orjson.dumps(given))
+    if isinstance(value, Noted):
+        return Answer(question, FOUND, value.note, orjson.dumps(value.value))
+    return Answer(question, FOUND, "", orjson.dumps(value))
 
 
 def _answered(
-    questions: Sequence[Question], known: dict[str, Answer], manifest: dict[str, Any]
+    questions: Sequence[Question], known: dict[str, Answer], head: dict[str, Any]
 ) -> set[str]:
     """Returns the buckets that answered on an earlier night, if with a refusal."""
-    if "answered" in manifest:
-        return set(manifest["answered"])
-    # A manifest of 1.0.0 does not tell; what came of a bucket does.
+    if "answered" in head:
+        return set(head["answered"])
+    # A head that 1.0.0 wrote does not tell; what came of a bucket does.
     return {
         bucket_of(question.location)
         for question in questions
@@ -345,7 +348,7 @@ def _answered(
 
 
 def _same(answer: Answer, kept: Answer | None) -> bool:
-    """Whether an answer is the kept one, of its data asset in the same state."""
+    """Returns whether an answer is the kept one, of its data asset in the same state."""
     return (
         kept is not None
         # A kept question knows no location; it is a part of the state.
@@ -354,7 +357,7 @@ def _same(answer: Answer, kept: Answer | None) -> bool:
     )
 
 
-def _manifest_key(name: str) -> str:
+def _head_key(name: str) -> str:
     return f"{FILES}/{name}.json"
 
 
@@ -365,25 +368,25 @@ def _content_key(name: str, content: str) -> str:
 def _load(
     store: Store, name: str, kind: FromSideFiles, seen: dict[str, dict[str, Answer]]
 ) -> tuple[dict[str, Answer], dict[str, Any], str | None]:
-    """The kept answers by `_id`, the manifest, and its tag; those seen last are not read again."""
-    key = _manifest_key(name)
+    """Returns (kept answers by `_id`, head, ETag of the head); `seen` spares reading them again."""
+    key = _head_key(name)
     try:
         body, tag = store.get_tagged(key)
     except FileNotFoundError:
         return {}, {}, None
     try:
-        manifest: dict[str, Any] = json.loads(body)
+        head: dict[str, Any] = json.loads(body)
     except ValueError as error:
         raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
-    if manifest["form"] != kind.answers_version:
-        return {}, manifest, tag
-    kept = manifest["content"]
+    if head["form"] != kind.answers_version:
+        return {}, head, tag
+    kept = head["content"]
     if kept not in seen:
         try:
             content = arrow.decode(store.get_object(_content_key(name, kept)))
         except FileNotFoundError:
             # All is asked again; that nothing is kept makes it be written, if it is the same.
-            return {}, {**manifest, "content": ""}, tag
+            return {}, {**head, "content": ""}, tag
         rows = arrow.values(content, *CONTENT.names)
         seen.clear()
         seen[kept] = {
@@ -391,7 +394,7 @@ def _load(
             key: Answer(Question(key, called, None, state, about), outcome, reason, value)
             for key, called, about, state, outcome, reason, value in rows
         }
-    return seen[kept], manifest, tag
+    return seen[kept], head, tag
 
 
 def _keep(
@@ -407,15 +410,15 @@ def _keep(
     """Make these answers the kept ones; what is not answered yet keeps what is known of it."""
     now = {bucket_of(q.location) for q in questions if q.id in answers and answers[q.id].reached}
     for _ in range(ATTEMPTS):
-        known, manifest, tag = _load(store, name, kind, seen)
+        known, head, tag = _load(store, name, kind, seen)
         merged = {**known, **answers}
         found = {q.id: merged[q.id] for q in questions if q.id in merged}
         body = arrow.encode(_table(list(found.values())))
         content = hashlib.sha256(body).hexdigest()[:32]
-        if manifest.get("content") == content and manifest["form"] == kind.answers_version:
+        if head.get("content") == content and head["form"] == kind.answers_version:
             return content
         store.put_object(_content_key(name, content), body)
-        kept = [*(c for c in manifest.get("kept", []) if c != content), content]
+        kept = [*(c for c in head.get("kept", []) if c != content), content]
         new = {
             "form": kind.answers_version,
             "content": content,
@@ -423,7 +426,7 @@ def _keep(
             "answered": sorted({*answered, *now} - {""}),
         }
         try:
-            store.replace(_manifest_key(name), json.dumps(new, indent=1).encode(), tag)
+            store.replace(_head_key(name), json.dumps(new, indent=1).encode(), tag)
         except Conflict:
             continue
         seen.clear()
@@ -431,7 +434,7 @@ def _keep(
         store.delete([_content_key(name, old) for old in kept[:-KEPT_CONTENTS]])
         return content
     raise Conflict(
-        f"{store.at(_manifest_key(name))}: {ATTEMPTS} times another writer was faster; "
+        f"{store.at(_head_key(name))}: {ATTEMPTS} times another writer was faster; "
         "is another build running?"
     )
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from zs_pipeline.source import Lacking, SourceError
+from zs_pipeline.source.interface import Lacking, SourceError
 
 # Times that a question is asked while its answers are empty. A source that drops one document in
 # four from each of its answers, at random, then hides one in ten million.

@@ -30,7 +30,7 @@ from zs_pipeline.shape import json_reading
 from zs_pipeline.shape import values as read
 from zs_pipeline.shape.problems import Problem
 from zs_pipeline.shape.projection import tree, trim
-from zs_pipeline.source import Lacking, SourceError, Swept
+from zs_pipeline.source.interface import Lacking, SourceError, Swept
 from zs_pipeline.source.plain import head, identity, load, parse
 
 SUFFIXES = tuple(

@@ -18,9 +18,9 @@ from zs_client import work
 from zs_pipeline.declaration import CORE, ENVELOPE
 from zs_pipeline.shape.problems import Problem
 from zs_pipeline.shape.projection import SWEEP, absent, dotted, mangled, present, server, tree, trim
-from zs_pipeline.source import Lacking, SourceError, Swept, shown
 from zs_pipeline.source.asking import TRIES, Answer, Asking, Unanswered
-from zs_pipeline.source.plain import Told, head, identity, load, plain
+from zs_pipeline.source.interface import Lacking, SourceError, Swept, url_for_messages
+from zs_pipeline.source.plain import SweptOnce, head, identity, load, plain
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -79,8 +79,8 @@ class GatewaySource:
         try:
             parsed = urllib3.util.parse_url(url)
         except urllib3.exceptions.LocationParseError as error:
-            raise SourceError(f"{shown(url)}: no URL: {error}") from None
-        self.url = shown(url).rstrip("/")
+            raise SourceError(f"{url_for_messages(url)}: no URL: {error}") from None
+        self.url = url_for_messages(url).rstrip("/")
         self.requests = 0
         self.bytes = 0
         headers = {"accept": "application/json", "accept-encoding": "gzip"}
@@ -107,10 +107,10 @@ class GatewaySource:
         ``$gt`` finds `_id`s of the same type only, so pages of numbers are followed by pages of
         texts, and what lies behind the texts is read from the other end.
         """
-        told = Told()
+        documents = SweptOnce()
         self._limit = PAGE
         for document in self._ordered():
-            found = told.tell(document)
+            found = documents.head(document)
             if isinstance(found, Swept) and not isinstance(document["_id"], str):
                 self._originals[found.id] = document["_id"]
             if found is not None:

@@ -27,9 +27,10 @@ from pymongo.uri_parser import parse_uri
 
 from zs_pipeline.shape.problems import Problem
 from zs_pipeline.shape.projection import SWEEP, absent, dotted, mangled, present, server, tree, trim
-from zs_pipeline.source import Lacking, SourceError, Swept, asking, shown
+from zs_pipeline.source import asking
 from zs_pipeline.source.asking import Answer, Asking, Unanswered
-from zs_pipeline.source.plain import Told, head, identity, plain
+from zs_pipeline.source.interface import Lacking, SourceError, Swept, url_for_messages
+from zs_pipeline.source.plain import SweptOnce, head, identity, plain
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection
@@ -59,7 +60,7 @@ class MongoSource:
     bytes = 0
 
     def __init__(self, url: str, fields: Sequence[str]) -> None:
-        self.url = shown(url)
+        self.url = url_for_messages(url)
         self.requests = 0
         self._tree = tree(fields)
         self._projection = server(fields)
@@ -105,15 +106,15 @@ class MongoSource:
     def sweep(self) -> Iterator[Swept | Problem]:
         """See `Source`; in the server's order of `_id`.
 
-        After a dropped connection the cursor starts again at the beginning and what was told
+        After a dropped connection the cursor starts again at the beginning and what was swept
         already is passed over: MongoDB's ``$gt`` compares within one type of `_id` only.
         """
-        told = Told()
+        documents = SweptOnce()
         for attempt in range(1, TRIES + 1):
             try:
                 self.requests += 1
                 for document in self._collection.find({}, SWEEP).sort("_id", 1):
-                    found = told.tell(document)
+                    found = documents.head(document)
                     if found is not None:
                         yield found
                 break

@@ -20,7 +20,7 @@ from bson.errors import BSONError
 from zs_pipeline.shape import json_reading
 from zs_pipeline.shape import values as fields
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.source import Swept, version_of
+from zs_pipeline.source.interface import Swept, version_of
 
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - pymongo decodes times as naive UTC
 _DIGITS = bytes(48 if 48 <= code < 58 else 46 if code == 46 else 32 for code in range(256))
@@ -29,7 +29,7 @@ _INT64 = 1 << 63
 
 
 def load(raw: bytes) -> tuple[Any, bool]:
-    """JSON text as a value, and whether the value is plain already.
+    """Returns (value of JSON text, whether the value is plain already).
 
     Raises:
         ValueError: It is no JSON, also not with NaN and Infinity in it.
@@ -44,7 +44,7 @@ def load(raw: bytes) -> tuple[Any, bool]:
 
 
 def _long_integer(raw: bytes) -> bool:
-    """Whether there may be an integer beyond 64 bits, which orjson turns into a float.
+    """Returns whether there may be an integer beyond 64 bits, which orjson turns into a float.
 
     Looking for 19 digits in a row runs at 1,400 MB/s this way and at 120 with a regular
     expression; orjson parses 190. One real document in five has as many digits after a point.
@@ -57,13 +57,13 @@ def _long_integer(raw: bytes) -> bool:
 
 
 def parse(raw: bytes) -> Any:
-    """JSON text as plain JSON; see `load`."""
+    """Returns JSON text as plain JSON; see `load`."""
     value, ready = load(raw)
     return value if ready else plain(value)
 
 
 def plain(value: Any) -> Any:
-    """A decoded value as plain JSON; dicts and lists are changed in place.
+    """Returns a decoded value as plain JSON; dicts and lists are changed in place.
 
     Times become ``YYYY-MM-DDTHH:MM:SS.mmmZ``, ObjectId, UUID and Decimal128 text, bytes base64
     text, integers beyond 64 bits text, and lone surrogates U+FFFD. NaN and infinities become
@@ -201,7 +201,7 @@ _EXTENDED: dict[Any, Callable[[dict[Any, Any]], Any]] = {
 
 
 def identity(value: Any) -> str | None:
-    """An `_id` as text: a text, an integer or an ObjectId; None for anything else."""
+    """Returns an `_id` as text: a text, an integer or an ObjectId; None for anything else."""
     if isinstance(value, dict) and value.keys() & {"$oid", "$numberLong", "$numberInt"}:
         value = plain(value)
     if isinstance(value, str):
@@ -212,7 +212,7 @@ def identity(value: Any) -> str | None:
 
 
 def head(document: Mapping[str, Any], where: str = "") -> Swept | Problem:
-    """What a sweep tells of a document, which need not be plain yet.
+    """Returns what a sweep tells of a document, which need not be plain yet.
 
     Args:
         document: With at least the keys of `zs_pipeline.shape.projection.SWEEP`.
@@ -246,14 +246,14 @@ def _subject_of(document: Mapping[str, Any]) -> str | None:
     return fields.subject_of(ids)
 
 
-class Told:
-    """What a sweep of a server has told already; a sweep that starts again tells it once."""
+class SweptOnce:
+    """The documents of a sweep of a server, each once, also where the sweep starts again."""
 
     def __init__(self) -> None:
         self._kinds: dict[str, str] = {}
 
-    def tell(self, document: Mapping[str, Any]) -> Swept | Problem | None:
-        """What there is to tell of a document; None where it was told before."""
+    def head(self, document: Mapping[str, Any]) -> Swept | Problem | None:
+        """Returns `head` of a document; None where it was returned before."""
         found = head(document)
         kind = type(document.get("_id")).__name__
         key = found.id if isinstance(found, Swept) else f"\0{document.get('_id')!r}"

@@ -18,7 +18,9 @@ from zs_pipeline.declaration import (
     FromSideFiles,
     FromTables,
 )
-from zs_pipeline.publishing.commit import Built, Known
+from zs_pipeline.publishing.facts_file import FactsFile
+from zs_pipeline.publishing.recovery import heal
+from zs_pipeline.publishing.table_update import TableUpdate
 from zs_pipeline.tables import (
     by_document,
     by_key,
@@ -38,7 +40,7 @@ def build(
     *,
     inputs: Mapping[str, Input] | None = None,
     only: Iterable[str] | None = None,
-) -> Built:
+) -> TableUpdate:
     """Plan the update of a table; `zs_pipeline.publishing.commit` draws its parts and writes them.
 
     Args:
@@ -58,7 +60,7 @@ def build(
             read.table: read_input(store, version, by_name[read.table])
             for read in acorn.kind.tables
         }
-    tables, known = Inputs(acorn, inputs), Known(store, version, acorn)
+    tables, known = Inputs(acorn, inputs), FactsFile(store, version, acorn)
     _heal(known, around)
     match acorn.kind:
         case ByDocument() as kind:
@@ -66,7 +68,7 @@ def build(
         case ByKey() as kind:
             built = by_key.plan(kind, known, tables, only)
         case ByPlatform() as kind:
-            built = by_platform.plan(kind, known, tables, only)
+            built = by_platform.plan(kind, known, tables, only, around.progress)
         case FromTables() as kind:
             built = from_tables.plan(kind, known, tables)
         case FromFindings() as kind:
@@ -81,7 +83,7 @@ def build(
     return built
 
 
-def _heal(known: Known, around: Surroundings) -> None:
+def _heal(known: FactsFile, around: Surroundings) -> None:
     """Bring back files that the facts name and that are gone; say which are made anew.
 
     Raises:
@@ -89,7 +91,7 @@ def _heal(known: Known, around: Surroundings) -> None:
     """
     # Far away each look is a request: there a file that is gone is found when it is read.
     missed = known.facts.get("lost", ()) if known.facts and known.store.far else None
-    back, lost = known.heal(missed)
+    back, lost = heal(known, missed)
     name = known.acorn.name
     if back:
         around.progress(f"{name}: {back} files were gone, and are brought back from their copy")

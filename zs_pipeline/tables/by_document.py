@@ -5,20 +5,22 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from zs_client.store import StoreError
+from zs_client.errors import StoreError
 from zs_pipeline import arrow, processes
 from zs_pipeline.code import of_table
 from zs_pipeline.declaration import ByDocument, FrameRead, Tables
 from zs_pipeline.documents import shards
 from zs_pipeline.documents.state import WHERE
-from zs_pipeline.publishing.commit import Built, Known, Part
+from zs_pipeline.publishing.facts_file import FactsFile
+from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 from zs_pipeline.side_files import pickled_frame as frames
-from zs_pipeline.side_files.buckets import Files, NotUsable
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.side_files.outcomes import NotUsable
 from zs_pipeline.tables.inputs import Inputs
 from zs_pipeline.tables.reuse import NO_FILE, is_current, rows_to_keep
 
 
-def plan(kind: ByDocument, known: Known, inputs: Inputs, files: Files) -> Built:
+def plan(kind: ByDocument, known: FactsFile, inputs: Inputs, files: Files) -> TableUpdate:
     """Plan the update of a table by document.
 
     Args:
@@ -42,9 +44,11 @@ def plan(kind: ByDocument, known: Known, inputs: Inputs, files: Files) -> Built:
         frame = pa.table({kind.frame.name: pa.array(texts, pa.string())})
         tables = ChainMap({kind.frame.name: frame}, inputs)  # type: ignore[arg-type]
     if is_current(known.facts, state, code, state.keys() - {"index"}):
-        return Built((), state, code, f"{', '.join(('the documents', *inputs))} did not change")
+        return TableUpdate(
+            (), state, code, f"{', '.join(('the documents', *inputs))} did not change"
+        )
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[PartitionUpdate]:
         kept, ids = rows_to_keep(kind, known, documents, code)
         pieces = [kept] if kept is not None else []
         index = documents.rows(ids)
@@ -55,19 +59,19 @@ def plan(kind: ByDocument, known: Known, inputs: Inputs, files: Files) -> Built:
         final = kind.finish(content, tables) if kind.finish else content
         if kind.notes:
             notes.update(kind.notes(final, tables))
-        yield Part("", final)
+        yield PartitionUpdate("", final)
 
-    return Built(parts(), state, code, notes=notes)
+    return TableUpdate(parts(), state, code, notes=notes)
 
 
-def _frame_texts(read: FrameRead, known: Known, files: Files) -> tuple[list[str], str]:
+def _frame_texts(read: FrameRead, known: FactsFile, files: Files) -> tuple[list[str], str]:
     """Returns the texts of a frame and its ETag; those of the last build where it is the same.
 
     So it is too where the frame cannot be had or is none: the table of the frame fails and says so.
     """
-    facts = known.facts or {}
-    texts = (facts.get("notes") or {}).get(read.name)
-    etag = facts["source_state"].get("frame") if texts is not None else None
+    facts = known.facts
+    texts = facts.get("notes", {}).get(read.name) if facts else None
+    etag = facts["source_state"].get("frame") if facts and texts is not None else None
     location, _, key = read.file.rpartition("/")
     try:
         changed = files.changed(location, key, etag, largest=frames.LARGEST)

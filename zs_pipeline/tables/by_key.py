@@ -17,7 +17,8 @@ from zs_pipeline.code import of_table
 from zs_pipeline.declaration import ASSET_BASICS, Acorn, ByKey
 from zs_pipeline.documents import shards
 from zs_pipeline.documents.state import WHERE, DocumentState
-from zs_pipeline.publishing.commit import Built, Known, Part, entries
+from zs_pipeline.publishing.facts_file import FactsFile, entries
+from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 from zs_pipeline.shape import values as fields
 from zs_pipeline.tables.inputs import Inputs
 from zs_pipeline.tables.spools import by_partition
@@ -27,7 +28,7 @@ from zs_pipeline.tables.with_basics import shards_with_basics, with_reads
 _COLUMN, _ITEM, _NULL = "\x1e", "\x1f", "\x00"
 
 
-def plan(kind: ByKey, known: Known, inputs: Inputs, only: Iterable[str] | None) -> Built:
+def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | None) -> TableUpdate:
     """Plan the update of a table by key.
 
     Args:
@@ -52,18 +53,18 @@ def plan(kind: ByKey, known: Known, inputs: Inputs, only: Iterable[str] | None) 
     if not compute and not gone:
         noun = kind.key.removesuffix("_id").replace("_", " ")
         reason = f"no {noun}'s documents changed" if only is None else f"no such {noun} has rows"
-        return Built((), state, code, reason)
+        return TableUpdate((), state, code, reason)
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[PartitionUpdate]:
         # A removal without an input leaves nothing to remember.
         for segment in sorted(gone):
-            yield Part(segment, None)
+            yield PartitionUpdate(segment, None)
         index = placed.filter(pc.is_in(placed["segment"], pa.array(sorted(compute), pa.string())))
         work = shards_with_basics(known.acorn, kind, documents, index, basics)
         for segment, content in _contents(known.acorn, kind, work, index.num_rows, compute):
-            yield Part(segment, content, now[segment])
+            yield PartitionUpdate(segment, content, now[segment])
 
-    return Built(parts(), state, code, files=len(compute) + len(gone))
+    return TableUpdate(parts(), state, code, files=len(compute) + len(gone))
 
 
 def _contents(

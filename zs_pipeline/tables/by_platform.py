@@ -1,10 +1,15 @@
 """Tables with a fixed list of partitions; every one of them exists, if without rows.
 
-Rows of data assets whose documents and rows of asset_basics did not change are taken over.
+Rows of data assets whose documents and rows of asset_basics did not change are taken over. How many
+documents each partition lost since the last build is told.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from zs_client.contract import encode_partition
 from zs_pipeline import arrow, processes
@@ -12,13 +17,20 @@ from zs_pipeline.code import of_table
 from zs_pipeline.declaration import ASSET_BASICS, ByPlatform
 from zs_pipeline.documents import shards
 from zs_pipeline.documents.state import WHERE
-from zs_pipeline.publishing.commit import Built, Known, Part
+from zs_pipeline.publishing.facts_file import FactsFile
+from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 from zs_pipeline.tables.inputs import Inputs
-from zs_pipeline.tables.reuse import is_current, rows_to_keep_by_platform
+from zs_pipeline.tables.reuse import basics_then, changed_rows, is_current, rows_to_keep_by_platform
 from zs_pipeline.tables.with_basics import shards_with_basics, with_reads
 
 
-def plan(kind: ByPlatform, known: Known, inputs: Inputs, only: Iterable[str] | None) -> Built:
+def plan(
+    kind: ByPlatform,
+    known: FactsFile,
+    inputs: Inputs,
+    only: Iterable[str] | None,
+    progress: Callable[[str], None],
+) -> TableUpdate:
     """Plan the update of a table by platform.
 
     Args:
@@ -26,6 +38,7 @@ def plan(kind: ByPlatform, known: Known, inputs: Inputs, only: Iterable[str] | N
         known: Its facts.
         inputs: The tables that it looks at.
         only: Partitions to compute whether they changed or not; all that changed when None.
+        progress: Is told what went.
     """
     acorn, code = known.acorn, of_table(known.acorn)
     documents, basics = inputs.load_documents(known.store), inputs[ASSET_BASICS]
@@ -34,15 +47,19 @@ def plan(kind: ByPlatform, known: Known, inputs: Inputs, only: Iterable[str] | N
     keys = tuple(state)
     state["index"] = documents.head["index"]
     if only is None and is_current(known.facts, state, code, keys):
-        return Built((), state, code, "neither documents nor asset_basics changed")
+        return TableUpdate((), state, code, "neither documents nor asset_basics changed")
     platforms = kind.values if only is None else tuple(p for p in kind.values if p in set(only))
 
-    def parts() -> Iterator[Part]:
-        kept, ids = (
-            rows_to_keep_by_platform(kind, known, documents, basics, code)
-            if only is None
-            else ({}, None)
-        )
+    def parts() -> Iterator[PartitionUpdate]:
+        kept: dict[str, bytes] = {}
+        ids = then = None
+        if only is None:
+            then = basics_then(known, basics)
+        if then is not None:
+            changed = changed_rows(then, basics)
+            if lost := _lost_by_platform(kind, then, basics, changed):
+                progress(f"{acorn.name}: {lost}")
+            kept, ids = rows_to_keep_by_platform(kind, known, documents, changed, code)
         # All platforms come of one pass over the documents, and are unpacked one by one.
         pieces = {name: [kept[name]] if name in kept else [] for name in platforms}
         index = with_reads(kind, documents.rows(ids)).select(WHERE)
@@ -51,6 +68,30 @@ def plan(kind: ByPlatform, known: Known, inputs: Inputs, only: Iterable[str] | N
             for name in packed.keys() & pieces.keys():
                 pieces[name].append(packed[name])
         for name in platforms:
-            yield Part(encode_partition(name), arrow.unpack(pieces.pop(name), acorn), made_from)
+            yield PartitionUpdate(
+                encode_partition(name), arrow.unpack(pieces.pop(name), acorn), made_from
+            )
 
-    return Built(parts(), None if only is not None else state, code)
+    return TableUpdate(parts(), None if only is not None else state, code)
+
+
+def _lost_by_platform(kind: ByPlatform, then: pa.Table, basics: pa.Table, changed: set[str]) -> str:
+    """Returns a sentence on how many documents of each platform are gone; empty where none are.
+
+    Args:
+        kind: The table's kind.
+        then: The rows of asset_basics before.
+        basics: The rows now.
+        changed: The documents whose rows differ: those of another platform now went as well.
+    """
+    looked_at = pa.array(sorted(changed), pa.string())
+    now = basics.filter(pc.is_in(basics["_id"], looked_at)).to_pylist()
+    belongs = {row["_id"]: set(kind.belongs(row)) for row in now}
+    gone = pc.invert(pc.is_in(then["_id"], arrow.column(basics, "_id")))
+    went = then.filter(pc.or_(gone, pc.is_in(then["_id"], looked_at))).to_pylist()
+    lost = Counter(
+        value for row in went for value in set(kind.belongs(row)) - belongs.get(row["_id"], set())
+    )
+    had = Counter(value for row in then.to_pylist() if lost for value in kind.belongs(row))
+    shown = ", ".join(f"{lost[v]:,} of {had[v]:,} of {v}" for v in kind.values if lost[v])
+    return shown and f"documents that it had and has no longer, by {kind.column}: {shown}"

@@ -13,14 +13,16 @@ import orjson
 import pyarrow as pa
 
 from zs_client.contract import ROOT, table_key, version_order
-from zs_client.read import AcornNotFound
+from zs_client.errors import AcornNotFound
 from zs_pipeline import arrow
 from zs_pipeline.catalogue import projected
 from zs_pipeline.code import of_table
 from zs_pipeline.declaration import Document, FromCustomTable
-from zs_pipeline.publishing.commit import Built, Known, Part
+from zs_pipeline.publishing.facts_file import FactsFile
+from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 from zs_pipeline.side_files import nights
-from zs_pipeline.source import documents_of, open_source
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.source.interface import documents_of
 from zs_pipeline.tables.inputs import CustomCopy, Inputs, Surroundings
 from zs_pipeline.tables.reuse import NO_FILE, is_current
 
@@ -31,7 +33,9 @@ _NO_OLD_DOCUMENTS = (
 )
 
 
-def plan(kind: FromCustomTable, known: Known, inputs: Inputs, around: Surroundings) -> Built:
+def plan(
+    kind: FromCustomTable, known: FactsFile, inputs: Inputs, around: Surroundings
+) -> TableUpdate:
     """Plan the update of a table made from one that users store.
 
     Raises:
@@ -54,8 +58,13 @@ def plan(kind: FromCustomTable, known: Known, inputs: Inputs, around: Surroundin
             if facts and facts["rows"]:
                 said = f"the table keeps its rows, since what they were made from is gone: {error}"
                 raise type(error)(said) from error
-            nothing, state = Part("", arrow.schema(acorn).empty_table()), {"custom": NO_FILE}
-            return Built((nothing,), state, code, str(error), counts=counts, problems=problems)
+            nothing, state = (
+                PartitionUpdate("", arrow.schema(acorn).empty_table()),
+                {"custom": NO_FILE},
+            )
+            return TableUpdate(
+                (nothing,), state, code, str(error), counts=counts, problems=problems
+            )
         body = sample.read_bytes()
         content = pa.Table.from_pylist([orjson.loads(line) for line in body.splitlines()])
         digest = hashlib.sha256(body).hexdigest()
@@ -74,13 +83,13 @@ def plan(kind: FromCustomTable, known: Known, inputs: Inputs, around: Surroundin
     state = {**inputs.state(), "custom": digest, "old_documents": str(counts["old_documents"])}
     if is_current(facts, state, code, state):
         reason = f"neither {kind.custom} nor {', '.join(inputs)} changed"
-        return Built((), state, code, reason, counts=counts, problems=problems, notes=notes)
+        return TableUpdate((), state, code, reason, counts=counts, problems=problems, notes=notes)
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[PartitionUpdate]:
         fetch = partial(documents_of, old) if old else _no_documents
-        yield Part("", kind.rows(content, inputs, _rows_before(known), fetch, others))
+        yield PartitionUpdate("", kind.rows(content, inputs, _rows_before(known), fetch, others))
 
-    return Built(parts(), state, code, counts=counts, problems=problems, notes=notes)
+    return TableUpdate(parts(), state, code, counts=counts, problems=problems, notes=notes)
 
 
 def _newest_first(
@@ -107,7 +116,7 @@ def _no_documents(_: object) -> Iterable[Document]:
     return ()
 
 
-def _rows_before(known: Known) -> pa.Table | None:
+def _rows_before(known: FactsFile) -> pa.Table | None:
     """Returns a table as this version or the newest before it has it."""
     folders = sorted(known.store.folders(ROOT), key=version_order, reverse=True)
     earlier = [

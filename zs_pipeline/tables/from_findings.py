@@ -9,14 +9,15 @@ from zs_pipeline.code import of_table
 from zs_pipeline.declaration import FromFindings, Row
 from zs_pipeline.documents import upheavals
 from zs_pipeline.documents.state import DocumentState, load
-from zs_pipeline.publishing.commit import Built, Known, Part, read_facts
+from zs_pipeline.publishing.facts_file import FactsFile, read_facts
+from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 from zs_pipeline.shape.findings import COUNTED, WARNING
 from zs_pipeline.side_files import answers
 from zs_pipeline.tables.inputs import Surroundings
 from zs_pipeline.tables.reuse import is_current
 
 
-def plan(kind: FromFindings, known: Known, around: Surroundings) -> Built:
+def plan(kind: FromFindings, known: FactsFile, around: Surroundings) -> TableUpdate:
     """Plan the update of a table of findings."""
     acorn, code = known.acorn, of_table(known.acorn)
     documents = load(known.store)
@@ -31,15 +32,15 @@ def plan(kind: FromFindings, known: Known, around: Surroundings) -> Built:
     if reasons := [upheaval.reason for upheaval in upheavals.findings(documents.head)]:
         state["upheavals"] = " ".join(reasons)
     if is_current(known.facts, state, code, state):
-        return Built((), state, code, "neither documents nor side files changed")
+        return TableUpdate((), state, code, "neither documents nor side files changed")
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[PartitionUpdate]:
         findings = [*_findings(documents)]
         for name, content in kept.items():
             findings += answers.problems(known.store, name, content)
-        yield Part("", arrow.table(acorn, kind.rows(findings)))
+        yield PartitionUpdate("", arrow.table(acorn, kind.rows(findings)))
 
-    return Built(parts(), state, code, notes=_counted(documents))
+    return TableUpdate(parts(), state, code, notes=_counted(documents))
 
 
 def _findings(documents: DocumentState) -> Iterator[Row]:

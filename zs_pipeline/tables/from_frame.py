@@ -6,15 +6,17 @@ How a frame is read without running what is pickled is in `zs_pipeline.side_file
 from zs_pipeline import arrow
 from zs_pipeline.code import of_table
 from zs_pipeline.declaration import FromFrame
-from zs_pipeline.publishing.commit import Built, Known, Part, read_content
+from zs_pipeline.publishing.facts_file import FactsFile, read_content
+from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 from zs_pipeline.side_files import answers
 from zs_pipeline.side_files import pickled_frame as frames
-from zs_pipeline.side_files.buckets import Files, NoBucket, NotReached, NotThere
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.side_files.outcomes import NoBucket, NotReached, NotThere
 from zs_pipeline.tables.inputs import Inputs
 from zs_pipeline.tables.reuse import NO_FILE, is_current
 
 
-def plan(kind: FromFrame, known: Known, inputs: Inputs, files: Files) -> Built:
+def plan(kind: FromFrame, known: FactsFile, inputs: Inputs, files: Files) -> TableUpdate:
     """Plan the update of a table made from a frame; read the frame if it changed.
 
     Where only other tables changed, its own rows are finished again.
@@ -42,14 +44,14 @@ def plan(kind: FromFrame, known: Known, inputs: Inputs, files: Files) -> Built:
     except (NotThere, NoBucket, NotReached) as error:
         if facts and facts["rows"]:
             raise type(error)(f"{error}, and was before; the table keeps its rows") from error
-        nothing = Part("", arrow.schema(acorn).empty_table())
+        nothing = PartitionUpdate("", arrow.schema(acorn).empty_table())
         state = {"file": NO_FILE, **inputs.state()}
-        return Built((nothing,), state, code, str(error), counts=counts(error.outcome))
+        return TableUpdate((nothing,), state, code, str(error), counts=counts(error.outcome))
     found = counts(answers.FOUND)
     state = {"file": str(etag) if changed is None else changed[1], **inputs.state()}
     if changed is None and is_current(facts, state, code, state):
         reason = f"{', '.join((key, *inputs))} did not change"
-        return Built((), state, code, reason, counts=found)
+        return TableUpdate((), state, code, reason, counts=found)
     problems: list[str] = []
     if changed is None:
         content = read_content(known.store, known.version, acorn, facts=facts)
@@ -58,5 +60,5 @@ def plan(kind: FromFrame, known: Known, inputs: Inputs, files: Files) -> Built:
         frame = frames.read_frame(changed[0])
         content = arrow.table(acorn, kind.rows(frame))
         problems = list(kind.problems(frame))
-    part = Part("", kind.finish(content, inputs) if kind.finish else content)
-    return Built((part,), state, code, counts=found, problems=problems)
+    part = PartitionUpdate("", kind.finish(content, inputs) if kind.finish else content)
+    return TableUpdate((part,), state, code, counts=found, problems=problems)

@@ -10,14 +10,17 @@ from zs_pipeline.catalogue import projected
 from zs_pipeline.code import of_table
 from zs_pipeline.declaration import Document, FromSideFiles
 from zs_pipeline.documents import shards
-from zs_pipeline.publishing.commit import Built, Known, Part
+from zs_pipeline.publishing.facts_file import FactsFile
+from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 from zs_pipeline.shape.projection import tree, trim
 from zs_pipeline.side_files import answers
 from zs_pipeline.tables.inputs import Inputs, Surroundings
 from zs_pipeline.tables.reuse import is_current
 
 
-def plan(kind: FromSideFiles, known: Known, inputs: Inputs, around: Surroundings) -> Built:
+def plan(
+    kind: FromSideFiles, known: FactsFile, inputs: Inputs, around: Surroundings
+) -> TableUpdate:
     """Plan the update of a table made from side files.
 
     Raises:
@@ -37,9 +40,9 @@ def plan(kind: FromSideFiles, known: Known, inputs: Inputs, around: Surroundings
     counts: dict[str, int | str] = {**answered.counts, "files_from": around.files.url}
     if is_current(known.facts, state, code, state):
         reason = f"neither side files nor {', '.join(inputs)} changed"
-        return Built((), state, code, reason, counts=counts)
+        return TableUpdate((), state, code, reason, counts=counts)
 
-    def parts() -> Iterator[Part]:
+    def parts() -> Iterator[PartitionUpdate]:
         read: dict[str, Document] = {}
         if documents is not None:
             # Of thousands of documents at a time no more than what is looked at.
@@ -50,6 +53,6 @@ def plan(kind: FromSideFiles, known: Known, inputs: Inputs, around: Surroundings
                 for shard in shards_read
                 for document in shard
             }
-        yield Part("", arrow.table(acorn, kind.rows(answered.values, inputs, read)))
+        yield PartitionUpdate("", arrow.table(acorn, kind.rows(answered.values, inputs, read)))
 
-    return Built(parts(), state, code, counts=counts)
+    return TableUpdate(parts(), state, code, counts=counts)

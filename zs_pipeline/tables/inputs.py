@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import pyarrow as pa
 
+from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import ASSET_BASICS, Acorn
 from zs_pipeline.documents.state import DocumentState, load
-from zs_pipeline.publishing.commit import entries, read_content, read_facts
-from zs_pipeline.side_files.buckets import Files
+from zs_pipeline.publishing.facts_file import entries, read_content, read_facts
+from zs_pipeline.side_files.files import Files
 
 
 class CustomCopy(Protocol):
@@ -80,7 +81,7 @@ class Input:
     store: Store
     version: str
     acorn: Acorn
-    facts: dict[str, Any]
+    facts: Facts
 
     def rows(self, columns: tuple[str, ...]) -> pa.Table:
         """Returns some columns of the rows that the facts name, whoever has written since."""

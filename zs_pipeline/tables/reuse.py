@@ -6,24 +6,22 @@ its row there is the same. Partitions by key are compared by fingerprints, in
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_client.contract import encode_partition, object_key
+from zs_client.facts import Facts
 from zs_pipeline import arrow
 from zs_pipeline.declaration import ASSET_BASICS, ByDocument, ByPlatform, OfId
 from zs_pipeline.documents.state import DocumentState, load_index
-from zs_pipeline.publishing.commit import Known, read_content
+from zs_pipeline.publishing.facts_file import FactsFile, read_content
 
 # What stands for the state of a file that is not there.
 NO_FILE = "not there"
 
 
-def is_current(
-    facts: dict[str, Any] | None, state: dict[str, str], code: str, keys: Iterable[str]
-) -> bool:
+def is_current(facts: Facts | None, state: dict[str, str], code: str, keys: Iterable[str]) -> bool:
     """Returns whether a table is whole and was made from the same state by the same code.
 
     Args:
@@ -41,7 +39,7 @@ def is_current(
 
 
 def rows_to_keep(
-    kind: ByDocument, known: Known, documents: DocumentState, code: str
+    kind: ByDocument, known: FactsFile, documents: DocumentState, code: str
 ) -> tuple[pa.Table | None, set[str] | None]:
     """Returns (the rows that stay, documents to compute); (None, None) for all documents.
 
@@ -71,19 +69,38 @@ def rows_to_keep(
     return _without(content, kind.reuse.column, names), _named(documents.index, names)
 
 
+def basics_then(known: FactsFile, basics: pa.Table) -> pa.Table | None:
+    """Returns the rows of asset_basics that a table was last made from; None where none are."""
+    before = known.facts["source_state"] if known.facts else {}
+    if ASSET_BASICS not in before:
+        return None
+    key = object_key(known.version, ASSET_BASICS, before[ASSET_BASICS])
+    try:
+        then = arrow.decode(known.store.get_object(key), basics.schema.names)
+        return then.cast(basics.schema)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
 def rows_to_keep_by_platform(
-    kind: ByPlatform, known: Known, documents: DocumentState, basics: pa.Table, code: str
+    kind: ByPlatform, known: FactsFile, documents: DocumentState, changed: set[str], code: str
 ) -> tuple[dict[str, bytes], set[str] | None]:
-    """Returns (the rows that stay, packed, by platform; documents to compute, or None for all)."""
+    """Returns (the rows that stay, packed, by platform; documents to compute, or None for all).
+
+    Args:
+        kind: The table's kind.
+        known: Its facts.
+        documents: The documents.
+        changed: Documents whose rows of asset_basics differ.
+        code: The name of the table's code.
+    """
     store, version, acorn, facts = known.store, known.version, known.acorn, known.facts
     before = facts["source_state"] if facts else {}
     if not facts or facts["code_version"] != code or "index" not in before or facts.get("refused"):
         return {}, None
-    key = object_key(version, ASSET_BASICS, before[ASSET_BASICS])
     try:
         old_index = load_index(store, before["index"])
-        then = arrow.decode(store.get_object(key), basics.schema.names).cast(basics.schema)
-        touched = _touched(old_index, documents.index) | _changed_rows(then, basics)
+        touched = _touched(old_index, documents.index) | changed
         names = _names(touched, old_index, documents.index)
         if None in names:
             # Rows without a name cannot be told apart.
@@ -112,7 +129,7 @@ def _touched(old: pa.Table, new: pa.Table) -> set[str]:
     return {*came.to_pylist(), *old["_id"].filter(gone).to_pylist()}
 
 
-def _changed_rows(old: pa.Table, new: pa.Table) -> set[str]:
+def changed_rows(old: pa.Table, new: pa.Table) -> set[str]:
     """Returns the documents whose rows of asset_basics differ, of those that both have."""
     places = pc.index_in(new["_id"], old["_id"].combine_chunks())
     both = places.is_valid()

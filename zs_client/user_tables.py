@@ -9,30 +9,29 @@ import hashlib
 import json
 import re
 import uuid
-import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zs_client import read, work
+from zs_client import fetch, read, work
 from zs_client.acorns import TABLES
 from zs_client.conditions import PROBES
 from zs_client.contract import ROOT, VERSION_FORM, table_key, version_folder, version_order
-from zs_client.provenance import KEYS
-from zs_client.read import AcornNotFound, ReadError
-from zs_client.store import (
-    IMMUTABLE,
-    PUBLIC,
-    Conflict,
-    Store,
+from zs_client.errors import (
+    CustomConflict,
+    CustomNotFound,
+    ReadError,
     StoreError,
-    Unreadable,
-    first_line,
-    open_store,
 )
+from zs_client.frame_files import STATE, encode, row_count
+from zs_client.obstore_errors import first_line, is_forbidden, is_missing_bucket
+from zs_client.opening import open_store
+from zs_client.place import resolve_current
+from zs_client.s3 import PUBLIC
+from zs_client.store import IMMUTABLE, Store, Unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,12 +40,10 @@ if TYPE_CHECKING:
 HOME = f"{ROOT}/custom"
 # Beside the home, not in it: who reads `custom/**` sees no row twice.
 OBJECTS = f"{ROOT}/_custom"
-STATE = "custom_state"
 ABSENT = "absent"
 LONGEST = 100
 # States that the history lists; what is older stays as an object.
 LISTED = 1000
-ATTEMPTS = 20
 
 # No file on Windows can be called so, whatever its ending.
 _DEVICES = frozenset(
@@ -62,15 +59,6 @@ _RESERVED = (
     *("foraging_sessions", "metadata_upgrade", "metadata_core", "data_asset_problems"),
     *("raw_to_derived", "documents", "custom", "squirrel", "zombie-squirrel", "zombie-squirrels"),
 )
-
-
-# Programs that use `custom` catch a ValueError where there is no table yet, as it was until 0.28.6.
-class CustomNotFound(AcornNotFound, ValueError):
-    """There is no custom table of that name, or it never had that state."""
-
-
-class CustomConflict(Conflict):
-    """Another writer stored something since the state that was expected; nothing was stored."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +121,7 @@ def custom(
     if df is None:
         if expect is not None:
             raise ValueError("expect= is for storing: give the frame too, custom(name, df, …)")
-        store, version = read.present()
+        store, version = resolve_current()
         body, where = _content(store, version, name, state)
         table = _decoded(body, where)
         found = read.frame(table, where)
@@ -147,8 +135,8 @@ def custom(
     expected = _expected(expect)
     # Of two writers that store the same rows over the same state one has to be the second, as when
     # both count up: their bytes must differ.
-    body, rows = _encoded(name, df, {b"zs_writer": uuid.uuid4().hex.encode()} if expected else {})
-    store, version = read.present()
+    body, rows = encode(name, df, {b"zs_writer": uuid.uuid4().hex.encode()} if expected else {})
+    store, version = resolve_current()
     # The public bucket is read without credentials.
     store = open_store(store.url) if store.url == PUBLIC else store
     with _told(store, version, name):
@@ -168,11 +156,11 @@ def custom_history(name: str) -> list[CustomTable]:
         ReadError: It is there and cannot be read.
     """
     _check(name)
-    store, version = read.present()
+    store, version = resolve_current()
     body, _ = _content(store, version, name, None)
-    listed = [_table(name, entry) for entry in reversed(_history(store, name)[0])]
+    listed = [_table(name, entry) for entry in reversed(_history(store, name))]
     present = [table for table in listed if table.state == _digest(body)]
-    present = present or [_table(name, _entry(body, _rows(body), None))]
+    present = present or [_table(name, _entry(body, row_count(body), None))]
     return present + [table for table in listed if table.state != _digest(body)]
 
 
@@ -186,11 +174,11 @@ def custom_tables(store_url: str | Path | None = None) -> list[CustomTable]:
         StoreError: The store cannot be opened.
         ReadError: It cannot be listed, or a table's history cannot be read.
     """
-    store, _ = read.present(store_url)
+    store, _ = resolve_current(store_url)
     found = _listed(store)
     if not found:
         return []
-    histories = work.each(lambda name: _history(store, name)[0], found)
+    histories = work.each(lambda name: _history(store, name), found)
     return [
         _listed_table(name, entry, history[-1] if history else None)
         for (name, entry), history in zip(found.items(), histories, strict=True)
@@ -243,7 +231,7 @@ def copies(store: Store, name: str) -> list[Copy]:
     for entry in there:
         key = entry["path"]
         if key.endswith(f"/{name}.pqt"):
-            body = read.get(store, key)
+            body = fetch.get(store, key)
             table = _decoded(body, store.at(key))
             found.append(Copy(key, table, _digest(body), entry["last_modified"]))
     if not found:
@@ -306,7 +294,7 @@ def _content(store: Store, version: str, name: str, state: str | None) -> tuple[
     """The bytes of a table, and where they lie."""
     if state is not None and _DIGEST.fullmatch(state):
         try:
-            return read.get(store, _object_key(name, state)), store.at(_object_key(name, state))
+            return fetch.get(store, _object_key(name, state)), store.at(_object_key(name, state))
         except FileNotFoundError:
             pass
     found = _present(store, version, name)
@@ -323,7 +311,7 @@ def _content(store: Store, version: str, name: str, state: str | None) -> tuple[
 def _present(store: Store, version: str, name: str) -> tuple[bytes, str] | None:
     for key in _homes(store, version, name):
         try:
-            return read.get(store, key), store.at(key)
+            return fetch.get(store, key), store.at(key)
         except FileNotFoundError:
             continue
     return None
@@ -374,14 +362,14 @@ def _store(
 ) -> None:
     """Object, home, version folder, history: a reader finds the old or the new content, whole."""
     _tell_apart(store, name)
-    states = _history(store, name)[0]
+    states = _history(store, name)
     known = {entry["state"] for entry in states}
     state = _digest(body)
     told = [_entry(body, rows, None)]
     if state not in known:
         store.put(_object_key(name, state), body, cache=IMMUTABLE)
-    for _ in range(ATTEMPTS):
-        there, tag = _tagged(store, _key(name))
+
+    def change(there: bytes | None) -> bytes | None:
         former = there
         if former is None:
             found = _present(store, version, name)
@@ -391,20 +379,11 @@ def _store(
             raise CustomConflict(_overtaken(store, name, expected, was))
         if former is not None and was not in known and was != state:
             store.put(_object_key(name, was), former, cache=IMMUTABLE)
-            told.insert(0, _entry(former, _rows(former), None))
+            told.insert(0, _entry(former, row_count(former), None))
             known.add(was)
-        if there == body:
-            break
-        try:
-            store.replace(_key(name), body, tag)
-        except Conflict:
-            continue
-        break
-    else:
-        raise Conflict(
-            f"custom table {name!r} of {store.url}: {ATTEMPTS} times another writer was faster; "
-            "try again later"
-        )
+        return None if there == body else body
+
+    store.update(_key(name), change)
     told[-1]["written_at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
     _settle(store, version, name, told)
 
@@ -432,25 +411,20 @@ def _settle(store: Store, version: str, name: str, told: list[dict[str, Any]]) -
     The copy is made between reading the history and replacing it: of two writers the later one to
     replace it has copied what was in the home after both had written there.
     """
-    for _ in range(ATTEMPTS):
-        states, tag = _history(store, name)
-        there = _tagged(store, _key(name))[0]
+
+    def change(body: bytes | None) -> bytes:
+        states = _states(store, name, body)
+        there = _get_if_there(store, _key(name))
         copy = table_key(version, name)
-        if there is not None and _tagged(store, copy)[0] != there:
+        if there is not None and _get_if_there(store, copy) != there:
             store.put(copy, there)
         new = {entry["state"] for entry in told}
         states = [entry for entry in states if entry["state"] not in new] + told
         states.sort(key=lambda entry: entry["written_at"] or "")
-        body = json.dumps({"name": name, "states": states[-LISTED:]}, indent=1).encode()
-        try:
-            store.replace(_history_key(name), body, tag)
-        except Conflict:
-            continue
-        return
-    raise Conflict(
-        f"{store.at(_history_key(name))}: {ATTEMPTS} times another writer was faster; the table is "
-        "stored, its history lacks this state"
-    )
+        return json.dumps({"name": name, "states": states[-LISTED:]}, indent=1).encode()
+
+    advice = "the table is stored, its history lacks this state"
+    store.update(_history_key(name), change, advice=advice)
 
 
 def _overtaken(store: Store, name: str, expected: str | None, was: str) -> str:
@@ -464,22 +438,25 @@ def _overtaken(store: Store, name: str, expected: str | None, was: str) -> str:
     )
 
 
-def _history(store: Store, name: str) -> tuple[list[dict[str, Any]], str | None]:
-    """The states in the order they were stored, and the tag to replace the history with."""
-    body, tag = _tagged(store, _history_key(name))
-    if body is None:
-        return [], tag
+def _history(store: Store, name: str) -> list[dict[str, Any]]:
+    """Returns the states of a table in the order in which they were stored."""
+    return _states(store, name, _get_if_there(store, _history_key(name)))
+
+
+def _states(store: Store, name: str, history: bytes | None) -> list[dict[str, Any]]:
+    if history is None:
+        return []
     try:
         states: list[dict[str, Any]] = [
             {key: entry[key] for key in ("state", "rows", "bytes", "written_at")}
-            for entry in json.loads(body)["states"]
+            for entry in json.loads(history)["states"]
         ]
     except (ValueError, KeyError, TypeError) as error:
         raise ReadError(
             f"{store.at(_history_key(name))}: is no history of a custom table "
             f"({type(error).__name__}: {error}); remove it to begin a new one"
         ) from error
-    return states, tag
+    return states
 
 
 def _table(name: str, entry: dict[str, Any]) -> CustomTable:
@@ -501,117 +478,8 @@ def _digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def _rows(body: bytes) -> int | None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return int(pq.ParquetFile(pa.BufferReader(body)).metadata.num_rows)
-    except (pa.ArrowException, OSError):
-        return None
-
-
-def _encoded(name: str, df: Any, mark: dict[bytes, bytes]) -> tuple[bytes, int]:
-    """The frame as parquet, and its rows; without a mark the same frame is the same bytes."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    sink = pa.BufferOutputStream()
-    try:
-        table = df if isinstance(df, pa.Table) else _arrow(name, df)
-        names = table.schema.names
-        if table is not df:
-            _check_dicts(table, df)
-        if not names or not all(names) or len(set(names)) < len(names):
-            raise ValueError("columns need names, each its own, and there must be one at least")  # noqa: TRY301
-        marked = table.replace_schema_metadata({**(table.schema.metadata or {}), **mark})
-        pq.write_table(marked, sink, compression="zstd")
-    except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
-        # What column it is comes as a second argument of pyarrow's error.
-        several = error.args if isinstance(error, pa.ArrowException) else ()
-        said = " ".join("; ".join(map(str, several)).split())
-        raise ValueError(
-            f"custom table {name!r}: the frame cannot be stored as parquet: "
-            f"{said or first_line(error)}"
-        ) from error
-    body: bytes = sink.getvalue().to_pybytes()
-    return body, table.num_rows
-
-
-def _arrow(name: str, df: Any) -> "pa.Table":
-    import pandas as pd
-    import pyarrow as pa
-
-    if not isinstance(df, pd.DataFrame):
-        raise TypeError(f"it is a {type(df).__name__}, no pandas DataFrame and no pyarrow Table")
-    if not all(isinstance(column, str) for column in df.columns):
-        odd = next(column for column in df.columns if not isinstance(column, str))
-        raise ValueError(f"the column {odd!r} has a name that is no text; rename it")
-    kept = [level for level in df.index.names if level is not None]
-    if kept:
-        warnings.warn(
-            f"custom table {name!r}: the row index ({', '.join(map(str, kept))}) is not stored; "
-            "reset_index() makes columns of it",
-            UserWarning,
-            stacklevel=4,
-        )
-    plain = df.copy(deep=False)
-    # The same rows are the same bytes, whatever they were read from.
-    read_from = {STATE, *KEYS}
-    plain.attrs = {key: value for key, value in df.attrs.items() if key not in read_from}
-    return _with_attributes(pa.Table.from_pandas(plain, preserve_index=False), plain.attrs)
-
-
-def _with_attributes(table: "pa.Table", attrs: dict[str, Any]) -> "pa.Table":
-    """A table that tells a frame's `attrs`, which pyarrow before 21 leaves out."""
-    told = table.schema.pandas_metadata or {}
-    if not attrs or told.get("attributes"):
-        return table
-    try:
-        body = json.dumps({**told, "attributes": attrs}).encode()
-    except TypeError:
-        return table
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), b"pandas": body})
-
-
-def _check_dicts(table: "pa.Table", df: "pd.DataFrame") -> None:
-    """Refuse dicts that would come back as other ones: those of a column have all the same keys.
-
-    Raises:
-        ValueError: There are such; the message names the column.
-    """
-    for field in table.schema:
-        if not _has_dicts(field.type):
-            continue
-        for value, stored in zip(df[field.name], table[field.name].to_pylist(), strict=True):
-            if not _alike(value, stored):
-                raise ValueError(
-                    f"the column {field.name!r} has dicts of different keys, which would come "
-                    f"back as others: {value!s:.80} as {stored!s:.80}; store them as JSON "
-                    "text, or as columns"
-                )
-
-
-def _has_dicts(kind: "pa.DataType") -> bool:
-    import pyarrow as pa
-
-    below = [kind.field(place).type for place in range(kind.num_fields)]
-    return bool(pa.types.is_struct(kind)) or any(map(_has_dicts, below))
-
-
-def _alike(value: Any, stored: Any) -> bool:
-    """Returns whether a value has the keys and lengths of what is stored of it."""
-    if isinstance(stored, dict):
-        same = isinstance(value, Mapping) and value.keys() == stored.keys()
-        return same and all(_alike(value[key], stored[key]) for key in stored)
-    if isinstance(stored, list):
-        each = list(value) if isinstance(value, Iterable) else []
-        return len(each) == len(stored) and all(map(_alike, each, stored))
-    return stored is not None or not isinstance(value, Mapping | list | tuple)
-
-
 def _decoded(body: bytes, where: str) -> "pa.Table":
-    return read.decode(body, where, advice="store the table again, or a former state of it")
+    return fetch.decode(body, where, advice="store the table again, or a former state of it")
 
 
 def _with_state(frame: "pd.DataFrame", state: str) -> "pd.DataFrame":
@@ -619,13 +487,12 @@ def _with_state(frame: "pd.DataFrame", state: str) -> "pd.DataFrame":
     return frame
 
 
-def _tagged(store: Store, key: str) -> tuple[bytes | None, str | None]:
-    """The bytes under a key and the tag for `replace`; None twice where nothing lies."""
+def _get_if_there(store: Store, key: str) -> bytes | None:
     try:
         with _read(store, key):
-            return store.get_tagged(key)
+            return store.get_tagged(key)[0]
     except FileNotFoundError:
-        return None, None
+        return None
 
 
 @contextmanager
@@ -638,7 +505,7 @@ def _read(store: Store, key: str) -> Iterator[None]:
     except Unreadable as error:
         raise ReadError(str(error)) from error
     except (BaseError, OSError) as error:
-        if "NoSuchBucket" in str(error):
+        if is_missing_bucket(error):
             raise StoreError(f"{store.url}: no such bucket; create it, or name another") from error
         if isinstance(error, FileNotFoundError):
             raise
@@ -648,13 +515,13 @@ def _read(store: Store, key: str) -> Iterator[None]:
 @contextmanager
 def _told(store: Store, version: str, name: str) -> Iterator[None]:
     """What fails in writing, with what it was for and what is needed."""
-    from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+    from obstore.exceptions import BaseError
 
     try:
         yield
-    except (PermissionError, PermissionDeniedError, UnauthenticatedError) as error:
-        raise _forbidden(store, version, name, error) from error
     except (BaseError, OSError) as error:
+        if is_forbidden(error):
+            raise _forbidden(store, version, name, error) from error
         raise StoreError(
             f"custom table {name!r} could not be stored in {store.url}: {first_line(error)}; "
             "storing it again is safe"

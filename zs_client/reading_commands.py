@@ -1,0 +1,137 @@
+"""The commands that read tables: show, sql, describe, explain, derived, plot.
+
+Each prints rows or draws them; what it refuses is an error, which `zs_client.cli` makes a sentence.
+"""
+
+import argparse
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zs_client.arguments import SCREEN_ROWS, resolve, store_url
+from zs_client.printing import WIDEST, encoded, fitting
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# Of a sentence more is printed than of a value in a row.
+_LINE = 240
+
+
+def print_rows(given: argparse.Namespace) -> int:
+    """Print rows of a table."""
+    from zs_client import read
+    from zs_client.acorns import wish
+
+    filters: dict[str, Any] = {}
+    for condition in given.where:
+        name, equals, value = condition.partition("=")
+        if not equals:
+            raise ValueError(f"--where {condition}: write NAME=VALUE, such as subject_id=828418")
+        if name in ("columns", "limit", "others", "lazy", "snapshot", "offline"):
+            raise ValueError(f"--where {condition}: there is no filter {name!r}")
+        filters.setdefault(name, []).append(value)
+    # Borders and parts of a text are one value.
+    filters = {name: v[0] if len(v) == 1 else v for name, v in filters.items()}
+    columns = None if given.columns is None else [c.strip() for c in given.columns.split(",")]
+    form, limit = _form(given), given.limit
+    is_screen = form == "table" and sys.stdout.isatty() and limit is None
+    arguments = {**filters, "columns": columns, "limit": SCREEN_ROWS + 1 if is_screen else limit}
+    at = resolve(given)
+    content = read.rows(wish(given.table, arguments, at), at)
+    printed = content.slice(0, SCREEN_ROWS) if is_screen else content
+    if form == "table" and sys.stdout.isatty() and columns is None:
+        printed = fitting(printed, shutil.get_terminal_size().columns)
+    _write(printed, form)
+    left = [name for name in content.column_names if name not in printed.column_names]
+    if left:
+        print(
+            f"zs show: {len(left)} columns more: {', '.join(left)}; --columns chooses",
+            file=sys.stderr,
+        )
+    if is_screen and content.num_rows > SCREEN_ROWS:
+        print(
+            f"zs show: the first {SCREEN_ROWS} rows; --limit takes another number, "
+            "--format csv all",
+            file=sys.stderr,
+        )
+    return 0
+
+
+def print_answer(given: argparse.Namespace) -> int:
+    """Print what a SELECT answers."""
+    from zs_client.query import answer
+
+    _write(answer(given.query, at=resolve(given)), _form(given))
+    return 0
+
+
+def print_columns(given: argparse.Namespace) -> int:
+    """Print what the columns of a table mean."""
+    from zs_client.registry import described
+
+    # What a column means is what was asked for.
+    _write(described(given.table, resolve(given)), _form(given), widest=_LINE)
+    return 0
+
+
+def print_explanation(given: argparse.Namespace) -> int:
+    """Print what one value was made from."""
+    from zs_client.explanation import explained
+    from zs_client.place import reading, resolve_current
+
+    with reading(offline=given.offline):
+        current = resolve_current(store_url(given), given.version)[0]
+    parts = explained(given.name, given.column, resolve(given), current)
+    _write(parts, _form(given), widest=_LINE)
+    return 0
+
+
+def print_derived(given: argparse.Namespace) -> int:
+    """Print the data assets that were derived from a raw one."""
+    from zs_client.lineage import derived
+
+    by_name = derived([given.name], given.modality, latest=given.latest, at=resolve(given))
+    for name in by_name[given.name]:
+        print(name)
+    return 0
+
+
+def draw(given: argparse.Namespace) -> int:
+    """Draw a picture into a file."""
+    from zs_client import plots
+    from zs_client.place import asking
+
+    of_subject = {"qc": plots.plot_qc, "foraging": plots.plot_foraging}.get(given.picture)
+    if Path(given.output).suffix.lower() not in (".png", ".svg", ".pdf"):
+        raise ValueError(f"-o {given.output}: its end is none of .png, .svg and .pdf")
+    if (of_subject is None) != (given.subject is None):
+        says = "takes no subject" if of_subject is None else "needs a subject"
+        raise ValueError(f"{given.picture} {says}")
+    with asking(
+        snapshot=given.snapshot, offline=given.offline, url=store_url(given), version=given.version
+    ):
+        figure = of_subject(given.subject) if of_subject else plots.plot_projects()
+    try:
+        figure.savefig(given.output, dpi=150)
+    except OSError as error:
+        raise ValueError(f"-o {given.output}: it could not be written: {error}") from error
+    return 0
+
+
+def _form(given: argparse.Namespace) -> str:
+    form: str = given.format or ("table" if sys.stdout.isatty() else "csv")
+    if form == "parquet" and sys.stdout.isatty():
+        raise ValueError("parquet is nothing to read on a terminal; write it to a file with >")
+    return form
+
+
+def _write(content: "pa.Table", form: str, *, widest: int = WIDEST) -> None:
+    colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    colours = colours and os.environ.get("TERM") != "dumb"
+    body = encoded(content, form, colours=colours, widest=widest)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(body)
+    sys.stdout.flush()

@@ -1,0 +1,149 @@
+"""Buckets on S3 as obstore has them: how long is waited for one, by which server and credentials.
+
+What is done with a bucket is in `zs_client.store`; profiles and variables are read in
+`zs_client.aws`.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from zs_client import aws
+from zs_client.errors import StoreError
+from zs_client.masking import unfit
+from zs_client.obstore_errors import first_line
+
+PUBLIC = "s3://allen-data-views"
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """How long S3 is waited for, in seconds.
+
+    Attributes:
+        connect: For a connection.
+        silence: For the next bytes of an answer.
+        answer: For a whole answer.
+        retries: How often what failed is asked again.
+        together: After which nothing is asked again.
+    """
+
+    connect: int
+    silence: int
+    answer: int
+    retries: int
+    together: int
+
+
+UNATTENDED = Timeouts(connect=10, silence=60, answer=60, retries=8, together=120)
+# A person waits for what is read, perhaps without a network. A table may come over a slow line.
+INTERACTIVE = Timeouts(connect=4, silence=10, answer=900, retries=4, together=8)
+
+
+def s3_place(url: str) -> tuple[str, str]:
+    """Returns the bucket and the prefix in `s3://bucket[/prefix]`.
+
+    Raises:
+        StoreError: It names no bucket.
+    """
+    parts = urlsplit(without_user("ZS_STORE", url))
+    if not parts.netloc:
+        raise StoreError(f"{url}: names no bucket; write s3://bucket or s3://bucket/prefix")
+    return parts.netloc, parts.path.strip("/")
+
+
+def s3_bucket(
+    bucket: str, *, prefix: str = "", anonymous: bool = False, timeouts: Timeouts = UNATTENDED
+) -> Any:
+    """Returns an obstore view of a bucket, with the usual AWS variables.
+
+    Credentials come from boto3's chain where boto3 is installed (profiles, SSO, roles), else from
+    the AWS variables; where there are none, requests go unsigned.
+    """
+    from obstore.exceptions import BaseError
+    from obstore.store import S3Store
+
+    options: dict[str, Any] = {
+        "client_options": {
+            "timeout": timedelta(seconds=timeouts.answer),
+            "connect_timeout": timedelta(seconds=timeouts.connect),
+            "read_timeout": timedelta(seconds=timeouts.silence),
+        },
+        "retry_config": {
+            "max_retries": timeouts.retries,
+            "retry_timeout": timedelta(seconds=timeouts.together),
+        },
+    }
+    endpoint, certificates = server(), _certificates(bucket)
+    if certificates:
+        options["client_options"]["root_certificate"] = certificates
+    if endpoint:
+        options["endpoint"] = endpoint
+        options["client_options"]["allow_http"] = endpoint.startswith("http:")
+    region = aws.region()
+    # Where the public bucket lies does not depend on where its reader works.
+    public = f"s3://{bucket}" == PUBLIC and not endpoint
+    options["region"] = "us-west-2" if public or not region else region
+    provider = None if anonymous else _credentials()
+    if provider is not None:
+        options["credential_provider"] = provider
+    elif anonymous or not (aws.are_there() or aws.keys()):
+        options["skip_signature"] = True
+    else:
+        options |= aws.keys()
+    try:
+        return S3Store(bucket, prefix=prefix or None, **options)
+    except BaseError as error:
+        raise StoreError(
+            f"s3://{bucket}: cannot be opened: {first_line(error)}; check the AWS variables"
+        ) from error
+
+
+def server() -> str:
+    """Returns the S3 server that variables or the profile name; empty for Amazon's.
+
+    Raises:
+        StoreError: It is no address, or has a user or a password.
+    """
+    try:
+        return aws.endpoint()
+    except ValueError as error:
+        raise StoreError(str(error)) from error
+
+
+def without_user(what: str, url: str) -> str:
+    """Returns a URL that may be shown.
+
+    Raises:
+        StoreError: It has a user or a password, which would be written into facts and messages.
+    """
+    if said := unfit(what, url):
+        raise StoreError(said)
+    return url
+
+
+def _certificates(bucket: str) -> bytes | None:
+    try:
+        return aws.certificates()
+    except ValueError as error:
+        raise StoreError(f"s3://{bucket}: cannot be opened: {error}") from error
+
+
+def credentials_in_use() -> str:
+    """Returns what to do about credentials that do not suffice."""
+    return aws.lacks_boto3() or "check the AWS credentials in use"
+
+
+def _credentials() -> Any:
+    try:
+        import boto3
+        from botocore.exceptions import BotoCoreError
+        from obstore.auth.boto3 import Boto3CredentialProvider
+    except ImportError:
+        return None
+    try:
+        session = boto3.Session()
+        return Boto3CredentialProvider(session) if session.get_credentials() else None
+    except BotoCoreError as error:
+        raise StoreError(f"no AWS credentials: {first_line(error)}; check AWS_PROFILE") from error

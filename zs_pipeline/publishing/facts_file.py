@@ -1,0 +1,230 @@
+"""The facts of a table as the pipeline reads and changes them, and the files that they name.
+
+What a change is made of is in `zs_pipeline.publishing.table_update`, in which order files and facts
+are written in `zs_pipeline.publishing.commit`.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pyarrow as pa
+
+from zs_client.contract import facts_key, object_key, partition_key, table_key
+from zs_client.facts import Facts, FileFacts
+from zs_client.masking import masked
+from zs_client.store import Store
+from zs_pipeline import arrow
+from zs_pipeline.declaration import Acorn
+
+
+class FactsFile:
+    """A table's facts as they were last read or written; changed by compare-and-set.
+
+    Attributes:
+        store: The store.
+        version: The version's folder.
+        acorn: The declaration.
+        facts: None where there are none.
+        lost: Segments whose content the store has no longer, neither as object nor at its path.
+    """
+
+    def __init__(self, store: Store, version: str, acorn: Acorn) -> None:
+        self.store = store
+        self.version = version
+        self.acorn = acorn
+        self.lost: set[str] = set()
+        self._read()
+
+    def _read(self) -> None:
+        key = facts_key(self.version, self.acorn.table)
+        self._file: tuple[bytes | None, str | None] = None, None
+        with suppress(FileNotFoundError):
+            self._file = self.store.get_tagged(key)
+        self.facts = _parsed(self.store, key, self._file[0])
+
+    def update(self, apply: Callable[[Facts], None], *, code_version: str | None = None) -> Facts:
+        """Change the facts; where another writer was faster, change what it wrote.
+
+        Args:
+            apply: Changes them.
+            code_version: The code of the build that does; None outside of a build, when there are
+                no files of a declaration that has changed since.
+        """
+
+        def change(body: bytes | None) -> bytes | None:
+            if body is not self._file[0]:
+                self.facts = _parsed(self.store, key, body)
+            old = json.dumps(self.facts, sort_keys=True)
+            facts = self.facts = self.facts or _empty_facts(self.acorn, code_version or "")
+            apply(facts)
+            if code_version is not None:
+                _declare(self.acorn, facts)
+            if json.dumps(facts, sort_keys=True) != old:
+                facts["checked_at"] = now_text()
+            same = body is not None and json.dumps(facts, sort_keys=True) == old
+            return None if same else _json(facts)
+
+        key = facts_key(self.version, self.acorn.table)
+        advice = "is another build running?"
+        self._file = self.store.update(key, change, known=self._file, advice=advice)
+        return cast("Facts", self.facts)
+
+
+def _empty_facts(acorn: Acorn, code_version: str) -> Facts:
+    told: dict[str, Any] = {
+        "name": acorn.name,
+        "table": acorn.table,
+        "partition_key": acorn.partition or None,
+        "rows": 0,
+        "rows_before": 0,
+        "bytes": 0,
+        "sha256": "",
+        "inputs": "",
+        "built_at": "",
+        "checked_at": "",
+        "code_version": code_version,
+        "source_state": {},
+        "state": "stale",
+        "reason": "the first build has not ended",
+        "partitions": {},
+        "empty": {},
+        "pending": {},
+    }
+    # What the declaration says is added to it before it is written.
+    return cast("Facts", told)
+
+
+def _declare(acorn: Acorn, facts: Facts) -> None:
+    """What the declaration says, and the sums over partitions."""
+    facts["description"] = acorn.description
+    facts["type"] = acorn.type
+    facts["key"] = list(acorn.key)
+    facts["columns"] = [
+        {
+            "name": c.name,
+            "type": c.type,
+            "description": c.description,
+            "nullable": c.nullable,
+            "reads": list(c.reads),
+            "rule": c.rule,
+            "example": c.example,
+        }
+        for c in acorn.columns
+    ]
+    if acorn.partition:
+        found = facts["partitions"] = dict(sorted(facts["partitions"].items()))
+        facts["rows"] = sum(e["rows"] for e in found.values())
+        facts["bytes"] = sum(e["bytes"] for e in found.values())
+        facts["built_at"] = max((e["built_at"] for e in found.values()), default=facts["built_at"])
+        names = "".join(f"{segment}={e['sha256']}\n" for segment, e in found.items())
+        facts["sha256"] = hashlib.sha256(names.encode()).hexdigest()
+
+
+def read_facts(store: Store, version: str, table: str) -> Facts | None:
+    """Returns a table's facts, None where there are none.
+
+    Raises:
+        ValueError: They lie there and cannot be read.
+    """
+    key = facts_key(version, table)
+    try:
+        return _parsed(store, key, store.get(key))
+    except FileNotFoundError:
+        return None
+
+
+def _parsed(store: Store, key: str, body: bytes | None) -> Facts | None:
+    try:
+        return None if body is None else json.loads(body)
+    except ValueError as error:
+        raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
+
+
+def entries(facts: Facts | None) -> dict[str, FileFacts]:
+    """Returns the facts of every file by segment, which is empty for a table of one file."""
+    if facts is None:
+        return {}
+    if facts["partition_key"]:
+        return dict(facts["partitions"])
+    if not facts["sha256"]:
+        return {}
+    of_file = (*FileFacts.__required_keys__, "values")
+    return {"": cast("FileFacts", {key: value for key, value in facts.items() if key in of_file})}
+
+
+def segments(facts: Facts | None) -> set[str]:
+    """Returns the encoded values of a table's partitions, those without rows among them."""
+    return {*facts["partitions"], *facts["empty"]} if facts else set()
+
+
+def read_content(
+    store: Store,
+    version: str,
+    acorn: Acorn,
+    segment: str = "",
+    *,
+    facts: Facts | None = None,
+    columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """Returns the rows of a table or of one partition, from the object that the facts name.
+
+    Args:
+        store: Where it lies.
+        version: The version's folder.
+        acorn: The declaration.
+        segment: The partition's encoded value; empty for a table that is not partitioned.
+        facts: The table's facts; read when not given.
+        columns: Only these; all when None.
+
+    Raises:
+        FileNotFoundError: There is no such table or partition.
+    """
+    facts = facts or read_facts(store, version, acorn.table)
+    return arrow.decode(_body(store, version, acorn, segment, facts), columns)
+
+
+def read_head(
+    store: Store, version: str, acorn: Acorn, segment: str, *, facts: Facts, rows: int
+) -> pa.Table:
+    """Returns the first rows of a table or of one partition; else as `read_content`."""
+    return arrow.head(_body(store, version, acorn, segment, facts), rows)
+
+
+def _body(store: Store, version: str, acorn: Acorn, segment: str, facts: Facts | None) -> bytes:
+    entry = entries(facts).get(segment)
+    if entry is None:
+        raise FileNotFoundError(
+            f"{acorn.name}{'/' + segment if segment else ''} is not in {store.url}; build it first"
+        )
+    return store.get_object(object_key(version, acorn.table, entry["sha256"]))
+
+
+def path(version: str, acorn: Acorn, segment: str) -> str:
+    """Returns the fixed path of a table or of one of its partitions."""
+    if acorn.partition:
+        return partition_key(version, acorn.table, acorn.partition, segment)
+    return table_key(version, acorn.table)
+
+
+def mark_stale(store: Store, version: str, acorn: Acorn, reason: str) -> None:
+    """Say in a table's facts that it stays on its last good content, and why."""
+
+    def apply(facts: Facts) -> None:
+        facts["state"], facts["reason"] = "stale", masked(reason)
+
+    file = FactsFile(store, version, acorn)
+    if file.facts is not None:
+        file.update(apply)
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, indent=1).encode()
+
+
+def now_text() -> str:
+    """Returns the time as facts tell it."""
+    return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
