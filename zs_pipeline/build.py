@@ -26,8 +26,11 @@ from zs_pipeline import processes, scratch, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import shards
 from zs_pipeline.documents import update as documents
-from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.orchestration import events
+from zs_pipeline.orchestration.code_location import definitions
+from zs_pipeline.orchestration.jobs import jobs
+from zs_pipeline.orchestration.resources import near_by
+from zs_pipeline.orchestration.run_tags import BY_COMMAND
 from zs_pipeline.publishing.commit import read_content, read_facts
 from zs_pipeline.side_files.buckets import Files
 from zs_pipeline.source import SourceError, open_source
@@ -87,7 +90,7 @@ def main(
         said = masked(f"zs build: {_said(error)}")
         errors.print(said, style="red", markup=False, soft_wrap=True)
         return _REFUSED
-    defs = graph.definitions(
+    defs = definitions(
         source=source_url,
         store=store_url,
         files=files_url,
@@ -96,11 +99,11 @@ def main(
         loggers={"console": _console_logger(console)},
     )
     # The three runs read the same documents and tables, and use the same processes.
-    with graph.near_by(store_url) as near, history, processes.held():
+    with near_by(store_url) as near, history, processes.held():
         # A result holds all that its run made, so none is kept until the next.
         failures = [
             line
-            for job in graph.jobs(CATALOGUE)
+            for job in jobs(CATALOGUE)
             for line in history.failures(partial(_run, defs, job.name, chosen, subjects), opened)
         ]
         if not failures and subjects:
@@ -272,7 +275,7 @@ def _run(
         raise_on_error=False,
         # Of a part of a job Dagster stores the whole as well.
         asset_selection=[dg.AssetKey(name) for name in sorted(names)] if chosen else None,
-        tags={graph.BY_COMMAND: "true"},
+        tags={BY_COMMAND: "true"},
     )
 
 

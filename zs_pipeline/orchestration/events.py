@@ -1,4 +1,4 @@
-"""What a run tells Dagster's event log: which partitions were written, which there are.
+"""What a run tells Dagster's event log: which partitions were written.
 
 All of it can be said in Dagster's public calls, event by event.
 `zs_pipeline.orchestration.event_log` says it in batches and over one connection, about thirty times
@@ -40,31 +40,6 @@ def report(
                 context.asset_key, partition=key, metadata={"dagster/row_count": count}
             )
         )
-
-
-def sync_partitions(
-    instance: dg.DagsterInstance | None, name: str, there: set[str], gone: set[str]
-) -> None:
-    """Tell Dagster which values a dynamic partition has.
-
-    Args:
-        instance: The run's; None where it has none.
-        name: The partition's name.
-        there: Values that it has; those that are known are not told again.
-        gone: Values that it had and has no longer.
-    """
-    if instance is None:
-        return
-    known = partitions(instance, name)
-    if there - known:
-        instance.add_dynamic_partitions(name, sorted(there - known))
-    for value in gone & known:
-        instance.delete_dynamic_partition(name, value)
-
-
-def partitions(instance: dg.DagsterInstance | None, name: str) -> set[str]:
-    """Returns the values of a dynamic partition that Dagster knows."""
-    return set(instance.get_dynamic_partitions(name)) if instance else set()
 
 
 @contextmanager
