@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 from building import document, dump, tables, zs_build
 
-from zs_pipeline import processes
+from zs_pipeline import processes, run_scope
 from zs_pipeline.documents import update as documents
 
 BEGUN = """
 import os, sys, time
-from zs_pipeline import processes
+from zs_pipeline import processes, run_scope
 
 processes.WORTH, processes.count = 0, lambda: 2
-with processes.held():
+with run_scope.entered():
     print(*processes.each(os.getpid, [()], 1), flush=True)
     time.sleep(60)
 """
@@ -77,7 +77,7 @@ def test_few_documents_are_worked_on_in_this_process():
 def test_many_are_worked_on_in_this_one_and_in_others(beside):
     # The first ones go to the other, and this one helps when that has enough to do.
     work = [(0.2,)] * 2 + [(0.0,)] * 20
-    with processes.held():
+    with run_scope.entered():
         began = list(processes.each(os.getpid, [()], 1))
         assert os.getpid() not in began
         assert list(processes.each(os.getpid, [()], 1)) == began
@@ -105,7 +105,7 @@ def test_an_error_in_another_process_is_the_error(beside):
 
 
 def test_a_process_that_ends_by_itself_is_told_and_the_next_work_is_done(beside):
-    with processes.held():
+    with run_scope.entered():
         with pytest.raises(processes.ProcessLost, match="build again"):
             list(processes.each(os._exit, [(3,)], 1))
         assert list(processes.each(operator.add, [(1, 2)], 1)) == [3]
@@ -113,7 +113,7 @@ def test_a_process_that_ends_by_itself_is_told_and_the_next_work_is_done(beside)
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_processes_end_with_the_block_that_held_them(beside):
-    with processes.held():
+    with run_scope.entered():
         (pid,) = processes.each(os.getpid, [()], 1)
         assert not gone(pid, 0.2)
     assert gone(pid)

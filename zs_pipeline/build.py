@@ -22,14 +22,12 @@ from zs_client.contract import encode_partition
 from zs_client.folder import exclusive
 from zs_client.masking import masked
 from zs_client.store import Store, StoreError, first_line
-from zs_pipeline import processes, scratch, settings
+from zs_pipeline import run_scope, scratch, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import shards
 from zs_pipeline.documents import update as documents
-from zs_pipeline.orchestration import events
 from zs_pipeline.orchestration.code_location import definitions
 from zs_pipeline.orchestration.jobs import jobs
-from zs_pipeline.orchestration.resources import near_by
 from zs_pipeline.orchestration.run_tags import BY_COMMAND
 from zs_pipeline.publishing.commit import read_content, read_facts
 from zs_pipeline.side_files.buckets import Files
@@ -98,8 +96,8 @@ def main(
         accept_shrink=accept_shrink,
         loggers={"console": _console_logger(console)},
     )
-    # The three runs read the same documents and tables, and use the same processes.
-    with near_by(store_url) as near, history, processes.held():
+    # The three runs read the same tables, and use the same processes and history.
+    with history, run_scope.entered() as scope:
         # A result holds all that its run made, so none is kept until the next.
         failures = [
             line
@@ -108,7 +106,9 @@ def main(
         ]
         if not failures and subjects:
             failures = _unknown(opened, subjects)
-        _show_findings(console, settings.writable_store(store_url, near=near), version)
+        _show_findings(
+            console, settings.writable_store(store_url, near=scope.object_cache(store_url)), version
+        )
     for line in failures:
         errors.print(masked(line), style="red", markup=False, soft_wrap=True)
     return _FAILED if failures else 0
@@ -169,7 +169,6 @@ class _History:
                 ) from error
         else:
             self._instance = self._passing()
-        self._stack.enter_context(events.held_open(self._instance))
 
     def __enter__(self) -> Self:
         return self
@@ -203,7 +202,6 @@ class _History:
         )
         self._home = ""
         self._instance = self._passing()
-        self._stack.enter_context(events.held_open(self._instance))
         return _failures(run(self._instance), store)
 
     def _lost(self, kinds: set[str]) -> str:

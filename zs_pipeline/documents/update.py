@@ -15,7 +15,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import orjson
 import pyarrow as pa
@@ -24,7 +23,7 @@ import pyarrow.compute as pc
 from zs_client import work
 from zs_client.contract import DOCUMENTS
 from zs_client.store import Conflict, Store
-from zs_pipeline import arrow, code, memory, processes
+from zs_pipeline import arrow, code, memory, processes, run_scope
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.declaration import CORE
 from zs_pipeline.documents import shards, upheavals
@@ -180,7 +179,7 @@ class Snapshot:
 
 
 @dataclass
-class _Held:
+class LoadedDocuments:
     """What was last read of a store's documents.
 
     Attributes:
@@ -198,11 +197,6 @@ class _Held:
     together: dict[frozenset[str], bytes] = field(default_factory=dict)
 
 
-# A run opens its store once, and most of its tables are made from one state. The last one alone is
-# held: an index is some 170 bytes for each document.
-_held: WeakKeyDictionary[Store, _Held] = WeakKeyDictionary()
-
-
 def load(store: Store, state: str = "") -> Snapshot:
     """A snapshot that the store holds; what was loaded of the same content before is taken over.
 
@@ -213,8 +207,8 @@ def load(store: Store, state: str = "") -> Snapshot:
     Raises:
         FileNotFoundError: It is not there, or no longer.
     """
-    held = _held.setdefault(store, _Held())
-    if not state or held.manifest.get("state") != state:
+    loaded = _loaded(store)
+    if not state or loaded.manifest.get("state") != state:
         manifest = _manifest(store, _state_key(state) if state else MANIFEST)[0]
         if manifest is None:
             raise FileNotFoundError(
@@ -222,14 +216,14 @@ def load(store: Store, state: str = "") -> Snapshot:
                 "build documents and asset_basics first"
             )
         if not state:
-            held.latest = str(manifest["state"])
+            loaded.latest = str(manifest["state"])
         names = ("index", "set_aside")
-        if any(held.manifest.get(name) != manifest[name] for name in names):
-            held.manifest, held.index, held.together = {}, None, {}
-            held.set_aside = _load_aside(store, manifest)
-            held.index = load_index(store, manifest["index"])
-        held.manifest = manifest
-    return Snapshot(store, held.manifest, held.index, held.set_aside, held.together)
+        if any(loaded.manifest.get(name) != manifest[name] for name in names):
+            loaded.manifest, loaded.index, loaded.together = {}, None, {}
+            loaded.set_aside = _load_aside(store, manifest)
+            loaded.index = load_index(store, manifest["index"])
+        loaded.manifest = manifest
+    return Snapshot(store, loaded.manifest, loaded.index, loaded.set_aside, loaded.together)
 
 
 def current(store: Store) -> str:
@@ -240,10 +234,15 @@ def current(store: Store) -> str:
 
 def lately(store: Store) -> str:
     """The name of the state that was the latest one when a run last looked; else of the latest."""
-    held = _held.setdefault(store, _Held())
-    if held.latest is None:
-        held.latest = current(store)
-    return held.latest
+    loaded = _loaded(store)
+    if loaded.latest is None:
+        loaded.latest = current(store)
+    return loaded.latest
+
+
+def _loaded(store: Store) -> LoadedDocuments:
+    """Returns what the run has loaded; most of its tables are made from one state, the last."""
+    return run_scope.current().loaded_documents.setdefault(store, LoadedDocuments())
 
 
 def _state_key(state: str) -> str:

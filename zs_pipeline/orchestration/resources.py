@@ -4,24 +4,19 @@ What is read or written with them is the business of the assets, the checks and 
 """
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 
 import dagster as dg
 from pydantic import PrivateAttr
 
 from zs_client.store import Store
-from zs_pipeline import processes, scratch, settings
+from zs_pipeline import run_scope, settings
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.orchestration import events
 from zs_pipeline.publishing.commit import Report
 from zs_pipeline.side_files.buckets import Files
 from zs_pipeline.source import Source, open_source
-
-# Folders of this process, by the store's URL. No configuration: that is a part of the job that
-# Dagster stores, anew when it differs.
-_in_use: dict[str, Path] = {}
 
 
 class StoreResource(dg.ConfigurableResource[None]):
@@ -33,21 +28,19 @@ class StoreResource(dg.ConfigurableResource[None]):
     _opened: Store | None = PrivateAttr(default=None)
     # What this run committed and has not checked yet, by acorn.
     _reports: dict[str, Report] = PrivateAttr(default_factory=dict)
-    _while_running: ExitStack = PrivateAttr(default_factory=ExitStack)
 
-    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
-        """Open the store for a run, with a folder near by for what never changes."""
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[None]:
+        """Open the store for a run, in the scope that this process has or a new one."""
         url = settings.store_url(self.url)
-        near = self._while_running.enter_context(near_by(url))
-        self._opened = settings.writable_store(url, near=near)
-        if context.instance:
-            self._while_running.enter_context(events.held_open(context.instance))
-        self._while_running.enter_context(processes.held())
-
-    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:  # noqa: ARG002
-        """Remove that folder."""
-        self._opened = None
-        self._while_running.close()
+        with run_scope.entered() as scope:
+            if context.instance:
+                scope.stack.enter_context(events.held_open(context.instance))
+            self._opened = settings.writable_store(url, near=scope.object_cache(url))
+            try:
+                yield self.create_resource(context)
+            finally:
+                self._opened = None
 
     def open(self) -> Store:
         """Returns the store; `ZS_STORE`, else the current folder, when no URL is set."""
@@ -64,29 +57,6 @@ class StoreResource(dg.ConfigurableResource[None]):
     def take_report(self, acorn: Acorn) -> Report | None:
         """Returns what this run's commit of a table did, once; None where it made none."""
         return self._reports.pop(acorn.name, None)
-
-
-@contextmanager
-def near_by(url: str) -> Iterator[Path | None]:
-    """A folder for what never changes on S3, removed afterwards; None for another kind of store.
-
-    Within another one of the same store it is that one. What killed runs left behind is removed.
-    """
-    if not url.startswith("s3://") or url in _in_use:
-        yield _in_use.get(url)
-        return
-    with ExitStack() as stack:
-        try:
-            near = stack.enter_context(scratch.folder())
-        except OSError:
-            # A full disk costs requests, nothing more.
-            yield None
-            return
-        _in_use[url] = near
-        try:
-            yield near
-        finally:
-            del _in_use[url]
 
 
 class SourceResource(dg.ConfigurableResource[None]):
