@@ -499,7 +499,7 @@ def _build(given: argparse.Namespace) -> int:
 
         if given.own_process:
             memory.own_process()
-        with memory.of_modules():
+        with memory.freeze_imports():
             from zs_pipeline.build import main as build
         memory.without_pandas()
     except ImportError as error:

@@ -39,10 +39,10 @@ def count() -> int:
     return min(cores or 1, MOST)
 
 
-def each(
+def map_ordered(
     function: Callable[..., T], work: Iterable[tuple[Any, ...]], documents: int
 ) -> Iterator[T]:
-    """What a function of `documents.shards` makes of each piece of work, in their order.
+    """Yields what a function of `documents.shards` makes of each piece of work, in their order.
 
     Args:
         function: A function that another process can import.
@@ -95,7 +95,7 @@ def _worker_pool(scope: RunScope) -> ProcessPoolExecutor:
 
 
 def _run(function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
-    with memory.lean():
+    with memory.low_memory():
         return function(*arguments)
 
 

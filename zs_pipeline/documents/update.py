@@ -445,7 +445,7 @@ class _Update:
         since_kept = 0
         shown = Progress(self.progress, "documents", "fetched", len(wanted))
         sent: deque[list[Swept]] = deque()
-        made = processes.each(shards.rows, self._fetched(wanted, swept, sent), len(wanted))
+        made = processes.map_ordered(shards.rows, self._fetched(wanted, swept, sent), len(wanted))
         for fetched, aside, vanished in made:
             batch = sent.popleft()
             self.aside += aside
@@ -462,7 +462,7 @@ class _Update:
             for shard, start, end in shards.runs(rows["shard"].to_pylist()):
                 self._merge(shard, drops.pop(shard, set()), rows.slice(start, end - start))
             shown.at(self.changes.fetched + self.changes.refetched)
-            memory.give_back()
+            memory.trim_heap()
             since_kept += len(batch)
             if since_kept >= KEEP_EVERY:
                 for shard in sorted(drops):
@@ -490,7 +490,7 @@ class _Update:
         numbers = sorted(self.manifest["shards"], key=int)
         self.progress(f"documents: {self.index.num_rows:,} kept ones are looked through again")
         work = ((self.reads, _shard_body(self.store, self.manifest["shards"][n])) for n in numbers)
-        found = processes.each(shards.checked_anew, work, self.index.num_rows)
+        found = processes.map_ordered(shards.checked_anew, work, self.index.num_rows)
         for number, content in zip(numbers, found, strict=True):
             if content is not None:
                 self._send(int(number), content)

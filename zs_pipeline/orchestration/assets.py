@@ -93,7 +93,7 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         with without_secrets():
             try:
                 opened.check()
-                with memory.lean():
+                with memory.low_memory():
                     snapshot, changes = documents.update(
                         store,
                         opened,
@@ -170,7 +170,7 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
             settings.custom_folder(source.url),
             context.log.info,
         )
-        with stale_on_failure(around.store, around.version, acorn), memory.lean():
+        with stale_on_failure(around.store, around.version, acorn), memory.low_memory():
             built = tables.build(acorn, around, inputs=inputs, only=_only(context, config))
         _show_counts(context, acorn, built)
         return built

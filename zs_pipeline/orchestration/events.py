@@ -43,18 +43,18 @@ def report(
 
 
 @contextmanager
-def held_open(instance: dg.DagsterInstance) -> Iterator[None]:
-    """Hold an event log's connections open, which SQLite and memory else make for each event."""
+def reuse_connections(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Reuse an event log's connections, which SQLite and memory else make for each event."""
     inside = _inside(instance)
     if inside is None:
         yield
         return
-    with inside.held_open(instance):
+    with inside.reuse_connections(instance):
         yield
 
 
 def _inside(instance: dg.DagsterInstance | None) -> ModuleType | None:
-    """What is written against Dagster's inside; None where it does not fit what is installed."""
+    """Returns the module written against Dagster's inside; None where it does not fit."""
     try:
         from zs_pipeline.orchestration import event_log
     except (ImportError, AttributeError):

@@ -50,7 +50,7 @@ class AcornIOManager(dg.IOManager):
         store, version = self.cache.open(), self.cache.folder()
         begun = time.monotonic()
         before = segments(obj.known.facts if obj.known else None)
-        with stale_on_failure(store, version, acorn), memory.lean():
+        with stale_on_failure(store, version, acorn), memory.low_memory():
             report = commit(
                 store,
                 version,

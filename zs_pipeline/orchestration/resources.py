@@ -35,7 +35,7 @@ class StoreResource(dg.ConfigurableResource[None]):
         url = settings.store_url(self.url)
         with run_scope.entered() as scope:
             if context.instance:
-                scope.stack.enter_context(events.held_open(context.instance))
+                scope.stack.enter_context(events.reuse_connections(context.instance))
             self._opened = settings.writable_store(url, near=scope.object_cache(url))
             try:
                 yield self.create_resource(context)

@@ -276,7 +276,7 @@ def commit(
             if finish and not chunks:
                 known.update(built, finish)
             waiting.clear()
-            memory.give_back()
+            memory.trim_heap()
 
         for staged in _stage(known, built.parts, before):
             report.computed += 1

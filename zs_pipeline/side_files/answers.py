@@ -184,7 +184,7 @@ def update(
                     _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
                     kept = learned
                 shown.at(start + KEEP_EVERY)
-                memory.give_back()
+                memory.trim_heap()
     lost = {
         bucket: found
         for bucket, found in unreached.items()

@@ -270,7 +270,7 @@ def by_document(kind: ByDocument, known: Known, inputs: Inputs, files: Files) ->
         wanted = snapshot.rows(ids)
         found = snapshot.shards(wanted.select(WHERE))
         work = ((acorn, kind, body, arrow.column(rows, "_id")) for body, rows in found)
-        pieces += processes.each(shards.document_rows, work, wanted.num_rows)
+        pieces += processes.map_ordered(shards.document_rows, work, wanted.num_rows)
         content = pa.concat_tables([arrow.schema(acorn).empty_table(), *pieces]).combine_chunks()
         final = kind.finish(content, tables) if kind.finish else content
         if kind.notes:
@@ -406,10 +406,12 @@ def _key_contents(
 ) -> Iterator[tuple[str, arrow.File | pa.Table | None]]:
     """Returns each partition to compute with its file or rows; None where it has no rows."""
     if kind.key == shards.KEY:
-        for files in processes.each(shards.subject_files, work, documents):
+        for files in processes.map_ordered(shards.subject_files, work, documents):
             yield from files
     else:
-        yield from _gathered(acorn, processes.each(shards.key_rows, work, documents), compute)
+        yield from _gathered(
+            acorn, processes.map_ordered(shards.key_rows, work, documents), compute
+        )
 
 
 def _placed(kind: ByKey, snapshot: Snapshot, basics: pa.Table) -> pa.Table:
@@ -516,7 +518,7 @@ def by_platform(
         pieces = {name: [kept[name]] if name in kept else [] for name in wanted}
         index = _looked_at(kind, snapshot.rows(ids)).select(WHERE)
         work = _with_basics(acorn, kind, snapshot, index, basics)
-        for found in processes.each(shards.platform_rows, work, index.num_rows):
+        for found in processes.map_ordered(shards.platform_rows, work, index.num_rows):
             for name in found.keys() & pieces.keys():
                 pieces[name].append(found[name])
         for name in wanted:
@@ -538,9 +540,9 @@ def from_side_files(
     if snapshot:
         state["documents"] = snapshot.state
     questions = kind.questions(inputs)
-    memory.give_back()
+    memory.trim_heap()
     told = answers.update(known.store, acorn.name, kind, questions, around.files, around.progress)
-    memory.give_back()
+    memory.trim_heap()
     state["answers"] = told.content
     counts: dict[str, int | str] = {**told.counts, "files_from": around.files.url}
     if _current(known.facts, state, code, state):
