@@ -26,6 +26,7 @@ from zs_pipeline import run_scope, scratch, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import shards
 from zs_pipeline.documents import update as documents
+from zs_pipeline.orchestration import events
 from zs_pipeline.orchestration.code_location import definitions
 from zs_pipeline.orchestration.jobs import jobs
 from zs_pipeline.orchestration.run_tags import BY_COMMAND
@@ -96,7 +97,7 @@ def main(
         accept_shrink=accept_shrink,
         loggers={"console": _console_logger(console)},
     )
-    # The three runs read the same tables, and use the same processes and history.
+    # The three runs share it, with what they cached and the processes that they started.
     with history, run_scope.entered() as scope:
         # A result holds all that its run made, so none is kept until the next.
         failures = [
@@ -267,14 +268,15 @@ def _run(
             for acorn in ACORNS
             if acorn.name in names and acorn.partition == shards.KEY
         }
-    return resolved.execute_in_process(
-        instance=instance,
-        run_config=config,
-        raise_on_error=False,
-        # Of a part of a job Dagster stores the whole as well.
-        asset_selection=[dg.AssetKey(name) for name in sorted(names)] if chosen else None,
-        tags={BY_COMMAND: "true"},
-    )
+    with events.run_scope_of(instance):
+        return resolved.execute_in_process(
+            instance=instance,
+            run_config=config,
+            raise_on_error=False,
+            # Of a part of a job Dagster stores the whole as well.
+            asset_selection=[dg.AssetKey(name) for name in sorted(names)] if chosen else None,
+            tags={BY_COMMAND: "true"},
+        )
 
 
 def _console_logger(console: Console) -> dg.LoggerDefinition:

@@ -10,7 +10,7 @@ import dagster as dg
 from pydantic import PrivateAttr
 
 from zs_client.store import Store
-from zs_pipeline import run_scope, settings
+from zs_pipeline import settings
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.orchestration import events
@@ -33,9 +33,7 @@ class StoreResource(dg.ConfigurableResource[None]):
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[None]:
         """Open the store for a run, in the scope that this process has or a new one."""
         url = settings.store_url(self.url)
-        with run_scope.entered() as scope:
-            if context.instance:
-                scope.stack.enter_context(events.reuse_connections(context.instance))
+        with events.run_scope_of(context.instance) as scope:
             self._opened = settings.writable_store(url, near=scope.object_cache(url))
             try:
                 yield self.create_resource(context)
