@@ -1,7 +1,8 @@
 """`zs build`: the same Dagster assets as the UI and the schedule run, from one command.
 
 Opens what it needs before any work, runs the three jobs of a night one after another, and tells
-what was built, what failed and why, and what was set aside.
+what was built, what failed and why, and what was set aside. What an asset does is in
+`zs_pipeline.orchestration`.
 """
 
 import logging
@@ -116,14 +117,14 @@ def main(
 
 
 def _unknown(store: Store, subjects: Sequence[str]) -> list[str]:
-    """A line for the subjects that no document has."""
+    """Returns a line for the subjects that no document has."""
     known = set(documents.load(store).index["subject_id"].to_pylist())
     unknown = [subject for subject in subjects if subject not in known]
     return [f"no such subject: {', '.join(unknown)}"] if unknown else []
 
 
 def _withheld(store: Store) -> list[str]:
-    """A line for the documents that the source has and did not hand out."""
+    """Returns a line for the documents that the source has and did not hand out."""
     found = documents.withheld(store)
     more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     shown = ", ".join(found[:SHOWN])
@@ -131,7 +132,7 @@ def _withheld(store: Store) -> list[str]:
 
 
 def _chosen(select: Sequence[str]) -> set[str] | None:
-    """The assets to run, None for all."""
+    """Returns the assets to run, None for all."""
     if not select:
         return None
     by_table = {acorn.table: acorn.name for acorn in ACORNS}
@@ -280,7 +281,7 @@ def _run(
 
 
 def _console_logger(console: Console) -> dg.LoggerDefinition:
-    """Shows what the assets say; Dagster's own events are in its history."""
+    """Returns a logger that shows what the assets say; Dagster's own events are in its history."""
 
     @dg.logger
     def to_console(_: dg.InitLoggerContext) -> logging.Logger:
@@ -309,7 +310,7 @@ class _ConsoleHandler(logging.Handler):
 
 
 def _failures(result: dg.ExecuteInProcessResult | None, store: Store) -> list[str]:
-    """One line for each asset that failed: what, and why; one for documents that did not come."""
+    """Returns a line for each asset that failed, with why; one for documents that did not come."""
     lines: list[str] = []
     if result is None:
         return lines
@@ -376,7 +377,7 @@ def _show_findings(console: Console, store: Store, version: str) -> None:
 
 
 def _kinds(found: pa.Table) -> Iterator[str]:
-    """Returns a line for each kind of finding: how many rows, and one of the reasons."""
+    """Yields a line for each kind of finding: how many rows, and one of the reasons."""
     kind = ["severity", "field", "column"]
     groups = found.group_by(kind).aggregate([("reason", "count"), ("reason", "min")])
     order = [("severity", "ascending"), ("reason_count", "descending"), ("field", "ascending")]

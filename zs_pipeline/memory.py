@@ -1,8 +1,8 @@
-"""Memory: garbage looked for where there is some, and what is free given back.
+"""Settings of memory: garbage is looked for where there is some, and what is free is given back.
 
 How Python, Arrow and the C library treat memory holds for a whole process. So it is set only in one
 that is ours, as `zs build` and the processes beside it are, and never by an import: Dagster's own
-processes, notebooks and tests go on as they were.
+processes, notebooks and tests go on as they were. What a build keeps in memory is elsewhere.
 """
 
 import ctypes
@@ -110,7 +110,7 @@ def low_memory() -> Iterator[None]:
 
 
 def trim_heap() -> None:
-    """Give the system what is free, in the midst of work on many documents as well.
+    """Give free memory back to the system, in the midst of work on many documents as well.
 
     The C library keeps what lies between two things that are in use.
     """

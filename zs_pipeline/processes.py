@@ -34,7 +34,7 @@ class ProcessLost(Exception):
 
 
 def count() -> int:
-    """How many processes work on a machine of this kind, this one among them."""
+    """Returns how many processes work on this machine, this one among them."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(cores or 1, MOST)
 
@@ -100,7 +100,7 @@ def _run(function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
 
 
 def _begin() -> None:
-    """In a new process: leave Ctrl-C to the one that started it, and end when that one is gone."""
+    """Leave Ctrl-C to the process that started this new one, and end when that one is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     memory.own_process()
     memory.without_pandas()
