@@ -12,7 +12,7 @@ from pathlib import Path
 from pages import rules
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.declaration import Acorn
-from zs_pipeline.orchestration import assets as graph
+from zs_pipeline.orchestration import code_location
 
 README = Path(__file__).parents[1] / "README.md"
 VALUES = README.parent / "docs" / "values.md"
@@ -58,7 +58,7 @@ def _above(name: str, parents: Mapping[str, set[str]]) -> set[str]:
 
 def edges() -> dict[str, set[str]]:
     """For each asset the assets that it is made from, as Dagster has them."""
-    assets = graph.definitions().resolve_asset_graph()
+    assets = code_location.definitions().resolve_asset_graph()
     return {
         key.to_user_string(): {parent.to_user_string() for parent in assets.get(key).parent_keys}
         for key in assets.get_all_asset_keys()

@@ -14,6 +14,7 @@ from client_store import VERSION
 import zs_client
 from zs_client import ReadError, SnapshotNotFound, cli, parquet, provenance, read
 from zs_client.acorns import wish
+from zs_client.cache import from_environment
 from zs_client.contract import partition_key, registry_key, table_key
 from zs_client.opening import open_store
 from zs_client.place import resolve
@@ -193,7 +194,7 @@ def test_what_came_otherwise_is_read_anew_as_a_whole(server, how, name):
         hashlib.sha256(body).hexdigest(),
         read_facts(store, VERSION, "asset_basics")["sha256"],
     }
-    there = {path.stem for path, _ in read.from_environment().files() if path.suffix == ".pqt"}
+    there = {path.stem for path, _ in from_environment().files() if path.suffix == ".pqt"}
     assert there <= written
 
 
@@ -315,7 +316,7 @@ def test_offline_a_partition_is_not_told_to_be_of_a_later_night(own):
 
 def test_offline_a_partition_that_is_still_the_same_is_of_the_later_night(own):
     zs_client.qc("1")
-    for path, _ in read.from_environment().files():
+    for path, _ in from_environment().files():
         if path.parent.parent.name == "links":
             told = json.loads(path.read_text()) | {"checked_at": "2020-01-01T00:00:00+00:00"}
             path.write_text(json.dumps(told))
@@ -334,7 +335,7 @@ def test_offline_a_partition_that_is_still_the_same_is_of_the_later_night(own):
 
 def test_what_could_not_be_told_offline_is_told_with_a_network(server):
     BASICS()
-    for path, _ in read.from_environment().files():
+    for path, _ in from_environment().files():
         if path.suffix == ".json" and registry_key(VERSION) in path.read_text():
             path.unlink()
     provenance.forget()

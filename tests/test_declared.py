@@ -33,7 +33,7 @@ from zs_pipeline.declaration import (
 )
 from zs_pipeline.documents import update as documents
 from zs_pipeline.lineage import COLUMNS, data_assets
-from zs_pipeline.orchestration import assets as graph
+from zs_pipeline.orchestration import code_location, jobs, partitions
 from zs_pipeline.publishing import commit, facts_file, table_update
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.side_files.outcomes import Entry, NotThere, Question
@@ -302,8 +302,8 @@ def test_dagster_knows_the_projects_and_materializes_one(tmp_path):
     catalogue = Catalogue([*ACORNS, BY_PROJECT])
     source, out = dump(tmp_path / "d.ndjson", some()), tmp_path / "out"
     assert zs_build(source, out) == 0
-    defs = graph.definitions(catalogue, source=str(source), store=str(out))
-    assert [job.name for job in graph.jobs(catalogue)] == [
+    defs = code_location.definitions(catalogue, source=str(source), store=str(out))
+    assert [job.name for job in jobs.jobs(catalogue)] == [
         "tables",
         "platforms",
         "by_project_name",
@@ -318,7 +318,9 @@ def test_dagster_knows_the_projects_and_materializes_one(tmp_path):
         job = defs.resolve_job_def("by_project_name")
         assert job.execute_in_process(instance=instance).success
         known = {"A%2Fb", "B", "C", encode_partition(None)}
-        assert set(instance.get_dynamic_partitions(graph.partitions_name("project_name"))) == known
+        assert (
+            set(instance.get_dynamic_partitions(partitions.dynamic_name("project_name"))) == known
+        )
         before = tables(out)
         assert path_of("B") in before
 

@@ -96,7 +96,7 @@ def test_every_partition_is_known_with_its_rows(instance, count):
 def test_with_a_dagster_that_is_not_known_the_same_is_told_in_public_calls(
     instance, inside, caplog
 ):
-    with events.held_open(instance):
+    with events.reuse_connections(instance):
         result = run(instance, {"1": 1, "2": 0, "3": 3})
 
     assert result.success
@@ -141,7 +141,7 @@ def test_more_than_30000_keys():
 
 def test_an_event_log_that_is_held_open_keeps_what_it_is_told_and_is_let_go(tmp_path):
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
-        with events.held_open(instance), events.held_open(instance):
+        with events.reuse_connections(instance), events.reuse_connections(instance):
             first = run(instance, {"1": 1})
             # Another process reads beside it, and writes.
             with dg.DagsterInstance.local_temp(str(tmp_path)) as other:
@@ -158,7 +158,7 @@ def test_an_event_log_that_is_held_open_keeps_what_it_is_told_and_is_let_go(tmp_
 def test_a_run_that_is_held_open_has_the_database_that_dagster_makes(tmp_path):
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         by_dagster = run(instance, {"1": 1})
-        with events.held_open(instance):
+        with events.reuse_connections(instance):
             made = [by_dagster, run(instance, {"2": 2}), run(instance, {"3": 3})]
         paths = [instance.event_log_storage.path_for_shard(one.run_id) for one in made]
 
@@ -178,7 +178,10 @@ def made_of(path: str) -> list[tuple[str, ...]]:
 
 
 def test_a_table_that_dagster_makes_meanwhile_is_seen(tmp_path):
-    with dg.DagsterInstance.local_temp(str(tmp_path)) as instance, events.held_open(instance):
+    with (
+        dg.DagsterInstance.local_temp(str(tmp_path)) as instance,
+        events.reuse_connections(instance),
+    ):
         storage = instance.event_log_storage
         assert not storage.has_table("later")
         with storage.index_connection() as connection:

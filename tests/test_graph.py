@@ -15,8 +15,8 @@ from zs_client.opening import open_store
 from zs_pipeline import arrow, definitions
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.acorns.platform_qc import PLATFORMS
-from zs_pipeline.orchestration import assets as graph
-from zs_pipeline.publishing import commit, facts_file, table_update
+from zs_pipeline.orchestration import code_location, partitions
+from zs_pipeline.publishing import commit, facts_file, recovery, table_update
 from zs_pipeline.publishing import table_checks as checks
 
 QC = dg.AssetKey("quality_control")
@@ -30,7 +30,7 @@ def instance(tmp_path: Path):
 
 
 def run(instance, source, store, job="tables", **more):
-    defs = graph.definitions(source=str(source), store=str(store))
+    defs = code_location.definitions(source=str(source), store=str(store))
     return defs.resolve_job_def(job).execute_in_process(
         instance=instance, raise_on_error=False, **more
     )
@@ -74,7 +74,7 @@ def test_the_graph_shows_what_feeds_what():
 def test_subjects_are_dynamic_partitions_and_platforms_static():
     assets = definitions.defs().resolve_asset_graph()
     assert assets.get(QC).partitions_def == dg.DynamicPartitionsDefinition(
-        name=graph.partitions_name("subject_id")
+        name=partitions.dynamic_name("subject_id")
     )
     platforms = assets.get(dg.AssetKey("platform_qc")).partitions_def
     assert platforms.get_partition_keys() == list(PLATFORMS)
@@ -108,7 +108,7 @@ def test_a_run_tells_just_the_partitions_that_changed(tmp_path, instance):
     assert first.success
     segments = {encode_partition(s) for s in ("1", "2", "x/y")}
     assert set(events(instance, first)) == {None, *segments}
-    assert set(instance.get_dynamic_partitions(graph.partitions_name("subject_id"))) == segments
+    assert set(instance.get_dynamic_partitions(partitions.dynamic_name("subject_id"))) == segments
     assert instance.get_materialized_partitions(QC) == segments
 
     assert events(instance, run(instance, source, tmp_path / "out")) == [None]
@@ -116,7 +116,7 @@ def test_a_run_tells_just_the_partitions_that_changed(tmp_path, instance):
     documents[1]["quality_control"]["metrics"][0]["name"] = "changed"
     dump(source, documents[:2])
     assert set(events(instance, run(instance, source, tmp_path / "out"))) == {None, "2"}
-    assert set(instance.get_dynamic_partitions(graph.partitions_name("subject_id"))) == {"1", "2"}
+    assert set(instance.get_dynamic_partitions(partitions.dynamic_name("subject_id"))) == {"1", "2"}
 
 
 def test_dynamic_partitions_of_others_in_the_same_instance_stay(tmp_path, instance):
@@ -127,7 +127,7 @@ def test_dynamic_partitions_of_others_in_the_same_instance_stay(tmp_path, instan
         dump(source, wanted)
         assert run(instance, source, tmp_path / "out").success
     assert set(instance.get_dynamic_partitions("subject_id")) == {"theirs", "1"}
-    assert instance.get_dynamic_partitions(graph.partitions_name("subject_id")) == ["2"]
+    assert instance.get_dynamic_partitions(partitions.dynamic_name("subject_id")) == ["2"]
 
 
 def test_those_of_1_0_0_are_removed_once_by_what_the_store_had(tmp_path, instance):
@@ -138,7 +138,7 @@ def test_those_of_1_0_0_are_removed_once_by_what_the_store_had(tmp_path, instanc
     instance.add_dynamic_partitions("subject_id", ["1", "2", "theirs"])
     assert run(instance, source, tmp_path / "out").success
     assert instance.get_dynamic_partitions("subject_id") == ["theirs"]
-    assert set(instance.get_dynamic_partitions(graph.partitions_name("subject_id"))) == {"1", "2"}
+    assert set(instance.get_dynamic_partitions(partitions.dynamic_name("subject_id"))) == {"1", "2"}
 
     instance.add_dynamic_partitions("subject_id", ["1"])
     assert run(instance, source, tmp_path / "out").success
@@ -344,7 +344,7 @@ def test_checks_of_a_run_look_at_what_it_wrote_and_at_another_file_each_day(buil
     report = table_update.CommitReport(changed=["2", "gone"], facts=facts)
     seen = set()
     for day in range(3):
-        monkeypatch.setattr(commit, "datetime", At(day))
+        monkeypatch.setattr(recovery, "datetime", At(day))
         content = checks.look(built, "1.0.0", acorn, report).content.keys()
         assert "2" in content
         seen |= content

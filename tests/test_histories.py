@@ -41,7 +41,7 @@ from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import fetching
 from zs_pipeline.documents import update as documents
 from zs_pipeline.documents.keys import DOCUMENTS_HEAD
-from zs_pipeline.orchestration import assets as graph
+from zs_pipeline.orchestration import partitions
 from zs_pipeline.publishing import commit, facts_file, squirrel
 from zs_pipeline.settings import sample, source_url_of_sample
 from zs_pipeline.side_files.files import Files
@@ -323,7 +323,7 @@ class DagsterNights(Nights):
 
     def build(self, writes: Sequence[int] = ()) -> None:
         super().build(writes)
-        known = set(self.instance.get_dynamic_partitions(graph.partitions_name("subject_id")))
+        known = set(self.instance.get_dynamic_partitions(partitions.dynamic_name("subject_id")))
         stated = facts_file.read_facts(self.store, __version__, "qc")
         assert known == facts_file.segments(stated)
 

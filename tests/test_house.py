@@ -68,20 +68,6 @@ def test_the_contract_needs_the_standard_library_alone():
     assert imports(ROOT / "zs_client/contract.py") <= set(sys.stdlib_module_names)
 
 
-def test_dagster_is_imported_where_its_assets_are_made_and_nowhere_else():
-    found = {path.name for path in FILES if "dagster" in imports(path)}
-    assert found == {
-        "graph.py",
-        "events.py",
-        "event_log.py",
-        "definitions.py",
-        "build.py",
-        "doctor.py",
-    }
-    private = {path.name for path in FILES if "dagster._core" in path.read_text()}
-    assert private == {"event_log.py"}
-
-
 @pytest.mark.parametrize("package", ["zs_client", "zs_pipeline"])
 def test_importing_reads_no_variable_and_opens_no_connection(package):
     done = subprocess.run(

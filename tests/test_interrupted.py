@@ -21,7 +21,7 @@ from zs_pipeline.acorns import ACORNS
 SCHEMAS = {acorn.table: arrow.schema(acorn) for acorn in ACORNS}
 MOMENTS = 20
 BESIDE = multiprocessing.get_context("forkserver")
-BESIDE.set_forkserver_preload(["zs_pipeline.build", "zs_pipeline.orchestration.assets"])
+BESIDE.set_forkserver_preload(["zs_pipeline.build", "zs_pipeline.orchestration.code_location"])
 
 
 def documents(state: int) -> list[dict]:

@@ -21,7 +21,7 @@ from zs_client import provenance
 from zs_client.opening import open_store
 from zs_pipeline import scratch
 from zs_pipeline.acorns import ACORNS
-from zs_pipeline.orchestration import assets as graph
+from zs_pipeline.orchestration import code_location
 from zs_pipeline.publishing import squirrel
 from zs_pipeline.settings import sample
 
@@ -266,7 +266,7 @@ def test_a_build_by_hand_between_two_nights_leaves_the_schedule_as_it_is(kept: P
 def test_a_night_of_the_schedule_says_how_often_it_comes(source: Path, tmp_path: Path) -> None:
     (tmp_path / "home").mkdir()
     out = tmp_path / "out"
-    defs = graph.definitions(source=str(source), store=str(out))
+    defs = code_location.definitions(source=str(source), store=str(out))
     with dg.DagsterInstance.local_temp(str(tmp_path / "home")) as instance:
         (nightly,) = defs.schedules
         ticked = dg.build_schedule_context(instance, datetime(2026, 1, 1, 9, tzinfo=UTC))

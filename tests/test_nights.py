@@ -22,7 +22,7 @@ from source_servers import Gateway, serve
 from zs_client.contract import encode_partition
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents.keys import DOCUMENTS_HEAD
-from zs_pipeline.orchestration import assets as graph
+from zs_pipeline.orchestration import partitions
 from zs_pipeline.settings import sample
 
 ROOT = Path(__file__).parents[1]
@@ -97,7 +97,7 @@ def known_to_dagster() -> tuple[Counter[tuple[str, str | None]], set[str]]:
         for name in ("documents", *CATALOGUE.by_name, "squirrel"):
             records = instance.fetch_materializations(dg.AssetKey(name), limit=1000).records
             found.update((name, record.partition_key) for record in records)
-        return found, set(instance.get_dynamic_partitions(graph.partitions_name("subject_id")))
+        return found, set(instance.get_dynamic_partitions(partitions.dynamic_name("subject_id")))
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:

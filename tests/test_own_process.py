@@ -65,7 +65,8 @@ def test_a_build_in_a_process_of_others_changes_nothing_of_it(tmp_path):
 
 def test_work_on_many_documents_leaves_the_settings_of_others_alone():
     code = "import gc; from zs_pipeline import memory\n"
-    code += "with memory.lean(), memory.of_modules(): print(gc.get_threshold(), gc.isenabled())"
+    code += "with memory.low_memory(), memory.freeze_imports():"
+    code += " print(gc.get_threshold(), gc.isenabled())"
     plain = "import gc; print(gc.get_threshold(), gc.isenabled())"
     assert child(code).stdout == child(plain).stdout != ""
     own = code.replace("with ", "memory.own_process()\nwith ")

@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from building import document, dump, tables, zs_build
 
-from zs_pipeline import processes
+from zs_pipeline import processes, run_scope
 from zs_pipeline.documents import state as documents
 
 BEGUN = """
 import os, sys, time
-from zs_pipeline import processes
+from zs_pipeline import processes, run_scope
 
 processes.WORTH, processes.count = 0, lambda: 2
-with processes.held():
-    print(*processes.each(os.getpid, [()], 1), flush=True)
+with run_scope.entered():
+    print(*processes.map_ordered(os.getpid, [()], 1), flush=True)
     time.sleep(60)
 """
 
@@ -71,17 +71,19 @@ def test_builds_with_processes_write_the_same_bytes(tmp_path, monkeypatch):
 
 
 def test_few_documents_are_worked_on_in_this_process():
-    assert list(processes.each(os.getpid, [(), ()], processes.WORTH - 1)) == [os.getpid()] * 2
+    assert (
+        list(processes.map_ordered(os.getpid, [(), ()], processes.WORTH - 1)) == [os.getpid()] * 2
+    )
 
 
 def test_many_are_worked_on_in_this_one_and_in_others(beside):
     # The first ones go to the other, and this one helps when that has enough to do.
     work = [(0.2,)] * 2 + [(0.0,)] * 20
-    with processes.held():
-        began = list(processes.each(os.getpid, [()], 1))
+    with run_scope.entered():
+        began = list(processes.map_ordered(os.getpid, [()], 1))
         assert os.getpid() not in began
-        assert list(processes.each(os.getpid, [()], 1)) == began
-        assert len(list(processes.each(time.sleep, work, 22))) == 22
+        assert list(processes.map_ordered(os.getpid, [()], 1)) == began
+        assert len(list(processes.map_ordered(time.sleep, work, 22))) == 22
 
 
 def test_results_come_in_order_and_work_is_drawn_as_there_is_room(beside):
@@ -93,7 +95,7 @@ def test_results_come_in_order_and_work_is_drawn_as_there_is_room(beside):
             drawn += 1
             yield number, 2
 
-    made = processes.each(operator.mul, work(), 200)
+    made = processes.map_ordered(operator.mul, work(), 200)
     assert next(made) == 0
     assert drawn < 20
     assert list(made) == [2 * number for number in range(1, 200)]
@@ -101,20 +103,20 @@ def test_results_come_in_order_and_work_is_drawn_as_there_is_room(beside):
 
 def test_an_error_in_another_process_is_the_error(beside):
     with pytest.raises(ZeroDivisionError):
-        list(processes.each(operator.truediv, [(1, 0)], 1))
+        list(processes.map_ordered(operator.truediv, [(1, 0)], 1))
 
 
 def test_a_process_that_ends_by_itself_is_told_and_the_next_work_is_done(beside):
-    with processes.held():
+    with run_scope.entered():
         with pytest.raises(processes.ProcessLost, match="build again"):
-            list(processes.each(os._exit, [(3,)], 1))
-        assert list(processes.each(operator.add, [(1, 2)], 1)) == [3]
+            list(processes.map_ordered(os._exit, [(3,)], 1))
+        assert list(processes.map_ordered(operator.add, [(1, 2)], 1)) == [3]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_processes_end_with_the_block_that_held_them(beside):
-    with processes.held():
-        (pid,) = processes.each(os.getpid, [()], 1)
+    with run_scope.entered():
+        (pid,) = processes.map_ordered(os.getpid, [()], 1)
         assert not gone(pid, 0.2)
     assert gone(pid)
 

@@ -120,23 +120,23 @@ def test_what_can_be_installed_is_declared():
 
 def test_the_schedule_and_the_runs_are_those_of_the_graph():
     from zs_pipeline.acorns import CATALOGUE
-    from zs_pipeline.orchestration import assets as graph
+    from zs_pipeline.orchestration import code_location, jobs
 
-    defs = graph.definitions()
-    minute, hour, *_ = graph.NIGHTLY.split()
+    defs = code_location.definitions()
+    minute, hour, *_ = jobs.NIGHTLY.split()
     assert f"The schedule `nightly` runs at {int(hour):02}:{int(minute):02} UTC" in README
     assert [schedule.name for schedule in defs.schedules] == ["nightly"]
     runs = re.findall(r"^\d\. `(\w+)`:", README, re.MULTILINE)
-    assert runs == [job.name for job in graph.jobs(CATALOGUE)]
+    assert runs == [job.name for job in jobs.jobs(CATALOGUE)]
 
 
 def test_the_shares_that_are_refused_are_those_of_the_code():
     from zs_pipeline.documents import losses
-    from zs_pipeline.publishing import commit
+    from zs_pipeline.publishing import shrink_guard
 
     assert losses.LOST_SHARE == 0.3
     assert "Over 30 % of the documents" in README
-    assert commit.SHRINK_SHARE == 0.5
+    assert shrink_guard.SHRINK_SHARE == 0.5
     assert "over half of a table's rows" in README
 
 

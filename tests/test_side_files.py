@@ -20,7 +20,7 @@ from stores import Watched, every, memory
 
 from zs_client.opening import open_store
 from zs_pipeline.acorns import ACORNS, CATALOGUE, behavior_curriculum
-from zs_pipeline.orchestration import assets as graph
+from zs_pipeline.orchestration import code_location
 from zs_pipeline.settings import sample
 from zs_pipeline.shape import values as fields
 from zs_pipeline.side_files import answers
@@ -357,7 +357,9 @@ def local(folder: Path, *states: tuple[str, bytes]) -> Path:
 def test_what_cannot_be_used_is_counted_told_and_no_error(tmp_path):
     source = dump(tmp_path / "d.ndjson", [*three(), *elsewhere()])
     files = local(tmp_path / "f", ("one-a", b"{cut"), ("one-b", b"[]"))
-    defs = graph.definitions(source=str(source), store=str(tmp_path / "out"), files=str(files))
+    defs = code_location.definitions(
+        source=str(source), store=str(tmp_path / "out"), files=str(files)
+    )
     with dg.DagsterInstance.ephemeral() as instance:
         result = defs.resolve_job_def("tables").execute_in_process(instance=instance)
     (event,) = result.asset_materializations_for_node("behavior_curriculum")
@@ -448,7 +450,7 @@ def test_a_wrong_folder_of_side_files_is_refused_before_any_work(tmp_path, capsy
 
 
 def test_the_graph_shows_who_asks_side_files_and_who_tells_of_them():
-    assets = graph.definitions().resolve_asset_graph()
+    assets = code_location.definitions().resolve_asset_graph()
     parents = {
         key.to_user_string(): {parent.to_user_string() for parent in assets.get(key).parent_keys}
         for key in assets.get_all_asset_keys()

@@ -15,7 +15,7 @@ from zs_client.opening import open_store
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.documents import retention, upheavals
 from zs_pipeline.documents.shards import INDEX
-from zs_pipeline.orchestration import assets as graph
+from zs_pipeline.orchestration import code_location
 from zs_pipeline.publishing import table_checks as checks
 
 VERSION = "1.0.0"
@@ -97,7 +97,7 @@ def test_what_was_found_goes_with_the_states_that_are_kept(
 
 
 def test_the_graph_has_the_check() -> None:
-    defs = graph.definitions()
+    defs = code_location.definitions()
     keys = {key.name for key in defs.resolve_asset_graph().asset_check_keys}
     assert "names_settled" in keys
     assert isinstance(defs, dg.Definitions)

@@ -1,7 +1,8 @@
 """`zs build`: the same Dagster assets as the UI and the schedule run, from one command.
 
 Opens what it needs before any work, runs the three jobs of a night one after another, and tells
-what was built, what failed and why, and what was set aside.
+what was built, what failed and why, and what was set aside. What an asset does is in
+`zs_pipeline.orchestration`.
 """
 
 import logging
@@ -24,12 +25,14 @@ from zs_client.folder import exclusive
 from zs_client.masking import masked
 from zs_client.obstore_errors import first_line
 from zs_client.store import Store
-from zs_pipeline import processes, scratch, settings
+from zs_pipeline import run_scope, scratch, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import shards
 from zs_pipeline.documents import state as documents
-from zs_pipeline.orchestration import assets as graph
 from zs_pipeline.orchestration import events
+from zs_pipeline.orchestration.code_location import definitions
+from zs_pipeline.orchestration.jobs import jobs
+from zs_pipeline.orchestration.run_tags import BY_COMMAND
 from zs_pipeline.publishing.facts_file import read_content, read_facts
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.source.choice import open_source
@@ -96,7 +99,7 @@ def main(
         said = masked(f"zs build: {_said(error)}")
         errors.print(said, style="red", markup=False, soft_wrap=True)
         return _REFUSED
-    defs = graph.definitions(
+    defs = definitions(
         source=source_url,
         store=store_url,
         files=files_url,
@@ -104,31 +107,33 @@ def main(
         accept_shrink=accept_shrink,
         loggers={"console": _console_logger(console)},
     )
-    # The three runs read the same documents and tables, and use the same processes.
-    with graph.near_by(store_url) as near, history, processes.held():
+    # The three runs share it, with what they cached and the processes that they started.
+    with history, run_scope.entered() as scope:
         # A result holds all that its run made, so none is kept until the next.
         failures = [
             line
-            for job in graph.jobs(CATALOGUE)
+            for job in jobs(CATALOGUE)
             for line in history.failures(partial(_run, defs, job.name, chosen, subjects), opened)
         ]
         if not failures and subjects:
             failures = _unknown(opened, subjects)
-        _show_findings(console, settings.writable_store(store_url, near=near), version)
+        _show_findings(
+            console, settings.writable_store(store_url, near=scope.object_cache(store_url)), version
+        )
     for line in failures:
         errors.print(masked(line), style="red", markup=False, soft_wrap=True)
     return _FAILED if failures else 0
 
 
 def _unknown(store: Store, subjects: Sequence[str]) -> list[str]:
-    """A line for the subjects that no document has."""
+    """Returns a line for the subjects that no document has."""
     known = set(documents.load(store).index["subject_id"].to_pylist())
     unknown = [subject for subject in subjects if subject not in known]
     return [f"no such subject: {', '.join(unknown)}"] if unknown else []
 
 
 def _withheld(store: Store) -> list[str]:
-    """A line for the documents that the source has and did not hand out."""
+    """Returns a line for the documents that the source has and did not hand out."""
     found = documents.withheld(store)
     more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
     shown = ", ".join(found[:SHOWN])
@@ -136,7 +141,7 @@ def _withheld(store: Store) -> list[str]:
 
 
 def _chosen(select: Sequence[str]) -> set[str] | None:
-    """The assets to run, None for all."""
+    """Returns the assets to run, None for all."""
     if not select:
         return None
     by_table = {acorn.table: acorn.name for acorn in ACORNS}
@@ -175,7 +180,6 @@ class _History:
                 ) from error
         else:
             self._instance = self._passing()
-        self._stack.enter_context(events.held_open(self._instance))
 
     def __enter__(self) -> Self:
         return self
@@ -209,7 +213,6 @@ class _History:
         )
         self._home = ""
         self._instance = self._passing()
-        self._stack.enter_context(events.held_open(self._instance))
         return _failures(run(self._instance), store)
 
     def _lost(self, kinds: set[str]) -> str:
@@ -275,18 +278,19 @@ def _run(
             for acorn in ACORNS
             if acorn.name in names and acorn.partition == shards.KEY
         }
-    return resolved.execute_in_process(
-        instance=instance,
-        run_config=config,
-        raise_on_error=False,
-        # Of a part of a job Dagster stores the whole as well.
-        asset_selection=[dg.AssetKey(name) for name in sorted(names)] if chosen else None,
-        tags={graph.BY_COMMAND: "true"},
-    )
+    with events.run_scope_of(instance):
+        return resolved.execute_in_process(
+            instance=instance,
+            run_config=config,
+            raise_on_error=False,
+            # Of a part of a job Dagster stores the whole as well.
+            asset_selection=[dg.AssetKey(name) for name in sorted(names)] if chosen else None,
+            tags={BY_COMMAND: "true"},
+        )
 
 
 def _console_logger(console: Console) -> dg.LoggerDefinition:
-    """Shows what the assets say; Dagster's own events are in its history."""
+    """Returns a logger that shows what the assets say; Dagster's own events are in its history."""
 
     @dg.logger
     def to_console(_: dg.InitLoggerContext) -> logging.Logger:
@@ -315,7 +319,7 @@ class _ConsoleHandler(logging.Handler):
 
 
 def _failures(result: dg.ExecuteInProcessResult | None, store: Store) -> list[str]:
-    """One line for each asset that failed: what, and why; one for documents that did not come."""
+    """Returns a line for each asset that failed, with why; one for documents that did not come."""
     lines: list[str] = []
     if result is None:
         return lines
@@ -384,7 +388,7 @@ def _show_findings(console: Console, store: Store, version: str) -> None:
 
 
 def _kinds(found: pa.Table) -> Iterator[str]:
-    """Returns a line for each kind of finding: how many rows, and one of the reasons."""
+    """Yields a line for each kind of finding: how many rows, and one of the reasons."""
     kind = ["severity", "field", "column"]
     groups = found.group_by(kind).aggregate([("reason", "count"), ("reason", "min")])
     order = [("severity", "ascending"), ("reason_count", "descending"), ("field", "ascending")]

@@ -20,7 +20,7 @@ def load_build(*, own_process: bool) -> Callable[..., int]:
     """
     if own_process:
         memory.own_process()
-    with memory.of_modules():
+    with memory.freeze_imports():
         from zs_pipeline.build import main  # noqa: PLC0415 - the process is set up first
     memory.without_pandas()
     return main

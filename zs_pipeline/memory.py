@@ -1,8 +1,8 @@
-"""Memory: garbage looked for where there is some, and what is free given back.
+"""Settings of memory: garbage is looked for where there is some, and what is free is given back.
 
 How Python, Arrow and the C library treat memory holds for a whole process. So it is set only in one
 that is ours, as `zs build` and the processes beside it are, and never by an import: Dagster's own
-processes, notebooks and tests go on as they were.
+processes, notebooks and tests go on as they were. What a build keeps in memory is elsewhere.
 """
 
 import ctypes
@@ -28,7 +28,7 @@ def own_process() -> None:
 
     pyarrow reads its variable once, when it is first imported. Its own pool, mimalloc, keeps what
     is free, even when told to release it: 20,000 documents take 532 to 577 MB with it, 510 to 534
-    MB with the C library's, which `give_back` tells to give it back. `pyarrow.set_memory_pool`
+    MB with the C library's, which `trim_heap` tells to give it back. `pyarrow.set_memory_pool`
     leaves out what C++ takes for itself, as to read and write parquet. Processes that are started
     by this one inherit the variable.
     """
@@ -38,7 +38,7 @@ def own_process() -> None:
 
 
 @contextmanager
-def of_modules() -> Iterator[None]:
+def freeze_imports() -> Iterator[None]:
     """Import what stays until the end, and look for garbage in it neither now nor later.
 
     Does nothing in a process that is not ours.
@@ -82,7 +82,7 @@ class _NoPandas:
 
 
 @contextmanager
-def lean() -> Iterator[None]:
+def low_memory() -> Iterator[None]:
     """Work on many documents, and give back afterwards what was taken.
 
     What holds for a whole process is set in one that is ours, and only there.
@@ -94,7 +94,7 @@ def lean() -> Iterator[None]:
         try:
             yield
         finally:
-            give_back()
+            trim_heap()
         return
     before = gc.get_threshold()
     gc.set_threshold(COLLECT_AFTER, *before[1:])
@@ -106,11 +106,11 @@ def lean() -> Iterator[None]:
         yield
     finally:
         gc.set_threshold(*before)
-        give_back()
+        trim_heap()
 
 
-def give_back() -> None:
-    """Give the system what is free, in the midst of work on many documents as well.
+def trim_heap() -> None:
+    """Give free memory back to the system, in the midst of work on many documents as well.
 
     The C library keeps what lies between two things that are in use.
     """

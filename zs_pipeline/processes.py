@@ -12,11 +12,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from multiprocessing import connection
 from typing import Any, TypeVar
 
-from zs_pipeline import memory
+from zs_pipeline import memory, run_scope
+from zs_pipeline.run_scope import RunScope
 
 # Documents below which the time that a process takes to start is not worth it.
 WORTH = 1500
@@ -33,63 +33,16 @@ class ProcessLost(Exception):
     """A process that made rows ended by itself."""
 
 
-class _Pool:
-    """The processes, started when they are first needed and shared by all who hold them."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._holders = 0
-        self._executor: ProcessPoolExecutor | None = None
-
-    def hold(self) -> None:
-        with self._lock:
-            self._holders += 1
-
-    def release(self) -> None:
-        with self._lock:
-            self._holders -= 1
-            executor = None
-            if not self._holders:
-                executor, self._executor = self._executor, None
-        if executor:
-            executor.shutdown(cancel_futures=True)
-
-    def executor(self) -> ProcessPoolExecutor:
-        with self._lock:
-            if self._executor is None:
-                self._executor = ProcessPoolExecutor(
-                    count() - 1, multiprocessing.get_context("spawn"), _begin
-                )
-            return self._executor
-
-    def lost(self) -> None:
-        with self._lock:
-            self._executor = None
-
-
-_pool = _Pool()
-
-
 def count() -> int:
-    """How many processes work on a machine of this kind, this one among them."""
+    """Returns how many processes work on this machine, this one among them."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(cores or 1, MOST)
 
 
-@contextmanager
-def held() -> Iterator[None]:
-    """Keep the processes, once they were started, until the end of the block."""
-    _pool.hold()
-    try:
-        yield
-    finally:
-        _pool.release()
-
-
-def each(
+def map_ordered(
     function: Callable[..., T], work: Iterable[tuple[Any, ...]], documents: int
 ) -> Iterator[T]:
-    """What a function of `documents.shards` makes of each piece of work, in their order.
+    """Yields what a function of `documents.shards` makes of each piece of work, in their order.
 
     Args:
         function: A function that another process can import.
@@ -103,8 +56,8 @@ def each(
         for one in work:
             yield function(*one)
         return
-    with held():
-        executor = _pool.executor()
+    with run_scope.entered() as scope:
+        executor = _worker_pool(scope)
         sent: deque[Future[T]] = deque()
         try:
             for one in work:
@@ -120,7 +73,7 @@ def each(
             while sent:
                 yield sent.popleft().result()
         except BrokenProcessPool as error:
-            _pool.lost()
+            scope.worker_pool = None
             raise ProcessLost(
                 "a process that made rows ended by itself, perhaps for want of memory; build "
                 "again, it goes on where this build was"
@@ -130,13 +83,24 @@ def each(
                 future.cancel()
 
 
+def _worker_pool(scope: RunScope) -> ProcessPoolExecutor:
+    """Returns the processes of a run, which end with it; started when they are first needed."""
+    with scope.lock:
+        if scope.worker_pool is None:
+            scope.worker_pool = ProcessPoolExecutor(
+                count() - 1, multiprocessing.get_context("spawn"), _begin
+            )
+            scope.stack.callback(scope.worker_pool.shutdown, cancel_futures=True)
+        return scope.worker_pool
+
+
 def _run(function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
-    with memory.lean():
+    with memory.low_memory():
         return function(*arguments)
 
 
 def _begin() -> None:
-    """In a new process: leave Ctrl-C to the one that started it, and end when that one is gone."""
+    """Leave Ctrl-C to the process that started this new one, and end when that one is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     memory.own_process()
     memory.without_pandas()

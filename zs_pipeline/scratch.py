@@ -1,4 +1,7 @@
-"""Folders for the time of a build, in TMPDIR; what killed builds left of theirs is removed."""
+"""Temporary folders of a build, in TMPDIR; those that killed builds left behind are removed.
+
+What is kept in them, and until when, is said by who asks for one.
+"""
 
 import shutil
 import tempfile
@@ -17,7 +20,7 @@ _UNUSED = 24 * 3600
 
 @contextmanager
 def folder() -> Iterator[Path]:
-    """A new folder, removed afterwards.
+    """Yields a new folder, which is removed afterwards.
 
     Raises:
         OSError: None can be made.

@@ -1,6 +1,6 @@
 """What a build works on: the source, the store, the side files and the version, from variables.
 
-Read when they are asked for, never at import.
+Read when they are asked for, never at import; what is done with them is elsewhere.
 """
 
 import os
@@ -23,34 +23,34 @@ _FEWEST_OPEN_FILES, _OPEN_FILES = 64, 1024
 
 
 def sample() -> Path:
-    """The folder of the sample that ships with the package."""
+    """Returns the folder of the sample that ships with the package."""
     return Path(str(files("zs_pipeline"))) / "sample"
 
 
 def source_url(given: str = "") -> str:
-    """Where documents come from: as given, `ZS_SOURCE`, or the sample."""
+    """Returns where documents come from: as given, `ZS_SOURCE`, or the sample."""
     return given or os.environ.get("ZS_SOURCE") or str(sample() / "documents.ndjson")
 
 
 def store_url(given: str = "") -> str:
-    """Where the cache is written: as given, `ZS_STORE`, or the current folder."""
+    """Returns where the cache is written: as given, `ZS_STORE`, or the current folder."""
     return given or os.environ.get("ZS_STORE") or "."
 
 
 def files_url(given: str = "", source: str = "") -> str:
-    """Where the buckets of side files are: as given, `ZS_FILES`, the sample's own, or S3."""
+    """Returns where side files are: as given, `ZS_FILES`, the sample's own, or S3."""
     own = sample() / "files"
     default = str(own) if source_url(source) == source_url_of_sample() else "s3://"
     return given or os.environ.get("ZS_FILES") or default
 
 
 def source_url_of_sample() -> str:
-    """The dump of the sample."""
+    """Returns the dump of the sample."""
     return str(sample() / "documents.ndjson")
 
 
 def old_source_url(source: str = "") -> str:
-    """Where documents of the old database come from: `ZS_OLD_SOURCE`, the sample's own, or beside.
+    """Returns where documents of the old database are: `ZS_OLD_SOURCE`, the sample's, or beside.
 
     The gateway has both databases, told apart by the end of its URL. Empty when there is none.
     """
@@ -64,12 +64,12 @@ def old_source_url(source: str = "") -> str:
 
 
 def custom_folder(source: str = "") -> Path | None:
-    """The folder of the sample's custom tables, where the sample is what is built."""
+    """Returns the folder of the sample's custom tables, where the sample is what is built."""
     return sample() / "custom" if source_url(source) == source_url_of_sample() else None
 
 
 def largest_document() -> int:
-    """The most bytes of one document in a dump: `ZS_LARGEST_DOCUMENT`, or 256 MB.
+    """Returns the most bytes of one document in a dump: `ZS_LARGEST_DOCUMENT`, or 256 MB.
 
     Raises:
         ValueError: It is no number of bytes.
@@ -78,7 +78,9 @@ def largest_document() -> int:
 
 
 def refetch_every() -> int:
-    """In how many builds each document is fetched once more: `ZS_REFETCH_EVERY`, or 200; 0: never.
+    """Returns in how many builds a document is fetched again once: `ZS_REFETCH_EVERY`, else 200.
+
+    Never when it is 0.
 
     Raises:
         ValueError: It is no number of builds.
@@ -94,7 +96,7 @@ def _whole(name: str, default: int, unit: str) -> int:
 
 
 def version(given: str = "") -> str:
-    """The version folder: as given, `ZS_VERSION`, or the package's own.
+    """Returns the version folder: as given, `ZS_VERSION`, or the package's own.
 
     Raises:
         ValueError: It is not dotted numbers.
@@ -105,7 +107,7 @@ def version(given: str = "") -> str:
 
 
 def writable_store(url: str, *, near: Path | None = None) -> Store:
-    """The store, its folder made where it is a local one; `near` as `open_store` has it.
+    """Returns the store; makes the folder of a local one, and takes `near` as `open_store` does.
 
     Raises:
         StoreError: The URL is of no known kind.

@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import orjson
 import pyarrow as pa
@@ -21,7 +20,7 @@ import pyarrow.compute as pc
 
 from zs_client import work
 from zs_client.store import Store
-from zs_pipeline import arrow
+from zs_pipeline import arrow, run_scope
 from zs_pipeline.declaration import CORE
 from zs_pipeline.documents import keys, shards
 from zs_pipeline.documents.shards import INDEX
@@ -125,7 +124,7 @@ class DocumentState:
 
 
 @dataclass
-class _Held:
+class LoadedDocuments:
     """What was last read of a store's documents.
 
     Attributes:
@@ -143,11 +142,6 @@ class _Held:
     gathered: dict[frozenset[str], bytes] = field(default_factory=dict)
 
 
-# A run opens its store once, and most of its tables are made from one state. The last one alone is
-# held: an index is some 170 bytes for each document.
-_held: WeakKeyDictionary[Store, _Held] = WeakKeyDictionary()
-
-
 def load(store: Store, state: str = "") -> DocumentState:
     """Load a state that the store holds; what was loaded of the same content is taken over.
 
@@ -158,8 +152,8 @@ def load(store: Store, state: str = "") -> DocumentState:
     Raises:
         FileNotFoundError: It is not there, or no longer.
     """
-    held = _held.setdefault(store, _Held())
-    if not state or held.head.get("state") != state:
+    loaded = _loaded(store)
+    if not state or loaded.head.get("state") != state:
         key = keys.state_key(state) if state else keys.DOCUMENTS_HEAD
         documents_head = read_head(store, key)[0]
         if documents_head is None:
@@ -168,14 +162,14 @@ def load(store: Store, state: str = "") -> DocumentState:
                 "build documents and asset_basics first"
             )
         if not state:
-            held.latest = str(documents_head["state"])
+            loaded.latest = str(documents_head["state"])
         names = ("index", "set_aside")
-        if any(held.head.get(name) != documents_head[name] for name in names):
-            held.head, held.index, held.gathered = {}, None, {}
-            held.set_aside = load_set_aside(store, documents_head)
-            held.index = load_index(store, documents_head["index"])
-        held.head = documents_head
-    return DocumentState(store, held.head, held.index, held.set_aside, held.gathered)
+        if any(loaded.head.get(name) != documents_head[name] for name in names):
+            loaded.head, loaded.index, loaded.gathered = {}, None, {}
+            loaded.set_aside = load_set_aside(store, documents_head)
+            loaded.index = load_index(store, documents_head["index"])
+        loaded.head = documents_head
+    return DocumentState(store, loaded.head, loaded.index, loaded.set_aside, loaded.gathered)
 
 
 def current(store: Store) -> str:
@@ -186,10 +180,15 @@ def current(store: Store) -> str:
 
 def last_seen_state(store: Store) -> str:
     """Returns the state that was the latest one when a run last looked; else the latest."""
-    held = _held.setdefault(store, _Held())
-    if held.latest is None:
-        held.latest = current(store)
-    return held.latest
+    loaded = _loaded(store)
+    if loaded.latest is None:
+        loaded.latest = current(store)
+    return loaded.latest
+
+
+def _loaded(store: Store) -> LoadedDocuments:
+    """Returns what the run has loaded; most of its tables are made from one state, the last."""
+    return run_scope.current().loaded_documents.setdefault(store, LoadedDocuments())
 
 
 def failed(store: Store) -> str:

@@ -231,7 +231,7 @@ class _Update:
         numbers = sorted(names, key=int)
         self.progress(f"documents: {self.index.num_rows:,} kept ones are looked through again")
         pieces = ((self.reads, load_shard(self.store, names[number])) for number in numbers)
-        contents = processes.each(shards.checked_anew, pieces, self.index.num_rows)
+        contents = processes.map_ordered(shards.checked_anew, pieces, self.index.num_rows)
         for number, content in zip(numbers, contents, strict=True):
             if content is not None:
                 self.writer.send(int(number), content)
@@ -272,7 +272,7 @@ class _Update:
         progress = Progress(self.progress, "documents", "fetched", len(wanted))
         sent: deque[list[Swept]] = deque()
         batches = ((self.reads, *batch) for batch in self.fetching.batches(wanted, swept, sent))
-        for fetched, aside, vanished in processes.each(shards.rows, batches, len(wanted)):
+        for fetched, aside, vanished in processes.map_ordered(shards.rows, batches, len(wanted)):
             batch = sent.popleft()
             self.aside += aside
             self.changes.set_aside += len(aside)
@@ -288,7 +288,7 @@ class _Update:
             for shard, start, end in shards.runs(rows["shard"].to_pylist()):
                 self.writer.merge(shard, drops.pop(shard, set()), rows.slice(start, end - start))
             progress.at(self.changes.fetched + self.changes.refetched)
-            memory.give_back()
+            memory.trim_heap()
             since_kept += len(batch)
             if since_kept >= KEEP_EVERY:
                 self._merge_rest(drops)

@@ -59,7 +59,7 @@ _USED: dict[type[Any], tuple[str, ...]] = {
 
 
 def fits(storage: Any) -> bool:
-    """Whether this module is written for the Dagster that is installed, and for a storage of it."""
+    """Returns whether this module fits the Dagster that is installed, and a storage of it."""
     used = next((names for kind, names in _USED.items() if isinstance(storage, kind)), _OF_OTHERS)
     return dg.__version__.startswith(KNOWN) and all(hasattr(storage, name) for name in used)
 
@@ -84,8 +84,8 @@ def store(context: dg.OutputContext, storage: Any, rows: Mapping[str, int]) -> N
 
 
 @contextmanager
-def held_open(instance: dg.DagsterInstance) -> Iterator[None]:
-    """Hold an event log's connections open, which SQLite and memory else make for each event."""
+def reuse_connections(instance: dg.DagsterInstance) -> Iterator[None]:
+    """Reuse an event log's connections, which SQLite and memory else make for each event."""
     storage: Any = instance.event_log_storage
     if isinstance(storage, SqliteEventLogStorage):
         way = _on_disk

@@ -90,7 +90,7 @@ def commit(
             if finish and not chunks:
                 known.update(finish, code_version=built.code_version)
             waiting.clear()
-            memory.give_back()
+            memory.trim_heap()
 
         for staged in _stage(known, built.parts, before):
             report.computed += 1

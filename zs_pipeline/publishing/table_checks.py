@@ -1,7 +1,7 @@
 """What is checked of a table that lies in the store, for people who look at the graph.
 
 What must not be written is refused in `zs_pipeline.publishing.commit`; these look at what is there,
-and say more. The checks are made from the declarations; `zs_pipeline.orchestration.assets` makes
+and say more. The checks are made from the declarations; `zs_pipeline.orchestration.checks` makes
 Dagster's out of them.
 """
 

@@ -186,7 +186,7 @@ def update(
                     _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
                     kept = learned
                 progress_line.at(start + KEEP_EVERY)
-                memory.give_back()
+                memory.trim_heap()
     lost = {
         bucket: unanswered
         for bucket, unanswered in unreached.items()

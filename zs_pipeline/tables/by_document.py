@@ -54,7 +54,7 @@ def plan(kind: ByDocument, known: FactsFile, inputs: Inputs, files: Files) -> Ta
         index = documents.rows(ids)
         bodies = documents.shards(index.select(WHERE))
         work = ((acorn, kind, body, arrow.column(rows, "_id")) for body, rows in bodies)
-        pieces += processes.each(shards.document_rows, work, index.num_rows)
+        pieces += processes.map_ordered(shards.document_rows, work, index.num_rows)
         content = pa.concat_tables([arrow.schema(acorn).empty_table(), *pieces]).combine_chunks()
         final = kind.finish(content, tables) if kind.finish else content
         if kind.notes:

@@ -76,10 +76,12 @@ def _contents(
 ) -> Iterator[tuple[str, arrow.File | pa.Table | None]]:
     """Returns each partition to compute with its file or rows; None where it has no rows."""
     if kind.key == shards.KEY:
-        for files in processes.each(shards.subject_files, work, documents):
+        for files in processes.map_ordered(shards.subject_files, work, documents):
             yield from files
     else:
-        yield from by_partition(acorn, processes.each(shards.key_rows, work, documents), compute)
+        yield from by_partition(
+            acorn, processes.map_ordered(shards.key_rows, work, documents), compute
+        )
 
 
 def _placed(kind: ByKey, documents: DocumentState, basics: pa.Table) -> pa.Table:

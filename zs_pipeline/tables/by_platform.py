@@ -64,7 +64,7 @@ def plan(
         pieces = {name: [kept[name]] if name in kept else [] for name in platforms}
         index = with_reads(kind, documents.rows(ids)).select(WHERE)
         work = shards_with_basics(acorn, kind, documents, index, basics)
-        for packed in processes.each(shards.platform_rows, work, index.num_rows):
+        for packed in processes.map_ordered(shards.platform_rows, work, index.num_rows):
             for name in packed.keys() & pieces.keys():
                 pieces[name].append(packed[name])
         for name in platforms:

@@ -31,11 +31,11 @@ def plan(
     if documents:
         state["documents"] = documents.state
     questions = kind.questions(inputs)
-    memory.give_back()
+    memory.trim_heap()
     answered = answers.update(
         known.store, acorn.name, kind, questions, around.files, around.progress
     )
-    memory.give_back()
+    memory.trim_heap()
     state["answers"] = answered.content
     counts: dict[str, int | str] = {**answered.counts, "files_from": around.files.url}
     if is_current(known.facts, state, code, state):

@@ -1,0 +1,70 @@
+"""Dagster's code location: all that is made from a catalogue of acorns, put together.
+
+Dagster finds it by `zs_pipeline.definitions`, `zs build` asks for it with what it was given.
+"""
+
+from itertools import pairwise
+
+import dagster as dg
+
+from zs_pipeline.acorns import CATALOGUE
+from zs_pipeline.catalogue import Catalogue
+from zs_pipeline.orchestration.assets import (
+    CUSTOM_TABLES_SPEC,
+    OLD_DOCUMENTS_SPEC,
+    SIDE_FILES_SPEC,
+    acorn_asset,
+    documents_asset,
+    squirrel_asset,
+)
+from zs_pipeline.orchestration.checks import acorn_checks
+from zs_pipeline.orchestration.io_manager import acorn_io_manager
+from zs_pipeline.orchestration.jobs import chain, jobs, schedule
+from zs_pipeline.orchestration.resources import SideFilesResource, SourceResource, StoreResource
+
+
+def definitions(
+    catalogue: Catalogue = CATALOGUE,
+    *,
+    source: str = "",
+    store: str = "",
+    files: str = "",
+    version: str = "",
+    accept_shrink: bool = False,
+    loggers: dict[str, dg.LoggerDefinition] | None = None,
+) -> dg.Definitions:
+    """Returns all that Dagster is told.
+
+    Args:
+        catalogue: The tables.
+        source: The documents' URL; `ZS_SOURCE` or the sample, looked up in the run, when empty.
+        store: The store's URL; `ZS_STORE` or the current folder when empty.
+        files: Where the buckets of side files are; `ZS_FILES`, else the sample's or S3, when empty.
+        version: The version folder; `ZS_VERSION` or the package's when empty.
+        accept_shrink: Accept tables and sweeps that lost more than they may.
+        loggers: What shows a run's messages.
+    """
+    night = jobs(catalogue)
+    return dg.Definitions(
+        assets=[
+            SIDE_FILES_SPEC,
+            CUSTOM_TABLES_SPEC,
+            OLD_DOCUMENTS_SPEC,
+            documents_asset(catalogue),
+            *(acorn_asset(acorn, catalogue) for acorn in catalogue.acorns),
+            squirrel_asset(catalogue),
+        ],
+        asset_checks=[acorn_checks(acorn) for acorn in catalogue.acorns],
+        jobs=night,
+        schedules=[schedule(night[0])],
+        sensors=[sensor for first, then in pairwise(night) for sensor in chain(first, then)],
+        resources={
+            "cache": StoreResource(url=store, version=version, accept_shrink=accept_shrink),
+            "source": SourceResource(url=source),
+            "side_files": SideFilesResource(url=files, source=source),
+            "acorns": acorn_io_manager(catalogue),
+        },
+        # A step in a process of its own costs 2 to 3 s of imports; the work itself is in threads.
+        executor=dg.in_process_executor,
+        loggers=loggers,
+    )

@@ -1,0 +1,53 @@
+"""What Dagster's history keeps of a failure, and what the failed table's readers are told of it.
+
+An error is masked here, once, before it leaves an asset, a check or the IO manager; how a table is
+marked as stale is in `zs_pipeline.publishing.commit`.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from zs_client.masking import masked
+from zs_client.obstore_errors import first_line
+from zs_client.store import Store
+from zs_pipeline.declaration import Acorn
+from zs_pipeline.publishing.facts_file import mark_stale
+
+
+@contextmanager
+def stale_on_failure(store: Store, version: str, acorn: Acorn) -> Iterator[None]:
+    """Mark a table as stale, with the reason, when the block fails."""
+    with without_secrets():
+        try:
+            yield
+        except Exception as error:
+            mark_stale(store, version, acorn, reason(error))
+            raise
+
+
+@contextmanager
+def without_secrets() -> Iterator[None]:
+    """Raise what fails in the block with a message that Dagster's history may keep."""
+    message = ""
+    try:
+        yield
+    except Exception as error:
+        if all(masked(str(cause)) == str(cause) for cause in _causes(error)):
+            raise
+        message = masked(f"{type(error).__name__}: {error}")
+    # Outside, so that the error itself is not kept as its context.
+    if message:
+        raise RuntimeError(message)
+
+
+def reason(error: Exception) -> str:
+    """Returns an error's type and first line, as a table's facts keep them."""
+    return f"{type(error).__name__}: {first_line(error)[:300]}"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yields an error and those that it came from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__

@@ -1,0 +1,10 @@
+"""The tags on Dagster's runs by which the parts of a night know who started it.
+
+Who sets them and who reads them is in the jobs, the assets and `zs_pipeline.build`. Dagster keeps
+them with each run, so that their names stay.
+"""
+
+# Set on the runs of `zs build`, which starts the later ones itself.
+BY_COMMAND = "zs/by_command"
+# Set on the runs of a schedule and those that follow: the hours between two of them.
+EVERY_HOURS = "zs/every_hours"
