@@ -421,7 +421,7 @@ def test_of_twenty_processes_at_once_one_good_copy_is_left(server):
     key = object_key(VERSION, "asset_basics", sha256)
     put(server, key, body)
     code = (
-        f"{PLAIN}import hashlib\nfrom zs_client import read\nstore = resolve()[0]\n"
+        f"{PLAIN}import hashlib\nfrom zs_client.place import resolve\nstore = resolve()[0]\n"
         "print('ready', flush=True)\nsys.stdin.readline()\n"
         f"print(hashlib.sha256(store.get({key!r})).hexdigest())"
     )

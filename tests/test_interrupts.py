@@ -29,8 +29,8 @@ READS = {
 CODE = """
 import signal, sys, time
 import zs_client as z
-from zs_client import store
-store.HASTY = store.PATIENT
+from zs_client import s3
+s3.INTERACTIVE = s3.UNATTENDED
 signal.signal(signal.SIGINT, signal.default_int_handler)
 try:
     {what}
