@@ -37,4 +37,5 @@ def test_importing_the_acorns_loads_no_room_that_reads_or_writes(loaded):
     assert {name for name in loaded if name.startswith("zs_client")} == {
         "zs_client",
         "zs_client.contract",
+        "zs_client.kinds",
     }

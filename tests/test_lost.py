@@ -2,6 +2,7 @@
 
 import copy
 import random
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -286,8 +287,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Any:
         yield running.uri.rstrip("/")
 
 
+# Documents are fetched by several threads, and each may fill the database.
+_filling = threading.Lock()
+
+
 def filled(server: str, documents: list[dict], database: str) -> None:
-    with MongoClient(server) as client:
+    with _filling, MongoClient(server) as client:
         client.drop_database(database)
         client[database]["c"].insert_many(copy.deepcopy(documents))
 
