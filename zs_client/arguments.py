@@ -119,7 +119,7 @@ def _add_reading(commands: Any) -> None:
         help="tell what one value was made from",
         description="Tell what one value of a data asset was made from: the document's values, the "
         "rule, what was chosen, the code.",
-        epilog="zs explain behavior_901019_2026-01-05_10-00-00 asset_basics.age",
+        epilog="zs explain behavior_901019_2024-11-30_09-40-00 asset_basics.age",
     )
     explain.add_argument("name", metavar="NAME", help="the data asset's name, or an _id")
     explain.add_argument("column", metavar="COLUMN", help="table.column, such as asset_basics.age")
