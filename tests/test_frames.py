@@ -207,7 +207,7 @@ def touching(marker: Path) -> dict[str, tuple[str, Call]]:
         "os.system": (f"{os.name}.system", Call(os.system, command)),
         "eval": ("builtins.eval", Call(eval, code)),
         "exec": ("builtins.exec", Call(exec, code)),
-        "open": ("io.open", Call(open, str(marker), "w")),
+        "open": (f"{open.__module__}.open", Call(open, str(marker), "w")),
         "Popen": ("subprocess.Popen", Call(subprocess.Popen, ["touch", str(marker)])),
         "import": ("builtins.__import__", Call(__import__, "os")),
         "getattr": ("builtins.getattr", Call(getattr, pd.DataFrame, "to_pickle")),

@@ -81,8 +81,8 @@ def night(store: Store, source: Path, only: list[str] | None = None) -> None:
 
 
 # What differs between two builds of the same: times, and what tells of the way there.
-_OF_THE_WAY = ("built_at", "checked_at", "published_at", "updated_at", "rows_before")
-_OF_STATES = ("states", "indexes", "kept", "source")
+_OF_THE_WAY = ("built_at", "checked_at", "published_at", "updated_at", "rows_before", "sizes")
+_OF_STATES = ("states", "indexes", "kept", "source", "accepted")
 
 
 def _settled(value: Any, left_out: tuple[str, ...]) -> Any:
