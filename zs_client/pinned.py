@@ -125,9 +125,7 @@ class Pinned:
         """A key's full address; of a table or partition, that of its content."""
         try:
             return self._store.at(self._named(key))
-        except LookupError:
-            return self._store.at(key)
-        except FileNotFoundError:
+        except (LookupError, FileNotFoundError):
             return self._store.at(key)
 
     def file(self, key: str) -> str:

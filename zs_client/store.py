@@ -451,7 +451,7 @@ class Store:
             Conflict: Another writer was faster each time.
         """
         for _ in range(UPDATES):
-            body, tag = known or self._get_if_there(key)
+            body, tag = known or self.get_if_there(key)
             known = None
             changed = change(body)
             if changed is None:
@@ -462,7 +462,8 @@ class Store:
                 continue
         raise Conflict(f"{self.at(key)}: {UPDATES} times another writer was faster; {advice}")
 
-    def _get_if_there(self, key: str) -> tuple[bytes | None, str | None]:
+    def get_if_there(self, key: str) -> tuple[bytes | None, str | None]:
+        """Returns the bytes under a key and their ETag; None for both where nothing lies."""
         try:
             return self.get_tagged(key)
         except FileNotFoundError:

@@ -488,11 +488,8 @@ def _with_state(frame: "pd.DataFrame", state: str) -> "pd.DataFrame":
 
 
 def _get_if_there(store: Store, key: str) -> bytes | None:
-    try:
-        with _read(store, key):
-            return store.get_tagged(key)[0]
-    except FileNotFoundError:
-        return None
+    with _read(store, key):
+        return store.get_if_there(key)[0]
 
 
 @contextmanager

@@ -25,6 +25,7 @@ from zs_pipeline.declaration import CORE
 from zs_pipeline.documents import keys, shards
 from zs_pipeline.documents.shards import INDEX
 from zs_pipeline.shape.problems import Problem
+from zs_pipeline.stored_json import parsed
 
 # Shards that are read ahead.
 AHEAD = 4
@@ -209,14 +210,8 @@ def read_head(
     store: Store, key: str = keys.DOCUMENTS_HEAD
 ) -> tuple[dict[str, Any] | None, str | None]:
     """Returns the head of a state and its ETag; None for both where there is none."""
-    try:
-        body, etag = store.get_tagged(key)
-    except FileNotFoundError:
-        return None, None
-    try:
-        return json.loads(body), etag
-    except ValueError as error:
-        raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
+    body, etag = store.get_if_there(key)
+    return parsed(store, key, body), etag
 
 
 def load_shard(store: Store, name: str) -> bytes:

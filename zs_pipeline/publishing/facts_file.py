@@ -7,7 +7,6 @@ are written in `zs_pipeline.publishing.commit`.
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -19,6 +18,7 @@ from zs_client.masking import masked
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn
+from zs_pipeline.stored_json import parsed
 
 
 class FactsFile:
@@ -37,14 +37,9 @@ class FactsFile:
         self.version = version
         self.acorn = acorn
         self.lost: set[str] = set()
-        self._read()
-
-    def _read(self) -> None:
         key = facts_key(self.version, self.acorn.table)
-        self._file: tuple[bytes | None, str | None] = None, None
-        with suppress(FileNotFoundError):
-            self._file = self.store.get_tagged(key)
-        self.facts = _parsed(self.store, key, self._file[0])
+        self._file = self.store.get_if_there(key)
+        self.facts: Facts | None = parsed(self.store, key, self._file[0])
 
     def update(self, apply: Callable[[Facts], None], *, code_version: str | None = None) -> Facts:
         """Change the facts; where another writer was faster, change what it wrote.
@@ -57,7 +52,7 @@ class FactsFile:
 
         def change(body: bytes | None) -> bytes | None:
             if body is not self._file[0]:
-                self.facts = _parsed(self.store, key, body)
+                self.facts = parsed(self.store, key, body)
             old = json.dumps(self.facts, sort_keys=True)
             facts = self.facts = self.facts or _empty_facts(self.acorn, code_version or "")
             apply(facts)
@@ -131,17 +126,8 @@ def read_facts(store: Store, version: str, table: str) -> Facts | None:
         ValueError: They lie there and cannot be read.
     """
     key = facts_key(version, table)
-    try:
-        return _parsed(store, key, store.get(key))
-    except FileNotFoundError:
-        return None
-
-
-def _parsed(store: Store, key: str, body: bytes | None) -> Facts | None:
-    try:
-        return None if body is None else json.loads(body)
-    except ValueError as error:
-        raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
+    facts: Facts | None = parsed(store, key, store.get_if_there(key)[0])
+    return facts
 
 
 def entries(facts: Facts | None) -> dict[str, FileFacts]:

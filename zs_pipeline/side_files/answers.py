@@ -23,7 +23,6 @@ import pyarrow.compute as pc
 
 from zs_client import work
 from zs_client.contract import FILES
-from zs_client.errors import Conflict
 from zs_client.store import Store
 from zs_pipeline import arrow, memory
 from zs_pipeline.declaration import FromSideFiles
@@ -43,6 +42,7 @@ from zs_pipeline.side_files.outcomes import (
     Unchanged,
     bucket_of,
 )
+from zs_pipeline.stored_json import parsed
 
 FOUND = "found"
 OUTCOMES = (FOUND, "not_there", "not_readable", "unparsable", "other_shape")
@@ -60,7 +60,6 @@ KEPT_CONTENTS = 5
 # When none of so many requests to a bucket is answered, which was on an earlier night, that is an
 # outage; what one or two requests had to say is not known either way.
 UNREACHED = 3
-ATTEMPTS = 20
 CONTENT = pa.schema(
     [
         pa.field("_id", pa.string(), nullable=False),
@@ -151,7 +150,7 @@ def update(
     """
     begun = files.count["requests"]
     seen: dict[str, dict[str, Answer]] = {}
-    known, head, _ = _load(store, name, kind, seen)
+    known, head = _load(store, name, kind, seen)
     if head and not head["content"]:
         progress(f"{name}: what side files said is gone from {store.url}; all of them are asked")
     answered = _answered(questions, known, head)
@@ -367,26 +366,37 @@ def _content_key(name: str, content: str) -> str:
 
 def _load(
     store: Store, name: str, kind: FromSideFiles, seen: dict[str, dict[str, Answer]]
-) -> tuple[dict[str, Answer], dict[str, Any], str | None]:
-    """Returns (kept answers by `_id`, head, ETag of the head); `seen` spares reading them again."""
-    key = _head_key(name)
-    try:
-        body, tag = store.get_tagged(key)
-    except FileNotFoundError:
-        return {}, {}, None
-    try:
-        head: dict[str, Any] = json.loads(body)
-    except ValueError as error:
-        raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
-    if head["form"] != kind.answers_version:
-        return {}, head, tag
+) -> tuple[dict[str, Answer], dict[str, Any]]:
+    """Returns (kept answers by `_id`, head) as they lie in the store."""
+    return _load_of_head(store, name, kind, seen, store.get_if_there(_head_key(name))[0])
+
+
+def _load_of_head(
+    store: Store,
+    name: str,
+    kind: FromSideFiles,
+    seen: dict[str, dict[str, Answer]],
+    body: bytes | None,
+) -> tuple[dict[str, Answer], dict[str, Any]]:
+    """Returns (kept answers by `_id`, head) of what lies under the head's key.
+
+    Args:
+        store: The store.
+        name: The acorn's name.
+        kind: How its table is made.
+        seen: The answers that were read last, which are not read again.
+        body: The head as it lies there; None where there is none.
+    """
+    head: dict[str, Any] = parsed(store, _head_key(name), body) or {}
+    if head.get("form") != kind.answers_version:
+        return {}, head
     kept = head["content"]
     if kept not in seen:
         try:
             content = arrow.decode(store.get_object(_content_key(name, kept)))
         except FileNotFoundError:
             # All is asked again; that nothing is kept makes it be written, if it is the same.
-            return {}, {**head, "content": ""}, tag
+            return {}, {**head, "content": ""}
         rows = arrow.values(content, *CONTENT.names)
         seen.clear()
         seen[kept] = {
@@ -394,7 +404,7 @@ def _load(
             key: Answer(Question(key, called, None, state, about), outcome, reason, value)
             for key, called, about, state, outcome, reason, value in rows
         }
-    return seen[kept], head, tag
+    return seen[kept], head
 
 
 def _keep(
@@ -409,34 +419,35 @@ def _keep(
 ) -> str:
     """Make these answers the kept ones; what is not answered yet keeps what is known of it."""
     now = {bucket_of(q.location) for q in questions if q.id in answers and answers[q.id].reached}
-    for _ in range(ATTEMPTS):
-        known, head, tag = _load(store, name, kind, seen)
+    found: dict[str, Answer] = {}
+    content, outdated = "", list[str]()
+
+    def change(head_body: bytes | None) -> bytes | None:
+        nonlocal found, content, outdated
+        known, head = _load_of_head(store, name, kind, seen, head_body)
         merged = {**known, **answers}
         found = {q.id: merged[q.id] for q in questions if q.id in merged}
         body = arrow.encode(_table(list(found.values())))
         content = hashlib.sha256(body).hexdigest()[:32]
+        outdated = []
         if head.get("content") == content and head["form"] == kind.answers_version:
-            return content
+            return None
         store.put_object(_content_key(name, content), body)
         kept = [*(c for c in head.get("kept", []) if c != content), content]
+        outdated = kept[:-KEPT_CONTENTS]
         new = {
             "form": kind.answers_version,
             "content": content,
             "kept": kept[-KEPT_CONTENTS:],
             "answered": sorted({*answered, *now} - {""}),
         }
-        try:
-            store.replace(_head_key(name), json.dumps(new, indent=1).encode(), tag)
-        except Conflict:
-            continue
-        seen.clear()
-        seen[content] = found
-        store.delete([_content_key(name, old) for old in kept[:-KEPT_CONTENTS]])
-        return content
-    raise Conflict(
-        f"{store.at(_head_key(name))}: {ATTEMPTS} times another writer was faster; "
-        "is another build running?"
-    )
+        return json.dumps(new, indent=1).encode()
+
+    store.update(_head_key(name), change, advice="is another build running?")
+    seen.clear()
+    seen[content] = found
+    store.delete([_content_key(name, old) for old in outdated])
+    return content
 
 
 def _table(answers: list[Answer]) -> pa.Table:

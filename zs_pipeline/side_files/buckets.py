@@ -25,14 +25,12 @@ from obstore.exceptions import (
     BaseError,
     InvalidPathError,
     NotModifiedError,
-    PermissionDeniedError,
-    UnauthenticatedError,
 )
 from obstore.store import S3Store
 
 from zs_client import objects
 from zs_client.errors import StoreError
-from zs_client.obstore_errors import first_line, repeated
+from zs_client.obstore_errors import first_line, is_forbidden, is_missing_bucket, repeated
 from zs_client.s3 import s3_bucket
 from zs_pipeline.side_files.outcomes import (
     Entry,
@@ -220,7 +218,7 @@ class S3Bucket:
             try:
                 result = repeated(partial(request, view))
             except FileNotFoundError as error:
-                if "NoSuchBucket" in str(error):
+                if is_missing_bucket(error):
                     raise NoBucket(f"{at}: there is no bucket {self._name}") from error
                 self._working_view = view
                 raise NotThere(f"{at}: is not there") from error
@@ -310,14 +308,10 @@ def _refusal(error: Exception, bucket: str, at: str) -> NotReadable:
     Raises:
         StoreError: It may go well another time.
     """
-    message = str(error)
-    # obstore knows no forbidden list and no missing bucket of one: both are generic errors.
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or (
-        "403 Forbidden" in message or "401 Unauthorized" in message
-    ):
+    if is_forbidden(error):
         return NotReadable(f"{at}: may not be read")
     # Of a key that is not there obstore tells; of a list, only a bucket can be missing.
-    if "404 Not Found" in message:
+    if "404 Not Found" in str(error):
         return NoBucket(f"{at}: there is no bucket {bucket}")
     if isinstance(error, InvalidPathError):
         return NotReadable(f"{at}: a key there cannot be asked for: {first_line(error)}")

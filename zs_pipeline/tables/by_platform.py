@@ -92,6 +92,8 @@ def _lost_by_platform(kind: ByPlatform, then: pa.Table, basics: pa.Table, change
     lost = Counter(
         value for row in went for value in set(kind.belongs(row)) - belongs.get(row["_id"], set())
     )
-    had = Counter(value for row in then.to_pylist() if lost for value in kind.belongs(row))
+    if not lost:
+        return ""
+    had = Counter(value for row in then.to_pylist() for value in kind.belongs(row))
     shown = ", ".join(f"{lost[v]:,} of {had[v]:,} of {v}" for v in kind.values if lost[v])
-    return shown and f"documents that it had and has no longer, by {kind.column}: {shown}"
+    return f"documents that it had and has no longer, by {kind.column}: {shown}"
