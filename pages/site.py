@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import zs_client
 from pages import notebook
 from zs_client import plots
-from zs_client.contract import __version__, partition_key, table_key
+from zs_client.contract import Layout, __version__
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.declaration import Acorn, FromCustomTable, FromFindings
 
@@ -79,8 +79,8 @@ def example(acorn: Acorn) -> str:
 def path(acorn: Acorn) -> str:
     """The fixed path of a table, or of the partition that the example reads."""
     if not acorn.partition:
-        return table_key(__version__, acorn.table)
-    return partition_key(__version__, acorn.table, acorn.partition, EXAMPLES[acorn.partition])
+        return Layout(__version__).table(acorn.table)
+    return Layout(__version__).partition(acorn.table, acorn.partition, EXAMPLES[acorn.partition])
 
 
 def tables_page() -> str:

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from zs_client.contract import __version__, version_folder
+from zs_client.contract import Layout, __version__
 from zs_client.opening import open_store
 from zs_client.store import Store
 from zs_pipeline import build
 from zs_pipeline.settings import sample
 
-FOLDER = version_folder(__version__)
+FOLDER = Layout(__version__).folder
 
 
 def zs_build(source: str | Path, store: str | Path, **more: Any) -> int:

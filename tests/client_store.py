@@ -13,7 +13,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from zs_client.contract import INDEX, encode_partition, table_key, version_folder
+from zs_client.contract import INDEX, Layout, encode_partition
 from zs_client.opening import open_store
 from zs_client.store import Store
 from zs_pipeline import arrow
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from zs_pipeline.declaration import Acorn
 
 VERSION = "1.0.0"
+LAYOUT = Layout(VERSION)
 STATE = {"documents": ""}
 BY_NAME = {acorn.name: acorn for acorn in ACORNS}
 
@@ -42,7 +43,7 @@ def whole(store: Store, name: str, rows: list[dict[str, Any]], version: str = VE
     """Commit a table that is not partitioned."""
     acorn = BY_NAME[name]
     content = arrow.table(acorn, rows)
-    commit(store, version, acorn, TableUpdate([PartitionUpdate("", content)], STATE, "1"))
+    commit(store, Layout(version), acorn, TableUpdate([PartitionUpdate("", content)], STATE, "1"))
 
 
 def split(
@@ -58,7 +59,7 @@ def split(
         PartitionUpdate(encode_partition(value), arrow.table(acorn, found), f"made from {value}")
         for value, found in rows.items()
     ]
-    commit(store, version, acorn, TableUpdate(parts, state, "1"), accept_shrink=True)
+    commit(store, Layout(version), acorn, TableUpdate(parts, state, "1"), accept_shrink=True)
 
 
 def metrics(subject: str | None, count: int = 2) -> list[dict[str, Any]]:
@@ -130,32 +131,32 @@ def fill(store: Store) -> None:
     platforms = {name: [] for name in BY_NAME["platform_qc"].kind.values}
     split(store, "platform_qc", platforms | {"fib": fib})
     for acorn in ACORNS:
-        if read_facts(store, VERSION, acorn.table) is None:
+        if read_facts(store, LAYOUT, acorn.table) is None:
             whole(store, acorn.name, [])
-    publish(store, VERSION, ACORNS)
+    publish(store, LAYOUT, ACORNS)
 
 
 def old(store: Store, version: str = "0.28.6") -> None:
     """A version folder as zombie-squirrel left it: tables, a registry, no facts."""
     basics = BY_NAME["asset_basics"]
     content = arrow.table(basics, [{"_id": "1", "name": "from before"}])
-    store.put(table_key(version, "asset_basics"), arrow.encode(content))
+    store.put(Layout(version).table("asset_basics"), arrow.encode(content))
     qc = BY_NAME["quality_control"]
     for subject in ("828418", "M2501"):
-        key = f"{version_folder(version)}/qc/subject_id={subject}/data.pqt"
+        key = f"{Layout(version).folder}/qc/subject_id={subject}/data.pqt"
         store.put(key, arrow.encode(arrow.table(qc, metrics(subject))))
-    store.put(f"{version_folder(version)}/qc.json", json.dumps({"columns": ["name"]}).encode())
+    store.put(f"{Layout(version).folder}/qc.json", json.dumps({"columns": ["name"]}).encode())
     entry = {
         "name": "asset_basics",
         "description": "Basics.",
-        "location": store.at(table_key(version, "asset_basics")),
+        "location": store.at(Layout(version).table("asset_basics")),
         "partitioned": False,
         "partition_key": None,
         "type": "metadata",
         "columns": [{"name": "_id", "description": "The id."}, "name"],
     }
     registry = json.dumps({"acorns": [entry]}).encode()
-    store.put(f"{version_folder(version)}/squirrel.json", registry)
+    store.put(f"{Layout(version).folder}/squirrel.json", registry)
     store.put(INDEX, json.dumps([f"zs-v{version}", f"zs-v{VERSION}"]).encode())
 
 

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from client_store import BY_NAME, VERSION, metrics, split, whole
+from client_store import BY_NAME, LAYOUT, metrics, split, whole
 from stores import FaultyProxy, contents, stamps
 
 import zs_client
-from zs_client.contract import object_key, partition_key, table_key
 from zs_client.store import Altered, Store
 from zs_pipeline import arrow
 from zs_pipeline.publishing import recovery
@@ -30,7 +29,7 @@ def at(store: Store, key: str) -> Path:
 
 
 def partition(subject: str) -> str:
-    return partition_key(VERSION, "qc", "subject_id", subject)
+    return LAYOUT.partition("qc", "subject_id", subject)
 
 
 def filled(store: Store) -> dict[str, bytes]:
@@ -42,7 +41,7 @@ def filled(store: Store) -> dict[str, bytes]:
 
 def no_change(store: Store) -> list[CommitReport]:
     """Two tables are built, and there is nothing to do."""
-    return [commit(store, VERSION, acorn, TableUpdate([], None, "1")) for acorn in (QC, PROJECTS)]
+    return [commit(store, LAYOUT, acorn, TableUpdate([], None, "1")) for acorn in (QC, PROJECTS)]
 
 
 def other(body: bytes) -> bytes:
@@ -73,7 +72,7 @@ def test_what_is_altered_in_a_folder_is_placed_again_and_no_object_changes(
     folder: Store, alter
 ) -> None:
     before = filled(folder)
-    for key in (partition("1"), partition("3"), table_key(VERSION, "unique_project_names")):
+    for key in (partition("1"), partition("3"), LAYOUT.table("unique_project_names")):
         alter(at(folder, key))
         objects = {k: b for k, b in before.items() if "/_objects/" in k}
         assert {k: folder.get(k) for k in objects} == objects
@@ -117,9 +116,9 @@ def test_a_snapshot_and_the_pipeline_refuse_an_altered_object(
 ) -> None:
     store = request.getfixturevalue(kind)
     filled(store)
-    snapshot = publish(store, VERSION, [QC, PROJECTS]).snapshot
-    entry = entries(read_facts(store, VERSION, "qc"))["1"]
-    key = object_key(VERSION, "qc", entry["sha256"])
+    snapshot = publish(store, LAYOUT, [QC, PROJECTS]).snapshot
+    entry = entries(read_facts(store, LAYOUT, "qc"))["1"]
+    key = LAYOUT.object("qc", entry["sha256"])
     store.put(key, other(store.get(key)))
     monkeypatch.setenv("ZS_STORE", store.url)
     with pytest.raises(zs_client.ReadError, match="is not what the store has"):
@@ -136,8 +135,8 @@ def test_a_snapshot_and_the_pipeline_refuse_an_altered_object(
 
 def test_objects_of_1_0_0_are_files_of_their_own_after_a_build(folder: Store) -> None:
     before = filled(folder)
-    for subject, entry in entries(read_facts(folder, VERSION, "qc")).items():
-        source = at(folder, object_key(VERSION, "qc", entry["sha256"]))
+    for subject, entry in entries(read_facts(folder, LAYOUT, "qc")).items():
+        source = at(folder, LAYOUT.object("qc", entry["sha256"]))
         source.unlink()
         source.hardlink_to(at(folder, partition(subject)))
     no_change(folder)
@@ -150,9 +149,9 @@ def test_objects_of_1_0_0_are_files_of_their_own_after_a_build(folder: Store) ->
 def test_the_check_tells_of_altered_files(folder: Store) -> None:
     filled(folder)
     (check,) = (c for c in checks.checks_of(QC) if c.name == "as_written")
-    assert check.look(checks.look(folder, VERSION, QC)).passed
+    assert check.look(checks.look(folder, LAYOUT, QC)).passed
     in_place(at(folder, partition("2")))
-    found = check.look(checks.look(folder, VERSION, QC))
+    found = check.look(checks.look(folder, LAYOUT, QC))
     assert not found.passed
     assert check.is_error
     assert "'2'" in found.metadata["altered"]
@@ -207,7 +206,7 @@ def test_two_subjects_on_a_disk_that_tells_them_apart_are_two(store: Store) -> N
     parts = {s: arrow.table(QC, metrics(s)) for s in ("mouse1", "Mouse1")}
     commit(
         store,
-        VERSION,
+        LAYOUT,
         QC,
         TableUpdate([PartitionUpdate(s, t) for s, t in parts.items()], {"a": ""}, "1"),
     )

@@ -343,7 +343,7 @@ def test_the_builds_are_commands_that_zs_understands():
     parser = arguments.parser()
     given = [parser.parse_args(["build", *one.words]) for one in scenarios.SCENARIOS]
     assert [one.subject for one in given if one.subject] == [[corpus.BIG_SUBJECT]]
-    assert {settings.version(one.version) for one in scenarios.SCENARIOS} == {
+    assert {settings.layout(one.version).version for one in scenarios.SCENARIOS} == {
         __version__,
         scenarios.NEW_VERSION,
     }

@@ -13,7 +13,7 @@ import client_store
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from client_store import VERSION
+from client_store import LAYOUT, VERSION
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -135,8 +135,8 @@ def test_what_was_derived_is_a_line_each(zs):
 
 
 def test_a_stale_table_is_a_line_on_stderr(zs, store):
-    mark_stale(store, VERSION, client_store.BY_NAME["platform_fib"], "the disk was full")
-    publish(store, VERSION, ACORNS)
+    mark_stale(store, LAYOUT, client_store.BY_NAME["platform_fib"], "the disk was full")
+    publish(store, LAYOUT, ACORNS)
     code, out, err = zs("show", "platform_fib", "--columns", "fiber")
     assert (code, out) == (0, b"fiber\n")
     assert err.startswith("zs: platform_fib of ")

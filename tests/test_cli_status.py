@@ -7,12 +7,11 @@ from datetime import timedelta
 
 import client_store
 import pytest
-from client_store import BY_NAME, VERSION
+from client_store import BY_NAME, LAYOUT
 
 import zs_client
 from zs_client import cli, printing
 from zs_client.acorns import TABLES
-from zs_client.contract import registry_key
 from zs_client.opening import open_store
 from zs_pipeline.publishing.facts_file import mark_stale
 
@@ -40,7 +39,7 @@ def test_every_acorn_is_a_line(environment, tmp_path, capsys):
 
 def test_what_is_stale_or_missing_is_said_and_is_exit_code_1(environment, tmp_path, capsys):
     store = client_store.filled(str(tmp_path))
-    mark_stale(store, VERSION, BY_NAME["source_data"], "the disk was full")
+    mark_stale(store, LAYOUT, BY_NAME["source_data"], "the disk was full")
     assert cli.main(["status", "--store", str(tmp_path)]) == 1
     said = capsys.readouterr()
     assert "stale: the disk was full" in said.out
@@ -75,7 +74,7 @@ def test_the_store_is_the_variable_then_the_current_folder_then_the_public_bucke
     ],
 )
 def test_an_expected_error_is_one_line_and_exit_code_2(environment, tmp_path, capsys, words, said):
-    open_store(tmp_path).put(registry_key(VERSION), b"{")
+    open_store(tmp_path).put(LAYOUT.registry, b"{")
     assert cli.main(["status", *words]) == 2
     told = capsys.readouterr()
     assert told.out == ""
@@ -90,7 +89,7 @@ def test_a_bucket_that_is_not_there_or_not_ours_is_exit_code_2(environment, caps
         assert cli.main(["status", "--store", "s3://no-such-bucket-anywhere"]) == 2
         assert "no such bucket" in capsys.readouterr().err
         name = client_store.bucket(server, public=False)
-        key = registry_key(VERSION)
+        key = LAYOUT.registry
         client_store.client(server).put_object(Bucket=name, Key=key, Body=b"{}")
         assert cli.main(["status", "--store", f"s3://{name}"]) == 2
         assert "credentials" in capsys.readouterr().err

@@ -13,14 +13,14 @@ import client_store
 import pandas as pd
 import pytest
 import stores
-from client_store import VERSION, WITHOUT_QC
+from client_store import LAYOUT, VERSION, WITHOUT_QC
 from hypothesis import given
 from hypothesis import strategies as st
 
 import zs_client
 from zs_client import ReadError, acorns, cli
 from zs_client.cache import Cache, from_environment
-from zs_client.contract import facts_key, object_key, partition_key, table_key
+from zs_client.contract import Layout
 from zs_client.opening import open_store
 from zs_client.place import resolve
 from zs_pipeline.acorns import ACORNS
@@ -43,7 +43,7 @@ PLAIN = "import sys\nsys.modules['boto3'] = None\n"
 CHILD = f"""{PLAIN}
 import json
 import zs_client
-from zs_client.contract import table_key
+from zs_client.contract import Layout
 said = {{}}
 for ask in sys.argv[1:]:
     try:
@@ -123,7 +123,7 @@ def kept():
 
 
 def digest(store, table="asset_basics"):
-    return read_facts(store, VERSION, table)["sha256"]
+    return read_facts(store, LAYOUT, table)["sha256"]
 
 
 def same(one, other):
@@ -191,7 +191,7 @@ def test_a_partition_that_is_gone_is_gone_offline_as_well(own):
 
 def test_while_a_table_is_placed_the_one_that_the_facts_name_is_read(own):
     store = few()
-    store.put(table_key(VERSION, "asset_basics"), b"begun and not stated")
+    store.put(LAYOUT.table("asset_basics"), b"begun and not stated")
     assert len(zs_client.asset_basics()) == 6
 
 
@@ -295,7 +295,7 @@ def test_offline_a_custom_table_is_not_the_one_before_the_last_write(own):
 
 def test_offline_what_this_machine_wrote_since_is_not_the_one_before(own):
     few()
-    key = table_key(VERSION, "mine")
+    key = LAYOUT.table("mine")
     store = resolve()[0]
     store.put(key, b"PAR1 one PAR1")
     assert store.get(key) == b"PAR1 one PAR1"
@@ -350,7 +350,7 @@ def test_a_download_is_compared_without_a_cache_as_well(server, monkeypatch):
 
 def test_an_object_that_was_altered_in_the_store_is_refused(own):
     store = few()
-    key = object_key(VERSION, "asset_basics", digest(store))
+    key = LAYOUT.object("asset_basics", digest(store))
     store.put(key, stores.spoilt("altered", store.get(key)))
     with pytest.raises(ReadError, match="not what the store has"):
         zs_client.asset_basics()
@@ -398,7 +398,7 @@ def test_what_others_wrote_without_a_digest_is_kept_when_it_looks_whole(own, mon
     store = open_store(os.environ["ZS_STORE"])
     client_store.old(store)
     monkeypatch.setenv("ZS_VERSION", "0.28.6")
-    key = table_key("0.28.6", "asset_basics")
+    key = Layout("0.28.6").table("asset_basics")
     put(own, key, store.get(key))
     assert len(zs_client.asset_basics()) == 1
     own.seen.clear()
@@ -418,7 +418,7 @@ def test_what_others_wrote_without_a_digest_is_kept_when_it_looks_whole(own, mon
 def test_of_twenty_processes_at_once_one_good_copy_is_left(server):
     body = os.urandom(3_000_000)
     sha256 = hashlib.sha256(body).hexdigest()
-    key = object_key(VERSION, "asset_basics", sha256)
+    key = LAYOUT.object("asset_basics", sha256)
     put(server, key, body)
     code = (
         f"{PLAIN}import hashlib\nfrom zs_client.place import resolve\nstore = resolve()[0]\n"
@@ -561,7 +561,7 @@ def test_any_name_is_kept_inside_the_folder_and_apart_from_others(tmp_path_facto
 @pytest.mark.skipif(os.name != "posix", reason="a terminal is asked for as POSIX has it")
 def test_a_large_download_is_seen_on_a_terminal_and_nowhere_else(server):
     body = os.urandom(9_000_000)
-    key = object_key(VERSION, "asset_basics", hashlib.sha256(body).hexdigest())
+    key = LAYOUT.object("asset_basics", hashlib.sha256(body).hexdigest())
     put(server, key, body)
     code = f"{PLAIN}from zs_client.place import resolve\nresolve()[0].get({key!r})"
     ours, theirs = pty.openpty()
@@ -592,14 +592,12 @@ def test_what_is_asked_for_by_several_settings_is_the_innermost(server):
 def test_publishing_again_leaves_what_is_the_same_on_this_machine(own):
     store = few()
     assert len(zs_client.asset_basics()) == 6
-    publish(store, VERSION, ACORNS)
-    store.put(
-        facts_key(VERSION, "asset_basics"), store.get(facts_key(VERSION, "asset_basics")) + b" "
-    )
+    publish(store, LAYOUT, ACORNS)
+    store.put(LAYOUT.facts("asset_basics"), store.get(LAYOUT.facts("asset_basics")) + b" ")
     own.seen.clear()
     assert len(zs_client.asset_basics()) == 6
     assert keys(own) == ["asset_basics.json"]
-    store.delete([partition_key(VERSION, "qc", "subject_id", "828418")])
+    store.delete([LAYOUT.partition("qc", "subject_id", "828418")])
     assert len(zs_client.qc("828418")) == 2
 
 

@@ -9,13 +9,12 @@ import client_store
 import pandas as pd
 import pytest
 import stores
-from client_store import VERSION
+from client_store import LAYOUT, VERSION
 
 import zs_client
 from zs_client import ReadError, SnapshotNotFound, cli, parquet, provenance, read
 from zs_client.acorns import wish
 from zs_client.cache import from_environment
-from zs_client.contract import partition_key, registry_key, table_key
 from zs_client.opening import open_store
 from zs_client.place import resolve
 from zs_pipeline.acorns import ACORNS
@@ -48,16 +47,16 @@ def fill(url):
         client_store.whole(store, "source_data", rows)
         found = {name: client_store.metrics(name, many) for name, many in subjects.items()}
         client_store.split(store, "quality_control", found)
-        ids.append(publish(store, VERSION, ACORNS).snapshot)
+        ids.append(publish(store, LAYOUT, ACORNS).snapshot)
     published_long_ago(store)
     return ids
 
 
 def published_long_ago(store):
     """What is told of the last state as if it had been published before this second."""
-    told = json.loads(store.get(registry_key(VERSION)))
+    told = json.loads(store.get(LAYOUT.registry))
     told["published_at"] = "2026-01-01T00:00:00Z"
-    store.put(registry_key(VERSION), json.dumps(told).encode())
+    store.put(LAYOUT.registry, json.dumps(told).encode())
     provenance.forget()
 
 
@@ -112,7 +111,7 @@ def keys(proxy):
 
 
 def size():
-    return read_facts(open_store(os.environ["ZS_STORE"]), VERSION, "asset_basics")["bytes"]
+    return read_facts(open_store(os.environ["ZS_STORE"]), LAYOUT, "asset_basics")["bytes"]
 
 
 # Parts and the whole
@@ -189,10 +188,10 @@ def test_what_came_otherwise_is_read_anew_as_a_whole(server, how, name):
     assert left == []
     assert zs_client.qc.arrow("2").equals(whole)
     store = open_store(os.environ["ZS_STORE"])
-    body = store.get(partition_key(VERSION, "qc", "subject_id", "2"))
+    body = store.get(LAYOUT.partition("qc", "subject_id", "2"))
     written = {
         hashlib.sha256(body).hexdigest(),
-        read_facts(store, VERSION, "asset_basics")["sha256"],
+        read_facts(store, LAYOUT, "asset_basics")["sha256"],
     }
     there = {path.stem for path, _ in from_environment().files() if path.suffix == ".pqt"}
     assert there <= written
@@ -201,7 +200,7 @@ def test_what_came_otherwise_is_read_anew_as_a_whole(server, how, name):
 def test_parts_that_are_no_parquet_are_read_anew_as_a_whole(own):
     """As while a table is placed: what its facts name is there."""
     store = open_store(os.environ["ZS_STORE"])
-    store.put(table_key(VERSION, "asset_basics"), b"begun and not stated" * 1_000)
+    store.put(LAYOUT.table("asset_basics"), b"begun and not stated" * 1_000)
     assert len(BASICS(subject_id="7")) == 100
 
 
@@ -266,7 +265,7 @@ def test_subjects_of_data_assets_are_those_of_the_state(own):
     store = open_store(os.environ["ZS_STORE"])
     row = {"_id": "1", "name": "2_asset0", "subject_id": "2"}
     client_store.whole(store, "asset_basics", [*ROWS, row])
-    state = publish(store, VERSION, ACORNS).snapshot
+    state = publish(store, LAYOUT, ACORNS).snapshot
     client_store.whole(store, "asset_basics", ROWS)
     assert len(zs_client.qc(asset_names="2_asset0", snapshot=state)) == 1
     with pytest.warns(UserWarning, match="no rows with asset_name '2_asset0'"):
@@ -301,7 +300,7 @@ def test_offline_a_partition_is_not_told_to_be_of_a_later_night(own):
     assert zs_client.qc("1").attrs["snapshot"] == own.now
     store = open_store(os.environ["ZS_STORE"])
     client_store.split(store, "quality_control", {"1": [], "2": client_store.metrics("2")})
-    later = publish(store, VERSION, ACORNS).snapshot
+    later = publish(store, LAYOUT, ACORNS).snapshot
     provenance.forget()
     assert BASICS(limit=1).attrs["snapshot"] == later
     found = zs_client.qc("1", offline=True)
@@ -323,10 +322,10 @@ def test_offline_a_partition_that_is_still_the_same_is_of_the_later_night(own):
     assert zs_client.qc("1", offline=True).attrs["snapshot"] is None
     store = open_store(os.environ["ZS_STORE"])
     client_store.split(store, "quality_control", {"2": client_store.metrics("2", 1)})
-    later = publish(store, VERSION, ACORNS).snapshot
+    later = publish(store, LAYOUT, ACORNS).snapshot
     published_long_ago(store)
     keys(own)
-    sent = len(store.get(registry_key(VERSION)))
+    sent = len(store.get(LAYOUT.registry))
     own.sent = 0
     assert zs_client.qc("1").attrs["snapshot"] == later
     assert own.sent == sent, "the partition itself was not sent again"
@@ -336,7 +335,7 @@ def test_offline_a_partition_that_is_still_the_same_is_of_the_later_night(own):
 def test_what_could_not_be_told_offline_is_told_with_a_network(server):
     BASICS()
     for path, _ in from_environment().files():
-        if path.suffix == ".json" and registry_key(VERSION) in path.read_text():
+        if path.suffix == ".json" and LAYOUT.registry in path.read_text():
             path.unlink()
     provenance.forget()
     assert BASICS(offline=True).attrs["snapshot"] is None

@@ -5,11 +5,10 @@ from pathlib import Path
 import client_store
 import duckdb
 import pytest
-from client_store import ODD, SUBJECTS, VERSION, WITHOUT_QC
+from client_store import LAYOUT, ODD, SUBJECTS, WITHOUT_QC
 
 import zs_client
 from zs_client import AcornNotFound, SubjectNotFound
-from zs_client.contract import version_folder
 
 FILES = "read_parquet($1, hive_partitioning=true, union_by_name=true{})"
 QUERY = f"SELECT subject_id, count(*) FROM {FILES} GROUP BY ALL"
@@ -20,7 +19,7 @@ def folder(tmp_path, monkeypatch) -> Path:
     client_store.plain(monkeypatch)
     monkeypatch.setenv("ZS_STORE", str(tmp_path))
     client_store.filled(str(tmp_path))
-    return tmp_path / version_folder(VERSION)
+    return tmp_path / LAYOUT.folder
 
 
 @pytest.mark.parametrize("subject", SUBJECTS)
@@ -50,7 +49,7 @@ def test_numeric_subjects_alone_are_seen_once_too(tmp_path, monkeypatch):
     client_store.split(
         store, "quality_control", {subject: client_store.metrics(subject) for subject in subjects}
     )
-    path = f"{tmp_path}/{version_folder(VERSION)}/qc/**"
+    path = f"{tmp_path}/{LAYOUT.folder}/qc/**"
     found = duckdb.sql(QUERY.format(""), params=[path]).fetchall()
     # DuckDB may take numbers alone for BIGINT, unless that is switched off.
     assert {int(subject): count for subject, count in found} == {828418: 2, 123: 2}
@@ -101,7 +100,7 @@ def test_the_recipe_for_values_and_subjects_works_for_all_of_them(tmp_path):
         for name, (kind, value, _) in VALUES.items()
     ]
     client_store.split(store, "quality_control", dict.fromkeys(("1", None), rows))
-    path = f"{tmp_path}/{version_folder(VERSION)}/qc/**"
+    path = f"{tmp_path}/{LAYOUT.folder}/qc/**"
     answers = {name: answer for name, (_, _, answer) in VALUES.items()}
     expected = {(name, s, answer) for s in ("1", None) for name, answer in answers.items()}
     assert set(duckdb.sql(RECIPE, params=[path]).fetchall()) == expected

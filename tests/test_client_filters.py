@@ -8,14 +8,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from client_store import BY_NAME, VERSION
+from client_store import BY_NAME, LAYOUT
 from hypothesis import given
 from hypothesis import strategies as st
 
 import zs_client
 from zs_client import filters, parquet, read
 from zs_client.acorns import wish
-from zs_client.contract import table_key
 from zs_client.opening import open_store
 from zs_client.parquet import File, NotParquet
 from zs_client.store import Changed, Piece, Store
@@ -80,7 +79,7 @@ def on_s3(s3_server, environment):
     client_store.as_owner(environment, s3_server)
     store = open_store(f"s3://{client_store.bucket(s3_server, public=False)}")
     environment.setenv("ZS_STORE", store.url)
-    store.put(table_key(VERSION, "asset_basics"), BODY)
+    store.put(LAYOUT.table("asset_basics"), BODY)
     environment.setattr(read, "END", 4096)
     return store
 
@@ -261,7 +260,7 @@ def test_a_small_file_is_one_request(on_s3, environment):
         Store, "_piece", lambda self, key, o: asked.append(key) or real(self, key, o)
     )
     assert len(zs_client.asset_basics(data_level="raw", columns="name")) == 200
-    assert asked == [table_key(VERSION, "asset_basics")]
+    assert asked == [LAYOUT.table("asset_basics")]
 
 
 def test_a_table_that_is_replaced_while_it_is_read_is_read_anew(on_s3, environment):
@@ -282,7 +281,7 @@ def test_a_table_that_is_replaced_while_it_is_read_is_read_anew(on_s3, environme
 
 
 def test_a_part_of_another_content_is_refused(on_s3):
-    key = table_key(VERSION, "asset_basics")
+    key = LAYOUT.table("asset_basics")
     piece = on_s3.get_end(key, 100)
     assert piece.body == BODY[-100:]
     assert (piece.start, piece.size) == (len(BODY) - 100, len(BODY))
@@ -293,7 +292,7 @@ def test_a_part_of_another_content_is_refused(on_s3):
 
 
 def test_an_empty_file_on_s3_is_no_parquet_file(on_s3):
-    on_s3.put(table_key(VERSION, "asset_basics"), b"")
+    on_s3.put(LAYOUT.table("asset_basics"), b"")
     with pytest.raises(zs_client.ReadError, match="no readable parquet"):
         zs_client.asset_basics(name="x")
 
@@ -417,7 +416,7 @@ def test_no_subject_leaves_the_folder(in_memory, subject):
 
 @pytest.fixture(scope="module")
 def in_memory():
-    return client_store.filled("memory://filters"), VERSION
+    return client_store.filled("memory://filters"), LAYOUT
 
 
 @pytest.mark.parametrize("limit", [-1, 1.5, "3", True])

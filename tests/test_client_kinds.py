@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 
 import zs_client
 from zs_client import kinds
-from zs_client.contract import TYPES, encode_partition, partition_key, table_key
+from zs_client.contract import TYPES, Layout, encode_partition
 from zs_client.errors import ReadError
 from zs_client.opening import open_store
 from zs_client.store import Store
 
 VERSION = "0.28.6"
+LAYOUT = Layout(VERSION)
 TEXTS = {
     "string": pa.string(),
     "large": pa.large_string(),
@@ -78,7 +79,7 @@ def basics(
     columns = {name: pa.array(values, pa.string()).cast(text) for name, values in rows.items()}
     columns["modalities"] = pa.array(LEVELS, lists)
     columns["acquisition_start_time"] = pa.array(STARTS, pa.timestamp("us", tz="UTC")).cast(times)
-    put(store, table_key(VERSION, "asset_basics"), pa.table(columns))
+    put(store, LAYOUT.table("asset_basics"), pa.table(columns))
 
 
 def asked(**words) -> list:
@@ -131,7 +132,7 @@ def test_such_a_table_is_a_frame_and_described_and_queried(store, text) -> None:
 
 
 def test_a_column_without_any_value_is_asked_as_text(store) -> None:
-    put(store, table_key(VERSION, "asset_basics"), pa.table({"name": pa.nulls(3)}))
+    put(store, LAYOUT.table("asset_basics"), pa.table({"name": pa.nulls(3)}))
     for words in ({"name": "a"}, {"name_contains": "a"}, {"name_after": "a"}):
         assert zs_client.asset_basics.arrow(**words).num_rows == 0
     assert zs_client.asset_basics.arrow(name=None).num_rows == 3
@@ -139,7 +140,7 @@ def test_a_column_without_any_value_is_asked_as_text(store) -> None:
 
 def partition(store: Store, subject: str, value: pa.Array) -> str:
     texts = pa.array([subject] * len(value), pa.large_string())
-    key = partition_key(VERSION, "qc", "subject_id", encode_partition(subject))
+    key = LAYOUT.partition("qc", "subject_id", encode_partition(subject))
     put(store, key, pa.table({"asset_name": texts, "value": value}))
     return key
 

@@ -8,20 +8,11 @@ import client_store
 import pandas as pd
 import pytest
 import stores
-from client_store import ODD, SUBJECTS, VERSION, WITHOUT_QC
+from client_store import LAYOUT, ODD, SUBJECTS, VERSION, WITHOUT_QC
 
 import zs_client
 from zs_client import AcornNotFound, ReadError, StoreError, SubjectNotFound
-from zs_client.contract import (
-    INDEX,
-    encode_partition,
-    facts_key,
-    object_key,
-    partition_key,
-    registry_key,
-    table_key,
-    version_folder,
-)
+from zs_client.contract import INDEX, encode_partition
 from zs_client.opening import open_store
 from zs_client.store import Store
 from zs_pipeline.publishing.facts_file import read_facts
@@ -81,20 +72,20 @@ def test_what_a_table_costs_and_the_registry_is_asked_once_a_minute(s3_server, e
     environment.setenv("ZS_STORE", store.url)
     if cache == "off":
         environment.setenv("ZS_CACHE", cache)
-    sha256 = read_facts(store, VERSION, "asset_basics")["sha256"]
+    sha256 = read_facts(store, LAYOUT, "asset_basics")["sha256"]
     proxy.seen.clear()
     zs_client.asset_basics()
     zs_client.qc("828418")
     zs_client.asset_basics(name="raw", columns="name")
     proxy.close()
-    basics = table_key(VERSION, "asset_basics")
-    metrics = partition_key(VERSION, "qc", "subject_id", "828418")
+    basics = LAYOUT.table("asset_basics")
+    metrics = LAYOUT.partition("qc", "subject_id", "828418")
     if cache == "off":
-        wanted = [registry_key(VERSION), basics, metrics, basics]
+        wanted = [LAYOUT.registry, basics, metrics, basics]
     else:
-        asked = facts_key(VERSION, "asset_basics")
-        content = object_key(VERSION, "asset_basics", sha256)
-        wanted = [registry_key(VERSION), asked, content, metrics, asked]
+        asked = LAYOUT.facts("asset_basics")
+        content = LAYOUT.object("asset_basics", sha256)
+        wanted = [LAYOUT.registry, asked, content, metrics, asked]
     found = [unquote(path).split("/", 2)[-1] for _, path in proxy.seen]
     assert sorted(found) == sorted(wanted)
 
@@ -112,7 +103,7 @@ def test_times_are_utc_and_lists_are_no_text(folder):
 def test_an_odd_subject_is_read_under_its_own_key(store):
     for subject in ODD:
         assert zs_client.qc(subject)["subject_id"].tolist() == [subject, subject]
-        assert store.exists(partition_key(VERSION, "qc", "subject_id", encode_partition(subject)))
+        assert store.exists(LAYOUT.partition("qc", "subject_id", encode_partition(subject)))
 
 
 def test_no_subject_is_a_partition_of_its_own(folder):
@@ -234,7 +225,7 @@ def test_a_subject_of_ten_thousand_characters_is_not_found(store):
 
 
 def test_a_subject_is_not_found_without_the_table_of_subjects(folder):
-    folder.delete([table_key(VERSION, "unique_subject_ids")])
+    folder.delete([LAYOUT.table("unique_subject_ids")])
     with pytest.raises(SubjectNotFound, match="828418"):
         zs_client.qc("828419")
 
@@ -262,24 +253,22 @@ def test_a_table_whose_first_build_has_not_ended_says_so(tmp_path, environment):
 )
 def test_a_broken_file_is_an_error_with_its_cause(empty_store, ask):
     for body in (b"", b"no parquet", b"PAR1" * 4):
-        empty_store.put(table_key(VERSION, "asset_basics"), body)
-        empty_store.put(partition_key(VERSION, "qc", "subject_id", "828418"), body)
+        empty_store.put(LAYOUT.table("asset_basics"), body)
+        empty_store.put(LAYOUT.partition("qc", "subject_id", "828418"), body)
         with pytest.raises(ReadError, match=r"no readable parquet.*build the table again") as error:
             ask()
         assert error.value.__cause__ is not None
 
 
 def test_a_file_that_ends_early_is_an_error(folder):
-    key = table_key(VERSION, "asset_basics")
+    key = LAYOUT.table("asset_basics")
     whole = folder.get(key)
     folder.put(key, whole[:100] + b"\0" * 500 + whole[600:])
     with pytest.raises(ReadError):
         zs_client.asset_basics()
 
 
-@pytest.mark.parametrize(
-    "key", [facts_key(VERSION, "qc"), table_key(VERSION, "unique_subject_ids")]
-)
+@pytest.mark.parametrize("key", [LAYOUT.facts("qc"), LAYOUT.table("unique_subject_ids")])
 def test_an_unknown_subject_is_not_not_found_when_that_cannot_be_known(folder, key):
     folder.put(key, b"{")
     with pytest.raises(ReadError):
@@ -287,14 +276,14 @@ def test_an_unknown_subject_is_not_not_found_when_that_cannot_be_known(folder, k
 
 
 def test_a_partition_whose_fixed_path_is_not_placed_yet_is_read_from_its_object(folder):
-    folder.delete([partition_key(VERSION, "qc", "subject_id", "828418")])
+    folder.delete([LAYOUT.partition("qc", "subject_id", "828418")])
     assert len(zs_client.qc("828418")) == 2
     assert "/_objects/qc/" in zs_client.qc("828418", lazy=True)
 
 
 def test_a_partition_that_is_lost_is_an_error(folder):
-    folder.delete([partition_key(VERSION, "qc", "subject_id", "828418")])
-    for found in list((Path(folder.url) / version_folder(VERSION) / "_objects/qc").glob("*")):
+    folder.delete([LAYOUT.partition("qc", "subject_id", "828418")])
+    for found in list((Path(folder.url) / LAYOUT.folder / "_objects/qc").glob("*")):
         found.unlink()
     with pytest.raises(ReadError, match="build the table again"):
         zs_client.qc("828418")

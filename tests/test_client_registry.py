@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import client_store
 import pytest
-from client_store import BY_NAME, VERSION
+from client_store import BY_NAME, LAYOUT, VERSION
 
 from zs_client import ReadError, get_squirrel_info, status
 from zs_client.acorns import TABLES
-from zs_client.contract import facts_key, registry_key
 from zs_client.opening import open_store
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.publishing.facts_file import mark_stale
@@ -72,7 +71,7 @@ def test_an_old_registry_is_read_too(empty_store, monkeypatch):
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"acorns": [{}]}', b'{"acorns": 1}'])
 def test_a_registry_that_cannot_be_read_is_an_error(store, body):
-    store.put(registry_key(VERSION), body)
+    store.put(LAYOUT.registry, body)
     with pytest.raises(ReadError, match=r"squirrel\.json"):
         get_squirrel_info()
     with pytest.raises(ReadError, match=r"squirrel\.json"):
@@ -95,18 +94,18 @@ def test_nothing_is_there_before_a_build(empty_store):
 
 
 def test_a_failed_acorn_is_stale_with_its_reason(store):
-    mark_stale(store, VERSION, BY_NAME["source_data"], "the disk was full")
+    mark_stale(store, LAYOUT, BY_NAME["source_data"], "the disk was full")
     told = of("source_data")
     assert (told.state, told.reason, told.rows) == ("stale", "the disk was full", 6)
 
 
 def test_what_the_registry_knows_to_be_stale_is_stale(store):
     acorn = BY_NAME["source_data"]
-    rewrite(store, facts_key(VERSION, acorn.table), source_state={"documents": "before"})
-    publish(store, VERSION, ACORNS)
+    rewrite(store, LAYOUT.facts(acorn.table), source_state={"documents": "before"})
+    publish(store, LAYOUT, ACORNS)
     assert of("source_data").state == "stale"
     # What was built since is not in the registry yet.
-    rewrite(store, facts_key(VERSION, acorn.table), checked_at="2099-01-01T00:00:00Z")
+    rewrite(store, LAYOUT.facts(acorn.table), checked_at="2099-01-01T00:00:00Z")
     assert of("source_data").state == "fresh"
 
 
@@ -119,13 +118,13 @@ def test_a_first_build_that_has_not_ended_is_missing(empty_store):
 def test_the_age_is_since_it_was_last_known_to_be_current(store):
     now = datetime.now(UTC)
     old = (now - timedelta(days=9)).isoformat()
-    rewrite(store, facts_key(VERSION, "source_data"), checked_at=old, built_at=old)
-    publish(store, VERSION, ACORNS)
+    rewrite(store, LAYOUT.facts("source_data"), checked_at=old, built_at=old)
+    publish(store, LAYOUT, ACORNS)
     # A night without changes leaves the facts as they are.
     assert of("source_data").age < timedelta(minutes=5)
     assert of("source_data").built_at < now - timedelta(days=8)
-    mark_stale(store, VERSION, BY_NAME["source_data"], "x")
-    rewrite(store, facts_key(VERSION, "source_data"), checked_at=old)
+    mark_stale(store, LAYOUT, BY_NAME["source_data"], "x")
+    rewrite(store, LAYOUT.facts("source_data"), checked_at=old)
     assert of("source_data").age > timedelta(days=8)
 
 

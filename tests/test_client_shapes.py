@@ -9,12 +9,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
-from client_store import BY_NAME, VERSION
+from client_store import BY_NAME, LAYOUT, VERSION
 
 import zs_client
 from zs_client import acorns, provenance, user_tables
 from zs_client.cache import CachedStore
-from zs_client.contract import registry_key, table_key
+from zs_client.contract import Layout
 from zs_client.opening import open_store
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS
@@ -114,16 +114,16 @@ def test_what_is_newer_than_the_registry_is_of_no_snapshot(store):
     client_store.whole(store, "asset_basics", rows * 1 + [{"_id": str(n)} for n in range(2, 8)])
     told = zs_client.asset_basics().attrs
     assert (told["table"], told["snapshot"], told["built_at"]) == ("asset_basics", None, None)
-    publish(store, VERSION, ACORNS)
+    publish(store, LAYOUT, ACORNS)
     assert zs_client.asset_basics().attrs["snapshot"] == zs_client.get_squirrel_info().snapshot
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"acorns": [1]}', None])
 def test_a_table_is_read_without_a_registry(store, body):
     if body is None:
-        store.delete([registry_key(VERSION)])
+        store.delete([LAYOUT.registry])
     else:
-        store.put(registry_key(VERSION), body)
+        store.put(LAYOUT.registry, body)
     found = zs_client.asset_basics()
     assert len(found) == 6
     assert found.attrs["snapshot"] is None
@@ -131,8 +131,8 @@ def test_a_table_is_read_without_a_registry(store, body):
 
 
 def test_a_stale_table_is_warned_of_once_with_its_reason(store):
-    mark_stale(store, VERSION, BY_NAME["source_data"], "the disk was full")
-    publish(store, VERSION, ACORNS)
+    mark_stale(store, LAYOUT, BY_NAME["source_data"], "the disk was full")
+    publish(store, LAYOUT, ACORNS)
     with pytest.warns(zs_client.StaleTable, match="source_data.*the disk was full") as told:
         zs_client.source_data()
     assert told[0].filename == __file__
@@ -147,10 +147,10 @@ def test_on_s3_the_registry_is_asked_for_once_a_minute(on_s3, monkeypatch):
     monkeypatch.setattr(CachedStore, "get", lambda s, key: asked.append(key) or real(s, key))
     assert zs_client.asset_basics().attrs["snapshot"] is not None
     assert zs_client.source_data().attrs["snapshot"] is not None
-    assert asked.count(registry_key(VERSION)) == 1
+    assert asked.count(LAYOUT.registry) == 1
     monkeypatch.setattr(provenance, "KEPT_SECONDS", 0)
     zs_client.source_data()
-    assert asked.count(registry_key(VERSION)) == 2
+    assert asked.count(LAYOUT.registry) == 2
 
 
 def test_what_is_told_is_not_stored_in_a_custom_table(store):
@@ -213,4 +213,4 @@ def test_an_old_version_is_described_without_words(tmp_path, monkeypatch):
     found = zs_client.describe("asset_basics", str(tmp_path), "0.28.6").set_index("column")
     assert found.loc["name", "type"] == "string"
     assert found.loc["_id", "description"] == "The id."
-    assert store.exists(table_key("0.28.6", "asset_basics"))
+    assert store.exists(Layout("0.28.6").table("asset_basics"))

@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import stores
-from client_store import VERSION
+from client_store import LAYOUT, VERSION
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,7 +25,7 @@ from zs_client import (
     comparison,
     pinned,
 )
-from zs_client.contract import facts_key, snapshot_key, version_folder
+from zs_client.contract import Layout
 from zs_client.opening import open_store
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.publishing.squirrel import publish
@@ -44,7 +44,7 @@ def before(store):
     client_store.whole(store, "source_data", [{"name": "one"}])
     subjects = {name: client_store.metrics(name) for name in ("1", "2", None)}
     client_store.split(store, "quality_control", subjects | {"3": []})
-    return publish(store, VERSION, ACORNS).snapshot
+    return publish(store, LAYOUT, ACORNS).snapshot
 
 
 def after(store):
@@ -56,7 +56,7 @@ def after(store):
     subjects = {"1": [], "2": client_store.metrics("2", 3), "3": client_store.metrics("3", 1)}
     client_store.split(store, "quality_control", subjects)
     client_store.whole(store, "metadata_core", [])
-    return publish(store, VERSION, ACORNS).snapshot
+    return publish(store, LAYOUT, ACORNS).snapshot
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +138,8 @@ def test_without_any_the_list_is_empty(tmp_path):
 def test_a_state_that_comes_again_is_the_same(own):
     store, old, _ = own
     assert before(store) != old, "a table more than then"
-    store.delete([facts_key(VERSION, "metadata_core")])
-    assert publish(store, VERSION, ACORNS).snapshot == old
+    store.delete([LAYOUT.facts("metadata_core")])
+    assert publish(store, LAYOUT, ACORNS).snapshot == old
     assert [one.current for one in zs_client.snapshots() if one.id == old] == [True]
 
 
@@ -153,7 +153,7 @@ def test_a_long_list_is_sent_without_the_partitions_and_once(remote):
 
 def test_a_snapshot_with_many_partitions_is_listed_from_its_beginning(own):
     store, old, _ = own
-    key = snapshot_key(VERSION, old)
+    key = LAYOUT.snapshot(old)
     told = json.loads(store.get(key))
     told["partitions"]["quality_control"] |= {str(n): "0" * 64 for n in range(5_000)}
     store.put(key, json.dumps(told, indent=1).encode())
@@ -226,7 +226,7 @@ def test_it_is_found_from_another_version(own, monkeypatch):
     monkeypatch.setenv("ZS_VERSION", "1.1")
     assert len(zs_client.asset_basics(snapshot=old)) == 3
     assert zs_client.diff(old, old)["change"].unique().tolist() == ["same"]
-    publish(store, "1.1", ACORNS)
+    publish(store, Layout("1.1"), ACORNS)
     assert {one.version for one in zs_client.snapshots()} == {"1.1", VERSION}
 
 
@@ -294,7 +294,7 @@ def test_where_none_was_published_that_is_said(tmp_path, monkeypatch):
 def test_any_other_text_is_no_snapshot_and_no_key(text):
     store = stores.Watched(open_store("memory://texts"))
     with pytest.raises(SnapshotNotFound):
-        pinned.pinned(store, VERSION, text)
+        pinned.pinned(store, LAYOUT, text)
     assert store.asked("get") == []
 
 
@@ -306,7 +306,7 @@ def test_what_is_no_text_is_a_type_error(own, thing):
 
 def test_a_content_that_is_gone_is_said_to_be(own):
     store, old, new = own
-    for found in (Path(store.url) / version_folder(VERSION) / "_objects").glob("*/*"):
+    for found in (Path(store.url) / LAYOUT.folder / "_objects").glob("*/*"):
         found.unlink()
     for ask in (
         lambda: zs_client.asset_basics(snapshot=old),
@@ -320,14 +320,14 @@ def test_a_content_that_is_gone_is_said_to_be(own):
 @pytest.mark.parametrize("where", ["acorns", "partitions", "id", "nothing", "text"])
 def test_a_snapshot_that_is_not_what_its_name_says_is_refused(own, where):
     store, old, new = own
-    key = snapshot_key(VERSION, old)
+    key = LAYOUT.snapshot(old)
     told = json.loads(store.get(key))
     if where == "acorns":
         told["acorns"][0]["sha256"] = "0" * 64
     elif where == "partitions":
         told["partitions"]["quality_control"]["2"] = "0" * 64
     elif where == "id":
-        told = json.loads(store.get(snapshot_key(VERSION, new)))
+        told = json.loads(store.get(LAYOUT.snapshot(new)))
     body = {"nothing": b"{}", "text": b"["}.get(where, json.dumps(told).encode())
     store.put(key, body)
     with pytest.raises(ReadError, match="is not the snapshot that its name says"):
@@ -404,7 +404,7 @@ def test_a_table_that_only_one_has_is_added_or_removed_whole(own):
     client_store.whole(
         store, "metadata_core", [{"_id": "1", **dict.fromkeys(client_store._cores(), False)}]
     )
-    new = publish(store, VERSION, ACORNS).snapshot
+    new = publish(store, LAYOUT, ACORNS).snapshot
     assert zs_client.diff(old, new, "metadata_core").added["_id"].tolist() == ["1"]
     assert zs_client.diff(new, old, "metadata_core").removed["_id"].tolist() == ["1"]
     with pytest.raises(
@@ -442,7 +442,7 @@ def test_what_differs_is_what_a_loop_over_the_rows_finds(old, new):
     for state in (old, new):
         content = [{"_id": k, "age": age, "modalities": m} for k, (age, m) in state.items()]
         client_store.whole(store, "asset_basics", content)
-        ids.append(publish(store, VERSION, ACORNS).snapshot)
+        ids.append(publish(store, LAYOUT, ACORNS).snapshot)
     found = zs_client.diff(*ids, "asset_basics", store_url="memory://loops")
     assert set(found.added["_id"]) == new.keys() - old.keys()
     assert set(found.removed["_id"]) == old.keys() - new.keys()
@@ -466,7 +466,7 @@ def test_rows_that_occur_several_times_are_counted(old, new):
     for state in (old, new):
         parts = {"1": [{"name": name, "asset_name": "x"} for name in state], "2": [{"name": "a"}]}
         client_store.split(store, "quality_control", parts)
-        ids.append(publish(store, VERSION, ACORNS).snapshot)
+        ids.append(publish(store, LAYOUT, ACORNS).snapshot)
     found = zs_client.diff(*ids, "qc", store_url="memory://counts")
     assert Counter(found.added["name"]) == Counter(new) - Counter(old)
     assert Counter(found.removed["name"]) == Counter(old) - Counter(new)

@@ -5,7 +5,7 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pytest
-from client_store import ODD, SUBJECTS, VERSION
+from client_store import LAYOUT, ODD, SUBJECTS
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -18,7 +18,7 @@ from zs_client.query import answer
 
 @pytest.fixture(scope="module")
 def at():
-    return client_store.filled("memory://sql"), VERSION
+    return client_store.filled("memory://sql"), LAYOUT
 
 
 @pytest.fixture

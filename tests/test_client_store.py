@@ -79,9 +79,9 @@ def test_a_version_is_dotted_numbers(environment, tmp_path, version):
 
 def test_the_version_is_the_packages_own_unless_told(environment, tmp_path):
     environment.setenv("ZS_STORE", str(tmp_path))
-    assert resolve()[1] == zs_client.__version__
+    assert resolve().layout.version == zs_client.__version__
     environment.setenv("ZS_VERSION", "0.28.6")
-    assert resolve()[1] == "0.28.6"
+    assert resolve().layout.version == "0.28.6"
 
 
 def test_a_url_of_no_known_kind_is_an_error(environment):

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stores import Crash, Watched, contents, memory, stamps
 
-from zs_client.contract import facts_key, object_key, version_folder
+from zs_client.contract import Layout
 from zs_client.errors import Conflict
 from zs_client.store import Store
 from zs_pipeline import arrow
@@ -37,6 +37,7 @@ from zs_pipeline.shrink_refused import ShrinkRefused
 pytest_plugins = ("stores",)
 
 VERSION = "1.0.0"
+LAYOUT = Layout(VERSION)
 COLUMNS = (
     Column("name", "string", "The name.", nullable=False),
     Column("value", "int64", "A number."),
@@ -80,27 +81,27 @@ def build(
     **more: Any,
 ) -> CommitReport:
     made = [part(acorn, s, v, f"{state}:{s}") for s, v in parts.items()]
-    return commit(store, VERSION, acorn, TableUpdate(made, {"documents": state}, "code"), **more)
+    return commit(store, LAYOUT, acorn, TableUpdate(made, {"documents": state}, "code"), **more)
 
 
 def values(store: Store, acorn: Acorn, segment: str = "") -> list[int]:
-    return arrow.decode(store.get(path(VERSION, acorn, segment)))["value"].to_pylist()
+    return arrow.decode(store.get(path(LAYOUT, acorn, segment)))["value"].to_pylist()
 
 
 def assert_agrees(store: Store, acorn: Acorn) -> dict[str, Any]:
     """Every path holds what the facts say, there is no other path, and nothing is pending."""
-    facts = read_facts(store, VERSION, acorn.table)
+    facts = read_facts(store, LAYOUT, acorn.table)
     assert facts is not None
     found = entries(facts)
     for segment, entry in found.items():
-        body = store.get(path(VERSION, acorn, segment))
+        body = store.get(path(LAYOUT, acorn, segment))
         assert hashlib.sha256(body).hexdigest() == entry["sha256"], segment
-        assert store.get(object_key(VERSION, acorn.table, entry["sha256"])) == body
+        assert store.get(LAYOUT.object(acorn.table, entry["sha256"])) == body
         assert entry["bytes"] == len(body)
         assert entry["rows"] == arrow.decode(body).num_rows
     if acorn.partition:
-        there = {e["path"] for e in store.walk(f"{version_folder(VERSION)}/{acorn.table}")}
-        assert there == {path(VERSION, acorn, segment) for segment in found}
+        there = {e["path"] for e in store.walk(f"{LAYOUT.folder}/{acorn.table}")}
+        assert there == {path(LAYOUT, acorn, segment) for segment in found}
         assert facts["rows"] == sum(e["rows"] for e in found.values())
         assert facts["bytes"] == sum(e["bytes"] for e in found.values())
     assert facts["pending"] == {}
@@ -133,7 +134,7 @@ def test_a_table_that_breaks_its_declaration_changes_nothing(store: Store, wrong
     with pytest.raises(arrow.InvalidTable, match="whole"):
         commit(
             store,
-            VERSION,
+            LAYOUT,
             WHOLE,
             TableUpdate([PartitionUpdate("", refused_contents()[wrong])], {"d": "2"}, "c"),
         )
@@ -146,7 +147,7 @@ def test_the_good_partitions_before_a_bad_one_are_not_written_either(store: Stor
     bad = refused_contents()["a name twice"]
     parts = [part(BY_SUBJECT, "a", [9]), part(BY_SUBJECT, "new", [8]), PartitionUpdate("b", bad)]
     with pytest.raises(arrow.InvalidTable, match="more than once"):
-        commit(store, VERSION, BY_SUBJECT, TableUpdate(parts, {"documents": "2"}, "code"))
+        commit(store, LAYOUT, BY_SUBJECT, TableUpdate(parts, {"documents": "2"}, "code"))
     assert contents(store) == before
 
 
@@ -154,7 +155,7 @@ def test_a_partition_that_comes_twice_is_refused_since_one_path_has_one_content(
     store = memory()
     parts = [part(BY_SUBJECT, "a", [1]), part(BY_SUBJECT, "b", [2]), part(BY_SUBJECT, "a", [3])]
     with pytest.raises(arrow.InvalidTable, match="'a' came twice"):
-        commit(store, VERSION, BY_SUBJECT, TableUpdate(parts, {"documents": "2"}, "code"))
+        commit(store, LAYOUT, BY_SUBJECT, TableUpdate(parts, {"documents": "2"}, "code"))
 
 
 def test_a_row_with_an_unknown_column_or_a_value_of_another_type_is_refused() -> None:
@@ -200,9 +201,9 @@ def test_the_first_commit_makes_paths_objects_and_facts(store: Store) -> None:
     assert facts["partition_key"] == "subject_id"
     assert facts["empty"] == {"none": "s1:none"}
     assert [c["name"] for c in facts["columns"]] == ["name", "value", "tags"]
-    assert read_content(store, VERSION, BY_SUBJECT, "a").num_rows == 2
+    assert read_content(store, LAYOUT, BY_SUBJECT, "a").num_rows == 2
     with pytest.raises(FileNotFoundError, match="visits/none is not in"):
-        read_content(store, VERSION, BY_SUBJECT, "none")
+        read_content(store, LAYOUT, BY_SUBJECT, "none")
 
 
 @pytest.mark.parametrize("acorn", [WHOLE, BY_SUBJECT, BY_PLATFORM], ids=lambda a: a.name)
@@ -213,30 +214,30 @@ def test_the_same_content_writes_no_data_object(store: Store, acorn: Acorn) -> N
     watched = Watched(store)
     report = build(watched, acorn, segments, "s2")
     assert report.changed == report.removed == []
-    assert set(watched.written()) == {facts_key(VERSION, acorn.table)}
+    assert set(watched.written()) == {LAYOUT.facts(acorn.table)}
     after = stamps(store)
-    assert {k for k in after if after[k] != before[k]} <= {facts_key(VERSION, acorn.table)}
+    assert {k for k in after if after[k] != before[k]} <= {LAYOUT.facts(acorn.table)}
     assert assert_agrees(store, acorn)["source_state"] == {"documents": "s2"}
 
 
 def test_nothing_computed_and_nothing_new_writes_nothing_at_all(store: Store) -> None:
     build(store, WHOLE, {"": range(3)})
     watched = Watched(store)
-    commit(watched, VERSION, WHOLE, TableUpdate((), {"documents": "s"}, "code", "nothing changed"))
+    commit(watched, LAYOUT, WHOLE, TableUpdate((), {"documents": "s"}, "code", "nothing changed"))
     assert watched.written() == []
 
 
 def test_only_the_partition_that_changed_is_written(store: Store) -> None:
     build(store, BY_SUBJECT, {"a": [1, 2], "b": [3], "c": [4]})
-    built_at = entries(read_facts(store, VERSION, "visit"))["a"]["built_at"]
+    built_at = entries(read_facts(store, LAYOUT, "visit"))["a"]["built_at"]
     watched = Watched(store)
     report = build(watched, BY_SUBJECT, {"a": [1, 2], "b": [3, 5], "d": [6]})
     assert sorted(report.changed) == ["b", "d"]
     data = [key for key in watched.written() if key.endswith(".pqt")]
     assert len(data) == 4
     assert {k for k in data if "_objects" not in k} == {
-        path(VERSION, BY_SUBJECT, "b"),
-        path(VERSION, BY_SUBJECT, "d"),
+        path(LAYOUT, BY_SUBJECT, "b"),
+        path(LAYOUT, BY_SUBJECT, "d"),
     }
     facts = assert_agrees(store, BY_SUBJECT)
     assert list(facts["partitions"]) == ["a", "b", "c", "d"]
@@ -264,7 +265,7 @@ def test_a_partition_without_rows_vanishes_where_partitions_are_dynamic(store: S
     assert facts["empty"] == {"a": "s2:a", "b": "s2:b"}
     commit(
         store,
-        VERSION,
+        LAYOUT,
         BY_SUBJECT,
         TableUpdate([PartitionUpdate("a", None)], {"documents": "s3"}, "code"),
     )
@@ -279,20 +280,20 @@ def test_a_static_partition_without_rows_stays_with_its_columns(store: Store) ->
     build(store, BY_PLATFORM, {"fib": []})
     facts = assert_agrees(store, BY_PLATFORM)
     assert facts["partitions"]["fib"]["rows"] == 0
-    empty = arrow.decode(store.get(path(VERSION, BY_PLATFORM, "fib")))
+    empty = arrow.decode(store.get(path(LAYOUT, BY_PLATFORM, "fib")))
     assert empty.schema.names == ["name", "value", "tags"]
 
 
 def test_a_table_without_rows_is_a_table(store: Store) -> None:
     build(store, WHOLE, {"": []})
-    assert read_content(store, VERSION, WHOLE).num_rows == 0
+    assert read_content(store, LAYOUT, WHOLE).num_rows == 0
     assert assert_agrees(store, WHOLE)["rows"] == 0
 
 
 def test_a_part_of_a_table_says_nothing_about_the_whole(store: Store) -> None:
     build(store, BY_SUBJECT, {"a": [1]}, "s1")
     only = TableUpdate([part(BY_SUBJECT, "a", [2])], None, "new code")
-    commit(store, VERSION, BY_SUBJECT, only)
+    commit(store, LAYOUT, BY_SUBJECT, only)
     facts = assert_agrees(store, BY_SUBJECT)
     assert facts["source_state"] == {"documents": "s1"}
     assert facts["code_version"] == "code"
@@ -377,14 +378,12 @@ def test_a_first_build_that_is_killed_keeps_its_chunks_and_goes_on_in_chunks(
 
     for until, there in ((7, 6), (13, 12)):
         with pytest.raises(Crash):
-            commit(
-                store, VERSION, BY_SUBJECT, TableUpdate(parts(until), {"documents": "s"}, "code")
-            )
+            commit(store, LAYOUT, BY_SUBJECT, TableUpdate(parts(until), {"documents": "s"}, "code"))
         facts = assert_agrees(store, BY_SUBJECT)
         assert len(facts["partitions"]) == there
         assert facts["source_state"] == {}
         assert facts["state"] == "stale"
-    commit(store, VERSION, BY_SUBJECT, TableUpdate(parts(99), {"documents": "s"}, "code"))
+    commit(store, LAYOUT, BY_SUBJECT, TableUpdate(parts(99), {"documents": "s"}, "code"))
     assert assert_agrees(store, BY_SUBJECT)["state"] == "fresh"
 
 
@@ -395,7 +394,7 @@ def test_a_first_build_that_is_killed_keeps_its_chunks_and_goes_on_in_chunks(
 def test_a_stale_table_keeps_its_content_and_says_why(store: Store, acorn: Acorn) -> None:
     build(store, acorn, {"a" if acorn.partition else "": [1]}, "s1")
     data = {k: v for k, v in contents(store).items() if k.endswith(".pqt")}
-    mark_stale(store, VERSION, acorn, "ValueError: the source is gone")
+    mark_stale(store, LAYOUT, acorn, "ValueError: the source is gone")
     facts = assert_agrees(store, acorn)
     assert (facts["state"], facts["reason"]) == ("stale", "ValueError: the source is gone")
     assert facts["source_state"] == {"documents": "s1"}
@@ -408,22 +407,22 @@ def test_a_stale_table_is_described_as_it_was_written_not_as_the_code_has_it_now
     store = memory()
     build(store, WHOLE, {"": [1]})
     wider = declared("whole", columns=(*COLUMNS, Column("new", "string", "A new column.")))
-    mark_stale(store, VERSION, wider, "the new column cannot be computed")
+    mark_stale(store, LAYOUT, wider, "the new column cannot be computed")
     facts = assert_agrees(store, WHOLE)
     assert [c["name"] for c in facts["columns"]] == ["name", "value", "tags"]
 
 
 def test_a_table_that_was_never_built_cannot_be_stale() -> None:
     store = memory()
-    mark_stale(store, VERSION, WHOLE, "no source")
+    mark_stale(store, LAYOUT, WHOLE, "no source")
     assert contents(store) == {}
 
 
 def test_facts_that_cannot_be_read_are_an_error_and_stay_as_they_are(store: Store) -> None:
-    store.put(facts_key(VERSION, "whole"), b"{ no json")
+    store.put(LAYOUT.facts("whole"), b"{ no json")
     with pytest.raises(ValueError, match=r"whole\.json: cannot be read as JSON"):
         build(store, WHOLE, {"": [1]})
-    assert contents(store) == {facts_key(VERSION, "whole"): b"{ no json"}
+    assert contents(store) == {LAYOUT.facts("whole"): b"{ no json"}
 
 
 def test_times_are_utc_and_of_now() -> None:
@@ -478,8 +477,8 @@ def test_a_crash_at_any_point_leaves_old_or_new_content_and_is_mended(
             except FileNotFoundError:
                 assert not old.get(segment) or not new.get(segment, True)
         # The next commit says nothing of what the crashed one touched, and mends it all the same.
-        commit(store, VERSION, acorn, TableUpdate((), None, "code"))
-        if read_facts(store, VERSION, acorn.table) is not None:
+        commit(store, LAYOUT, acorn, TableUpdate((), None, "code"))
+        if read_facts(store, LAYOUT, acorn.table) is not None:
             facts = assert_agrees(store, acorn)
             if acorn is WHOLE:  # its content and what it was made from go together
                 made_from = facts["source_state"]["documents"]
@@ -491,7 +490,7 @@ def test_a_crash_at_any_point_leaves_old_or_new_content_and_is_mended(
             if wanted or acorn is BY_PLATFORM:
                 assert values(store, acorn, segment) == wanted
     assert count > 4
-    assert read_facts(store, VERSION, acorn.table)["source_state"] == {"documents": "s2"}
+    assert read_facts(store, LAYOUT, acorn.table)["source_state"] == {"documents": "s2"}
 
 
 def test_a_crash_at_any_point_on_s3_is_mended(s3: Store) -> None:
@@ -583,7 +582,7 @@ def test_a_commit_that_mends_while_the_other_one_lives_does_not_undo_it() -> Non
         waiting, goes_on = threading.Event(), threading.Event()
 
         def hold(name: str, key: str, waiting: Any = waiting, goes_on: Any = goes_on) -> None:
-            if key == path(VERSION, acorn, "a"):
+            if key == path(LAYOUT, acorn, "a"):
                 waiting.set()
                 assert goes_on.wait(10)
 
@@ -686,7 +685,7 @@ def test_a_writer_that_never_gets_its_turn_says_so() -> None:
 
     def disturb(name: str, key: str) -> None:
         if name == "replace":
-            mark_stale(store, VERSION, WHOLE, f"again {len(watched.done)}")
+            mark_stale(store, LAYOUT, WHOLE, f"again {len(watched.done)}")
 
     watched.before = disturb
     with pytest.raises(Conflict, match=r"whole\.json.*another build"):
@@ -722,11 +721,11 @@ def test_any_series_of_commits_and_crashes_ends_as_the_last_words_about_each_par
 
 def test_what_was_decided_by_facts_that_another_writer_has_changed_since_undoes_nothing(store):
     build(store, BY_SUBJECT, {"1": [1], "2": [2]})
-    known = FactsFile(store, VERSION, BY_SUBJECT)
+    known = FactsFile(store, LAYOUT, BY_SUBJECT)
     build(store, BY_SUBJECT, {"2": [22], "3": [3]}, state="t")
 
     made = [part(BY_SUBJECT, "1", [11], "u:1")]
-    commit(store, VERSION, BY_SUBJECT, TableUpdate(made, {"documents": "u"}, "code", known=known))
+    commit(store, LAYOUT, BY_SUBJECT, TableUpdate(made, {"documents": "u"}, "code", known=known))
 
     facts = assert_agrees(store, BY_SUBJECT)
     assert {s: values(store, BY_SUBJECT, s) for s in facts["partitions"]} == {
@@ -739,14 +738,14 @@ def test_what_was_decided_by_facts_that_another_writer_has_changed_since_undoes_
 def test_what_was_decided_by_given_facts_reads_them_no_more(folder):
     build(folder, WHOLE, {"": [1]})
     watched = Watched(folder)
-    known = FactsFile(watched, VERSION, WHOLE)
+    known = FactsFile(watched, LAYOUT, WHOLE)
     skipped = TableUpdate((), {"documents": "s"}, "code", "nothing changed", known=known)
 
-    report = commit(watched, VERSION, WHOLE, skipped)
+    report = commit(watched, LAYOUT, WHOLE, skipped)
 
     # And the file of the day, to be compared with them.
-    keys = (facts_key(VERSION, WHOLE.table), path(VERSION, WHOLE, ""))
+    keys = (LAYOUT.facts(WHOLE.table), path(LAYOUT, WHOLE, ""))
     assert watched.done == [("get", key) for key in keys]
-    assert report.facts == read_facts(folder, VERSION, WHOLE.table)
+    assert report.facts == read_facts(folder, LAYOUT, WHOLE.table)
     # Dagster keeps what it was handed, and facts may be large.
     assert skipped.known is None

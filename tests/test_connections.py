@@ -12,7 +12,7 @@ from building import document, dump, tables, zs_build
 from stores import Fault, FaultyProxy, contents, every
 
 import zs_client
-from zs_client.contract import table_key
+from zs_client.contract import Layout
 from zs_client.opening import open_store
 from zs_client.store import Altered, Store
 from zs_pipeline import arrow
@@ -22,7 +22,7 @@ pytest_plugins = ("stores",)
 
 FAULTS = ("reset", "cut", "drop")
 BASICS = CATALOGUE.by_name["asset_basics"]
-FIXED = table_key("1.0.0", "asset_basics")
+FIXED = Layout("1.0.0").table("asset_basics")
 
 
 def one_in(nth: int, *faults: str) -> Fault:

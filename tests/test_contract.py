@@ -11,11 +11,9 @@ from hypothesis import strategies as st
 from zs_client import contract
 from zs_client.contract import (
     NULL_PARTITION,
+    Layout,
     decode_partition,
     encode_partition,
-    location,
-    partition_key,
-    version_folder,
     version_order,
 )
 from zs_pipeline.declaration import Acorn, Column
@@ -49,7 +47,7 @@ def test_a_segment_has_only_safe_characters_and_is_no_way_out_of_a_folder(value:
     assert ".." not in segment
     assert not segment.startswith(".")
     assert not segment.endswith(".")
-    key = partition_key("1.0.0", "qc", "subject_id", segment)
+    key = Layout("1.0.0").partition("qc", "subject_id", segment)
     assert key.count("/") == 4
     assert key.startswith("data-asset-cache/zs-v1.0.0/qc/subject_id=")
 
@@ -79,7 +77,7 @@ def test_a_text_that_reads_like_hives_null_is_not_null() -> None:
 
 def test_a_version_in_other_digits_has_no_folder() -> None:
     with pytest.raises(ValueError, match="is not dotted numbers"):
-        version_folder("١.٢")  # noqa: RUF001 - what the test is about
+        Layout("١.٢")  # noqa: RUF001 - what the test is about
 
 
 @pytest.mark.parametrize(
@@ -121,19 +119,19 @@ def test_versions_are_in_the_order_of_their_numbers() -> None:
 )
 def test_a_version_that_is_not_dotted_numbers_has_no_folder(version: str) -> None:
     with pytest.raises(ValueError, match="is not dotted numbers"):
-        version_folder(version)
+        Layout(version)
 
 
 def test_the_installed_version_has_a_folder() -> None:
-    assert version_folder(contract.__version__) == f"data-asset-cache/zs-v{contract.__version__}"
+    assert Layout(contract.__version__).folder == f"data-asset-cache/zs-v{contract.__version__}"
 
 
 def test_a_location_is_a_file_or_a_folder_with_a_slash() -> None:
     whole = {"table": "asset_basics", "partition_key": None}
     split = {"table": "qc", "partition_key": "subject_id"}
     start = "s3://bucket/data-asset-cache/zs-v1.2.3"
-    assert location("s3://bucket", "1.2.3", whole) == f"{start}/asset_basics.pqt"
-    assert location("s3://bucket", "1.2.3", split) == f"{start}/qc/"
+    assert Layout("1.2.3").location("s3://bucket", whole) == f"{start}/asset_basics.pqt"
+    assert Layout("1.2.3").location("s3://bucket", split) == f"{start}/qc/"
 
 
 def test_a_column_of_an_unknown_type_cannot_be_declared() -> None:

@@ -22,7 +22,7 @@ from stores import Crash, FaultyProxy, Watched, contents, every, memory
 from zs_client import frame_files
 from zs_client import user_tables as module
 from zs_client.acorns import TABLES
-from zs_client.contract import __version__, table_key
+from zs_client.contract import Layout, __version__
 from zs_client.errors import (
     AcornNotFound,
     Conflict,
@@ -217,7 +217,7 @@ def test_what_is_not_there_is_not_found_and_says_what_is(here: Store) -> None:
         custom("mcie")
     with pytest.raises(CustomNotFound, match=r"there are mice, rats\."):
         custom("zebrafish")
-    for ask in (custom_history, lambda name: content(here, __version__, name)):
+    for ask in (custom_history, lambda name: content(here, Layout(__version__), name)):
         with pytest.raises(CustomNotFound):
             ask("zebrafish")
 
@@ -565,11 +565,11 @@ def test_between_any_two_steps_of_one_writer_another_may_come(operation: int) ->
 
     def interfere(name: str, key: str) -> None:
         if next(steps) == operation:
-            module._store(store, __version__, "x", parquet(2), 1, None)
+            module._store(store, Layout(__version__), "x", parquet(2), 1, None)
 
-    module._store(store, __version__, "x", parquet(0), 1, None)
+    module._store(store, Layout(__version__), "x", parquet(0), 1, None)
     slow.before = interfere
-    module._store(slow, __version__, "x", parquet(1), 1, None)
+    module._store(slow, Layout(__version__), "x", parquet(1), 1, None)
     home = store.get("data-asset-cache/custom/x.pqt")
     assert home in (parquet(1), parquet(2))
     assert store.get(f"{COPY}/x.pqt") == home
@@ -588,13 +588,13 @@ def test_with_expect_another_that_comes_between_is_never_undone(operation: int) 
 
     def interfere(name: str, key: str) -> None:
         if next(steps) == operation:
-            module._store(store, __version__, "x", parquet(2), 1, None)
+            module._store(store, Layout(__version__), "x", parquet(2), 1, None)
 
-    module._store(store, __version__, "x", parquet(0), 1, None)
+    module._store(store, Layout(__version__), "x", parquet(0), 1, None)
     slow.before = interfere
     home = "data-asset-cache/custom/x.pqt"
     try:
-        module._store(slow, __version__, "x", parquet(1), 1, module._digest(parquet(0)))
+        module._store(slow, Layout(__version__), "x", parquet(1), 1, module._digest(parquet(0)))
     except CustomConflict:
         assert store.get(home) == parquet(2)
     else:
@@ -609,14 +609,14 @@ def test_a_writer_that_is_killed_leaves_whole_files_and_the_next_one_mends(
     operation: int, after: bool
 ) -> None:
     store = memory()
-    module._store(store, __version__, "x", parquet(0), 1, None)
+    module._store(store, Layout(__version__), "x", parquet(0), 1, None)
     try:
         killed = Watched(store, operation, after=after)
-        module._store(killed, __version__, "x", parquet(1), 1, None)
+        module._store(killed, Layout(__version__), "x", parquet(1), 1, None)
     except Crash:
         for key in ("data-asset-cache/custom/x.pqt", f"{COPY}/x.pqt"):
             assert store.get(key) in (parquet(0), parquet(1))
-    module._store(store, __version__, "x", parquet(2), 1, None)
+    module._store(store, Layout(__version__), "x", parquet(2), 1, None)
     home = store.get("data-asset-cache/custom/x.pqt")
     assert home == store.get(f"{COPY}/x.pqt") == parquet(2)
     states = [e["state"] for e in module._history(store, "x")]
@@ -635,7 +635,7 @@ def test_a_writer_that_is_always_overtaken_ends_with_a_conflict() -> None:
 
     slow.before = interfere
     with pytest.raises(Conflict, match="20 times another writer was faster"):
-        module._store(slow, __version__, "x", parquet(1), 1, None)
+        module._store(slow, Layout(__version__), "x", parquet(1), 1, None)
 
 
 def test_a_history_that_is_damaged_is_an_error_before_anything_is_written(here: Store) -> None:
@@ -669,7 +669,7 @@ def test_a_new_version_reads_and_replaces_what_the_old_one_stored(
 
 def test_a_table_of_old_is_found_in_the_newest_folder_by_number(here: Store) -> None:
     for number, version in enumerate(("0.9.0", "0.28.6", "0.10.12")):
-        here.put(table_key(version, "x"), parquet(number))
+        here.put(Layout(version).table("x"), parquet(number))
     here.put("data-asset-cache/zs-vnext/x.pqt", b"of no version")
     here.put("data-asset-cache/0.99/x.pqt", b"of no version")
     assert values() == [1]
@@ -682,7 +682,7 @@ def test_a_table_of_old_is_found_in_the_newest_folder_by_number(here: Store) -> 
 
 @pytest.mark.parametrize("version", ["0.28.6", __version__])
 def test_of_two_that_read_a_table_of_old_the_second_is_told(here: Store, version: str) -> None:
-    here.put(table_key(version, "x"), parquet(1))
+    here.put(Layout(version).table("x"), parquet(1))
     before = custom("x")
     custom("x", frame(2), expect=before)
     with pytest.raises(CustomConflict):
@@ -690,12 +690,12 @@ def test_of_two_that_read_a_table_of_old_the_second_is_told(here: Store, version
     assert [t.rows for t in custom_history("x")] == [1, 1]
     assert values(state=before.attrs["custom_state"]) == [1]
     if version != __version__:
-        assert here.get(table_key(version, "x")) == parquet(1)
+        assert here.get(Layout(version).table("x")) == parquet(1)
 
 
 def test_only_the_newest_folder_that_has_it_is_read(there: Store) -> None:
-    there.put(table_key("0.1.0", "x"), parquet(1))
-    there.put(table_key("0.28.6", "y"), parquet(1))
+    there.put(Layout("0.1.0").table("x"), parquet(1))
+    there.put(Layout("0.28.6").table("y"), parquet(1))
     assert values() == [1]
 
 
@@ -720,7 +720,7 @@ def test_tables_are_listed_with_rows_bytes_and_time(here: Store) -> None:
 
 def test_the_pipeline_reads_a_table_as_arrow_with_its_state(there: Store) -> None:
     stored = custom("x", frame(1))
-    table, state = content(there, __version__, "x")
+    table, state = content(there, Layout(__version__), "x")
     assert table.to_pydict() == {"a": [1]}
     assert state == stored.attrs["custom_state"]
 

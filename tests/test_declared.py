@@ -12,7 +12,7 @@ import pytest
 from building import FOLDER, document, dump, tables, zs_build
 
 from zs_client import user_tables
-from zs_client.contract import __version__, encode_partition
+from zs_client.contract import Layout, __version__, encode_partition
 from zs_client.opening import open_store
 from zs_pipeline import arrow, processes
 from zs_pipeline.acorns import ACORNS
@@ -172,12 +172,12 @@ class Night:
         source = open_source(str(self.source), SOME.reads.paths)
         documents.update(self.store, source, SOME.reads)
         around = Surroundings(
-            self.store, __version__, SOME, Files(str(self.files)), user_tables.copies
+            self.store, Layout(__version__), SOME, Files(str(self.files)), user_tables.copies
         )
         done = {}
         for acorn in SOME.in_order:
             built = build(acorn, around)
-            done[acorn.name] = commit.commit(self.store, __version__, acorn, built)
+            done[acorn.name] = commit.commit(self.store, Layout(__version__), acorn, built)
         return done
 
     def rows(self, path: str) -> list[dict[str, Any]]:
@@ -325,7 +325,7 @@ def test_dagster_knows_the_projects_and_materializes_one(tmp_path):
         assert path_of("B") in before
 
         (tmp_path / f"out/{FOLDER}/{path_of('B')}").unlink()
-        facts = facts_file.read_facts(open_store(str(out)), __version__, BY_PROJECT.table)
+        facts = facts_file.read_facts(open_store(str(out)), Layout(__version__), BY_PROJECT.table)
         facts["partitions"].pop("B")
         open_store(str(out)).put(f"{FOLDER}/sessions_by_project.json", json.dumps(facts).encode())
         done = job.execute_in_process(instance=instance, partition_key="B")

@@ -18,7 +18,7 @@ from building import FOLDER, registry
 from earlier_stores import EXA, SMART, STITCHED, UPGRADES, History, Made, Place, history
 
 import zs_client
-from zs_client.contract import snapshot_key
+from zs_client.contract import Layout
 from zs_client.opening import open_store
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.documents import state as documents
@@ -27,6 +27,7 @@ pytest_plugins = ("earlier", "earlier_stores")
 pytestmark = pytest.mark.slow
 
 VERSION = "1.0.0"
+LAYOUT = Layout(VERSION)
 # What in tables of 1.0.0 has another value today, a column of it or its rows, of these documents.
 CHANGED = {
     # Statuses are computed from the metrics; the documents' own copies lack some keys.
@@ -286,7 +287,7 @@ def test_a_large_snapshot_of_1_0_0_is_listed_without_being_read_whole(large: Mad
     (found,) = zs_client.snapshots()
     tables = large.local.read[-1]["snapshots"][0]["tables"]
     assert (found.current, dict(found.tables)) == (True, tables)
-    key = snapshot_key(VERSION, found.id)
+    key = LAYOUT.snapshot(found.id)
     assert large.proxy.sent < len(open_store(large.large).get(key)) / 4
 
 
@@ -295,7 +296,7 @@ def test_a_snapshot_of_1_0_0_that_was_dumped_without_indentation_is_listed_as_we
 ) -> None:
     listed = zs_client.snapshots()
     store = open_store(large.large)
-    key = snapshot_key(VERSION, listed[0].id)
+    key = LAYOUT.snapshot(listed[0].id)
     body = store.get(key)
     store.put(key, json.dumps(json.loads(body)).encode())
     monkeypatch.setenv("ZS_CACHE", str(tmp_path / "another"))

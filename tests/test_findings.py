@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zs_client import user_tables
-from zs_client.contract import __version__
+from zs_client.contract import Layout, __version__
 from zs_client.opening import open_store
 from zs_client.store import Store
 from zs_pipeline import settings
@@ -74,15 +74,17 @@ def build(folder: Path, *given: dict[str, Any]) -> Store:
     source = open_source(str(dump(folder / "d.ndjson", given)), CATALOGUE.reads.paths)
     documents.update(store, source, CATALOGUE.reads)
     around = Surroundings(
-        store, __version__, CATALOGUE, Files(str(settings.sample())), user_tables.copies
+        store, Layout(__version__), CATALOGUE, Files(str(settings.sample())), user_tables.copies
     )
     acorn = CATALOGUE.by_name["document_problems"]
-    commit.commit(store, __version__, acorn, plan(acorn, around))
+    commit.commit(store, Layout(__version__), acorn, plan(acorn, around))
     return store
 
 
 def problems(store: Store) -> list[dict[str, Any]]:
-    return read_content(store, __version__, CATALOGUE.by_name["document_problems"]).to_pylist()
+    return read_content(
+        store, Layout(__version__), CATALOGUE.by_name["document_problems"]
+    ).to_pylist()
 
 
 def test_a_choice_is_a_row_with_both_readings_and_how_often_it_was_made(tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ def test_a_value_of_another_kind_is_a_row_with_the_value_and_the_column_that_lac
 def test_what_most_documents_have_is_no_row_but_counted_in_the_facts(tmp_path: Path) -> None:
     store = build(tmp_path, noted(1, None), noted(2, None), noted(3, None, {}))
     assert not [row for row in problems(store) if row["field"] == "procedures"]
-    facts = read_facts(store, __version__, "document_problems")
+    facts = read_facts(store, Layout(__version__), "document_problems")
     assert facts is not None
     assert facts["notes"]["noted.note are read as none"] == 2
 

@@ -10,7 +10,7 @@ import pytest
 from building import FOLDER, document, dump, facts, tables, zs_build
 from stores import Watched
 
-from zs_client.contract import encode_partition
+from zs_client.contract import Layout, encode_partition
 from zs_client.opening import open_store
 from zs_pipeline import arrow, definitions
 from zs_pipeline.acorns import ACORNS, CATALOGUE
@@ -207,12 +207,12 @@ def built(tmp_path):
 def looked(store, name: str, wanted: str) -> checks.Finding:
     acorn = CATALOGUE.by_name[name]
     (check,) = [check for check in checks.checks_of(acorn) if check.name == wanted]
-    return check.look(checks.look(store, "1.0.0", acorn))
+    return check.look(checks.look(store, Layout("1.0.0"), acorn))
 
 
 def test_checks_pass_on_what_was_built(built):
     for acorn in ACORNS:
-        seen = checks.look(built, "1.0.0", acorn)
+        seen = checks.look(built, Layout("1.0.0"), acorn)
         for check in checks.checks_of(acorn):
             assert check.look(seen).passed or check.name in ("names_once", "sources_known"), (
                 acorn.name
@@ -229,7 +229,7 @@ def test_checks_find_names_of_several_documents_and_unknown_sources(built):
 
 def test_checks_see_a_file_that_was_changed_behind_our_back(built):
     acorn = CATALOGUE.by_name["asset_basics"]
-    content = facts_file.read_content(built, "1.0.0", acorn)
+    content = facts_file.read_content(built, Layout("1.0.0"), acorn)
     doubled = arrow.encode(arrow.pa.concat_tables([content, content]))
     built.put(f"{FOLDER}/asset_basics.pqt", doubled)
     assert not looked(built, "asset_basics", "key_unique").passed
@@ -250,7 +250,7 @@ def test_checks_see_a_table_that_was_left_behind(built, tmp_path):
 
 def passed(store, name: str, report=None) -> dict[str, checks.Finding]:
     acorn = CATALOGUE.by_name[name]
-    seen = checks.look(store, "1.0.0", acorn, report)
+    seen = checks.look(store, Layout("1.0.0"), acorn, report)
     return {check.name: checks.outcome(check, seen) for check in checks.checks_of(acorn)}
 
 
@@ -262,7 +262,7 @@ def test_checks_of_a_table_that_another_build_changes_meanwhile_look_again(tmp_p
     assert zs_build(source, out, select=["qc"]) == 0
     dump(source, [document(name, name, quality_control={"metrics": []}) for name in left])
     store = Watched(open_store(out))
-    facts = facts_file.read_facts(store, "1.0.0", "qc")
+    facts = facts_file.read_facts(store, Layout("1.0.0"), "qc")
 
     def meanwhile(name: str, key: str) -> None:
         if name == "get" and key.endswith("data.pqt"):
@@ -288,13 +288,13 @@ def test_checks_of_a_table_that_is_changed_each_time_say_so(tmp_path, monkeypatc
 
     def meanwhile(name: str, key: str) -> None:
         if name == "get" and key.endswith("data.pqt"):
-            facts = facts_file.read_facts(store, "1.0.0", "qc")
-            rows = facts_file.read_content(store, "1.0.0", acorn, "1", facts=facts)
+            facts = facts_file.read_facts(store, Layout("1.0.0"), "qc")
+            rows = facts_file.read_content(store, Layout("1.0.0"), acorn, "1", facts=facts)
             many = arrow.pa.concat_tables([rows] * (2 + next(count))).cast(arrow.schema(acorn))
             built = table_update.TableUpdate(
                 [table_update.PartitionUpdate("1", many)], facts["source_state"], "code"
             )
-            commit.commit(other, "1.0.0", acorn, built)
+            commit.commit(other, Layout("1.0.0"), acorn, built)
 
     store.before = meanwhile
     found = passed(store, "quality_control")
@@ -303,7 +303,7 @@ def test_checks_of_a_table_that_is_changed_each_time_say_so(tmp_path, monkeypatc
 
 
 def test_checks_of_a_table_whose_file_is_gone_bring_it_back_or_say_so(built):
-    sha256 = facts_file.read_facts(built, "1.0.0", "asset_basics")["sha256"]
+    sha256 = facts_file.read_facts(built, Layout("1.0.0"), "asset_basics")["sha256"]
     kept, key = f"{FOLDER}/_objects/asset_basics/{sha256}.pqt", f"{FOLDER}/asset_basics.pqt"
     before = built.get(key)
     built.delete([key])
@@ -312,7 +312,7 @@ def test_checks_of_a_table_whose_file_is_gone_bring_it_back_or_say_so(built):
     built.delete([key, kept])
     with pytest.raises(FileNotFoundError, match="1 files of asset_basics are gone"):
         looked(built, "asset_basics", "fresh")
-    assert facts_file.read_facts(built, "1.0.0", "asset_basics")["state"] == "stale"
+    assert facts_file.read_facts(built, Layout("1.0.0"), "asset_basics")["state"] == "stale"
 
 
 def failed(result, name: str) -> set[str]:
@@ -340,12 +340,12 @@ def test_a_night_without_a_change_sees_a_file_that_was_changed_behind_our_back(t
 
 def test_checks_of_a_run_look_at_what_it_wrote_and_at_another_file_each_day(built, monkeypatch):
     acorn = CATALOGUE.by_name["quality_control"]
-    facts = facts_file.read_facts(built, "1.0.0", acorn.table)
+    facts = facts_file.read_facts(built, Layout("1.0.0"), acorn.table)
     report = table_update.CommitReport(changed=["2", "gone"], facts=facts)
     seen = set()
     for day in range(3):
         monkeypatch.setattr(recovery, "datetime", At(day))
-        content = checks.look(built, "1.0.0", acorn, report).content.keys()
+        content = checks.look(built, Layout("1.0.0"), acorn, report).content.keys()
         assert "2" in content
         seen |= content
     assert seen == {"1", "2", "3"}

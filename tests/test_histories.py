@@ -24,17 +24,7 @@ from hypothesis.stateful import (
 from stores import Crash, Watched, memory
 
 from zs_client import user_tables
-from zs_client.contract import (
-    DOCUMENTS,
-    FILES,
-    INDEX,
-    __version__,
-    decode_partition,
-    facts_key,
-    object_key,
-    registry_key,
-    snapshot_key,
-)
+from zs_client.contract import DOCUMENTS, FILES, INDEX, Layout, __version__, decode_partition
 from zs_client.store import Store
 from zs_pipeline import build, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
@@ -66,7 +56,7 @@ def night(store: Store, source: Path, only: list[str] | None = None) -> None:
     of_sample = source_url_of_sample()
     around = Surroundings(
         store,
-        __version__,
+        Layout(__version__),
         CATALOGUE,
         Files(str(SIDE_FILES)),
         user_tables.copies,
@@ -76,8 +66,8 @@ def night(store: Store, source: Path, only: list[str] | None = None) -> None:
     for acorn in CATALOGUE.in_order:
         parts = only if acorn.partition == "subject_id" else None
         built = plan(acorn, around, only=parts)
-        commit.commit(store, __version__, acorn, built, accept_shrink=True)
-    squirrel.publish(store, __version__, ACORNS)
+        commit.commit(store, Layout(__version__), acorn, built, accept_shrink=True)
+    squirrel.publish(store, Layout(__version__), ACORNS)
 
 
 # What differs between two builds of the same: times, and what tells of the way there.
@@ -106,14 +96,14 @@ def whole(store: Store) -> dict[str, Any]:
         if "/_objects/" not in key and "/_snapshots/" not in key:
             found[key] = told(key) if key.endswith(".json") else store.get(key)
     for acorn in ACORNS:
-        stated = json.loads(store.get(facts_key(__version__, acorn.table)))
+        stated = json.loads(store.get(Layout(__version__).facts(acorn.table)))
         assert stated["pending"] == {}
         for entry in facts_file.entries(stated).values():
-            key = object_key(__version__, acorn.table, entry["sha256"])
+            key = Layout(__version__).object(acorn.table, entry["sha256"])
             found[key] = store.get(key)
-    snapshot = found[registry_key(__version__)]["snapshot"]
+    snapshot = found[Layout(__version__).registry]["snapshot"]
     # Its other facts are those of when this content was first published.
-    found["snapshot"] = told(snapshot_key(__version__, snapshot))["partitions"]
+    found["snapshot"] = told(Layout(__version__).snapshot(snapshot))["partitions"]
     documents_head = found["documents"] = told(DOCUMENTS_HEAD, *_OF_STATES)
     names = [f"index/{documents_head['index']}", *documents_head["shards"].values()]
     found |= {name: store.get(f"{DOCUMENTS}/{name}.pqt") for name in names}
@@ -324,7 +314,7 @@ class DagsterNights(Nights):
     def build(self, writes: Sequence[int] = ()) -> None:
         super().build(writes)
         known = set(self.instance.get_dynamic_partitions(partitions.dynamic_name("subject_id")))
-        stated = facts_file.read_facts(self.store, __version__, "qc")
+        stated = facts_file.read_facts(self.store, Layout(__version__), "qc")
         assert known == facts_file.segments(stated)
 
     def teardown(self) -> None:

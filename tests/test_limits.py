@@ -18,6 +18,7 @@ from building import FOLDER, document, dump, registry, tables, zs_build
 
 import zs_client
 from zs_client import provenance
+from zs_client.contract import Layout
 from zs_client.opening import open_store
 from zs_pipeline import scratch
 from zs_pipeline.acorns import ACORNS
@@ -212,7 +213,7 @@ def kept(source: Path, tmp_path: Path) -> Path:
     """A store that was published by a schedule."""
     out = tmp_path / "out"
     assert zs_build(source, out) == 0
-    squirrel.publish(open_store(out), "1.0.0", ACORNS, expected_every_hours=24)
+    squirrel.publish(open_store(out), Layout("1.0.0"), ACORNS, expected_every_hours=24)
     return out
 
 

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from stores import contents, memory
 
-from zs_client.contract import NULL_PARTITION
+from zs_client.contract import NULL_PARTITION, Layout
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, Column
@@ -24,6 +24,7 @@ from zs_pipeline.publishing.shrink_guard import KEPT_SIZES, ShrinkRefused
 from zs_pipeline.publishing.table_update import CommitReport, PartitionUpdate, TableUpdate
 
 VERSION = "9.9.9"
+LAYOUT = Layout(VERSION)
 COLUMNS = (
     Column("name", "string", "The name.", nullable=False),
     Column("subject", "string", "The animal.", identifies=True),
@@ -61,7 +62,7 @@ def build(
     ]
     state = {"documents": str(rows)}
     built = TableUpdate(parts, state, code)
-    return commit(store, VERSION, acorn, built, accept_shrink=accept_shrink)
+    return commit(store, LAYOUT, acorn, built, accept_shrink=accept_shrink)
 
 
 def many(count: int, segment: str = "") -> list[dict[str, Any]]:
@@ -69,7 +70,7 @@ def many(count: int, segment: str = "") -> list[dict[str, Any]]:
 
 
 def count(store: Store, acorn: Acorn) -> int:
-    known = read_facts(store, VERSION, acorn.table)
+    known = read_facts(store, LAYOUT, acorn.table)
     assert known is not None
     return int(known["rows"])
 
@@ -125,9 +126,9 @@ def test_a_partition_of_a_fixed_list_is_refused_alone_and_the_others_are_written
     )
     assert list(report.refused) == ["SPIM"]
     assert report.changed == ["fib", "ecephys"]
-    spim = path(VERSION, BY_PLATFORM, "SPIM")
+    spim = path(LAYOUT, BY_PLATFORM, "SPIM")
     assert store.get(spim) == before[spim]
-    known = read_facts(store, VERSION, BY_PLATFORM.table)
+    known = read_facts(store, LAYOUT, BY_PLATFORM.table)
     assert known is not None
     assert {s: e["rows"] for s, e in known["partitions"].items()} == {
         "SPIM": 30,
@@ -140,7 +141,7 @@ def test_a_partition_of_a_fixed_list_is_refused_alone_and_the_others_are_written
     for rows, accept in ((many(28, "S"), False), ([], True)):
         assert build(store, BY_PLATFORM, {**everything, "SPIM": []}).refused
         report = build(store, BY_PLATFORM, {**everything, "SPIM": rows}, accept_shrink=accept)
-        known = read_facts(store, VERSION, BY_PLATFORM.table)
+        known = read_facts(store, LAYOUT, BY_PLATFORM.table)
         assert not report.refused
         assert known is not None
         assert (known["state"], "refused" in known) == ("fresh", False)

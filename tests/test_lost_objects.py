@@ -12,6 +12,7 @@ import pytest
 from building import FOLDER, document, dump, facts, registry, tables, zs_build
 
 import zs_client
+from zs_client.contract import Layout
 from zs_client.opening import open_store
 from zs_client.store import Store
 from zs_pipeline.acorns import ACORNS, CATALOGUE
@@ -73,7 +74,7 @@ def named(out: Path) -> Iterator[tuple[str, list[str]]]:
     for name in ("asset_basics", "quality_control", "platform_qc", "behavior_curriculum"):
         acorn = CATALOGUE.by_name[name]
         segment, entry = max(entries(facts(out, acorn.table)).items())
-        place = path("1.0.0", acorn, segment)
+        place = path(Layout("1.0.0"), acorn, segment)
         content = f"{FOLDER}/_objects/{acorn.table}/{entry['sha256']}.pqt"
         yield f"{name} at its path", [place]
         yield f"{name} as object", [content]
@@ -98,9 +99,9 @@ QUIET = re.compile("head|registry|snapshot|versions|facts")
 def assert_whole(store: Store) -> None:
     """All that facts name is there, as object and at its path."""
     for acorn in ACORNS:
-        for segment, entry in entries(read_facts(store, "1.0.0", acorn.table)).items():
+        for segment, entry in entries(read_facts(store, Layout("1.0.0"), acorn.table)).items():
             key = f"{FOLDER}/_objects/{acorn.table}/{entry['sha256']}.pqt"
-            assert store.get(key) == store.get(path("1.0.0", acorn, segment))
+            assert store.get(key) == store.get(path(Layout("1.0.0"), acorn, segment))
     head = json.loads(store.get(f"{ROOT}/_documents/documents.json"))
     for name in (*head["shards"].values(), f"index/{head['index']}"):
         assert store.exists(f"{ROOT}/_documents/{name}.pqt")
@@ -186,15 +187,15 @@ def test_on_s3_what_a_night_meets_is_brought_back_or_made_by_the_next(
     assert zs_build(source, s3.url, select=only) == 0
     name, _, _ = kind.partition(" ")
     acorn = CATALOGUE.by_name["quality_control" if name == "qc" else "asset_basics"]
-    ((segment, entry),) = entries(read_facts(s3, "1.0.0", acorn.table)).items()
-    place = path("1.0.0", acorn, segment)
+    ((segment, entry),) = entries(read_facts(s3, Layout("1.0.0"), acorn.table)).items()
+    place = path(Layout("1.0.0"), acorn, segment)
     content = f"{FOLDER}/_objects/{acorn.table}/{entry['sha256']}.pqt"
     body = s3.get(place)
     s3.delete([place, content] if "both" in kind else [content] if "object" in kind else [place])
     assert zs_build(source, s3.url, select=only) == ("both" in kind)
     assert zs_build(source, s3.url, select=only) == 0
     assert s3.get(place) == s3.get(content) == body
-    known = facts_file.read_facts(s3, "1.0.0", acorn.table)
+    known = facts_file.read_facts(s3, Layout("1.0.0"), acorn.table)
     assert known is not None
     assert (known["state"], "lost" in known) == ("fresh", False)
 
@@ -210,7 +211,7 @@ def test_on_s3_a_night_with_a_change_brings_back_every_partition_that_is_gone(
 
     def lose(segment: str, *, file: bool, content: bool) -> None:
         key = f"{FOLDER}/_objects/qc/{found[segment]['sha256']}.pqt"
-        store.delete([path("1.0.0", acorn, segment)] * file + [key] * content)
+        store.delete([path(Layout("1.0.0"), acorn, segment)] * file + [key] * content)
 
     # The first document's subject is 0, and the day's file is one of the four.
     lose("1", file=True, content=False)

@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from zs_client.contract import version_folder
+from zs_client.contract import Layout
 from zs_client.store import Store
 from zs_client.user_tables import content, custom
 from zs_pipeline import arrow
@@ -276,13 +276,13 @@ def test_what_a_script_stored_becomes_the_table_and_is_remembered_in_the_store(
     before = None
     for version in ("0.9.0", "0.10.0"):
         custom(metadata_upgrade.CUSTOM, pd.DataFrame([run("a", version), failed("x", version)]))
-        upgrader, state = content(store, "1.0.0", metadata_upgrade.CUSTOM)
+        upgrader, state = content(store, Layout("1.0.0"), metadata_upgrade.CUSTOM)
         made = ACORN.kind.rows(upgrader, {"asset_basics": BASICS}, before, Old("x").fetch)
         built = TableUpdate([PartitionUpdate("", made)], {"custom": state}, "1")
-        assert commit(store, "1.0.0", ACORN, built).rows == 2
-        before = read_content(store, "1.0.0", ACORN)
+        assert commit(store, Layout("1.0.0"), ACORN, built).rows == 2
+        before = read_content(store, Layout("1.0.0"), ACORN)
     frame = pd.read_parquet(
-        pa.BufferReader(store.get(f"{version_folder('1.0.0')}/metadata_upgrade.pqt"))
+        pa.BufferReader(store.get(f"{Layout('1.0.0').folder}/metadata_upgrade.pqt"))
     )
     assert frame["name"].tolist() == ["new a", "old x"]
     assert dict(frame["status_by_version"][1]) == {"0.9.0": "failed", "0.10.0": "failed"}

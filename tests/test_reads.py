@@ -14,7 +14,7 @@ from listed import WANTED, Listed, many, run
 from stores import contents, memory
 
 from zs_client import user_tables
-from zs_client.contract import __version__
+from zs_client.contract import Layout, __version__
 from zs_client.opening import open_store
 from zs_pipeline import arrow, processes
 from zs_pipeline.acorns import CATALOGUE
@@ -147,7 +147,9 @@ def test_findings_come_to_a_store_of_1_0_0_and_each_document_is_fetched_once(
     fetched = [update(store, opened, CATALOGUE.reads)[1].fetched for _ in range(2)]
     assert fetched == [2, 0]
     acorn = CATALOGUE.by_name["document_problems"]
-    around = Surroundings(store, __version__, CATALOGUE, Files(str(files)), user_tables.copies)
-    commit.commit(store, __version__, acorn, build(acorn, around))
+    around = Surroundings(
+        store, Layout(__version__), CATALOGUE, Files(str(files)), user_tables.copies
+    )
+    commit.commit(store, Layout(__version__), acorn, build(acorn, around))
     rows = arrow.decode(store.get("data-asset-cache/zs-v1.0.0/document_problems.pqt")).to_pylist()
     assert {row["field"] for row in rows} == {"name", path}

@@ -11,7 +11,7 @@ import pytest
 from building import FOLDER, document, dump
 from stores import FaultyProxy
 
-from zs_client.contract import DOCUMENTS, INDEX, facts_key, registry_key
+from zs_client.contract import DOCUMENTS, INDEX, Layout
 from zs_client.store import Store
 from zs_pipeline import build
 from zs_pipeline.acorns import ACORNS
@@ -55,7 +55,7 @@ def test_a_night_without_a_change_reads_what_it_needs_once(asked: Counter) -> No
     assert set(objects.values()) == {1}
     assert len(objects) == len(ACORNS) + 2
     # Facts are read for the table itself, for the registry, and for each table made from it.
-    once = {acorn.name: got[facts_key("1.0.0", acorn.table)] for acorn in ACORNS}
+    once = {acorn.name: got[Layout("1.0.0").facts(acorn.table)] for acorn in ACORNS}
     assert once["quality_control"] == once["platform_qc"] == once["metadata_core"] == 2
     assert once["asset_basics"] == 2 + inputs["asset_basics"]
 
@@ -69,7 +69,7 @@ def test_a_first_build_reads_no_document_and_no_row_that_it_has_written(
     assert build.main(source=str(source), store=s3.url, files=str(sample() / "files")) == 0
     got = [path for method, path in proxy.seen if method == "GET"]
 
-    assert facts_key("1.0.0", "platform_qc") in "".join(got)
+    assert Layout("1.0.0").facts("platform_qc") in "".join(got)
     assert not [path for path in got if "/shards/" in path or "/_objects/" in path]
 
 
@@ -79,7 +79,7 @@ def test_a_night_without_a_change_writes_the_registry_and_when_it_looked(asked: 
     # Before any work one small write; what it wrote is removed by a request to the bucket.
     probed = {key for key in written if not key or "/_probe/" in key}
     assert len(probed) == 2
-    assert written - probed == {registry_key("1.0.0"), f"{FOLDER}/metadata_upgrade.json"}
+    assert written - probed == {Layout("1.0.0").registry, f"{FOLDER}/metadata_upgrade.json"}
     assert INDEX not in written
 
 

@@ -8,7 +8,7 @@ import pytest
 from declaring import BY_SUBJECT, WHOLE, by_platform
 from stores import Watched, contents, memory, stamps
 
-from zs_client.contract import INDEX, facts_key, registry_key, snapshot_key
+from zs_client.contract import INDEX, Layout
 from zs_client.errors import Conflict
 from zs_client.store import Store
 from zs_pipeline import arrow
@@ -22,6 +22,7 @@ from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 pytest_plugins = ("stores",)
 
 VERSION = "1.2.0"
+LAYOUT = Layout(VERSION)
 COLUMNS = (
     Column("name", "string", "The name of a data asset.", nullable=False),
     Column("value", "int64", "A number."),
@@ -53,7 +54,11 @@ def build(
     segment = {"": "", "subject_id": "a%2Fb", "platform": "fib"}[acorn.partition]
     parts = [PartitionUpdate(segment, content, "i")]
     commit(
-        store, version, acorn, TableUpdate(parts, {"documents": state}, "c1"), accept_shrink=True
+        store,
+        Layout(version),
+        acorn,
+        TableUpdate(parts, {"documents": state}, "c1"),
+        accept_shrink=True,
     )
 
 
@@ -67,7 +72,7 @@ def documents_are_in(store: Store, state: str) -> None:
 
 
 def registry(store: Store, version: str = VERSION) -> dict[str, Any]:
-    return json.loads(store.get(registry_key(version)))
+    return json.loads(store.get(Layout(version).registry))
 
 
 def index(store: Store) -> list[str]:
@@ -79,7 +84,7 @@ def index(store: Store) -> list[str]:
 
 def test_every_entry_has_what_the_website_wants(store: Store) -> None:
     build_all(store)
-    publish(store, VERSION, ACORNS)
+    publish(store, LAYOUT, ACORNS)
     found = registry(store)["acorns"]
     assert [entry["name"] for entry in found] == ["basics", "quality", "fib"]
     for entry, acorn in zip(found, ACORNS, strict=True):
@@ -102,7 +107,7 @@ def test_every_entry_has_what_the_website_wants(store: Store) -> None:
 
 def test_on_s3_a_location_is_an_s3_url_of_something_that_is_there(s3: Store) -> None:
     build_all(s3)
-    publish(s3, VERSION, ACORNS)
+    publish(s3, LAYOUT, ACORNS)
     keys = list(contents(s3))
     for entry in registry(s3)["acorns"]:
         assert entry["location"].startswith(f"{s3.url}/")
@@ -116,13 +121,13 @@ def test_on_s3_a_location_is_an_s3_url_of_something_that_is_there(s3: Store) -> 
 
 def test_a_version_is_not_listed_before_all_its_acorns_are_there(store: Store) -> None:
     for number, acorn in enumerate(ACORNS):
-        done = publish(store, VERSION, ACORNS)
+        done = publish(store, LAYOUT, ACORNS)
         assert not done.listed
         assert len(done.missing) == 3 - number
         assert len(registry(store)["acorns"]) == number
         assert not store.exists(INDEX)
         build(store, acorn)
-    done = publish(store, VERSION, ACORNS)
+    done = publish(store, LAYOUT, ACORNS)
     assert (done.listed, done.missing) == (True, ())
     assert index(store) == ["zs-v1.2.0"]
 
@@ -131,8 +136,8 @@ def test_an_acorn_whose_first_build_did_not_end_is_missing(store: Store) -> None
     build_all(store)
     other = declared("other", kind=BY_SUBJECT)
     content = arrow.table(other, [{"name": "a"}])
-    commit(store, VERSION, other, TableUpdate([PartitionUpdate("1", content)], None, "c"))
-    done = publish(store, VERSION, (*ACORNS, other))
+    commit(store, LAYOUT, other, TableUpdate([PartitionUpdate("1", content)], None, "c"))
+    done = publish(store, LAYOUT, (*ACORNS, other))
     assert done.missing == ("other",)
     assert not store.exists(INDEX)
 
@@ -140,7 +145,7 @@ def test_an_acorn_whose_first_build_did_not_end_is_missing(store: Store) -> None
 def test_versions_are_listed_by_number_and_once(store: Store) -> None:
     for version in ("0.28.6", "0.9", "0.28.10", "2.0", "10.0", "0.28.6"):
         build_all(store, version=version)
-        publish(store, version, ACORNS)
+        publish(store, Layout(version), ACORNS)
     wanted = ["zs-v0.9", "zs-v0.28.6", "zs-v0.28.10", "zs-v2.0", "zs-v10.0"]
     assert index(store) == wanted
 
@@ -148,7 +153,7 @@ def test_versions_are_listed_by_number_and_once(store: Store) -> None:
 def test_folders_that_others_listed_stay_listed(store: Store) -> None:
     store.put(INDEX, b'["zs-v0.28.6", "zs-v0.30.0"]')
     build_all(store)
-    publish(store, VERSION, ACORNS)
+    publish(store, LAYOUT, ACORNS)
     assert index(store) == ["zs-v0.28.6", "zs-v0.30.0", "zs-v1.2.0"]
 
 
@@ -164,7 +169,7 @@ def test_an_index_that_cannot_be_read_is_an_error_and_is_left_as_it_is(
     before = stamps(store)[INDEX]
     build_all(store)
     with pytest.raises(ValueError, match=r"zombie-squirrels\.json.*left as it is.*not listed"):
-        publish(store, VERSION, ACORNS)
+        publish(store, LAYOUT, ACORNS)
     assert store.get(INDEX) == body
     assert stamps(store)[INDEX] == before
 
@@ -179,7 +184,7 @@ def test_an_index_that_could_not_be_asked_for_is_an_error_and_is_left_as_it_is(
         return "403" if proxy.seen[-1][1].endswith("zombie-squirrels.json") else ""
 
     with proxy.failing(forbid_the_index), pytest.raises(PermissionError):
-        publish(s3, VERSION, ACORNS)
+        publish(s3, LAYOUT, ACORNS)
     assert index(s3) == ["zs-v0.1"]
 
 
@@ -195,7 +200,7 @@ def test_versions_that_are_listed_at_once_are_all_listed(
 
     def list_it(version: str) -> None:
         gate.wait()
-        publish(store, version, (BASICS,))
+        publish(store, Layout(version), (BASICS,))
 
     threads = [threading.Thread(target=list_it, args=(v,)) for v in versions]
     for thread in threads:
@@ -215,7 +220,7 @@ def test_a_listing_that_another_writer_disturbs_adds_to_what_that_one_wrote() ->
             store.put(INDEX, b'["zs-v0.5"]')
 
     watched.before = disturb
-    publish(watched, VERSION, ACORNS)
+    publish(watched, LAYOUT, ACORNS)
     assert index(store) == ["zs-v0.5", "zs-v1.2.0"]
 
 
@@ -230,7 +235,7 @@ def test_a_listing_that_never_gets_its_turn_says_so() -> None:
 
     watched.before = disturb
     with pytest.raises(Conflict, match="zombie-squirrels"):
-        publish(watched, VERSION, ACORNS)
+        publish(watched, LAYOUT, ACORNS)
 
 
 # Snapshots.
@@ -238,28 +243,28 @@ def test_a_listing_that_never_gets_its_turn_says_so() -> None:
 
 def test_the_same_content_is_the_same_snapshot_and_is_not_written_again(store: Store) -> None:
     build_all(store)
-    one = publish(store, VERSION, ACORNS)
-    kept = snapshot_key(VERSION, one.snapshot)
+    one = publish(store, LAYOUT, ACORNS)
+    kept = LAYOUT.snapshot(one.snapshot)
     before = stamps(store)[kept], store.get(kept)
     build_all(store, state="")
-    mark_stale(store, VERSION, QC, "no reason")
-    assert publish(store, VERSION, ACORNS).snapshot == one.snapshot
+    mark_stale(store, LAYOUT, QC, "no reason")
+    assert publish(store, LAYOUT, ACORNS).snapshot == one.snapshot
     assert (stamps(store)[kept], store.get(kept)) == before
     assert registry(store)["snapshot"] == one.snapshot
 
 
 def test_another_content_is_another_snapshot_and_the_first_stays_readable(store: Store) -> None:
     build_all(store)
-    one = publish(store, VERSION, ACORNS)
-    kept = store.get(snapshot_key(VERSION, one.snapshot))
+    one = publish(store, LAYOUT, ACORNS)
+    kept = store.get(LAYOUT.snapshot(one.snapshot))
     build(store, QC, 5)
-    two = publish(store, VERSION, ACORNS)
+    two = publish(store, LAYOUT, ACORNS)
     assert two.snapshot != one.snapshot
-    assert store.get(snapshot_key(VERSION, one.snapshot)) == kept
+    assert store.get(LAYOUT.snapshot(one.snapshot)) == kept
     # Each names the objects of its time, and these are there.
     sizes = []
     for snapshot in (one, two):
-        named = json.loads(store.get(snapshot_key(VERSION, snapshot.snapshot)))["partitions"]
+        named = json.loads(store.get(LAYOUT.snapshot(snapshot.snapshot)))["partitions"]
         digest = named["quality"]["a%2Fb"]
         found = arrow.decode(store.get(f"data-asset-cache/zs-v1.2.0/_objects/qc/{digest}.pqt"))
         sizes.append(found.num_rows)
@@ -272,10 +277,10 @@ def test_another_content_is_another_snapshot_and_the_first_stays_readable(store:
 def test_a_table_built_from_an_earlier_state_of_the_documents_is_stale(store: Store) -> None:
     documents_are_in(store, "s1")
     build_all(store, "s1")
-    assert publish(store, VERSION, ACORNS).stale == {}
+    assert publish(store, LAYOUT, ACORNS).stale == {}
     documents_are_in(store, "s2")
     build(store, BASICS, state="s2")
-    done = publish(store, VERSION, ACORNS)
+    done = publish(store, LAYOUT, ACORNS)
     reason = "built from an earlier state of the documents"
     assert done.stale == {"quality": reason, "fib": reason}
     found = {entry["name"]: entry for entry in registry(store)["acorns"]}
@@ -287,19 +292,19 @@ def test_a_table_built_from_an_earlier_state_of_the_documents_is_stale(store: St
 
 def test_a_table_that_failed_says_so_in_the_registry_until_it_is_built(store: Store) -> None:
     build_all(store)
-    mark_stale(store, VERSION, QC, "ValueError: no metric")
-    done = publish(store, VERSION, ACORNS)
+    mark_stale(store, LAYOUT, QC, "ValueError: no metric")
+    done = publish(store, LAYOUT, ACORNS)
     assert done.stale == {"quality": "ValueError: no metric"}
     assert done.listed
     build(store, QC)
-    assert publish(store, VERSION, ACORNS).stale == {}
+    assert publish(store, LAYOUT, ACORNS).stale == {}
 
 
 def test_facts_that_cannot_be_read_change_neither_the_registry_nor_the_index(store: Store) -> None:
     build_all(store)
-    publish(store, VERSION, ACORNS)
-    store.put(facts_key(VERSION, "qc"), b"garbage")
+    publish(store, LAYOUT, ACORNS)
+    store.put(LAYOUT.facts("qc"), b"garbage")
     before = contents(store)
     with pytest.raises(ValueError, match=r"qc\.json"):
-        publish(store, VERSION, ACORNS)
+        publish(store, LAYOUT, ACORNS)
     assert contents(store) == before

@@ -11,6 +11,7 @@ from building import document, dump, tables, zs_build
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zs_client.contract import Layout
 from zs_client.opening import open_store
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.documents import retention, upheavals
@@ -19,6 +20,7 @@ from zs_pipeline.orchestration import code_location
 from zs_pipeline.publishing import table_checks as checks
 
 VERSION = "1.0.0"
+LAYOUT = Layout(VERSION)
 COUNT = 20
 
 
@@ -30,7 +32,7 @@ def findings(out: Path) -> list[dict[str, Any]]:
 def settled(out: Path) -> checks.Finding:
     acorn = CATALOGUE.by_name["asset_basics"]
     (check,) = (one for one in checks.checks_of(acorn) if one.name == "names_settled")
-    return check.look(checks.look(open_store(out), VERSION, acorn))
+    return check.look(checks.look(open_store(out), LAYOUT, acorn))
 
 
 def named(form: str) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ from compare_cells import Way, differences, report
 from conftest import CORPUS
 
 from zs_client import user_tables
-from zs_client.contract import __version__
+from zs_client.contract import Layout, __version__
 from zs_client.opening import open_store
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.documents import update as documents
@@ -147,7 +147,7 @@ def builds(folder: Path, of: Given) -> dict[str, list[dict[str, Any]] | Exceptio
     documents.update(store, source, CATALOGUE.reads)
     around = Surroundings(
         store,
-        __version__,
+        Layout(__version__),
         CATALOGUE,
         Files(str(of.files or nothing)),
         user_tables.copies,
@@ -157,7 +157,7 @@ def builds(folder: Path, of: Given) -> dict[str, list[dict[str, Any]] | Exceptio
     failed: dict[str, list[dict[str, Any]] | Exception] = {}
     for acorn in CATALOGUE.in_order:
         try:
-            commit.commit(store, __version__, acorn, build(acorn, around))
+            commit.commit(store, Layout(__version__), acorn, build(acorn, around))
         except Exception as error:  # noqa: BLE001 - the test of that table shows it
             failed[acorn.table] = error
     found: dict[str, list[dict[str, Any]] | Exception] = {}

@@ -25,9 +25,9 @@ from zs_client.read import ReadRequest
 from zs_client.shapes import frames, in_shapes, lists, pandas
 
 if TYPE_CHECKING:
+    from zs_client.place import Place
     from zs_client import _Qc
     from zs_client.filters import Flag, Names, Text, Time, Values
-    from zs_client.store import Reader
 
 Subjects = str | int | None | Iterable[str | int | None] | EllipsisType
 
@@ -502,7 +502,7 @@ def platform_qc(
     return _wish("platform_qc", locals(), parts=_all_or(platform))
 
 
-def wish(name: str, words: Mapping[str, Any], at: tuple[Reader, str] | None = None) -> ReadRequest:
+def wish(name: str, words: Mapping[str, Any], at: Place | None = None) -> ReadRequest:
     """What a function is called with, by the table's name; for the command line.
 
     Args:
@@ -559,7 +559,7 @@ def _wish(table: str, words: Mapping[str, Any], **more: Any) -> ReadRequest:
 
 
 def _of_subjects(
-    table: str, folder: str, words: Mapping[str, Any], at: tuple[Reader, str] | None = None
+    table: str, folder: str, words: Mapping[str, Any], at: Place | None = None
 ) -> ReadRequest:
     names, subject = words["asset_names"], words["subject_id"]
     if names is not None:
@@ -575,7 +575,7 @@ def _of_subjects(
     return _wish(table, words, parts=parts, names=names)
 
 
-def _subjects_of(names: tuple[str, ...], at: tuple[Reader, str] | None) -> tuple[str | None, ...]:
+def _subjects_of(names: tuple[str, ...], at: Place | None) -> tuple[str | None, ...]:
     found = read.rows(_wish("asset_basics", {"name": names, "columns": "subject_id"}), at)
     return tuple(dict.fromkeys(found["subject_id"].to_pylist()))
 

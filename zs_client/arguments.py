@@ -7,13 +7,11 @@ What a command does is in `zs_client.reading_commands`, `zs_client.store_command
 import argparse
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zs_client.contract import ROOT, __version__
+from zs_client.place import Place
 from zs_client.printing import FORMS
-
-if TYPE_CHECKING:
-    from zs_client.store import Reader
 
 NOT_ALL, ERROR, INTERRUPTED, NOBODY_READS = 1, 2, 130, 141
 # So many rows are shown on a terminal unless told otherwise.
@@ -217,7 +215,7 @@ def store_url(given: argparse.Namespace) -> str | None:
     return given.store or os.environ.get("ZS_STORE") or ("." if Path(ROOT).is_dir() else None)
 
 
-def resolve(given: argparse.Namespace) -> "tuple[Reader, str]":
+def resolve(given: argparse.Namespace) -> Place:
     """Returns (store, version) to read, at the snapshot that a command was given."""
     from zs_client import place
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from zs_client import work
-from zs_client.contract import ROOT, facts_key, object_key
+from zs_client.contract import ROOT, Layout
 from zs_client.obstore_errors import is_missing_bucket
 from zs_client.store import Piece, Store, Unreadable
 
@@ -406,8 +406,9 @@ class CachedStore(Store):
         table = _TABLE.fullmatch(key)
         if not table:
             return None
+        layout = Layout(table[1])
         try:
-            told = self._asked(cache, facts_key(table[1], table[2]))
+            told = self._asked(cache, layout.facts(table[2]))
         except FileNotFoundError:
             return None
         try:
@@ -415,9 +416,9 @@ class CachedStore(Store):
             sha256 = facts["sha256"] if not facts["partition_key"] else ""
             # The facts of another table, which lie under this one's name.
             if facts["table"] != table[2]:
-                self.forget(facts_key(table[1], table[2]))
+                self.forget(layout.facts(table[2]))
                 return None
-            found = object_key(table[1], table[2], sha256)
+            found = layout.object(table[2], sha256)
         # Version folders before 1.0.0 have no facts, or a list of columns.
         except (ValueError, KeyError, TypeError):
             return None

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from zs_client import fetch, kinds, pinned, published, read, work
-from zs_client.contract import decode_partition, object_key, registry_key
+from zs_client.contract import Layout, decode_partition
 from zs_client.errors import AcornNotFound, ReadError
 from zs_client.pinned import State
 from zs_client.place import NOW, resolve_current
@@ -79,8 +79,8 @@ def diff(
         AcornNotFound: Neither has that table, or nothing was published.
         ReadError: A snapshot or a content cannot be read, or is gone.
     """
-    store, version = resolve_current(store_url)
-    old, new = (_state(store, version, one) for one in (before, after))
+    store, layout = resolve_current(store_url)
+    old, new = (_state(store, layout, one) for one in (before, after))
     if table is None:
         return _summary(old, new)
     names = {entry["table"]: name for state in (old, new) for name, entry in state.tables.items()}
@@ -93,13 +93,13 @@ def diff(
     return _rows(store, old, new, name)
 
 
-def _state(store: Store, version: str, snapshot: str) -> State:
+def _state(store: Store, layout: Layout, snapshot: str) -> State:
     if snapshot == NOW:
-        latest = published.latest(store, version)
+        latest = published.latest(store, layout)
         if not latest:
-            raise fetch.not_found(store, version, "a published state", registry_key(version))
+            raise fetch.not_found(store, layout, "a published state", layout.registry)
         snapshot = latest
-    return pinned.state_of(store, version, snapshot)
+    return pinned.state_of(store, layout, snapshot)
 
 
 def _summary(old: State, new: State) -> "pd.DataFrame":
@@ -160,7 +160,7 @@ def _rows(store: Store, old: State, new: State, name: str) -> TableDiff:
 def _content(store: Store, state: State, name: str, sha256: str | None) -> "pa.Table":
     if sha256 is None:
         return read.empty(state.tables[name]) if name in state.tables else _nothing()
-    key = object_key(state.version, state.tables[name]["table"], sha256)
+    key = state.layout.object(state.tables[name]["table"], sha256)
     try:
         return fetch.decode(fetch.get(store, key), store.at(key))
     except FileNotFoundError as error:

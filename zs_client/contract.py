@@ -5,7 +5,8 @@ Standard library only, since both packages import it. Nothing here reads or writ
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
@@ -44,18 +45,88 @@ _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01234567
 TYPES = ("string", "bool", "int32", "int64", "float64", "time", "[string]", "{string: string}")
 
 
-def version_folder(version: str) -> str:
-    """The key of a version's folder.
+@dataclass(frozen=True)
+class Layout:
+    """Where one version of the cache has its parts: their keys in a store.
+
+    As text it is the version's number.
+
+    Attributes:
+        version: The number of the version folder.
 
     Raises:
         ValueError: The version is not dotted numbers; the website's comparison breaks on others.
     """
-    if not VERSION_FORM.fullmatch(version):
-        raise ValueError(
-            f"version {version!r} is not dotted numbers such as {__version__}; "
-            "readers compare version folders by number"
-        )
-    return f"{ROOT}/zs-v{version}"
+
+    version: str
+
+    def __post_init__(self) -> None:
+        if not VERSION_FORM.fullmatch(self.version):
+            raise ValueError(
+                f"version {self.version!r} is not dotted numbers such as {__version__}; "
+                "readers compare version folders by number"
+            )
+
+    def __str__(self) -> str:
+        return self.version
+
+    @property
+    def name(self) -> str:
+        """The version folder's name, as `zombie-squirrels.json` lists it."""
+        return f"zs-v{self.version}"
+
+    @property
+    def folder(self) -> str:
+        """The version folder's key."""
+        return f"{ROOT}/{self.name}"
+
+    @property
+    def registry(self) -> str:
+        """The key of `squirrel.json`."""
+        return f"{self.folder}/squirrel.json"
+
+    @property
+    def snapshots(self) -> str:
+        """The key of the folder of published squirrels."""
+        return f"{self.folder}/_snapshots"
+
+    def snapshot(self, snapshot: str) -> str:
+        """Returns the key of a published squirrel, by the snapshot's id."""
+        return f"{self.snapshots}/{snapshot}.json"
+
+    def facts(self, table: str) -> str:
+        """Returns the key of a table's facts."""
+        return f"{self.folder}/{table}.json"
+
+    def table(self, table: str) -> str:
+        """Returns the fixed path of a table that is not partitioned."""
+        return f"{self.folder}/{table}.pqt"
+
+    def partition(self, table: str, column: str, segment: str) -> str:
+        """Returns the fixed path of one partition; `segment` is already encoded."""
+        return f"{self.folder}/{table}/{column}={segment}/data.pqt"
+
+    def object(self, table: str, sha256: str) -> str:
+        """Returns the key of a content, which never changes."""
+        return f"{self.folder}/_objects/{table}/{sha256}.pqt"
+
+    def location(self, url: str, entry: Mapping[str, Any]) -> str:
+        """Returns where a table lies, for readers: its file, or its folder with a slash at the end.
+
+        Args:
+            url: The store's URL, without a slash at its end.
+            entry: A table's facts, or anything with `table` and `partition_key`.
+        """
+        if entry["partition_key"]:
+            return f"{url}/{self.folder}/{entry['table']}/"
+        return f"{url}/{self.table(entry['table'])}"
+
+
+def layouts(folders: Iterable[str]) -> list[Layout]:
+    """Returns the layouts that folders such as `zs-v0.28.6` are of, the newest version first."""
+    numbers = {name.removeprefix("zs-v") for name in folders if name.startswith("zs-v")}
+    found = [Layout(number) for number in numbers if VERSION_FORM.fullmatch(number)]
+    return sorted(found, key=lambda layout: version_order(layout.name), reverse=True)
 
 
 def version_order(folder: str) -> tuple[int, ...]:
@@ -86,46 +157,3 @@ def decode_partition(segment: str) -> str | None:
     if segment == NULL_PARTITION:
         return None
     return unquote(segment, errors="surrogatepass")
-
-
-def registry_key(version: str) -> str:
-    """The key of a version's `squirrel.json`."""
-    return f"{version_folder(version)}/squirrel.json"
-
-
-def snapshot_key(version: str, snapshot: str) -> str:
-    """The key of a published squirrel that is kept."""
-    return f"{version_folder(version)}/_snapshots/{snapshot}.json"
-
-
-def facts_key(version: str, table: str) -> str:
-    """The key of a table's facts, `<table>.json`."""
-    return f"{version_folder(version)}/{table}.json"
-
-
-def table_key(version: str, table: str) -> str:
-    """The fixed path of a table that is not partitioned."""
-    return f"{version_folder(version)}/{table}.pqt"
-
-
-def partition_key(version: str, table: str, column: str, segment: str) -> str:
-    """The fixed path of one partition; `segment` is already encoded."""
-    return f"{version_folder(version)}/{table}/{column}={segment}/data.pqt"
-
-
-def object_key(version: str, table: str, sha256: str) -> str:
-    """The key of a content, which never changes."""
-    return f"{version_folder(version)}/_objects/{table}/{sha256}.pqt"
-
-
-def location(url: str, version: str, entry: Mapping[str, Any]) -> str:
-    """Where a table lies, as readers have it: the file, or the folder with a slash at its end.
-
-    Args:
-        url: The store's URL, without a slash at its end.
-        version: The version.
-        entry: A table's facts, or anything with `table` and `partition_key`.
-    """
-    if entry["partition_key"]:
-        return f"{url}/{version_folder(version)}/{entry['table']}/"
-    return f"{url}/{table_key(version, entry['table'])}"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from zs_client import aws, fetch
 from zs_client.cache import from_environment
-from zs_client.contract import ROOT, __version__, registry_key
+from zs_client.contract import ROOT, Layout, __version__
 from zs_client.errors import Careless, Conflict, StoreError
 from zs_client.obstore_errors import first_line
 from zs_client.place import resolve_current
@@ -60,7 +60,7 @@ def findings(url: str | None, version: str | None, *, write: bool) -> list[Findi
     found = [Finding("zs", GOOD, runs_on)]
     found.append(tried("local cache", _cache))
     try:
-        store, version = resolve_current(url, version)
+        store, layout = resolve_current(url, version)
     except (StoreError, ValueError) as error:
         return [*found, Finding("store", WRONG, first_line(error))]
     if store.url.startswith("s3://"):
@@ -74,8 +74,8 @@ def findings(url: str | None, version: str | None, *, write: bool) -> list[Findi
     found.append(tried("store", reached))
     if found[-1].state == WRONG:
         return found
-    found.append(tried("reading", lambda: _reading(store, version)))
-    found.append(tried("tables", lambda: _tables(store, version)))
+    found.append(tried("reading", lambda: _reading(store, layout)))
+    found.append(tried("tables", lambda: _tables(store, layout)))
     if not write:
         skipped = "--write tries it with one small file"
         return [*found, *(Finding(what, NOT_TRIED, skipped) for what in ("writing", "conditions"))]
@@ -134,17 +134,17 @@ def _credentials(store: Store) -> str:
     return f"by boto3: {found.method}" if found else "none: requests are not signed"
 
 
-def _reading(store: Store, version: str) -> str:
-    key = registry_key(version)
+def _reading(store: Store, layout: Layout) -> str:
+    key = layout.registry
     try:
         fetch.get_json(store, key)
     except FileNotFoundError:
-        raise fetch.not_found(store, version, "the registry", key) from None
-    return f"version {version}"
+        raise fetch.not_found(store, layout, "the registry", key) from None
+    return f"version {layout}"
 
 
-def _tables(store: Store, version: str) -> str:
-    found = status(store.url, version)
+def _tables(store: Store, layout: Layout) -> str:
+    found = status(store.url, layout.version)
     bad = [one.name for one in found if one.state != "fresh"]
     if bad:
         raise StoreError(f"{len(bad)} of {len(found)} are not fresh: zs status tells why")

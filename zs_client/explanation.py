@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from zs_client import fetch, filters, provenance, read
 from zs_client.acorns import TABLES, find, wish
-from zs_client.contract import CORE, DOCUMENTS, ENVELOPE, FILES, facts_key
+from zs_client.contract import CORE, DOCUMENTS, ENVELOPE, FILES
 from zs_client.errors import AcornNotFound, ReadError
 from zs_client.obstore_errors import first_line
-from zs_client.place import reading, resolve, resolve_current
+from zs_client.place import Place, reading, resolve, resolve_current
 from zs_client.store import Reader
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def explain(
     return content.to_pandas()
 
 
-def explained(name: str, column: str, at: tuple[Reader, str], now: Reader) -> "pa.Table":
+def explained(name: str, column: str, at: Place, now: Reader) -> "pa.Table":
     """Returns what `explain` tells, as Arrow.
 
     Args:
@@ -96,15 +96,13 @@ def explained(name: str, column: str, at: tuple[Reader, str], now: Reader) -> "p
     """
     import pyarrow as pa
 
-    store, version = at
+    store, layout = at
     columns = _columns(at)
     table, column = _column(column, columns)
     folder = find(table)[1]
-    then, facts = fetch.facts(store, version, folder), fetch.facts(now, version, folder)
+    then, facts = fetch.facts(store, layout, folder), fetch.facts(now, layout, folder)
     if then is None or facts is None:
-        raise fetch.not_found(
-            store, version, f"what is told of {table}", facts_key(version, folder)
-        )
+        raise fetch.not_found(store, layout, f"what is told of {table}", layout.facts(folder))
     asked = _Asked(table, column, _asset(name, at), at, now, then, facts, columns)
     lines = list(_lines(asked))
     arrays = [pa.array(values, pa.string()) for values in zip(*lines, strict=True)]
@@ -133,7 +131,7 @@ class _Asked:
     table: str
     column: str
     asset: _Asset
-    at: tuple[Reader, str]
+    at: Place
     now: Reader
     then: Mapping[str, Any]
     facts: Mapping[str, Any]
@@ -204,7 +202,7 @@ def _alike(names: Sequence[str]) -> str:
     return f"Alike: {', '.join(names)}" if names else "Nothing is written alike"
 
 
-def _columns(at: tuple[Reader, str]) -> dict[str, list[str]]:
+def _columns(at: Place) -> dict[str, list[str]]:
     """Returns the columns of each table, as the registry has them."""
     registry = provenance.begin(*at, fetch.get_json)()
     entries = {name: provenance.entry(registry, name) for name, _, _ in TABLES}
@@ -214,7 +212,7 @@ def _columns(at: tuple[Reader, str]) -> dict[str, list[str]]:
     }
 
 
-def _asset(name: str, at: tuple[Reader, str]) -> _Asset:
+def _asset(name: str, at: Place) -> _Asset:
     rows: list[dict[str, Any]] = []
     for link in ("name", "_id"):
         rows = read.rows(wish(_BASICS, {link: name}, at), at).to_pylist()
@@ -261,9 +259,7 @@ def _looked_up(table: str, asked: _Asked) -> list[dict[str, Any]]:
     return _read(table, {column: sorted(values)}, asset, at) if values else []
 
 
-def _read(
-    table: str, words: Mapping[str, Any], asset: _Asset, at: tuple[Reader, str]
-) -> list[dict[str, Any]]:
+def _read(table: str, words: Mapping[str, Any], asset: _Asset, at: Place) -> list[dict[str, Any]]:
     partition = find(table)[2]
     if partition == "subject_id":
         subjects = list(dict.fromkeys(row["subject_id"] for row in asset.rows))

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from zs_client import aws
-from zs_client.contract import INDEX, ROOT, facts_key, version_order
+from zs_client.contract import INDEX, ROOT, Layout, version_order
 from zs_client.errors import AcornNotFound, ReadError
 from zs_client.obstore_errors import first_line, is_forbidden, is_missing_bucket
 from zs_client.s3 import PUBLIC
@@ -53,14 +53,14 @@ def get_json(store: Reader, key: str) -> Any:
         ) from error
 
 
-def facts(store: Reader, version: str, name: str) -> dict[str, Any] | None:
+def facts(store: Reader, layout: Layout, name: str) -> dict[str, Any] | None:
     """Returns a table's facts; None where there are none, as in version folders before 1.0.0.
 
     Raises:
         ReadError: They cannot be read.
     """
     try:
-        found = get_json(store, facts_key(version, name))
+        found = get_json(store, layout.facts(name))
     except FileNotFoundError:
         return None
     return found if isinstance(found, dict) and "partitions" in found else None
@@ -129,7 +129,7 @@ def _unreadable(store: Reader, key: str, error: Exception) -> ReadError:
     return ReadError(f"{store.at(key)}: could not be read: {said}; {advice}")
 
 
-def not_found(store: Reader, version: str, what: str, key: str) -> AcornNotFound:
+def not_found(store: Reader, layout: Layout, what: str, key: str) -> AcornNotFound:
     """Returns the error for what is not there, with the versions that are."""
     advice = (
         f"The store's URL is the parent of {ROOT}: {store.url.partition(f'/{ROOT}')[0]}"
@@ -138,7 +138,7 @@ def not_found(store: Reader, version: str, what: str, key: str) -> AcornNotFound
         "with `zs build`"
     )
     return AcornNotFound(
-        f"{what} is not in version {version} of {store.url}: nothing lies at "
+        f"{what} is not in version {layout} of {store.url}: nothing lies at "
         f"{store.at(short(key, 300))}. {_versions(store)}. {advice}."
     )
 

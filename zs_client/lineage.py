@@ -7,8 +7,7 @@ from typing import Any, overload
 
 from zs_client import filters, read
 from zs_client.acorns import wish
-from zs_client.place import reading
-from zs_client.store import Reader
+from zs_client.place import Place, reading
 
 
 @overload
@@ -72,7 +71,7 @@ def derived(
     modality: str | None,
     *,
     latest: bool,
-    at: tuple[Reader, str] | None = None,
+    at: Place | None = None,
 ) -> dict[str, list[str]]:
     """As `raw_to_derived` of several names, of a store and version; else as the functions."""
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in raw}

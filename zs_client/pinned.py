@@ -13,15 +13,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from zs_client import fetch
-from zs_client.contract import (
-    ROOT,
-    VERSION_FORM,
-    object_key,
-    registry_key,
-    snapshot_key,
-    version_folder,
-    version_order,
-)
+from zs_client.contract import ROOT, Layout, layouts
 from zs_client.errors import AcornNotFound, ReadError, SnapshotNotFound
 from zs_client.store import Piece, Store, Unreadable
 
@@ -36,7 +28,7 @@ class State:
     """A snapshot's contents."""
 
     id: str
-    version: str
+    layout: Layout
     tables: Mapping[str, Mapping[str, Any]]
     partitions: Mapping[str, Mapping[str, str]]
     body: bytes
@@ -67,7 +59,7 @@ class Pinned:
         self._state = state
         self._names = {entry["table"]: name for name, entry in state.tables.items()}
         self._below = re.compile(
-            rf"{re.escape(version_folder(state.version))}/"
+            rf"{re.escape(state.layout.folder)}/"
             r"(?:(?P<facts>[^/]+)\.json|(?P<whole>[^/]+)\.pqt|(?P<folder>[^/]+)/[^/=]+=(?P<segment>[^/]+)/data\.pqt)"
         )
 
@@ -79,7 +71,7 @@ class Pinned:
             AcornNotFound: The snapshot has no such table.
             Unreadable: The snapshot has it, and its content is gone.
         """
-        if key == registry_key(self._state.version):
+        if key == self._state.layout.registry:
             return self._state.body
         below = self._below.fullmatch(key)
         if below and below["facts"]:
@@ -153,13 +145,13 @@ class Pinned:
         sha256 = self._state.contents(self._name(table)).get(below["segment"] or "")
         if sha256 is None:
             raise FileNotFoundError(f"{key}: not in snapshot {self._state.id}")
-        return object_key(self._state.version, table, sha256)
+        return self._state.layout.object(table, sha256)
 
     def _name(self, table: str) -> str:
         if table not in self._names:
             raise AcornNotFound(
                 f"{table} is not in snapshot {self._state.id} of {self.url}, version "
-                f"{self._state.version}; it has {', '.join(self._state.tables)}"
+                f"{self._state.layout}; it has {', '.join(self._state.tables)}"
             )
         return self._names[table]
 
@@ -174,29 +166,29 @@ class Pinned:
         return json.dumps(told).encode()
 
 
-def pinned(store: Store, version: str, snapshot: str) -> tuple[Pinned, str]:
+def pinned(store: Store, layout: Layout, snapshot: str) -> tuple[Pinned, Layout]:
     """A store as it was in a snapshot, and the version folder that this one lies in.
 
     Raises:
         SnapshotNotFound: There is none of that id.
         ReadError: It cannot be read, or is not what its id says.
     """
-    state = state_of(store, version, snapshot)
-    return Pinned(store, state), state.version
+    state = state_of(store, layout, snapshot)
+    return Pinned(store, state), state.layout
 
 
-def state_of(store: Store, version: str, snapshot: str) -> State:
+def state_of(store: Store, layout: Layout, snapshot: str) -> State:
     """The contents that an id names; errors as of `pinned`."""
     if not isinstance(snapshot, str):
         raise TypeError(f"a snapshot is named by the text of its id, not {snapshot!r}")
     if not _ID.fullmatch(snapshot):
-        raise SnapshotNotFound(_unknown(store, version, snapshot))
+        raise SnapshotNotFound(_unknown(store, layout, snapshot))
     # Where it lies is kept as well: a later version of this package looks elsewhere first.
     kept = f"{ROOT}/_snapshots/{snapshot}.json"
     body = store.recall(kept)
     if body is not None:
         return _parsed(store, kept, snapshot, body)
-    for key in _places(store, version, snapshot):
+    for key in _places(store, layout, snapshot):
         try:
             body = fetch.get(store, key)
         except FileNotFoundError:
@@ -204,14 +196,12 @@ def state_of(store: Store, version: str, snapshot: str) -> State:
         state = _parsed(store, key, snapshot, body)
         store.remember(kept, body)
         return state
-    raise SnapshotNotFound(_unknown(store, version, snapshot))
+    raise SnapshotNotFound(_unknown(store, layout, snapshot))
 
 
-def _places(store: Store, version: str, snapshot: str) -> Iterator[str]:
-    yield snapshot_key(version, snapshot)
-    for each in version_numbers(store, version):
-        if each != version:
-            yield snapshot_key(each, snapshot)
+def _places(store: Store, layout: Layout, snapshot: str) -> Iterator[str]:
+    yield layout.snapshot(snapshot)
+    yield from (other.snapshot(snapshot) for other in all_layouts(store, layout) if other != layout)
 
 
 def _parsed(store: Store, key: str, snapshot: str, body: bytes) -> State:
@@ -226,7 +216,7 @@ def _parsed(store: Store, key: str, snapshot: str, body: bytes) -> State:
             for name, entry in tables.items()
             if entry["partition_key"]
         )
-        state = State(snapshot, told["version"], tables, partitions, body)
+        state = State(snapshot, Layout(told["version"]), tables, partitions, body)
     except (ValueError, KeyError, TypeError, AttributeError):
         whole = False
     if not whole:
@@ -242,10 +232,10 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _unknown(store: Store, version: str, snapshot: str) -> str:
+def _unknown(store: Store, layout: Layout, snapshot: str) -> str:
     found = [
         (entry["last_modified"], id_)
-        for each in version_numbers(store, version)
+        for each in all_layouts(store, layout)
         for id_, entry in snapshot_entries(store, each).items()
     ]
     there = [id_ for _, id_ in sorted(found, reverse=True)]
@@ -256,17 +246,15 @@ def _unknown(store: Store, version: str, snapshot: str) -> str:
     )
 
 
-def version_numbers(store: Store, version: str) -> list[str]:
-    """Returns the versions that a store has folders of, and that one, the newest first."""
+def all_layouts(store: Store, layout: Layout) -> list[Layout]:
+    """Returns the layouts that a store has folders of, and that one, the newest version first."""
     with fetch.listing(store, ROOT):
-        numbers = {name.removeprefix("zs-v") for name in store.folders(ROOT) if name[:4] == "zs-v"}
-    found = {number for number in numbers if VERSION_FORM.fullmatch(number)} | {version}
-    return sorted(found, key=version_order, reverse=True)
+        return layouts([*store.folders(ROOT), layout.name])
 
 
-def snapshot_entries(store: Store, version: str) -> dict[str, dict[str, Any]]:
+def snapshot_entries(store: Store, layout: Layout) -> dict[str, dict[str, Any]]:
     """Returns what lies in a version's folder of snapshots, by the id."""
-    folder = snapshot_key(version, "").removesuffix("/.json")
+    folder = layout.snapshots
     with fetch.listing(store, folder):
         found = {entry["path"].rsplit("/", 1)[-1]: entry for entry in store.walk(folder)}
     names = {name.removesuffix(".json"): entry for name, entry in found.items()}

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from zs_client import work
 from zs_client.cache import CachedStore, from_environment
-from zs_client.contract import __version__, version_folder
+from zs_client.contract import Layout, __version__
 from zs_client.opening import open_store
 from zs_client.pinned import pinned
 from zs_client.s3 import INTERACTIVE, PUBLIC, s3_bucket, s3_place, server
@@ -43,15 +43,15 @@ _asked: ContextVar[_Asked] = ContextVar("_asked", default=_Asked())  # noqa: B03
 
 
 class Place(NamedTuple):
-    """A store to read, and a version in it.
+    """A store to read, and where a version has its parts in it.
 
     Attributes:
         store: The store, as it is now or as it was in a snapshot.
-        version: The number of the version folder.
+        layout: The layout of the version.
     """
 
     store: Reader
-    version: str
+    layout: Layout
 
 
 @contextmanager
@@ -124,7 +124,9 @@ def resolve(url: str | Path | None = None, version: str | None = None) -> Place:
     return Place(*pinned(*current, snapshot))
 
 
-def resolve_current(url: str | Path | None = None, version: str | None = None) -> tuple[Store, str]:
+def resolve_current(
+    url: str | Path | None = None, version: str | None = None
+) -> tuple[Store, Layout]:
     """Returns the store and the version in it, as they are now, whatever snapshot was asked for.
 
     Args:
@@ -142,10 +144,9 @@ def resolve_current(url: str | Path | None = None, version: str | None = None) -
     if url is not None and not isinstance(url, str | Path):
         raise TypeError(f"a store is a text or a path, not {url!r:.80}")
     asked = _asked.get()
-    version = version or asked.version or os.environ.get("ZS_VERSION") or __version__
-    version_folder(version)
+    layout = Layout(version or asked.version or os.environ.get("ZS_VERSION") or __version__)
     url = str(url or asked.url or os.environ.get("ZS_STORE") or _forest())
-    return _remote(url) if url.startswith("s3://") else _opened(url), version
+    return _remote(url) if url.startswith("s3://") else _opened(url), layout
 
 
 def _offline() -> bool:

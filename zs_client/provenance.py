@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from zs_client import work
-from zs_client.contract import INDEX, registry_key, version_order
+from zs_client.contract import INDEX, Layout, version_order
 from zs_client.errors import StaleTable, StoreError
 from zs_client.store import Reader
 
@@ -37,7 +37,7 @@ _lock = work.Lock()
 
 
 def begin(
-    store: Reader, version: str, ask: Callable[[Reader, str], Any]
+    store: Reader, layout: Layout, ask: Callable[[Reader, str], Any]
 ) -> Callable[[], dict[str, Any] | None]:
     """Begin to ask for a registry; what is returned waits for it.
 
@@ -45,10 +45,10 @@ def begin(
 
     Args:
         store: The store.
-        version: The version.
+        layout: The layout of the version.
         ask: Gets the JSON under a key.
     """
-    place = *store.name, version
+    place = *store.name, layout.version
     with _lock:
         moment, found = _kept.get(place, (0.0, None))
     # What is near is read anew: it costs nothing, and may have been built by this process.
@@ -56,7 +56,7 @@ def begin(
         return lambda: found
 
     def get() -> dict[str, Any] | None:
-        told = _asked(store, version, ask)
+        told = _asked(store, layout, ask)
         with _lock:
             _kept[place] = time.monotonic(), told
         return told
@@ -67,14 +67,16 @@ def begin(
     return work.begin(get)
 
 
-def told(registry: dict[str, Any] | None, name: str, store: Reader, version: str) -> dict[str, Any]:
+def told(
+    registry: dict[str, Any] | None, name: str, store: Reader, layout: Layout
+) -> dict[str, Any]:
     """What the registry says about a table; None for each that it does not say."""
     listed = entry(registry, name)
     published = registry or {}
     return {
         "table": name,
         "store": store.url,
-        "version": version,
+        "version": layout.version,
         "snapshot": published.get("snapshot") if listed else None,
         "published_at": published.get("published_at") if listed else None,
         **{key: listed.get(key) for key in ("built_at", "source_state", "state", "reason")},
@@ -163,16 +165,18 @@ def outside() -> int:
     return level
 
 
-def _asked(store: Reader, version: str, ask: Callable[[Reader, str], Any]) -> dict[str, Any] | None:
+def _asked(
+    store: Reader, layout: Layout, ask: Callable[[Reader, str], Any]
+) -> dict[str, Any] | None:
     from zs_client.errors import ReadError
 
     try:
-        found: dict[str, Any] = ask(store, registry_key(version))
+        found: dict[str, Any] = ask(store, layout.registry)
         names = [each["name"] for each in found["acorns"]]
         if not names:
             return None
-        now = store.checked_at(registry_key(version)) or datetime.now(UTC)
-        late = overdue(found, now) and is_newest(store, version, ask)
+        now = store.checked_at(layout.registry) or datetime.now(UTC)
+        late = overdue(found, now) and is_newest(store, layout, ask)
     except (FileNotFoundError, ReadError, StoreError, AttributeError, KeyError, TypeError):
         return None
     if late:
@@ -202,13 +206,13 @@ def lateness(age: timedelta, every: float) -> str:
     )
 
 
-def is_newest(store: Reader, version: str, ask: Callable[[Reader, str], Any]) -> bool:
+def is_newest(store: Reader, layout: Layout, ask: Callable[[Reader, str], Any]) -> bool:
     """Whether no later version is listed; a schedule keeps the newest alone."""
     try:
         listed = ask(store, INDEX)
     except FileNotFoundError:
         return True
-    return not any(version_order(name) > version_order(version) for name in listed)
+    return not any(version_order(name) > version_order(layout.name) for name in listed)
 
 
 def _aged(registry: dict[str, Any], listed: dict[str, Any], now: datetime) -> dict[str, Any]:

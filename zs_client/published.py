@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from zs_client import fetch, work
-from zs_client.contract import registry_key, snapshot_key
+from zs_client.contract import Layout
 from zs_client.errors import ReadError, SnapshotNotFound
-from zs_client.pinned import snapshot_entries, version_numbers
+from zs_client.pinned import all_layouts, snapshot_entries
 from zs_client.place import resolve_current
 from zs_client.store import Store
 
@@ -62,11 +62,9 @@ def snapshots(store_url: str | Path | None = None) -> list[Snapshot]:
         StoreError: The store cannot be opened.
         ReadError: It cannot be listed, also since it is asked offline, or one cannot be read.
     """
-    store, version = resolve_current(store_url)
+    store, layout = resolve_current(store_url)
     found = [
-        (each, id_)
-        for each in version_numbers(store, version)
-        for id_ in snapshot_entries(store, each)
+        (each, id_) for each in all_layouts(store, layout) for id_ in snapshot_entries(store, each)
     ]
     if not found:
         return []
@@ -75,7 +73,7 @@ def snapshots(store_url: str | Path | None = None) -> list[Snapshot]:
     listed = [
         Snapshot(
             id=id_,
-            version=each,
+            version=each.version,
             published_at=datetime.fromisoformat(head["published_at"]),
             current=current[each] == id_,
             tables={entry["name"]: entry["rows"] for entry in head["acorns"]},
@@ -87,19 +85,19 @@ def snapshots(store_url: str | Path | None = None) -> list[Snapshot]:
     return sorted(listed, key=lambda one: (one.published_at, one.current, one.id), reverse=True)
 
 
-def latest(store: Store, version: str) -> str | None:
+def latest(store: Store, layout: Layout) -> str | None:
     """Returns the id of what was published last in a version; None where nothing was."""
     try:
-        found = fetch.get_json(store, registry_key(version))
+        found = fetch.get_json(store, layout.registry)
     except FileNotFoundError:
         return None
     told = found.get("snapshot") if isinstance(found, dict) else None
     return str(told) if told else None
 
 
-def _head(store: Store, version: str, snapshot: str) -> dict[str, Any]:
+def _head(store: Store, layout: Layout, snapshot: str) -> dict[str, Any]:
     """What a snapshot says before its partitions."""
-    key = snapshot_key(version, snapshot)
+    key = layout.snapshot(snapshot)
     kept = f"{key}.head.json"
     body = store.recall(kept)
     if body is None:

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from zs_client import fetch, provenance, read, work
 from zs_client.acorns import TABLES, find
-from zs_client.contract import partition_key
 from zs_client.errors import QueryError
 from zs_client.filters import near, short
-from zs_client.place import resolve
+from zs_client.place import Place, resolve
 from zs_client.read import ReadRequest
 from zs_client.shapes import frames, needs
-from zs_client.store import Reader
 
 if TYPE_CHECKING:
     import duckdb
@@ -113,7 +111,7 @@ def answer(
     query: str,
     parameters: Parameters = None,
     tables: Mapping[str, Any] | None = None,
-    at: tuple[Reader, str] | None = None,
+    at: Place | None = None,
 ) -> "pa.Table":
     """As `sql`, of a store and version.
 
@@ -144,7 +142,7 @@ def _answer(
     query: str,
     parameters: Parameters,
     own: Mapping[str, Any],
-    at: tuple[Reader, str],
+    at: Place,
 ) -> "pa.Table":
     import duckdb
 
@@ -273,12 +271,12 @@ def _named(tree: Any, own: Mapping[str, Any]) -> list[str]:
     return sorted(named & known)
 
 
-def _used(name: str, at: tuple[Reader, str]) -> _Used:
+def _used(name: str, at: Place) -> _Used:
     table, folder, partition = find(name)
     return _Used(name, table, folder, partition, schema(table, at))
 
 
-def schema(table: str, at: tuple[Reader, str]) -> "pa.Schema":
+def schema(table: str, at: Place) -> "pa.Schema":
     """The columns of a table, that of its partitions among them.
 
     Raises:
@@ -287,17 +285,17 @@ def schema(table: str, at: tuple[Reader, str]) -> "pa.Schema":
     """
     import pyarrow as pa
 
-    store, version = at
+    store, layout = at
     name, folder, partition = find(table)
-    registry = provenance.begin(store, version, fetch.get_json)()
+    registry = provenance.begin(store, layout, fetch.get_json)()
     told = provenance.entry(registry, name)
     if not read.has_types(told):
-        told = fetch.facts(store, version, folder) or {}
+        told = fetch.facts(store, layout, folder) or {}
     if read.has_types(told):
         found = read.empty(told).schema
     elif partition:
-        key = partition_key(version, folder, partition, "…")
-        raise fetch.not_found(store, version, f"the list of partitions of {name}", key)
+        key = layout.partition(folder, partition, "…")
+        raise fetch.not_found(store, layout, f"the list of partitions of {name}", key)
     else:
         found = read.content(ReadRequest(name, folder, limit=0), at).schema.remove_metadata()
     if partition and partition not in found.names:
@@ -327,7 +325,7 @@ def _plan(
 
 
 def _register(
-    connection: "duckdb.DuckDBPyConnection", used: list[_Used], at: tuple[Reader, str]
+    connection: "duckdb.DuckDBPyConnection", used: list[_Used], at: Place
 ) -> dict[str, Any]:
     """Read what is used, and what is told about it."""
     contents = work.each(lambda table: _content(table, at), used)
@@ -349,8 +347,8 @@ def _register(
     return {**same, "table": ", ".join(table.table for table in used)}
 
 
-def _content(table: _Used, at: tuple[Reader, str]) -> "pa.Table":
-    store, version = at
+def _content(table: _Used, at: Place) -> "pa.Table":
+    store, layout = at
     wish = ReadRequest(
         table.table, table.folder, {}, table.columns, None, table.partition, table.parts
     )
@@ -360,7 +358,7 @@ def _content(table: _Used, at: tuple[Reader, str]) -> "pa.Table":
     except read.SubjectNotFound:
         pass
     # A query that asks for what is not there has no rows of it.
-    there = read.partition_values(store, version, wish)
+    there = read.partition_values(store, layout, wish)
     wanted = set(table.parts or ())
     return read.content(replace(wish, parts=tuple(p for p in there if p in wanted)), at)
 

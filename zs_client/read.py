@@ -14,19 +14,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from zs_client import fetch, filters, kinds, provenance, work
-from zs_client.contract import (
-    decode_partition,
-    encode_partition,
-    facts_key,
-    object_key,
-    partition_key,
-    table_key,
-)
+from zs_client.contract import Layout, decode_partition, encode_partition
 from zs_client.errors import AcornNotFound, ReadError, SubjectNotFound
 from zs_client.filters import Names
 from zs_client.obstore_errors import first_line
 from zs_client.parquet import END, File, NotParquet
-from zs_client.place import reading, resolve
+from zs_client.place import Place, reading, resolve
 from zs_client.store import Changed, Piece, Reader
 
 if TYPE_CHECKING:
@@ -79,7 +72,7 @@ class ReadRequest:
     names: tuple[str, ...] | None = None
 
 
-def rows(request: ReadRequest, at: "tuple[Reader, str] | None" = None) -> "pa.Table":
+def rows(request: ReadRequest, at: Place | None = None) -> "pa.Table":
     """What is wished for, with what is told of it in the schema's metadata.
 
     Args:
@@ -98,18 +91,18 @@ def rows(request: ReadRequest, at: "tuple[Reader, str] | None" = None) -> "pa.Ta
     return found
 
 
-def content(request: ReadRequest, at: "tuple[Reader, str] | None" = None) -> "pa.Table":
+def content(request: ReadRequest, at: Place | None = None) -> "pa.Table":
     """As `rows`, without a warning of a stale table."""
     _check_limit(request.limit)
-    store, version = at or resolve()
+    store, layout = at or resolve()
     with work.scope():
-        wait = provenance.begin(store, version, fetch.get_json)
+        wait = provenance.begin(store, layout, fetch.get_json)
         if request.partition:
-            found, checked = _partitions(store, version, request)
+            found, checked = _partitions(store, layout, request)
         else:
-            found, size, digest = _whole(store, version, request)
+            found, size, digest = _whole(store, layout, request)
         registry = wait()
-    told = provenance.told(registry, request.table, store, version)
+    told = provenance.told(registry, request.table, store, layout)
     if request.partition:
         published = provenance.is_of(registry, checked)
     else:
@@ -119,12 +112,14 @@ def content(request: ReadRequest, at: "tuple[Reader, str] | None" = None) -> "pa
     return provenance.mark(found, told)
 
 
-def _whole(store: Reader, version: str, request: ReadRequest) -> "tuple[pa.Table, int, str | None]":
-    key = table_key(version, request.folder)
+def _whole(
+    store: Reader, layout: Layout, request: ReadRequest
+) -> "tuple[pa.Table, int, str | None]":
+    key = layout.table(request.folder)
     try:
         return _chosen(store, key, request)
     except FileNotFoundError:
-        _refuse(store, version, request.table, key)
+        _refuse(store, layout, request.table, key)
 
 
 def opened(store: Reader, key: str, *, whole: bool = False) -> File:
@@ -281,63 +276,63 @@ def _selected(
 
 
 def _partitions(
-    store: Reader, version: str, request: ReadRequest
+    store: Reader, layout: Layout, request: ReadRequest
 ) -> "tuple[pa.Table, list[datetime | None]]":
     """The rows of several partitions, one after another; and when each was known to be current."""
     parts, checked = request.parts, []
     if parts is None:
-        parts = partition_values(store, version, request)
-        checked.append(store.checked_at(facts_key(version, request.folder)))
+        parts = partition_values(store, layout, request)
+        checked.append(store.checked_at(layout.facts(request.folder)))
     parts = tuple(dict.fromkeys(_text(request.partition, part) for part in parts))
     found: set[str | None] = set()
     if not parts:
-        told = _facts_or_refuse(store, version, request)
+        told = _facts_or_refuse(store, layout, request)
         contents = [_selected(_of_none(told), replace(request, parts=("",)))]
     else:
-        contents = work.each(partial(_one, store, version, request, found=found), parts)
+        contents = work.each(partial(_one, store, layout, request, found=found), parts)
     if request.names is not None:
         _warn_of_missing(request.names, found)
     for part in parts:
-        key = partition_key(version, request.folder, request.partition, encode_partition(part))
+        key = layout.partition(request.folder, request.partition, encode_partition(part))
         checked.append(store.checked_at(key))
     # Files of before 1.0.0 do not all have the same schema.
     try:
         content = kinds.joined(contents)
     except kinds.Unlike as error:
         segment = encode_partition(parts[error.place])
-        key = partition_key(version, request.folder, request.partition, segment)
+        key = layout.partition(request.folder, request.partition, segment)
         raise ReadError(
             f"{store.at(key)}: {error}; read the partitions one by one, or without that column"
         ) from error
     return content if request.limit is None else content.slice(0, request.limit), checked
 
 
-def partition_values(store: Reader, version: str, request: ReadRequest) -> tuple[str | None, ...]:
+def partition_values(store: Reader, layout: Layout, request: ReadRequest) -> tuple[str | None, ...]:
     """Which partitions a table has.
 
     Raises:
         AcornNotFound: The table is not in this store and version.
         ReadError: Its facts cannot be read.
     """
-    told = _facts_or_refuse(store, version, request)
+    told = _facts_or_refuse(store, layout, request)
     return tuple(decode_partition(segment) for segment in told["partitions"])
 
 
-def _facts_or_refuse(store: Reader, version: str, request: ReadRequest) -> dict[str, Any]:
-    told = fetch.facts(store, version, request.folder)
+def _facts_or_refuse(store: Reader, layout: Layout, request: ReadRequest) -> dict[str, Any]:
+    told = fetch.facts(store, layout, request.folder)
     if told is None:
         _refuse(
             store,
-            version,
+            layout,
             f"the list of partitions of {request.table}",
-            facts_key(version, request.folder),
+            layout.facts(request.folder),
         )
     return told
 
 
 def _one(
     store: Reader,
-    version: str,
+    layout: Layout,
     request: ReadRequest,
     value: str | None,
     found: "set[str | None]",
@@ -345,7 +340,7 @@ def _one(
     """The rows of one partition; none, but all columns, when it is known and has no rows."""
     request = replace(request, parts=(value,))
     column, segment = request.partition, encode_partition(value)
-    key = partition_key(version, request.folder, column, segment)
+    key = layout.partition(request.folder, column, segment)
     try:
         try:
             return _chosen(store, key, request, found, checked=True)[0]
@@ -354,10 +349,10 @@ def _one(
             store.forget(key)
             return _chosen(store, key, request, found)[0]
     except FileNotFoundError:
-        told = _known(store, version, request.folder, column, segment)
+        told = _known(store, layout, request.folder, column, segment)
         if segment not in told["partitions"]:
             return _selected(_of_none(told), request, found)
-    key = object_key(version, told["table"], told["partitions"][segment]["sha256"])
+    key = layout.object(told["table"], told["partitions"][segment]["sha256"])
     try:
         return _chosen(store, key, request, found)[0]
     except FileNotFoundError as error:
@@ -403,60 +398,60 @@ def partition_path(name: str, column: str, value: str | int | None) -> str:
         SubjectNotFound: No data asset has that subject.
         ReadError: The store cannot be read.
     """
-    store, version = resolve()
+    store, layout = resolve()
     if store.url.startswith("memory:"):
         raise ValueError(f"{store.url} has no paths: read {name} without lazy=True")
     text = _text(column, value)
     segment = encode_partition(text)
-    key = partition_key(version, name, column, segment)
+    key = layout.partition(name, column, segment)
     if fetch.exists(store, key):
         return store.file(key)
-    told = _known(store, version, name, column, segment)
+    told = _known(store, layout, name, column, segment)
     if segment not in told["partitions"]:
         raise AcornNotFound(
             f"{name}: {column} {fetch.short(text)} is known and has no rows, so there is no file "
             f"at {store.at(key)}; without lazy=True it is an empty frame"
         )
     # A partition that the facts have and whose fixed path is not there, as while it is written.
-    key = object_key(version, told["table"], told["partitions"][segment]["sha256"])
+    key = layout.object(told["table"], told["partitions"][segment]["sha256"])
     if not fetch.exists(store, key):
         raise _lost(store, key, told)
     return store.file(key)
 
 
-def _refuse(store: Reader, version: str, what: str, key: str) -> NoReturn:
-    raise fetch.not_found(store, version, what, key) from None
+def _refuse(store: Reader, layout: Layout, what: str, key: str) -> NoReturn:
+    raise fetch.not_found(store, layout, what, key) from None
 
 
-def _known(store: Reader, version: str, name: str, column: str, segment: str) -> dict[str, Any]:
+def _known(store: Reader, layout: Layout, name: str, column: str, segment: str) -> dict[str, Any]:
     """The facts of a table that has no file for a partition, when the partition is known."""
-    told = fetch.facts(store, version, name)
+    told = fetch.facts(store, layout, name)
     if told is None:
-        _refuse(store, version, name, partition_key(version, name, column, segment))
+        _refuse(store, layout, name, layout.partition(name, column, segment))
     if segment in told["partitions"] or segment in told["empty"]:
         return told
     if not told["source_state"]:
         raise AcornNotFound(
-            f"{name} of {store.url}, version {version}, is not whole: {told['reason']}. "
+            f"{name} of {store.url}, version {layout}, is not whole: {told['reason']}. "
             "End it with `zs build`"
         )
     value = decode_partition(segment)
     parts = [decode_partition(s) or "" for s in {**told["partitions"], **told["empty"]}]
     if column != "subject_id":
         raise ValueError(f"{column} {fetch.short(value)}: there are {', '.join(sorted(parts))}")
-    subjects = _subjects(version, store, parts)
+    subjects = _subjects(layout, store, parts)
     if value in subjects:
         return told
     alike = difflib.get_close_matches((value or "")[: fetch.SHOWN], subjects, n=5)
     near = f"Alike: {', '.join(alike)}" if alike else "None is written alike"
     raise SubjectNotFound(
-        f"{name}: no data asset in {store.url}, version {version}, has the subject "
+        f"{name}: no data asset in {store.url}, version {layout}, has the subject "
         f"{fetch.short(value)}. {near}; unique_subject_ids() has all"
     )
 
 
-def _subjects(version: str, store: Reader, otherwise: list[str]) -> list[str]:
-    key = table_key(version, "unique_subject_ids")
+def _subjects(layout: Layout, store: Reader, otherwise: list[str]) -> list[str]:
+    key = layout.table("unique_subject_ids")
     try:
         body = fetch.get(store, key)
     except FileNotFoundError:

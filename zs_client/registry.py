@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from zs_client import fetch, kinds, provenance, read, work
 from zs_client.acorns import TABLES, find, wish
-from zs_client.contract import registry_key
-from zs_client.place import reading, resolve, resolve_current
+from zs_client.contract import Layout
+from zs_client.place import Place, reading, resolve, resolve_current
 from zs_client.read import ReadRequest
 from zs_client.store import Reader
 
@@ -145,10 +145,10 @@ def get_squirrel_info(*, snapshot: str | None = None, offline: bool | None = Non
         ReadError: The registry is there and cannot be read.
     """
     with reading(snapshot=snapshot, offline=offline):
-        store, version = resolve()
-        found = _registry(store, version)
+        store, layout = resolve()
+        found = _registry(store, layout)
         if found is None:
-            raise fetch.not_found(store, version, "the registry", registry_key(version))
+            raise fetch.not_found(store, layout, "the registry", layout.registry)
         return found
 
 
@@ -165,22 +165,22 @@ def status(store_url: str | Path | None = None, version: str | None = None) -> l
         ReadError: The registry or a table's facts cannot be read.
         AcornNotFound: The URL names a folder within a store.
     """
-    store, version = resolve_current(store_url, version)
-    registry = _registry(store, version)
+    store, layout = resolve_current(store_url, version)
+    registry = _registry(store, layout)
     listed = {acorn.name: acorn for acorn in registry.acorns} if registry else {}
     tables = {name: table for name, table, _ in TABLES}
     tables |= {name: acorn.table or name for name, acorn in listed.items() if name not in tables}
-    told = work.each(lambda table: fetch.facts(store, version, table), tables.values())
+    told = work.each(lambda table: fetch.facts(store, layout, table), tables.values())
     published = registry.published_at if registry else None
     if registry is None and not any(told) and fetch.is_too_deep(store):
-        raise fetch.not_found(store, version, "the registry", registry_key(version))
+        raise fetch.not_found(store, layout, "the registry", layout.registry)
     found = [
         _status(name, listed.get(name), facts, published)
         for name, facts in zip(tables, told, strict=True)
     ]
     every = registry.expected_every_hours if registry else None
     late = every and any(_is_late(one, every) for one in found)
-    if not every or not late or not provenance.is_newest(store, version, fetch.get_json):
+    if not every or not late or not provenance.is_newest(store, layout, fetch.get_json):
         return found
     return [_aged(one, every) if _is_late(one, every) else one for one in found]
 
@@ -236,22 +236,22 @@ def describe(
     return found
 
 
-def described(table: str, at: tuple[Reader, str]) -> "pa.Table":
+def described(table: str, at: Place) -> "pa.Table":
     """As `describe`, of a store and version, as Arrow."""
     import pyarrow as pa
 
-    store, version = at
+    store, layout = at
     name, folder, partition = find(table)
     wanted = ReadRequest(name, folder, partition=partition)
     counted = {}
     if partition:
-        parts = read.partition_values(store, version, wanted)
+        parts = read.partition_values(store, layout, wanted)
         parts = parts[:: max(1, -(-len(parts) // SAMPLED))]
         wanted = replace(wanted, parts=parts)
         counted = {"partitions_read": str(len(parts))}
     content = read.content(wanted, at)
     provenance.warn_if_stale(provenance.marks(content))
-    listed = provenance.entry(provenance.begin(store, version, fetch.get_json)(), name)
+    listed = provenance.entry(provenance.begin(store, layout, fetch.get_json)(), name)
     told = {c.name: c for c in (_column(each) for each in listed.get("columns") or ())}
     findings = _findings(name, at)
     rows = [
@@ -278,7 +278,7 @@ def described(table: str, at: tuple[Reader, str]) -> "pa.Table":
     return pa.Table.from_pylist(rows, schema).replace_schema_metadata(metadata)
 
 
-def _findings(table: str, at: tuple[Reader, str]) -> dict[str, int] | None:
+def _findings(table: str, at: Place) -> dict[str, int] | None:
     """Returns how many values of each column of a table have a finding; None where not told."""
     counts: Counter[str] = Counter()
     for name in ("document_problems", "data_asset_problems"):
@@ -364,8 +364,8 @@ def _from_registry(name: str, listed: AcornInfo | None) -> AcornStatus:
     )
 
 
-def _registry(store: Reader, version: str) -> SquirrelInfo | None:
-    key = registry_key(version)
+def _registry(store: Reader, layout: Layout) -> SquirrelInfo | None:
+    key = layout.registry
     try:
         found = fetch.get_json(store, key)
     except FileNotFoundError:
@@ -373,7 +373,7 @@ def _registry(store: Reader, version: str) -> SquirrelInfo | None:
     try:
         return SquirrelInfo(
             acorns=tuple(_acorn(entry) for entry in found["acorns"]),
-            version=found.get("version") or version,
+            version=found.get("version") or layout.version,
             snapshot=found.get("snapshot"),
             published_at=_time(found.get("published_at")),
             source_state=found.get("source_state") or {},

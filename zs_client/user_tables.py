@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from zs_client import fetch, read, work
 from zs_client.acorns import TABLES
 from zs_client.conditions import PROBES
-from zs_client.contract import ROOT, VERSION_FORM, table_key, version_folder, version_order
+from zs_client.contract import ROOT, Layout, layouts
 from zs_client.errors import (
     CustomConflict,
     CustomNotFound,
@@ -121,8 +121,8 @@ def custom(
     if df is None:
         if expect is not None:
             raise ValueError("expect= is for storing: give the frame too, custom(name, df, …)")
-        store, version = resolve_current()
-        body, where = _content(store, version, name, state)
+        store, layout = resolve_current()
+        body, where = _content(store, layout, name, state)
         table = _decoded(body, where)
         found = read.frame(table, where)
         found.attrs = found.attrs or (table.schema.pandas_metadata or {}).get("attributes") or {}
@@ -136,11 +136,11 @@ def custom(
     # Of two writers that store the same rows over the same state one has to be the second, as when
     # both count up: their bytes must differ.
     body, rows = encode(name, df, {b"zs_writer": uuid.uuid4().hex.encode()} if expected else {})
-    store, version = resolve_current()
+    store, layout = resolve_current()
     # The public bucket is read without credentials.
     store = open_store(store.url) if store.url == PUBLIC else store
-    with _told(store, version, name):
-        _store(store, version, name, body, rows, expected)
+    with _told(store, layout, name):
+        _store(store, layout, name, body, rows, expected)
     frame = df.copy(deep=False) if hasattr(df, "attrs") else read.frame(df, name)
     return _with_state(frame, _digest(body))
 
@@ -156,8 +156,8 @@ def custom_history(name: str) -> list[CustomTable]:
         ReadError: It is there and cannot be read.
     """
     _check(name)
-    store, version = resolve_current()
-    body, _ = _content(store, version, name, None)
+    store, layout = resolve_current()
+    body, _ = _content(store, layout, name, None)
     listed = [_table(name, entry) for entry in reversed(_history(store, name))]
     present = [table for table in listed if table.state == _digest(body)]
     present = present or [_table(name, _entry(body, row_count(body), None))]
@@ -185,14 +185,14 @@ def custom_tables(store_url: str | Path | None = None) -> list[CustomTable]:
     ]
 
 
-def content(store: Store, version: str, name: str) -> "tuple[pa.Table, str]":
+def content(store: Store, layout: Layout, name: str) -> "tuple[pa.Table, str]":
     """A custom table as Arrow, and the name of its state; for the pipeline.
 
     Raises:
         CustomNotFound: There is no such table.
         ReadError: It is there and cannot be read.
     """
-    body, where = _content(store, version, name, None)
+    body, where = _content(store, layout, name, None)
     return _decoded(body, where), _digest(body)
 
 
@@ -290,14 +290,14 @@ def _history_key(name: str) -> str:
     return f"{HOME}/{name}.json"
 
 
-def _content(store: Store, version: str, name: str, state: str | None) -> tuple[bytes, str]:
+def _content(store: Store, layout: Layout, name: str, state: str | None) -> tuple[bytes, str]:
     """The bytes of a table, and where they lie."""
     if state is not None and _DIGEST.fullmatch(state):
         try:
             return fetch.get(store, _object_key(name, state)), store.at(_object_key(name, state))
         except FileNotFoundError:
             pass
-    found = _present(store, version, name)
+    found = _present(store, layout, name)
     if found is None:
         raise CustomNotFound(_nowhere(store, name))
     if state is not None and _digest(found[0]) != state:
@@ -308,8 +308,8 @@ def _content(store: Store, version: str, name: str, state: str | None) -> tuple[
     return found
 
 
-def _present(store: Store, version: str, name: str) -> tuple[bytes, str] | None:
-    for key in _homes(store, version, name):
+def _present(store: Store, layout: Layout, name: str) -> tuple[bytes, str] | None:
+    for key in _homes(store, layout, name):
         try:
             return fetch.get(store, key), store.at(key)
         except FileNotFoundError:
@@ -317,16 +317,13 @@ def _present(store: Store, version: str, name: str) -> tuple[bytes, str] | None:
     return None
 
 
-def _homes(store: Store, version: str, name: str) -> Iterator[str]:
+def _homes(store: Store, layout: Layout, name: str) -> Iterator[str]:
     """Where a table may lie; the folders are listed only when it lies in none of the first two."""
     yield _key(name)
-    yield table_key(version, name)
+    yield layout.table(name)
     with _read(store, f"{ROOT}/"):
         folders = store.folders(ROOT)
-    for folder in sorted(folders, key=version_order, reverse=True):
-        number = folder.removeprefix("zs-v")
-        if folder != number != version and VERSION_FORM.fullmatch(number):
-            yield table_key(number, name)
+    yield from (other.table(name) for other in layouts(folders) if other != layout)
 
 
 def _nowhere(store: Store, name: str) -> str:
@@ -358,7 +355,7 @@ def _listed_table(name: str, there: dict[str, Any], last: dict[str, Any] | None)
 
 
 def _store(
-    store: Store, version: str, name: str, body: bytes, rows: int, expected: str | None
+    store: Store, layout: Layout, name: str, body: bytes, rows: int, expected: str | None
 ) -> None:
     """Object, home, version folder, history: a reader finds the old or the new content, whole."""
     _tell_apart(store, name)
@@ -372,7 +369,7 @@ def _store(
     def change(there: bytes | None) -> bytes | None:
         former = there
         if former is None:
-            found = _present(store, version, name)
+            found = _present(store, layout, name)
             former = found[0] if found else None
         was = ABSENT if former is None else _digest(former)
         if expected not in (None, was):
@@ -385,7 +382,7 @@ def _store(
 
     store.update(_key(name), change)
     told[-1]["written_at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
-    _settle(store, version, name, told)
+    _settle(store, layout, name, told)
 
 
 def _tell_apart(store: Store, name: str) -> None:
@@ -405,7 +402,7 @@ def _tell_apart(store: Store, name: str) -> None:
             )
 
 
-def _settle(store: Store, version: str, name: str, told: list[dict[str, Any]]) -> None:
+def _settle(store: Store, layout: Layout, name: str, told: list[dict[str, Any]]) -> None:
     """Bring the version folder and the history up to what lies in the home by now.
 
     The copy is made between reading the history and replacing it: of two writers the later one to
@@ -415,7 +412,7 @@ def _settle(store: Store, version: str, name: str, told: list[dict[str, Any]]) -
     def change(body: bytes | None) -> bytes:
         states = _states(store, name, body)
         there = _get_if_there(store, _key(name))
-        copy = table_key(version, name)
+        copy = layout.table(name)
         if there is not None and _get_if_there(store, copy) != there:
             store.put(copy, there)
         new = {entry["state"] for entry in told}
@@ -510,7 +507,7 @@ def _read(store: Store, key: str) -> Iterator[None]:
 
 
 @contextmanager
-def _told(store: Store, version: str, name: str) -> Iterator[None]:
+def _told(store: Store, layout: Layout, name: str) -> Iterator[None]:
     """What fails in writing, with what it was for and what is needed."""
     from obstore.exceptions import BaseError
 
@@ -518,15 +515,15 @@ def _told(store: Store, version: str, name: str) -> Iterator[None]:
         yield
     except (BaseError, OSError) as error:
         if is_forbidden(error):
-            raise _forbidden(store, version, name, error) from error
+            raise _forbidden(store, layout, name, error) from error
         raise StoreError(
             f"custom table {name!r} could not be stored in {store.url}: {first_line(error)}; "
             "storing it again is safe"
         ) from error
 
 
-def _forbidden(store: Store, version: str, name: str, error: Exception) -> PermissionError:
-    folders = f"{OBJECTS}/, {HOME}/, {PROBES}/ and {version_folder(version)}/"
+def _forbidden(store: Store, layout: Layout, name: str, error: Exception) -> PermissionError:
+    folders = f"{OBJECTS}/, {HOME}/, {PROBES}/ and {layout.folder}/"
     right = (
         f"s3:GetObject and s3:PutObject under {folders}"
         if store.url.startswith("s3:")

@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Console
 
-from zs_client.contract import encode_partition
+from zs_client.contract import Layout, encode_partition
 from zs_client.errors import StoreError
 from zs_client.folder import exclusive
 from zs_client.masking import masked
@@ -85,7 +85,7 @@ def main(
         settings.check_open_files()
         source_url = settings.source_url(source or "")
         store_url = settings.store_url(store or "")
-        version = settings.version()
+        layout = settings.layout()
         settings.refetch_every()
         files_url = settings.files_url(files or "", source_url)
         Files(files_url)
@@ -103,7 +103,7 @@ def main(
         source=source_url,
         store=store_url,
         files=files_url,
-        version=version,
+        version=layout.version,
         accept_shrink=accept_shrink,
         loggers={"console": _console_logger(console)},
     )
@@ -118,7 +118,7 @@ def main(
         if not failures and subjects:
             failures = _unknown(opened, subjects)
         _show_findings(
-            console, settings.writable_store(store_url, near=scope.object_cache(store_url)), version
+            console, settings.writable_store(store_url, near=scope.object_cache(store_url)), layout
         )
     for line in failures:
         errors.print(masked(line), style="red", markup=False, soft_wrap=True)
@@ -355,15 +355,15 @@ def _line(message: str) -> str:
     return "; ".join([first, *advice])
 
 
-def _show_findings(console: Console, store: Store, version: str) -> None:
+def _show_findings(console: Console, store: Store, layout: Layout) -> None:
     """Say what did not fit or was chosen, how often of each kind, and where to read more of it."""
     tables = {}
-    told = {name: read_facts(store, version, name) for name in _PROBLEMS}
+    told = {name: read_facts(store, layout, name) for name in _PROBLEMS}
     for name, facts in told.items():
         if facts:
             acorn = CATALOGUE.by_name[name]
             with suppress(FileNotFoundError):
-                tables[name] = read_content(store, version, acorn, facts=facts, columns=_SHOWN)
+                tables[name] = read_content(store, layout, acorn, facts=facts, columns=_SHOWN)
     if "document_problems" in tables:
         found = tables["document_problems"]
         aside = found.filter(pc.equal(found["severity"], "error"))

@@ -9,7 +9,7 @@ from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 
-from zs_client.contract import ROOT, __version__, version_folder
+from zs_client.contract import ROOT, Layout, __version__
 from zs_client.errors import StoreError
 from zs_client.obstore_errors import first_line
 from zs_client.opening import local_path, open_store
@@ -95,15 +95,13 @@ def _whole(name: str, default: int, unit: str) -> int:
     return int(given) if given else default
 
 
-def version(given: str = "") -> str:
-    """Returns the version folder: as given, `ZS_VERSION`, or the package's own.
+def layout(version: str = "") -> Layout:
+    """Returns the layout of a version: as given, of `ZS_VERSION`, or the package's own.
 
     Raises:
         ValueError: It is not dotted numbers.
     """
-    found = given or os.environ.get("ZS_VERSION") or __version__
-    version_folder(found)
-    return found
+    return Layout(version or os.environ.get("ZS_VERSION") or __version__)
 
 
 def writable_store(url: str, *, near: Path | None = None) -> Store:

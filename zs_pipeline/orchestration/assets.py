@@ -165,7 +165,7 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
     ) -> TableUpdate:
         around = Surroundings(
             cache.open(),
-            cache.folder(),
+            cache.layout(),
             catalogue,
             side_files.open(),
             user_tables.copies,
@@ -173,7 +173,7 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
             settings.custom_folder(source.url),
             context.log.info,
         )
-        with stale_on_failure(around.store, around.version, acorn), memory.low_memory():
+        with stale_on_failure(around.store, around.layout, acorn), memory.low_memory():
             built = tables.build(acorn, around, inputs=inputs, only=_only(context, config))
         _show_counts(context, acorn, built)
         return built
@@ -223,12 +223,12 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, cache: StoreResource
     ) -> dg.MaterializeResult[None]:
         """Publish the registry."""
-        store, version = cache.open(), cache.folder()
+        store, layout = cache.open(), cache.layout()
         every = context.run.tags.get(EVERY_HOURS)
         with without_secrets():
             done = squirrel.publish(
                 store,
-                version,
+                layout,
                 catalogue.acorns,
                 expected_every_hours=float(every) if every else None,
             )

@@ -7,6 +7,7 @@ marked as stale is in `zs_pipeline.publishing.commit`.
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from zs_client.contract import Layout
 from zs_client.masking import masked
 from zs_client.obstore_errors import first_line
 from zs_client.store import Store
@@ -15,13 +16,13 @@ from zs_pipeline.publishing.facts_file import mark_stale
 
 
 @contextmanager
-def stale_on_failure(store: Store, version: str, acorn: Acorn) -> Iterator[None]:
+def stale_on_failure(store: Store, layout: Layout, acorn: Acorn) -> Iterator[None]:
     """Mark a table as stale, with the reason, when the block fails."""
     with without_secrets():
         try:
             yield
         except Exception as error:
-            mark_stale(store, version, acorn, reason(error))
+            mark_stale(store, layout, acorn, reason(error))
             raise
 
 

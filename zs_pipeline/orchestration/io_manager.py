@@ -9,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 
-from zs_client.contract import location
+from zs_client.contract import Layout
 from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline import memory
@@ -44,13 +44,13 @@ class AcornIOManager(dg.IOManager):
     def handle_output(self, context: dg.OutputContext, obj: TableUpdate) -> None:
         """Write what changed, and tell Dagster which partitions did."""
         acorn = self.catalogue.by_name[context.asset_key.path[-1]]
-        store, version = self.cache.open(), self.cache.folder()
+        store, layout = self.cache.open(), self.cache.layout()
         begun = time.monotonic()
         before = segments(obj.known.facts if obj.known else None)
-        with stale_on_failure(store, version, acorn), memory.low_memory():
+        with stale_on_failure(store, layout, acorn), memory.low_memory():
             report = commit(
                 store,
-                version,
+                layout,
                 acorn,
                 obj,
                 accept_shrink=self.cache.accept_shrink,
@@ -74,14 +74,14 @@ class AcornIOManager(dg.IOManager):
             )
         facts = report.facts
         try:
-            preview = _preview(store, version, acorn, facts)
+            preview = _preview(store, layout, acorn, facts)
         except FileNotFoundError:
-            bring_back(store, version, acorn)
-            preview = _preview(store, version, acorn, facts)
+            bring_back(store, layout, acorn)
+            preview = _preview(store, layout, acorn, facts)
         context.add_output_metadata(
             {
                 "dagster/row_count": report.rows,
-                "dagster/uri": location(store.url, version, facts),
+                "dagster/uri": layout.location(store.url, facts),
                 "bytes": report.bytes,
                 "files": len(facts["partitions"]) or 1,
                 "computed": report.computed,
@@ -118,7 +118,7 @@ class AcornIOManager(dg.IOManager):
         others: set[str] = set()
         for other in self.catalogue.acorns if gone or is_first else ():
             if other is not acorn and other.kind.partitioning == split:
-                others |= segments(read_facts(self.cache.open(), self.cache.folder(), other.table))
+                others |= segments(read_facts(self.cache.open(), self.cache.layout(), other.table))
         if is_first:
             partitions.sync(self.instance, former, set(), before | others)
         partitions.sync(self.instance, name, now, gone - others)
@@ -127,7 +127,7 @@ class AcornIOManager(dg.IOManager):
         """Returns the whole table that an asset asks for."""
         acorn = self.catalogue.by_name[context.asset_key.path[-1]]
         with without_secrets():
-            return read_input(self.cache.open(), self.cache.folder(), acorn)
+            return read_input(self.cache.open(), self.cache.layout(), acorn)
 
 
 # As a function of the resources, so that a run has one of each: what a resource declares as its
@@ -143,12 +143,12 @@ def acorn_io_manager(catalogue: Catalogue) -> dg.IOManagerDefinition:
     return of_run
 
 
-def _preview(store: Store, version: str, acorn: Acorn, facts: Facts) -> str:
+def _preview(store: Store, layout: Layout, acorn: Acorn, facts: Facts) -> str:
     """Returns the first rows as a Markdown table."""
     segment = next(iter(facts["partitions"]), "")
     if acorn.partition and not segment:
         return "no rows"
-    rows = read_head(store, version, acorn, segment, facts=facts, rows=_PREVIEW_ROWS).to_pylist()
+    rows = read_head(store, layout, acorn, segment, facts=facts, rows=_PREVIEW_ROWS).to_pylist()
     names = [c.name for c in acorn.columns]
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     for row in rows:

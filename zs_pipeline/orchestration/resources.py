@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import dagster as dg
 from pydantic import PrivateAttr
 
+from zs_client.contract import Layout
 from zs_client.store import Store
 from zs_pipeline import settings
 from zs_pipeline.catalogue import Catalogue
@@ -45,9 +46,9 @@ class StoreResource(dg.ConfigurableResource[None]):
         """Returns the store; `ZS_STORE`, else the current folder, when no URL is set."""
         return self._opened or settings.writable_store(settings.store_url(self.url))
 
-    def folder(self) -> str:
-        """Returns the version; `ZS_VERSION`, else the package's, when none is set."""
-        return settings.version(self.version)
+    def layout(self) -> Layout:
+        """Returns the version's layout; of `ZS_VERSION`, else the package's, when none is set."""
+        return settings.layout(self.version)
 
     def keep_report(self, acorn: Acorn, report: CommitReport) -> None:
         """Keep what a commit of this run did, for the checks of the table."""

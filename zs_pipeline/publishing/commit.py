@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from zs_client import work
-from zs_client.contract import (
-    object_key,
-)
+from zs_client.contract import Layout
 from zs_client.facts import Facts, FileFacts, Size
 from zs_client.store import Store
 from zs_pipeline import arrow, memory
@@ -42,7 +40,7 @@ class _Staged:
 
 def commit(
     store: Store,
-    version: str,
+    layout: Layout,
     acorn: Acorn,
     built: TableUpdate,
     *,
@@ -53,7 +51,7 @@ def commit(
 
     Args:
         store: Where to.
-        version: The version's folder.
+        layout: The layout of the version.
         acorn: The declaration.
         built: The content; partitions that are not in it stay as they are.
         accept_shrink: Accept a table that lost more rows than it may.
@@ -64,7 +62,7 @@ def commit(
         ShrinkRefused: Too many rows would be gone; nothing was changed.
     """
     # Dagster holds what it was handed until the run ends.
-    known, built.known = built.known or FactsFile(store, version, acorn), None
+    known, built.known = built.known or FactsFile(store, layout, acorn), None
     report = CommitReport()
     facts = restore(known, report)
     before = dict(entries(facts))
@@ -106,7 +104,7 @@ def commit(
             if first or held > KEPT_BYTES:
                 if len(keeping) >= REQUESTS:
                     keeping.pop(0).result()
-                keeping.append(pool.submit(_keep, store, version, acorn, staged, hold=first))
+                keeping.append(pool.submit(_keep, store, layout, acorn, staged, hold=first))
             if first and len(waiting) >= CHUNK:
                 flush()
         if not (accept_shrink or acorn.may_shrink):
@@ -127,7 +125,7 @@ def _tell_apart(known: FactsFile, segment: str, folded: dict[str, str]) -> None:
         arrow.InvalidTable: It is.
     """
     other, acorn = folded.setdefault(segment.casefold(), segment), known.acorn
-    keys = [path(known.version, acorn, each) for each in (other, segment)]
+    keys = [path(known.layout, acorn, each) for each in (other, segment)]
     if other != segment and known.store.is_one_place(*keys):
         raise arrow.InvalidTable(
             f"{acorn.name}: {segment} and {other} are one file in {known.store.url}, whose disk "
@@ -178,11 +176,11 @@ def _stage(
         yield staged
 
 
-def _keep(store: Store, version: str, acorn: Acorn, staged: _Staged, *, hold: bool) -> None:
+def _keep(store: Store, layout: Layout, acorn: Acorn, staged: _Staged, *, hold: bool) -> None:
     """Put a new content under `_objects/`; held on to as well, or not."""
     if staged.body is None or staged.entry is None or staged.kept:
         return
-    store.put_object(object_key(version, acorn.table, staged.entry["sha256"]), staged.body)
+    store.put_object(layout.object(acorn.table, staged.entry["sha256"]), staged.body)
     staged.kept = True
     if not hold:
         staged.body = None
@@ -217,19 +215,19 @@ def _publish(
         built: What the chunk is of.
         finish: What else to state in the facts, after the last chunk.
     """
-    store, version, acorn = known.store, known.version, known.acorn
+    store, layout, acorn = known.store, known.layout, known.acorn
     written = [s for s in chunk if s.written]
     writer = uuid.uuid4().hex
     done = False
     # Nobody looks at objects that no facts name, so these need not wait for the announcement.
-    ahead = [pool.submit(_keep, store, version, acorn, s, hold=True) for s in written if s.entry]
+    ahead = [pool.submit(_keep, store, layout, acorn, s, hold=True) for s in written if s.entry]
 
     def place(staged: _Staged) -> None:
-        target = path(version, acorn, staged.segment)
+        target = path(layout, acorn, staged.segment)
         if staged.entry is None:
             store.delete([target])
             return
-        source = object_key(version, acorn.table, staged.entry["sha256"])
+        source = layout.object(acorn.table, staged.entry["sha256"])
         store.copy(source, target, staged.body or store.get_object(source))
 
     def apply(facts: Facts) -> None:

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 import pyarrow as pa
 
-from zs_client.contract import facts_key, object_key, partition_key, table_key
+from zs_client.contract import Layout
 from zs_client.facts import Facts, FileFacts
 from zs_client.masking import masked
 from zs_client.store import Store
@@ -26,18 +26,18 @@ class FactsFile:
 
     Attributes:
         store: The store.
-        version: The version's folder.
+        layout: The layout of the version.
         acorn: The declaration.
         facts: None where there are none.
         lost: Segments whose content the store has no longer, neither as object nor at its path.
     """
 
-    def __init__(self, store: Store, version: str, acorn: Acorn) -> None:
+    def __init__(self, store: Store, layout: Layout, acorn: Acorn) -> None:
         self.store = store
-        self.version = version
+        self.layout = layout
         self.acorn = acorn
         self.lost: set[str] = set()
-        key = facts_key(self.version, self.acorn.table)
+        key = self.layout.facts(self.acorn.table)
         self._file = self.store.get_if_there(key)
         self.facts: Facts | None = parsed(self.store, key, self._file[0])
 
@@ -63,7 +63,7 @@ class FactsFile:
             same = body is not None and json.dumps(facts, sort_keys=True) == old
             return None if same else _json(facts)
 
-        key = facts_key(self.version, self.acorn.table)
+        key = self.layout.facts(self.acorn.table)
         advice = "is another build running?"
         self._file = self.store.update(key, change, known=self._file, advice=advice)
         return cast("Facts", self.facts)
@@ -119,13 +119,13 @@ def _declare(acorn: Acorn, facts: Facts) -> None:
         facts["sha256"] = hashlib.sha256(names.encode()).hexdigest()
 
 
-def read_facts(store: Store, version: str, table: str) -> Facts | None:
+def read_facts(store: Store, layout: Layout, table: str) -> Facts | None:
     """Returns a table's facts, None where there are none.
 
     Raises:
         ValueError: They lie there and cannot be read.
     """
-    key = facts_key(version, table)
+    key = layout.facts(table)
     facts: Facts | None = parsed(store, key, store.get_if_there(key)[0])
     return facts
 
@@ -149,7 +149,7 @@ def segments(facts: Facts | None) -> set[str]:
 
 def read_content(
     store: Store,
-    version: str,
+    layout: Layout,
     acorn: Acorn,
     segment: str = "",
     *,
@@ -160,7 +160,7 @@ def read_content(
 
     Args:
         store: Where it lies.
-        version: The version's folder.
+        layout: The layout of the version.
         acorn: The declaration.
         segment: The partition's encoded value; empty for a table that is not partitioned.
         facts: The table's facts; read when not given.
@@ -169,40 +169,40 @@ def read_content(
     Raises:
         FileNotFoundError: There is no such table or partition.
     """
-    facts = facts or read_facts(store, version, acorn.table)
-    return arrow.decode(_body(store, version, acorn, segment, facts), columns)
+    facts = facts or read_facts(store, layout, acorn.table)
+    return arrow.decode(_body(store, layout, acorn, segment, facts), columns)
 
 
 def read_head(
-    store: Store, version: str, acorn: Acorn, segment: str, *, facts: Facts, rows: int
+    store: Store, layout: Layout, acorn: Acorn, segment: str, *, facts: Facts, rows: int
 ) -> pa.Table:
     """Returns the first rows of a table or of one partition; else as `read_content`."""
-    return arrow.head(_body(store, version, acorn, segment, facts), rows)
+    return arrow.head(_body(store, layout, acorn, segment, facts), rows)
 
 
-def _body(store: Store, version: str, acorn: Acorn, segment: str, facts: Facts | None) -> bytes:
+def _body(store: Store, layout: Layout, acorn: Acorn, segment: str, facts: Facts | None) -> bytes:
     entry = entries(facts).get(segment)
     if entry is None:
         raise FileNotFoundError(
             f"{acorn.name}{'/' + segment if segment else ''} is not in {store.url}; build it first"
         )
-    return store.get_object(object_key(version, acorn.table, entry["sha256"]))
+    return store.get_object(layout.object(acorn.table, entry["sha256"]))
 
 
-def path(version: str, acorn: Acorn, segment: str) -> str:
+def path(layout: Layout, acorn: Acorn, segment: str) -> str:
     """Returns the fixed path of a table or of one of its partitions."""
     if acorn.partition:
-        return partition_key(version, acorn.table, acorn.partition, segment)
-    return table_key(version, acorn.table)
+        return layout.partition(acorn.table, acorn.partition, segment)
+    return layout.table(acorn.table)
 
 
-def mark_stale(store: Store, version: str, acorn: Acorn, reason: str) -> None:
+def mark_stale(store: Store, layout: Layout, acorn: Acorn, reason: str) -> None:
     """Say in a table's facts that it stays on its last good content, and why."""
 
     def apply(facts: Facts) -> None:
         facts["state"], facts["reason"] = "stale", masked(reason)
 
-    file = FactsFile(store, version, acorn)
+    file = FactsFile(store, layout, acorn)
     if file.facts is not None:
         file.update(apply)
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 from zs_client import work
-from zs_client.contract import object_key
+from zs_client.contract import Layout
 from zs_client.facts import Facts
 from zs_client.store import Altered, Store
 from zs_pipeline.declaration import Acorn
@@ -28,7 +28,7 @@ def restore(file: FactsFile, report: CommitReport) -> Facts | None:
     On a local folder size and time tell which to read; on S3 it is one, another each day. The file
     of the day is kept in the report where it is as it should be.
     """
-    store, version, acorn = file.store, file.version, file.acorn
+    store, layout, acorn = file.store, file.layout, file.acorn
     facts = recover_pending(file)
     found = entries(facts)
     days = of_the_day(sorted(found))
@@ -37,7 +37,7 @@ def restore(file: FactsFile, report: CommitReport) -> Facts | None:
     def is_altered(segment: str) -> bool:
         """Whether a fixed path has not the content that the facts name, and an object has it."""
         sha256 = found[segment]["sha256"]
-        source, target = object_key(version, acorn.table, sha256), path(version, acorn, segment)
+        source, target = layout.object(acorn.table, sha256), path(layout, acorn, segment)
         placed = store.is_placed(source, target)
         if placed and segment not in days:
             return False
@@ -69,7 +69,7 @@ def restore(file: FactsFile, report: CommitReport) -> Facts | None:
 
 def recover_pending(file: FactsFile) -> Facts | None:
     """Bring the fixed paths of writers that were killed back to what the facts say."""
-    store, version, acorn, facts = file.store, file.version, file.acorn, file.facts
+    store, layout, acorn, facts = file.store, file.layout, file.acorn, file.facts
     if not facts or not facts["pending"]:
         return facts
 
@@ -84,11 +84,11 @@ def recover_pending(file: FactsFile) -> Facts | None:
         restored.update(s for segments in facts["pending"].values() for s in segments)
         for segment in restored:
             entry = entries(facts).get(segment)
-            target = path(version, acorn, segment)
+            target = path(layout, acorn, segment)
             if entry is None:
                 store.delete([target])
             else:
-                source = object_key(version, acorn.table, entry["sha256"])
+                source = layout.object(acorn.table, entry["sha256"])
                 store.copy(source, target, store.get_object(source))
         facts["pending"] = {}
 
@@ -98,20 +98,20 @@ def recover_pending(file: FactsFile) -> Facts | None:
 
 
 def bring_back(
-    store: Store, version: str, acorn: Acorn, wanted: Iterable[str] | None = None
+    store: Store, layout: Layout, acorn: Acorn, wanted: Iterable[str] | None = None
 ) -> None:
     """Bring back every file of a table that its facts name and the store lacks.
 
     Args:
         store: Where the table lies.
-        version: The version's folder.
+        layout: The layout of the version.
         acorn: The declaration.
         wanted: The segments to look at; all of them when None.
 
     Raises:
         FileNotFoundError: Some are lost; the next build makes them anew.
     """
-    file = FactsFile(store, version, acorn)
+    file = FactsFile(store, layout, acorn)
     _, count = heal(file, wanted)
     if not count:
         return
@@ -158,8 +158,8 @@ def heal(file: FactsFile, wanted: Iterable[str] | None = None) -> tuple[int, int
 
 def _bring_back(file: FactsFile, segment: str, sha256: str) -> str:
     """Returns `unplaced`, `kept` again or `lost`; empty where a file lies in both places."""
-    source = object_key(file.version, file.acorn.table, sha256)
-    target = path(file.version, file.acorn, segment)
+    source = file.layout.object(file.acorn.table, sha256)
+    target = path(file.layout, file.acorn, segment)
     if file.store.exists(source):
         return "" if file.store.exists(target) else "unplaced"
     try:

@@ -11,14 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from zs_client import work
-from zs_client.contract import (
-    INDEX,
-    location,
-    registry_key,
-    snapshot_key,
-    version_folder,
-    version_order,
-)
+from zs_client.contract import INDEX, Layout, version_order
 from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
@@ -49,7 +42,7 @@ class Published:
 
 def publish(
     store: Store,
-    version: str,
+    layout: Layout,
     acorns: Sequence[Acorn],
     *,
     expected_every_hours: float | None = None,
@@ -58,7 +51,7 @@ def publish(
 
     Args:
         store: Where to.
-        version: The version's folder.
+        layout: The layout of the version.
         acorns: All of them.
         expected_every_hours: How often a schedule publishes here; None keeps what was said before.
 
@@ -72,49 +65,49 @@ def publish(
     missing = []
     with work.Threads(len(acorns) + 2) as pool:
         asked = pool.submit(documents.current, store), pool.submit(documents.failed, store)
-        found = list(pool.map(lambda acorn: read_facts(store, version, acorn.table), acorns))
+        found = list(pool.map(lambda acorn: read_facts(store, layout, acorn.table), acorns))
         state, failed = (one.result() for one in asked)
     for acorn, facts in zip(acorns, found, strict=True):
         # One that a build began and did not end has rows, but not all of them.
         if facts is None or not facts["source_state"]:
             missing.append(acorn.name)
             continue
-        gathered.append(_entry(store, version, facts, state, failed, now))
+        gathered.append(_entry(store, layout, facts, state, failed, now))
         partitions[acorn.name] = {s: e["sha256"] for s, e in facts["partitions"].items()}
     digest = hashlib.sha256("".join(f"{e['name']}={e['sha256']}\n" for e in gathered).encode())
     snapshot = digest.hexdigest()[:16]
     registry = {
         "acorns": gathered,
-        "version": version,
+        "version": layout.version,
         "snapshot": snapshot,
         "published_at": now,
         "source_state": {"documents": state},
     }
-    kept = snapshot_key(version, snapshot)
+    kept = layout.snapshot(snapshot)
     if not store.exists(kept):
         store.put_first(kept, _json({**registry, "partitions": partitions}))
-    every = expected_every_hours or _expected_every_hours(store, version)
+    every = expected_every_hours or _expected_every_hours(store, layout)
     # Not in the snapshot: what was published once does not age.
     expected = {"expected_every_hours": every} if every else {}
-    store.put(registry_key(version), _json({**registry, **expected}))
+    store.put(layout.registry, _json({**registry, **expected}))
     listed = not missing
     if listed:
-        _list(store, version)
+        _list(store, layout)
     stale = {e["name"]: e["reason"] for e in gathered if e["state"] == "stale"}
     return Published(snapshot, tuple(missing), stale, listed)
 
 
-def _expected_every_hours(store: Store, version: str) -> float | None:
+def _expected_every_hours(store: Store, layout: Layout) -> float | None:
     """Returns how often a schedule publishes here, as the last registry has it."""
     try:
-        found = json.loads(store.get(registry_key(version))).get("expected_every_hours")
+        found = json.loads(store.get(layout.registry)).get("expected_every_hours")
     except (FileNotFoundError, ValueError, AttributeError):
         return None
     return found if isinstance(found, int | float) else None
 
 
 def _entry(
-    store: Store, version: str, facts: Facts, state: str, failed: str, now: str
+    store: Store, layout: Layout, facts: Facts, state: str, failed: str, now: str
 ) -> dict[str, Any]:
     stale, reason = facts["state"] == "stale", facts["reason"]
     built_from = facts["source_state"].get("documents", state)
@@ -128,7 +121,7 @@ def _entry(
     return {
         "name": facts["name"],
         "description": facts["description"],
-        "location": location(store.url, version, facts),
+        "location": layout.location(store.url, facts),
         "partitioned": bool(facts["partition_key"]),
         "partition_key": facts["partition_key"],
         "type": facts["type"],
@@ -143,9 +136,9 @@ def _entry(
     }
 
 
-def _list(store: Store, version: str) -> None:
+def _list(store: Store, layout: Layout) -> None:
     """Add the version to the index. An index that cannot be read is never overwritten."""
-    folder = version_folder(version).rsplit("/", 1)[-1]
+    folder = layout.name
 
     def add(body: bytes | None) -> bytes | None:
         try:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_client import work
-from zs_client.contract import object_key, version_folder
+from zs_client.contract import Layout
 from zs_client.facts import Facts, FileFacts
 from zs_client.store import Store
 from zs_pipeline import arrow
@@ -52,7 +52,7 @@ class Looked:
 
     Attributes:
         store: The store.
-        version: The version's folder.
+        layout: The layout of the version.
         acorn: The declaration.
         facts: The table's facts.
         content: Partitions, or the whole table, from their fixed paths, by segment; see `look`.
@@ -63,7 +63,7 @@ class Looked:
     """
 
     store: Store
-    version: str
+    layout: Layout
     acorn: Acorn
     facts: Facts
     content: Mapping[str, pa.Table]
@@ -72,7 +72,7 @@ class Looked:
     disturbed: bool = False
 
 
-def look(store: Store, version: str, acorn: Acorn, report: CommitReport | None = None) -> Looked:
+def look(store: Store, layout: Layout, acorn: Acorn, report: CommitReport | None = None) -> Looked:
     """Read what the checks of a table look at.
 
     After a commit of the same run that is what it left: its facts, the files that it wrote, and
@@ -84,14 +84,14 @@ def look(store: Store, version: str, acorn: Acorn, report: CommitReport | None =
 
     Args:
         store: Where the table lies.
-        version: The version's folder.
+        layout: The layout of the version.
         acorn: The declaration.
         report: What this run's commit of the table did; None where there was none.
 
     Raises:
         FileNotFoundError: The table was never built, or a file is gone for good.
     """
-    facts: Facts = report.facts if report else _facts(store, version, acorn)
+    facts: Facts = report.facts if report else _facts(store, layout, acorn)
     restored = list(report.restored) if report else []
     for attempt in range(ATTEMPTS):
         time.sleep(attempt * PAUSE)
@@ -105,69 +105,69 @@ def look(store: Store, version: str, acorn: Acorn, report: CommitReport | None =
         known = report.looked_at if report else {}
         with work.Threads(LOOKED_AT + 2) as pool:
             state = pool.submit(documents.last_seen_state if report else documents.current, store)
-            ask = partial(_file, store, version, acorn, known)
+            ask = partial(_file, store, layout, acorn, known)
             bodies = dict(zip(wanted, pool.map(ask, wanted), strict=True))
         altered = [s for s in wanted if not _is(bodies[s], found[s])]
         if not altered:
             break
-        now = _facts(store, version, acorn)
+        now = _facts(store, layout, acorn)
         if not now["pending"] and all(entries(now).get(s) == found[s] for s in wanted):
             # It is what lies there that is wrong.
             break
         facts, report = now, None
     else:
-        return Looked(store, version, acorn, facts, {}, state.result(), disturbed=True)
+        return Looked(store, layout, acorn, facts, {}, state.result(), disturbed=True)
     if report and acorn.partition and store.far and (report.changed or report.removed):
-        gone = _gone(store, version, acorn, found)
+        gone = _gone(store, layout, acorn, found)
         if gone:
-            bring_back(store, version, acorn, gone)
+            bring_back(store, layout, acorn, gone)
     # Of a table in one file a night has read the object already.
     day = of_the_day(sorted(found)) if report and acorn.partition else []
-    kept = [object_key(version, acorn.table, found[s]["sha256"]) for s in day]
+    kept = [layout.object(acorn.table, found[s]["sha256"]) for s in day]
     if None in bodies.values() or not all(store.exists(key) for key in kept):
-        bring_back(store, version, acorn)
-        bodies = {s: body or _file(store, version, acorn, {}, s) for s, body in bodies.items()}
+        bring_back(store, layout, acorn)
+        bodies = {s: body or _file(store, layout, acorn, {}, s) for s, body in bodies.items()}
     content = {}
     for segment, body in bodies.items():
         try:
             content[segment] = arrow.decode(body or b"")
         except (pa.ArrowException, OSError):
-            key = object_key(version, acorn.table, found[segment]["sha256"])
+            key = layout.object(acorn.table, found[segment]["sha256"])
             content[segment] = arrow.decode(store.get_object(key))
-    return Looked(store, version, acorn, facts, content, state.result(), [*altered, *restored])
+    return Looked(store, layout, acorn, facts, content, state.result(), [*altered, *restored])
 
 
-def _facts(store: Store, version: str, acorn: Acorn) -> Facts:
-    facts = read_facts(store, version, acorn.table)
+def _facts(store: Store, layout: Layout, acorn: Acorn) -> Facts:
+    facts = read_facts(store, layout, acorn.table)
     if facts is None:
         raise FileNotFoundError(f"{acorn.name} was never built in {store.url}")
     return facts
 
 
-def _gone(store: Store, version: str, acorn: Acorn, found: Mapping[str, Any]) -> list[str]:
+def _gone(store: Store, layout: Layout, acorn: Acorn, found: Mapping[str, Any]) -> list[str]:
     """Returns the partitions that lack their object or their file, by a listing of each folder.
 
     A listing is a request for every 1,000 keys: in a night that writes partitions it is few beside
     those writes, and one that writes none does without.
     """
-    folder = version_folder(version)
+    folder = layout.folder
     folders = (f"{folder}/_objects/{acorn.table}", f"{folder}/{acorn.table}")
     there = {entry["path"] for each in folders for entry in store.walk(each)}
     return [
         segment
         for segment, entry in found.items()
         if not there.issuperset(
-            (object_key(version, acorn.table, entry["sha256"]), path(version, acorn, segment))
+            (layout.object(acorn.table, entry["sha256"]), path(layout, acorn, segment))
         )
     ]
 
 
 def _file(
-    store: Store, version: str, acorn: Acorn, known: Mapping[str, bytes], segment: str
+    store: Store, layout: Layout, acorn: Acorn, known: Mapping[str, bytes], segment: str
 ) -> bytes | None:
     """Returns what lies at a fixed path; None where nothing does."""
     try:
-        return known.get(segment) or store.get(path(version, acorn, segment))
+        return known.get(segment) or store.get(path(layout, acorn, segment))
     except FileNotFoundError:
         return None
 

@@ -6,7 +6,6 @@ How the update of each kind is planned is in its own module; how a planned part 
 
 from collections.abc import Iterable, Mapping
 
-from zs_client.contract import facts_key
 from zs_pipeline.declaration import (
     Acorn,
     ByDocument,
@@ -53,14 +52,13 @@ def build(
         FileNotFoundError: Documents or a table that it is made from are not there.
         Exception: What it is made from cannot be read; see the kind's module.
     """
-    store, version = around.store, around.version
+    store, layout = around.store, around.layout
     if inputs is None:
         by_name = around.catalogue.by_name
         inputs = {
-            read.table: read_input(store, version, by_name[read.table])
-            for read in acorn.kind.tables
+            read.table: read_input(store, layout, by_name[read.table]) for read in acorn.kind.tables
         }
-    tables, known = Inputs(acorn, inputs), FactsFile(store, version, acorn)
+    tables, known = Inputs(acorn, inputs), FactsFile(store, layout, acorn)
     _heal(known, around)
     match acorn.kind:
         case ByDocument() as kind:
@@ -101,6 +99,6 @@ def _heal(known: FactsFile, around: Surroundings) -> None:
         raise FileNotFoundError(
             f"{name}: its file is gone from {known.store.url}, and with it what it remembered of "
             "earlier upgrades, which nothing else has; put it back, or remove "
-            f"{known.store.at(facts_key(known.version, known.acorn.table))} to begin without"
+            f"{known.store.at(known.layout.facts(known.acorn.table))} to begin without"
         )
     around.progress(f"{name}: {lost} files are gone, and are made anew")

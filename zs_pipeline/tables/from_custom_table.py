@@ -12,7 +12,7 @@ from operator import itemgetter
 import orjson
 import pyarrow as pa
 
-from zs_client.contract import ROOT, table_key, version_order
+from zs_client.contract import ROOT, layouts
 from zs_client.errors import AcornNotFound
 from zs_pipeline import arrow
 from zs_pipeline.catalogue import projected
@@ -118,15 +118,10 @@ def _no_documents(_: object) -> Iterable[Document]:
 
 def _rows_before(known: FactsFile) -> pa.Table | None:
     """Returns a table as this version or the newest before it has it."""
-    folders = sorted(known.store.folders(ROOT), key=version_order, reverse=True)
-    earlier = [
-        folder.removeprefix("zs-v")
-        for folder in folders
-        if () < version_order(folder) < version_order(known.version)
-    ]
-    for version in (known.version, *earlier):
+    of_store = layouts([*known.store.folders(ROOT), known.layout.name])
+    for layout in of_store[of_store.index(known.layout) :]:
         try:
-            return arrow.decode(known.store.get(table_key(version, known.acorn.table)))
+            return arrow.decode(known.store.get(layout.table(known.acorn.table)))
         except FileNotFoundError:
             continue
     return None

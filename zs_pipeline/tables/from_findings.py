@@ -25,7 +25,7 @@ def plan(kind: FromFindings, known: FactsFile, around: Surroundings) -> TableUpd
     state = {"documents": documents.state, "reads": documents.head.get("reads", "")}
     kept = {}
     for asking in around.catalogue.asking:
-        facts = read_facts(known.store, known.version, asking.table)
+        facts = read_facts(known.store, known.layout, asking.table)
         if facts and "answers" in facts["source_state"]:
             kept[asking.name] = facts["source_state"]["answers"]
     state |= kept

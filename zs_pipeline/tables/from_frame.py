@@ -54,7 +54,7 @@ def plan(kind: FromFrame, known: FactsFile, inputs: Inputs, files: Files) -> Tab
         return TableUpdate((), state, code, reason, counts=found)
     problems: list[str] = []
     if changed is None:
-        content = read_content(known.store, known.version, acorn, facts=facts)
+        content = read_content(known.store, known.layout, acorn, facts=facts)
         content = content.cast(arrow.schema(acorn))
     else:
         frame = frames.read_frame(changed[0])

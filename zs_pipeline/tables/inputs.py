@@ -12,6 +12,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from zs_client.contract import Layout
 from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline.catalogue import Catalogue
@@ -47,7 +48,7 @@ class Surroundings:
 
     Attributes:
         store: The store.
-        version: The version's folder.
+        layout: The layout of the version.
         catalogue: All tables.
         files: The buckets of side files.
         custom_copies: Returns the copies of a table that users store, by its name, the one in their
@@ -58,7 +59,7 @@ class Surroundings:
     """
 
     store: Store
-    version: str
+    layout: Layout
     catalogue: Catalogue
     files: Files
     custom_copies: Callable[[Store, str], Sequence[CustomCopy]]
@@ -73,31 +74,31 @@ class Input:
 
     Attributes:
         store: Where it lies.
-        version: The version's folder.
+        layout: The layout of the version.
         acorn: The declaration.
         facts: Its facts.
     """
 
     store: Store
-    version: str
+    layout: Layout
     acorn: Acorn
     facts: Facts
 
     def rows(self, columns: tuple[str, ...]) -> pa.Table:
         """Returns some columns of the rows that the facts name, whoever has written since."""
-        return read_content(self.store, self.version, self.acorn, facts=self.facts, columns=columns)
+        return read_content(self.store, self.layout, self.acorn, facts=self.facts, columns=columns)
 
 
-def read_input(store: Store, version: str, acorn: Acorn) -> Input:
+def read_input(store: Store, layout: Layout, acorn: Acorn) -> Input:
     """Returns the facts of a table that an acorn is made from; rows are read when looked at.
 
     Raises:
         FileNotFoundError: It was never built.
     """
-    facts = read_facts(store, version, acorn.table)
+    facts = read_facts(store, layout, acorn.table)
     if not facts or not entries(facts):
         raise FileNotFoundError(f"{acorn.name} is not in {store.url}; build it first")
-    return Input(store, version, acorn, facts)
+    return Input(store, layout, acorn, facts)
 
 
 class Inputs(Mapping[str, pa.Table]):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zs_client.contract import encode_partition, object_key
+from zs_client.contract import encode_partition
 from zs_client.facts import Facts
 from zs_pipeline import arrow
 from zs_pipeline.declaration import ASSET_BASICS, ByDocument, ByPlatform, OfId
@@ -56,7 +56,7 @@ def rows_to_keep(
         return None, None
     try:
         old = load_index(store, facts["source_state"]["index"])
-        content = read_content(store, known.version, known.acorn, facts=facts)
+        content = read_content(store, known.layout, known.acorn, facts=facts)
     except FileNotFoundError:
         return None, None
     touched = _touched(old, documents.index)
@@ -74,7 +74,7 @@ def basics_then(known: FactsFile, basics: pa.Table) -> pa.Table | None:
     before = known.facts["source_state"] if known.facts else {}
     if ASSET_BASICS not in before:
         return None
-    key = object_key(known.version, ASSET_BASICS, before[ASSET_BASICS])
+    key = known.layout.object(ASSET_BASICS, before[ASSET_BASICS])
     try:
         then = arrow.decode(known.store.get_object(key), basics.schema.names)
         return then.cast(basics.schema)
@@ -94,7 +94,7 @@ def rows_to_keep_by_platform(
         changed: Documents whose rows of asset_basics differ.
         code: The name of the table's code.
     """
-    store, version, acorn, facts = known.store, known.version, known.acorn, known.facts
+    store, layout, acorn, facts = known.store, known.layout, known.acorn, known.facts
     before = facts["source_state"] if facts else {}
     if not facts or facts["code_version"] != code or "index" not in before or facts.get("refused"):
         return {}, None
@@ -107,7 +107,7 @@ def rows_to_keep_by_platform(
             return {}, None
         kept = {}
         for name in kind.values:
-            content = read_content(store, version, acorn, encode_partition(name), facts=facts)
+            content = read_content(store, layout, acorn, encode_partition(name), facts=facts)
             content = _without(content.cast(arrow.schema(acorn)), kind.reuse.column, names)
             kept[name] = arrow.pack(content)
     except (FileNotFoundError, ValueError):
