@@ -12,7 +12,7 @@ import pytest
 from building import zs_build
 from moto.server import ThreadedMotoServer
 
-from zs_client import provenance
+from zs_client import remembered
 from zs_pipeline.settings import sample
 from zs_pipeline.side_files import nights
 
@@ -35,7 +35,7 @@ def _no_variables(
     # Servers of several tests have the same port, one after another.
     place = tmp_path_factory.getbasetemp() / "cache" / uuid.uuid4().hex
     monkeypatch.setenv("ZS_CACHE", str(place))
-    provenance.forget()
+    remembered.forget()
     # Other documents than the sample's would have their side files sought on S3.
     monkeypatch.setenv("ZS_FILES", str(sample() / "files"))
 

@@ -25,13 +25,14 @@ UPGRADES = "metadata_upgrade_status_prod"
 # Rows of quality_control's partitions in the large snapshot: megabytes, as of all subjects.
 PARTITIONS = 20_000
 
-# One process of 1.0.0 does all that it has to do: each would load the whole pipeline first.
+# One process of 1.0.0 does all that it has to do: each would load the whole pipeline first. The names are
+# those of 1.0.0.
 MAKE = """
 import hashlib, json, os, pickle, shutil, time
 import pandas as pd
 import reading
 from zs_client import custom, provenance
-from zs_client.contract import Layout
+from zs_client.contract import facts_key
 from zs_client.store import open_store
 from zs_pipeline import build
 from zs_pipeline.acorns import ACORNS
@@ -65,14 +66,14 @@ for place in made["places"]:
 
 small, large = open_store(made["places"][0]["store"]), open_store(made["large"])
 for acorn in ACORNS:
-    facts = json.loads(small.get(Layout("1.0.0").facts(acorn.table)))
+    facts = json.loads(small.get(facts_key("1.0.0", acorn.table)))
     if acorn.name == "quality_control":
         found = facts["partitions"]
         found |= dict.fromkeys(map(str, range(made["partitions"])), next(iter(found.values())))
         names = "".join(f"{segment}={one['sha256']}\\n" for segment, one in found.items())
         facts["sha256"] = hashlib.sha256(names.encode()).hexdigest()
-    large.put(Layout("1.0.0").facts(acorn.table), json.dumps(facts).encode())
-publish(large, Layout("1.0.0"), ACORNS)
+    large.put(facts_key("1.0.0", acorn.table), json.dumps(facts).encode())
+publish(large, "1.0.0", ACORNS)
 """
 
 # The metadata by which Dagster knows how many documents were fetched and side files asked for.

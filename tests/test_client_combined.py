@@ -12,7 +12,7 @@ import stores
 from client_store import LAYOUT, VERSION
 
 import zs_client
-from zs_client import ReadError, SnapshotNotFound, cli, parquet, provenance, read
+from zs_client import ReadError, SnapshotNotFound, cli, parquet, read, remembered
 from zs_client.acorns import wish
 from zs_client.cache import from_environment
 from zs_client.opening import open_store
@@ -57,7 +57,7 @@ def published_long_ago(store):
     told = json.loads(store.get(LAYOUT.registry))
     told["published_at"] = "2026-01-01T00:00:00Z"
     store.put(LAYOUT.registry, json.dumps(told).encode())
-    provenance.forget()
+    remembered.forget()
 
 
 @pytest.fixture(scope="module")
@@ -291,7 +291,7 @@ def test_offline_what_was_read_whole_is_there_in_every_way(server):
             BASICS()
             online = [ask() for ask in asks]
             keys(server)
-            provenance.forget()
+            remembered.forget()
             assert [ask(offline=True) for ask in asks] == online
             assert keys(server) == []
 
@@ -301,7 +301,7 @@ def test_offline_a_partition_is_not_told_to_be_of_a_later_night(own):
     store = open_store(os.environ["ZS_STORE"])
     client_store.split(store, "quality_control", {"1": [], "2": client_store.metrics("2")})
     later = publish(store, LAYOUT, ACORNS).snapshot
-    provenance.forget()
+    remembered.forget()
     assert BASICS(limit=1).attrs["snapshot"] == later
     found = zs_client.qc("1", offline=True)
     assert len(found) == 2
@@ -337,7 +337,7 @@ def test_what_could_not_be_told_offline_is_told_with_a_network(server):
     for path, _ in from_environment().files():
         if path.suffix == ".json" and LAYOUT.registry in path.read_text():
             path.unlink()
-    provenance.forget()
+    remembered.forget()
     assert BASICS(offline=True).attrs["snapshot"] is None
     assert BASICS().attrs["snapshot"] == server.now
 

@@ -13,7 +13,7 @@ from building import document, dump, zs_build
 from stores import FaultyProxy
 
 import zs_client
-from zs_client import AcornNotFound, explain, provenance
+from zs_client import AcornNotFound, explain, remembered
 from zs_client.cli import main
 from zs_client.contract import DOCUMENTS
 from zs_client.opening import open_store
@@ -190,7 +190,7 @@ def test_a_question_costs_few_requests_on_s3(
     client_store.nobody(environment, proxy.url)
     environment.setenv("ZS_STORE", url)
     environment.setenv("ZS_CACHE", "off")
-    provenance.forget()
+    remembered.forget()
     proxy.seen.clear()
     found = explain("fibers", column)
     assert told(found, "read")

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 import zs_client
-from zs_client import aws, cli, provenance
+from zs_client import aws, cli, remembered
 from zs_client.cache import from_environment
 from zs_client.errors import StoreError
 from zs_client.opening import local_path
@@ -312,7 +312,7 @@ def test_what_is_no_file_in_the_cache_is_neither_waited_for_nor_believed(cached,
         else:
             (tmp_path / "elsewhere").write_bytes(b"{}")
             path.symlink_to(tmp_path / "elsewhere")
-    provenance.forget()
+    remembered.forget()
     assert str(rows()) == str(cached)
     assert all(path.is_file() and not path.is_symlink() for path in links())
 

@@ -17,7 +17,7 @@ import pytest
 from building import FOLDER, document, dump, registry, tables, zs_build
 
 import zs_client
-from zs_client import provenance
+from zs_client import remembered
 from zs_client.contract import Layout
 from zs_client.opening import open_store
 from zs_pipeline import scratch
@@ -238,7 +238,7 @@ def test_a_store_that_its_schedule_left_is_stale_by_age(kept: Path, hours, state
     aged(kept, hours)
     assert stale(kept) == {state}
     monkeypatch.setenv("ZS_STORE", str(kept))
-    provenance.forget()
+    remembered.forget()
     if state == "stale":
         with pytest.warns(zs_client.StaleTable, match="37 hours ago.*every 24 hours"):
             rows = zs_client.asset_basics()

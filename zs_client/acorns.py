@@ -25,9 +25,9 @@ from zs_client.read import ReadRequest
 from zs_client.shapes import frames, in_shapes, lists, pandas
 
 if TYPE_CHECKING:
-    from zs_client.place import Place
     from zs_client import _Qc
     from zs_client.filters import Flag, Names, Text, Time, Values
+    from zs_client.place import Place
 
 Subjects = str | int | None | Iterable[str | int | None] | EllipsisType
 

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from zs_client import work
+from zs_client import remembered, work
 from zs_client.contract import ROOT, Layout
 from zs_client.obstore_errors import is_missing_bucket
 from zs_client.store import Piece, Store, Unreadable
@@ -40,7 +40,6 @@ _READING = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK", "O_NOFOLLOW")
 )
 
-_room: dict[Path, int] = {}
 _lock = work.Lock()
 
 
@@ -148,8 +147,8 @@ class Cache:
                 part.unlink()
             return
         with _lock:
-            left = _room.get(self.folder, 0) - len(body)
-            _room[self.folder] = self._make_room() if left < 0 else left
+            left = remembered.room.get(self.folder, 0) - len(body)
+            remembered.room[self.folder] = self._make_room() if left < 0 else left
 
     def _make_room(self) -> int:
         """Remove what is too much; returns how much may be written until the next look."""

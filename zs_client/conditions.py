@@ -9,7 +9,7 @@ import uuid
 from contextlib import suppress
 from typing import Any
 
-from zs_client import objects, work
+from zs_client import objects, remembered, work
 from zs_client.contract import ROOT
 from zs_client.obstore_errors import is_missing_bucket
 
@@ -20,7 +20,6 @@ _WRONG = '"00000000000000000000000000000000"'
 _UNKNOWN = "501 Not Implemented"
 _UNCLEAR = ("400 Bad Request", "405 Method Not Allowed")
 
-_refusals: dict[tuple[str, str], str] = {}
 _lock = work.Lock()
 
 
@@ -41,14 +40,14 @@ def refusal(bucket: Any) -> str:
     config = bucket.config
     name = config.get("endpoint", ""), config["bucket"]
     with _lock:
-        if name not in _refusals:
+        if name not in remembered.refusals:
             said = _asked(bucket)
-            _refusals[name] = said and (
+            remembered.refusals[name] = said and (
                 f"the server {name[0] or 'of S3'} {said}, so that of two writers one would lose "
                 "its work unheard, and nothing is written; use a server or a newer release of it "
                 "that honours If-Match and If-None-Match on PUT, or build into a local folder"
             )
-        return _refusals[name]
+        return remembered.refusals[name]
 
 
 def _asked(bucket: Any) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from zs_client import work
+from zs_client import remembered, work
 from zs_client.cache import CachedStore, from_environment
 from zs_client.contract import Layout, __version__
 from zs_client.opening import open_store
@@ -25,7 +25,6 @@ NOW = "now"
 _YES, _NO = ("1", "true", "yes", "on"), ("", "0", "false", "no", "off")
 _SHOWN = 80
 
-_stores: dict[tuple[Any, ...], Any] = {}
 _lock = work.Lock()
 
 
@@ -169,9 +168,9 @@ def _forest() -> str:
 def _opened(url: str) -> Store:
     where = url if "://" in url else str(Path(url).expanduser().resolve())
     with _lock:
-        if (where,) not in _stores:
-            _stores[where,] = open_store(where)
-        found: Store = _stores[where,]
+        if (where,) not in remembered.stores:
+            remembered.stores[where,] = open_store(where)
+        found: Store = remembered.stores[where,]
         return found
 
 
@@ -185,11 +184,11 @@ def _remote(url: str) -> Store:
     def connect() -> Any:
         with _lock:
             name = (where, named, *sorted(told.items()))
-            if name not in _stores:
+            if name not in remembered.stores:
                 anonymous = where == PUBLIC
-                _stores[name] = s3_bucket(
+                remembered.stores[name] = s3_bucket(
                     bucket, prefix=prefix, anonymous=anonymous, timeouts=INTERACTIVE
                 )
-            return _stores[name]
+            return remembered.stores[name]
 
     return CachedStore(where, named, connect, offline=_offline(), cache=from_environment())

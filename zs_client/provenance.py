@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from zs_client import work
+from zs_client import remembered, work
 from zs_client.contract import INDEX, Layout, version_order
 from zs_client.errors import StaleTable, StoreError
 from zs_client.store import Reader
@@ -31,8 +31,6 @@ KEYS = (
 )
 _PREFIX = "zs."
 
-_kept: dict[tuple[str, ...], tuple[float, dict[str, Any] | None]] = {}
-_warned: set[tuple[str, ...]] = set()
 _lock = work.Lock()
 
 
@@ -50,7 +48,7 @@ def begin(
     """
     place = *store.name, layout.version
     with _lock:
-        moment, found = _kept.get(place, (0.0, None))
+        moment, found = remembered.registries.get(place, (0.0, None))
     # What is near is read anew: it costs nothing, and may have been built by this process.
     if store.far and moment and time.monotonic() - moment < KEPT_SECONDS:
         return lambda: found
@@ -58,7 +56,7 @@ def begin(
     def get() -> dict[str, Any] | None:
         told = _asked(store, layout, ask)
         with _lock:
-            _kept[place] = time.monotonic(), told
+            remembered.registries[place] = time.monotonic(), told
         return told
 
     if not store.far:
@@ -139,22 +137,15 @@ def warn_if_stale(found: Mapping[str, Any]) -> None:
         return
     place = tuple(str(found[key]) for key in ("store", "version", "table"))
     with _lock:
-        if place in _warned:
+        if place in remembered.warned:
             return
-        _warned.add(place)
+        remembered.warned.add(place)
     warnings.warn(
         f"{found['table']} of {found['store']}, version {found['version']}, is stale: "
         f"{found['reason']}. It has the content of {found['built_at']}; status() tells of all",
         StaleTable,
         stacklevel=outside(),
     )
-
-
-def forget() -> None:
-    """Ask for registries anew, and warn again of stale tables."""
-    with _lock:
-        _kept.clear()
-        _warned.clear()
 
 
 def outside() -> int:
