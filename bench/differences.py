@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from zs_client.contract import DOCUMENTS, FILES, ROOT
+from zs_client.contract import ANSWERS, DOCUMENTS, ROOT
 
 TABLES, KEPT_STATE = GROUPS = ("tables", "kept state")
 # Keys of JSON whose values may differ between two checkouts that build the same, and why.
@@ -80,7 +80,7 @@ def compare(base: Path, new: Path) -> dict[str, Comparison]:
     compared = {group: Comparison() for group in GROUPS}
     files = _files(base), _files(new)
     for key in sorted(files[0].keys() | files[1].keys()):
-        group = compared[KEPT_STATE if key.startswith((DOCUMENTS, FILES)) else TABLES]
+        group = compared[KEPT_STATE if key.startswith((DOCUMENTS, ANSWERS)) else TABLES]
         lines = tuple(_lines(key, *(side.get(key) for side in files)))
         if lines:
             group.differences.append(Difference(key, lines))

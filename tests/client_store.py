@@ -13,7 +13,7 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from zs_client.contract import INDEX, Layout, encode_partition
+from zs_client.contract import VERSIONS_INDEX, Layout, encode_partition
 from zs_client.opening import open_store
 from zs_client.store import Store
 from zs_pipeline import arrow
@@ -157,7 +157,7 @@ def old(store: Store, version: str = "0.28.6") -> None:
     }
     registry = json.dumps({"acorns": [entry]}).encode()
     store.put(f"{Layout(version).folder}/squirrel.json", registry)
-    store.put(INDEX, json.dumps([f"zs-v{version}", f"zs-v{VERSION}"]).encode())
+    store.put(VERSIONS_INDEX, json.dumps([f"zs-v{version}", f"zs-v{VERSION}"]).encode())
 
 
 def _cores() -> list[str]:

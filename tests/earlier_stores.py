@@ -25,8 +25,8 @@ UPGRADES = "metadata_upgrade_status_prod"
 # Rows of quality_control's partitions in the large snapshot: megabytes, as of all subjects.
 PARTITIONS = 20_000
 
-# One process of 1.0.0 does all that it has to do: each would load the whole pipeline first. The names are
-# those of 1.0.0.
+# One process of 1.0.0 does all that it has to do: each would load the whole pipeline first. The
+# names in it are those of 1.0.0.
 MAKE = """
 import hashlib, json, os, pickle, shutil, time
 import pandas as pd

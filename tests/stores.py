@@ -261,9 +261,9 @@ class _Watched(Store):
         if self.crash_at and number == self.crash_at:
             raise Crash(f"{name} {key}")
 
-    def get_tagged(self, key: str) -> tuple[bytes, str]:
+    def get_with_etag(self, key: str) -> tuple[bytes, str]:
         with self._operation("get", key):
-            return super().get_tagged(key)
+            return super().get_with_etag(key)
 
     def exists(self, key: str) -> bool:
         with self._operation("exists", key):
@@ -277,9 +277,9 @@ class _Watched(Store):
         with self._operation("look" if super().exists(key) else "put", key):
             super().put_object(key, body)
 
-    def replace(self, key: str, body: bytes, tag: str | None) -> str:
+    def put_if_match(self, key: str, body: bytes, tag: str | None) -> str:
         with self._operation("replace", key):
-            return super().replace(key, body, tag)
+            return super().put_if_match(key, body, tag)
 
     def copy(self, key: str, to: str, body: bytes, **options: Any) -> None:
         if not self.is_local:  # which puts

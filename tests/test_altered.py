@@ -149,9 +149,9 @@ def test_objects_of_1_0_0_are_files_of_their_own_after_a_build(folder: Store) ->
 def test_the_check_tells_of_altered_files(folder: Store) -> None:
     filled(folder)
     (check,) = (c for c in checks.checks_of(QC) if c.name == "as_written")
-    assert check.look(checks.look(folder, LAYOUT, QC)).passed
+    assert check.look(checks.load_check_context(folder, LAYOUT, QC)).passed
     in_place(at(folder, partition("2")))
-    found = check.look(checks.look(folder, LAYOUT, QC))
+    found = check.look(checks.load_check_context(folder, LAYOUT, QC))
     assert not found.passed
     assert check.is_error
     assert "'2'" in found.metadata["altered"]

@@ -13,7 +13,7 @@ from client_store import LAYOUT, VERSION
 
 import zs_client
 from zs_client import ReadError, SnapshotNotFound, cli, parquet, read, remembered
-from zs_client.acorns import wish
+from zs_client.acorns import read_request
 from zs_client.cache import from_environment
 from zs_client.opening import open_store
 from zs_client.place import resolve
@@ -403,4 +403,4 @@ def test_subjects_are_looked_up_in_the_store_that_is_named(tmp_path, monkeypatch
         client_store.split(store, "quality_control", found)
     monkeypatch.setenv("ZS_STORE", str(places[1]))
     at = resolve(str(places[0]), VERSION)
-    assert wish("qc", {"asset_names": "1_asset0"}, at).parts == ("1",)
+    assert read_request("qc", {"asset_names": "1_asset0"}, at).parts == ("1",)

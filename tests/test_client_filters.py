@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 import zs_client
 from zs_client import filters, parquet, read
-from zs_client.acorns import wish
+from zs_client.acorns import read_request
 from zs_client.opening import open_store
 from zs_client.parquet import File, NotParquet
-from zs_client.store import Changed, Piece, Store
+from zs_client.store import ByteRange, Changed, Store
 from zs_pipeline import arrow
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -60,10 +60,10 @@ def far(body, end=4096):
 
     def fetch(start, stop):
         asked.append((start, stop))
-        return Piece(body[start:stop], start, len(body), "tag")
+        return ByteRange(body[start:stop], start, len(body), "tag")
 
     start = max(0, len(body) - end)
-    return File(Piece(body[start:], start, len(body), "tag"), fetch), asked
+    return File(ByteRange(body[start:], start, len(body), "tag"), fetch), asked
 
 
 def chosen(body=BODY, columns=None, limit=None, file=None, **words):
@@ -238,7 +238,7 @@ def test_what_is_no_parquet_file_is_not_read(body, end):
 
 def test_on_s3_only_parts_are_asked_for(on_s3, environment, no_gaps):
     sizes = []
-    real = Store._piece
+    real = Store._byte_range
 
     def spy(self, key, options):
         piece = real(self, key, options)
@@ -255,7 +255,7 @@ def test_on_s3_only_parts_are_asked_for(on_s3, environment, no_gaps):
 def test_a_small_file_is_one_request(on_s3, environment):
     environment.setattr(read, "END", len(BODY))
     asked = []
-    real = Store._piece
+    real = Store._byte_range
     environment.setattr(
         Store, "_piece", lambda self, key, o: asked.append(key) or real(self, key, o)
     )
@@ -266,7 +266,7 @@ def test_a_small_file_is_one_request(on_s3, environment):
 def test_a_table_that_is_replaced_while_it_is_read_is_read_anew(on_s3, environment):
     """Its parts never come from two contents."""
     other = arrow.table(BY_NAME["asset_basics"], [{**row, "genotype": "new"} for row in ROWS])
-    real, replaced = Store.get_part, []
+    real, replaced = Store.get_range, []
 
     def replacing(self, key, start, end, tag):
         if not replaced:
@@ -285,10 +285,10 @@ def test_a_part_of_another_content_is_refused(on_s3):
     piece = on_s3.get_end(key, 100)
     assert piece.body == BODY[-100:]
     assert (piece.start, piece.size) == (len(BODY) - 100, len(BODY))
-    assert on_s3.get_part(key, 0, 4, piece.tag).body == b"PAR1"
+    assert on_s3.get_range(key, 0, 4, piece.tag).body == b"PAR1"
     on_s3.put(key, BODY + b"more")
     with pytest.raises(Changed):
-        on_s3.get_part(key, 0, 4, piece.tag)
+        on_s3.get_range(key, 0, 4, piece.tag)
 
 
 def test_an_empty_file_on_s3_is_no_parquet_file(on_s3):
@@ -406,11 +406,13 @@ def test_a_path_has_no_filters(folder):
 def test_no_subject_leaves_the_folder(in_memory, subject):
     words = {"subject_id": subject, "columns": "subject_id"}
     try:
-        found = read.rows(wish("qc", words), in_memory)["subject_id"].to_pylist()
+        found = read.rows(read_request("qc", words), in_memory)["subject_id"].to_pylist()
     except zs_client.SubjectNotFound:
         found = []
     assert found == ([subject, subject] if subject in client_store.SUBJECTS else [])
-    named = read.rows(wish("asset_basics", {"name": subject, "columns": ["name"]}), in_memory)
+    named = read.rows(
+        read_request("asset_basics", {"name": subject, "columns": ["name"]}), in_memory
+    )
     assert named.num_rows == (subject == "raw")
 
 

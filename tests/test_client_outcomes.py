@@ -12,7 +12,7 @@ from client_store import LAYOUT, ODD, SUBJECTS, VERSION, WITHOUT_QC
 
 import zs_client
 from zs_client import AcornNotFound, ReadError, StoreError, SubjectNotFound
-from zs_client.contract import INDEX, encode_partition
+from zs_client.contract import VERSIONS_INDEX, encode_partition
 from zs_client.opening import open_store
 from zs_client.store import Store
 from zs_pipeline.publishing.facts_file import read_facts
@@ -185,7 +185,7 @@ def test_a_table_that_is_not_there_is_not_found(empty_store):
             ask()
         assert not isinstance(error.value, SubjectNotFound)
         assert empty_store.url in str(error.value)
-        assert INDEX in str(error.value)
+        assert VERSIONS_INDEX in str(error.value)
 
 
 def test_what_is_not_found_names_the_versions_that_are_there(store, environment):
@@ -195,7 +195,7 @@ def test_what_is_not_found_names_the_versions_that_are_there(store, environment)
 
 
 def test_an_index_that_cannot_be_read_does_not_hide_what_is_not_found(folder, environment):
-    folder.put(INDEX, b"[")
+    folder.put(VERSIONS_INDEX, b"[")
     environment.setenv("ZS_VERSION", "0.9.1")
     with pytest.raises(AcornNotFound, match=r"asset_basics.*not known.*zombie-squirrels\.json"):
         zs_client.asset_basics()

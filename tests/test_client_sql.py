@@ -34,9 +34,9 @@ def wishes(store, monkeypatch):
     found = {}
     real = read.content
 
-    def spy(wish, at=None):
-        found[wish.table] = (wish.columns, wish.parts)
-        return real(wish, at)
+    def spy(read_request, at=None):
+        found[read_request.table] = (read_request.columns, read_request.parts)
+        return real(read_request, at)
 
     monkeypatch.setattr(read, "content", spy)
     return found

@@ -77,7 +77,7 @@ def test_what_does_not_honour_conditions_is_not_written(
         lambda: store.put("a", b"1"),
         lambda: store.put_object("a", b"1"),
         lambda: store.put_first("a", b"1"),
-        lambda: store.replace("a", b"1", None),
+        lambda: store.put_if_match("a", b"1", None),
         lambda: store.copy("a", "b", b"1"),
         store.check_writes,
     ):
@@ -154,12 +154,12 @@ def test_an_object_is_there_after_a_409_and_not_taken_to_be(s3: Store, proxy: Fa
 
 def test_a_replace_that_met_another_is_tried_again(s3: Store, proxy: FaultyProxy) -> None:
     with proxy.failing(first("409", "PUT")):
-        tag = s3.replace("a", b"1", None)
+        tag = s3.put_if_match("a", b"1", None)
     with proxy.failing(first("409", "PUT")):
-        s3.replace("a", b"2", tag)
+        s3.put_if_match("a", b"2", tag)
     assert s3.get("a") == b"2"
     with proxy.failing(first("409", "PUT")), pytest.raises(Conflict, match="another writer"):
-        s3.replace("a", b"3", tag)
+        s3.put_if_match("a", b"3", tag)
 
 
 @pytest.mark.parametrize("there", [b"12", b"321"], ids=["short", "altered"])

@@ -17,7 +17,7 @@ from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.declaration import CORE, ByDocument, ByKey, ByPlatform
 from zs_pipeline.documents import shards
 from zs_pipeline.shape.problems import check
-from zs_pipeline.shape.projection import tree, trim
+from zs_pipeline.shape.projection import path_map, trim
 
 # Sources give larger ones as texts.
 integers = st.integers(-(2**63), 2**64 - 1)
@@ -43,7 +43,7 @@ def places(value: Any, path: tuple = ()) -> list[tuple]:
     return found
 
 
-WANTED = tree(CATALOGUE.reads.paths)
+WANTED = path_map(CATALOGUE.reads.paths)
 PLACES = [p for p in places(document("a")) if p != ("_id",)]
 
 

@@ -207,12 +207,12 @@ def built(tmp_path):
 def looked(store, name: str, wanted: str) -> checks.Finding:
     acorn = CATALOGUE.by_name[name]
     (check,) = [check for check in checks.checks_of(acorn) if check.name == wanted]
-    return check.look(checks.look(store, Layout("1.0.0"), acorn))
+    return check.look(checks.load_check_context(store, Layout("1.0.0"), acorn))
 
 
 def test_checks_pass_on_what_was_built(built):
     for acorn in ACORNS:
-        seen = checks.look(built, Layout("1.0.0"), acorn)
+        seen = checks.load_check_context(built, Layout("1.0.0"), acorn)
         for check in checks.checks_of(acorn):
             assert check.look(seen).passed or check.name in ("names_once", "sources_known"), (
                 acorn.name
@@ -250,7 +250,7 @@ def test_checks_see_a_table_that_was_left_behind(built, tmp_path):
 
 def passed(store, name: str, report=None) -> dict[str, checks.Finding]:
     acorn = CATALOGUE.by_name[name]
-    seen = checks.look(store, Layout("1.0.0"), acorn, report)
+    seen = checks.load_check_context(store, Layout("1.0.0"), acorn, report)
     return {check.name: checks.outcome(check, seen) for check in checks.checks_of(acorn)}
 
 
@@ -345,7 +345,7 @@ def test_checks_of_a_run_look_at_what_it_wrote_and_at_another_file_each_day(buil
     seen = set()
     for day in range(3):
         monkeypatch.setattr(recovery, "datetime", At(day))
-        content = checks.look(built, Layout("1.0.0"), acorn, report).content.keys()
+        content = checks.load_check_context(built, Layout("1.0.0"), acorn, report).content.keys()
         assert "2" in content
         seen |= content
     assert seen == {"1", "2", "3"}

@@ -24,7 +24,14 @@ from hypothesis.stateful import (
 from stores import Crash, Watched, memory
 
 from zs_client import user_tables
-from zs_client.contract import DOCUMENTS, FILES, INDEX, Layout, __version__, decode_partition
+from zs_client.contract import (
+    ANSWERS,
+    DOCUMENTS,
+    VERSIONS_INDEX,
+    Layout,
+    __version__,
+    decode_partition,
+)
 from zs_client.store import Store
 from zs_pipeline import build, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
@@ -90,7 +97,7 @@ def whole(store: Store) -> dict[str, Any]:
         body = store.get(key).decode().replace(store.url, "")
         return _settled(json.loads(body), (*_OF_THE_WAY, *left_out))
 
-    found: dict[str, Any] = {INDEX: told(INDEX)}
+    found: dict[str, Any] = {VERSIONS_INDEX: told(VERSIONS_INDEX)}
     for entry in store.walk(FOLDER):
         key = entry["path"]
         if "/_objects/" not in key and "/_snapshots/" not in key:
@@ -108,8 +115,8 @@ def whole(store: Store) -> dict[str, Any]:
     names = [f"index/{documents_head['index']}", *documents_head["shards"].values()]
     found |= {name: store.get(f"{DOCUMENTS}/{name}.pqt") for name in names}
     for acorn in CATALOGUE.asking:
-        answers = found[f"answers to {acorn.name}"] = told(f"{FILES}/{acorn.name}.json", "kept")
-        key = f"{FILES}/{acorn.name}/{answers['content']}.pqt"
+        answers = found[f"answers to {acorn.name}"] = told(f"{ANSWERS}/{acorn.name}.json", "kept")
+        key = f"{ANSWERS}/{acorn.name}/{answers['content']}.pqt"
         found[key] = store.get(key)
     return found
 
@@ -304,7 +311,7 @@ class DagsterNights(Nights):
 
     def night(self, store: Store, only: list[str] | None = None) -> None:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(settings, "writable_store", lambda url, near=None: store)
+            patch.setattr(settings, "writable_store", lambda url, object_cache=None: store)
             patch.setattr(settings, "custom_folder", lambda url: sample() / "custom")
             patch.setenv("ZS_OLD_SOURCE", str(sample() / "old_documents.ndjson"))
             patch.setattr(build._History, "_passing", lambda history: self.instance)

@@ -1047,7 +1047,7 @@ def test_placeholders_of_a_form_are_missing_and_told() -> None:
 
 @pytest.mark.real
 def test_the_declared_fields_are_all_that_is_read() -> None:
-    wanted = projection.tree(projected(ACORN.kind.reads))
+    wanted = projection.path_map(projected(ACORN.kind.reads))
     for one in [*corpus().values(), WHOLE]:
         trimmed = dict.fromkeys(CORE) | projection.trim(one, wanted)
         assert found(trimmed) == found(one)

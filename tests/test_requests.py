@@ -11,7 +11,7 @@ import pytest
 from building import FOLDER, document, dump
 from stores import FaultyProxy
 
-from zs_client.contract import DOCUMENTS, INDEX, Layout
+from zs_client.contract import DOCUMENTS, VERSIONS_INDEX, Layout
 from zs_client.store import Store
 from zs_pipeline import build
 from zs_pipeline.acorns import ACORNS
@@ -80,7 +80,7 @@ def test_a_night_without_a_change_writes_the_registry_and_when_it_looked(asked: 
     probed = {key for key in written if not key or "/_probe/" in key}
     assert len(probed) == 2
     assert written - probed == {Layout("1.0.0").registry, f"{FOLDER}/metadata_upgrade.json"}
-    assert INDEX not in written
+    assert VERSIONS_INDEX not in written
 
 
 def test_a_build_loads_pandas_for_what_is_pickled_alone(tmp_path: Path) -> None:

@@ -10,27 +10,29 @@ from bench.gateway import project
 from zs_pipeline.shape.projection import (
     CORE,
     ENVELOPE,
-    absent,
-    dotted,
-    mangled,
-    present,
-    server,
-    tree,
+    came_as_list,
+    having_any,
+    lacking_core_files,
+    mongo_projection,
+    partial_core_files,
+    path_map,
     trim,
 )
 
 
 def test_a_path_is_cut_to_two_parts_under_a_core_file_and_to_one_elsewhere() -> None:
-    asked = server(["subject.a.b.c", "acquisition.x", "tags.y.z", "procedures"])
+    asked = mongo_projection(["subject.a.b.c", "acquisition.x", "tags.y.z", "procedures"])
     assert asked == dict.fromkeys(
         [*ENVELOPE, "subject.a", "acquisition.x", "tags", "procedures"], 1
     )
 
 
 def test_a_core_file_wanted_whole_is_not_asked_for_in_part() -> None:
-    asked = server(["subject.a", "subject", "subject.b", "instrument.a.b", "instrument.a"])
+    asked = mongo_projection(
+        ["subject.a", "subject", "subject.b", "instrument.a.b", "instrument.a"]
+    )
     assert [key for key in asked if key not in ENVELOPE] == ["instrument.a", "subject"]
-    assert dotted(["subject.a", "subject", "instrument.a"]) == ("instrument",)
+    assert partial_core_files(["subject.a", "subject", "instrument.a"]) == ("instrument",)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +54,7 @@ def test_a_core_file_wanted_whole_is_not_asked_for_in_part() -> None:
     ],
 )
 def test_trim(document: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert trim(document, tree(["subject.a.b", "tags.x", "instrument"])) == expected
+    assert trim(document, path_map(["subject.a.b", "tags.x", "instrument"])) == expected
 
 
 names = st.sampled_from(["subject", "acquisition", "a", "b", "metrics"])
@@ -70,17 +72,17 @@ def test_a_servers_answer_trims_to_the_same_or_is_asked_for_again(
     document: dict[str, Any], fields: list[str]
 ) -> None:
     document = {"_id": "a"} | document
-    answer = project(document, server(fields))
-    cores = dotted(fields)
-    lacking = absent([answer], cores)
-    again = mangled(answer, cores) or any(document.get(core) is not None for core in lacking)
+    answer = project(document, mongo_projection(fields))
+    cores = partial_core_files(fields)
+    lacking = lacking_core_files([answer], cores)
+    again = came_as_list(answer, cores) or any(document.get(core) is not None for core in lacking)
     if not again:
-        assert trim(answer, tree(fields)) == trim(document, tree(fields))
+        assert trim(answer, path_map(fields)) == trim(document, path_map(fields))
 
 
 def test_the_question_about_absent_core_files_pairs_them_with_their_documents() -> None:
     page = [{"_id": 1, "subject": {}}, {"_id": 2, "instrument": {}}]
-    assert present(absent(page, ("subject", "instrument"))) == {
+    assert having_any(lacking_core_files(page, ("subject", "instrument"))) == {
         "_id": {"$in": [2, 1]},
         "$or": [
             {"_id": {"$in": [2]}, "subject": {"$ne": None}},

@@ -8,7 +8,7 @@ import pytest
 from declaring import BY_SUBJECT, WHOLE, by_platform
 from stores import Watched, contents, memory, stamps
 
-from zs_client.contract import INDEX, Layout
+from zs_client.contract import VERSIONS_INDEX, Layout
 from zs_client.errors import Conflict
 from zs_client.store import Store
 from zs_pipeline import arrow
@@ -76,7 +76,7 @@ def registry(store: Store, version: str = VERSION) -> dict[str, Any]:
 
 
 def index(store: Store) -> list[str]:
-    return json.loads(store.get(INDEX))
+    return json.loads(store.get(VERSIONS_INDEX))
 
 
 # The shape that readers rely on.
@@ -125,7 +125,7 @@ def test_a_version_is_not_listed_before_all_its_acorns_are_there(store: Store) -
         assert not done.listed
         assert len(done.missing) == 3 - number
         assert len(registry(store)["acorns"]) == number
-        assert not store.exists(INDEX)
+        assert not store.exists(VERSIONS_INDEX)
         build(store, acorn)
     done = publish(store, LAYOUT, ACORNS)
     assert (done.listed, done.missing) == (True, ())
@@ -139,7 +139,7 @@ def test_an_acorn_whose_first_build_did_not_end_is_missing(store: Store) -> None
     commit(store, LAYOUT, other, TableUpdate([PartitionUpdate("1", content)], None, "c"))
     done = publish(store, LAYOUT, (*ACORNS, other))
     assert done.missing == ("other",)
-    assert not store.exists(INDEX)
+    assert not store.exists(VERSIONS_INDEX)
 
 
 def test_versions_are_listed_by_number_and_once(store: Store) -> None:
@@ -151,7 +151,7 @@ def test_versions_are_listed_by_number_and_once(store: Store) -> None:
 
 
 def test_folders_that_others_listed_stay_listed(store: Store) -> None:
-    store.put(INDEX, b'["zs-v0.28.6", "zs-v0.30.0"]')
+    store.put(VERSIONS_INDEX, b'["zs-v0.28.6", "zs-v0.30.0"]')
     build_all(store)
     publish(store, LAYOUT, ACORNS)
     assert index(store) == ["zs-v0.28.6", "zs-v0.30.0", "zs-v1.2.0"]
@@ -165,19 +165,19 @@ def test_folders_that_others_listed_stay_listed(store: Store) -> None:
 def test_an_index_that_cannot_be_read_is_an_error_and_is_left_as_it_is(
     store: Store, body: bytes
 ) -> None:
-    store.put(INDEX, body)
-    before = stamps(store)[INDEX]
+    store.put(VERSIONS_INDEX, body)
+    before = stamps(store)[VERSIONS_INDEX]
     build_all(store)
     with pytest.raises(ValueError, match=r"zombie-squirrels\.json.*left as it is.*not listed"):
         publish(store, LAYOUT, ACORNS)
-    assert store.get(INDEX) == body
-    assert stamps(store)[INDEX] == before
+    assert store.get(VERSIONS_INDEX) == body
+    assert stamps(store)[VERSIONS_INDEX] == before
 
 
 def test_an_index_that_could_not_be_asked_for_is_an_error_and_is_left_as_it_is(
     s3: Store, proxy: Any
 ) -> None:
-    s3.put(INDEX, b'["zs-v0.1"]')
+    s3.put(VERSIONS_INDEX, b'["zs-v0.1"]')
     build_all(s3)
 
     def forbid_the_index(method: str, number: int) -> str:
@@ -216,8 +216,8 @@ def test_a_listing_that_another_writer_disturbs_adds_to_what_that_one_wrote() ->
     watched = Watched(store)
 
     def disturb(name: str, key: str) -> None:
-        if (name, key) == ("replace", INDEX) and not store.exists(INDEX):
-            store.put(INDEX, b'["zs-v0.5"]')
+        if (name, key) == ("replace", VERSIONS_INDEX) and not store.exists(VERSIONS_INDEX):
+            store.put(VERSIONS_INDEX, b'["zs-v0.5"]')
 
     watched.before = disturb
     publish(watched, LAYOUT, ACORNS)
@@ -230,8 +230,8 @@ def test_a_listing_that_never_gets_its_turn_says_so() -> None:
     watched = Watched(store)
 
     def disturb(name: str, key: str) -> None:
-        if (name, key) == ("replace", INDEX):
-            store.put(INDEX, json.dumps([f"zs-v{len(watched.done)}"]).encode())
+        if (name, key) == ("replace", VERSIONS_INDEX):
+            store.put(VERSIONS_INDEX, json.dumps([f"zs-v{len(watched.done)}"]).encode())
 
     watched.before = disturb
     with pytest.raises(Conflict, match="zombie-squirrels"):

@@ -103,17 +103,17 @@ def test_keys_with_percent_blanks_and_non_ascii_are_themselves(store: Store) -> 
 
 
 def test_a_replace_succeeds_only_on_what_was_read(store: Store) -> None:
-    tag = store.replace("a.json", b"1", None)
-    assert store.get_tagged("a.json") == (b"1", tag)
-    second = store.replace("a.json", b"2", tag)
+    tag = store.put_if_match("a.json", b"1", None)
+    assert store.get_with_etag("a.json") == (b"1", tag)
+    second = store.put_if_match("a.json", b"2", tag)
     assert second != tag
     for stale in (tag, None):
         with pytest.raises(Conflict, match=r"a\.json was changed by another writer"):
-            store.replace("a.json", b"3", stale)
-    assert store.get_tagged("a.json") == (b"2", second)
+            store.put_if_match("a.json", b"3", stale)
+    assert store.get_with_etag("a.json") == (b"2", second)
     store.delete(["a.json"])
     with pytest.raises(Conflict):
-        store.replace("a.json", b"4", second)
+        store.put_if_match("a.json", b"4", second)
     with pytest.raises(FileNotFoundError):
         store.get("a.json")
 
@@ -127,11 +127,11 @@ def test_of_many_writers_at_once_none_loses_its_word(
     def add(word: str) -> None:
         while True:
             try:
-                body, tag = store.get_tagged("words")
+                body, tag = store.get_with_etag("words")
             except FileNotFoundError:
                 body, tag = b"", None
             try:
-                store.replace("words", body + word.encode() + b" ", tag)
+                store.put_if_match("words", body + word.encode() + b" ", tag)
             except Conflict:
                 continue
             return
@@ -154,8 +154,8 @@ def test_two_processes_compare_and_set_on_one_folder(folder: Store) -> None:
         for n in range(40):
             while True:
                 try:
-                    body, tag = store.get_tagged("n")
-                    store.replace("n", str(int(body) + 1).encode(), tag)
+                    body, tag = store.get_with_etag("n")
+                    store.put_if_match("n", str(int(body) + 1).encode(), tag)
                     break
                 except Conflict:
                     pass
@@ -191,7 +191,7 @@ def test_objects_on_s3_say_what_they_are_and_how_long_they_stay(
     # The copy at a fixed path changes, though what it is copied from never does.
     s3.copy(key, f"fixed/{key}", b"1")
     assert head(f"fixed/{key}") == (kind, SHORT)
-    s3.replace(f"new/{key}", b"1", None)
+    s3.put_if_match(f"new/{key}", b"1", None)
     assert head(f"new/{key}") == (kind, SHORT)
 
 
@@ -243,17 +243,17 @@ def test_a_replace_whose_own_answer_was_lost_is_no_conflict(
     s3: Store, proxy: FaultyProxy, fault: str
 ) -> None:
     with proxy.failing(first(fault, "PUT")):
-        tag = s3.replace("a.json", b"1", None)
+        tag = s3.put_if_match("a.json", b"1", None)
     with proxy.failing(first(fault, "PUT")):
-        tag = s3.replace("a.json", b"2", tag)
-    assert s3.get_tagged("a.json") == (b"2", tag)
+        tag = s3.put_if_match("a.json", b"2", tag)
+    assert s3.get_with_etag("a.json") == (b"2", tag)
 
 
 def test_a_replace_that_s3_calls_a_conflict_is_one(s3: Store, proxy: FaultyProxy) -> None:
-    tag = s3.replace("a.json", b"1", None)
+    tag = s3.put_if_match("a.json", b"1", None)
     for with_tag in (tag, None):
         with proxy.failing(every(1, "409", "PUT")), pytest.raises(Conflict):
-            s3.replace("a.json", b"2", with_tag)
+            s3.put_if_match("a.json", b"2", with_tag)
 
 
 @pytest.mark.parametrize("status", ["403", "401"])
@@ -264,7 +264,7 @@ def test_what_is_not_permitted_says_so(s3: Store, proxy: FaultyProxy, status: st
             s3.get("a.json")
         for write in (
             lambda: s3.put("a.json", b"2"),
-            lambda: s3.replace("a.json", b"2", None),
+            lambda: s3.put_if_match("a.json", b"2", None),
             lambda: s3.delete(["a.json"]),
         ):
             with pytest.raises(PermissionError, match=rf"{s3.url}: no permission to .*credential"):
@@ -277,7 +277,7 @@ def test_what_is_not_permitted_says_so(s3: Store, proxy: FaultyProxy, status: st
 
 def test_a_missing_bucket_is_named_before_any_work(proxy: FaultyProxy) -> None:
     missing = open_store("s3://there-is-no-such-bucket")
-    for ask in (missing.check, lambda: missing.replace("a.json", b"", None)):
+    for ask in (missing.check, lambda: missing.put_if_match("a.json", b"", None)):
         with pytest.raises(
             StoreError, match=r"s3://there-is-no-such-bucket: no such bucket.*create"
         ):
@@ -336,7 +336,7 @@ for n in itertools.count():
     store.put("data-asset-cache/qc/subject_id=1/data.pqt", body[n % 4])
     store.copy(f"data-asset-cache/_objects/{n % 4}.pqt",
                "data-asset-cache/qc/subject_id=2/data.pqt", body[n % 4])
-    tag = store.replace("data-asset-cache/qc.json", body[n % 4], tag)
+    tag = store.put_if_match("data-asset-cache/qc.json", body[n % 4], tag)
 """
 
 
@@ -366,7 +366,7 @@ def test_a_writer_killed_at_any_moment_leaves_whole_files_and_no_others(tmp_path
 
 
 def test_what_a_killed_writer_left_is_swept_after_an_hour_and_locks_stay(folder: Store) -> None:
-    folder.replace("data-asset-cache/a.json", b"1", None)
+    folder.put_if_match("data-asset-cache/a.json", b"1", None)
     staging = Path(folder.url) / "data-asset-cache" / "_staging"
     assert [p.suffix for p in staging.iterdir()] == [".lock"]
     for name, age in (("old", 4000), ("new", 10), ("old#1", 4000), ("old.lock", 4000)):

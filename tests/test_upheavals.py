@@ -15,7 +15,7 @@ from zs_client.contract import Layout
 from zs_client.opening import open_store
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.documents import retention, upheavals
-from zs_pipeline.documents.shards import INDEX
+from zs_pipeline.documents.shards import VERSIONS_INDEX
 from zs_pipeline.orchestration import code_location
 from zs_pipeline.publishing import table_checks as checks
 
@@ -32,7 +32,7 @@ def findings(out: Path) -> list[dict[str, Any]]:
 def settled(out: Path) -> checks.Finding:
     acorn = CATALOGUE.by_name["asset_basics"]
     (check,) = (one for one in checks.checks_of(acorn) if one.name == "names_settled")
-    return check.look(checks.look(open_store(out), LAYOUT, acorn))
+    return check.look(checks.load_check_context(open_store(out), LAYOUT, acorn))
 
 
 def named(form: str) -> list[dict[str, Any]]:
@@ -110,7 +110,7 @@ def index(names: dict[str, str | None]) -> pa.Table:
         {"_id": key, "name": name, "shard": 0, "has_qc": False, "content": "x"}
         for key, name in names.items()
     ]
-    return pa.Table.from_pylist(rows, INDEX)
+    return pa.Table.from_pylist(rows, VERSIONS_INDEX)
 
 
 NAMES = st.dictionaries(st.text("abc", max_size=4), st.none() | st.text("xy", max_size=2))

@@ -502,7 +502,7 @@ def platform_qc(
     return _wish("platform_qc", locals(), parts=_all_or(platform))
 
 
-def wish(name: str, words: Mapping[str, Any], at: Place | None = None) -> ReadRequest:
+def read_request(name: str, words: Mapping[str, Any], at: Place | None = None) -> ReadRequest:
     """What a function is called with, by the table's name; for the command line.
 
     Args:

@@ -22,7 +22,7 @@ from typing import Any
 from zs_client import remembered, work
 from zs_client.contract import ROOT, Layout
 from zs_client.obstore_errors import is_missing_bucket
-from zs_client.store import Piece, Store, Unreadable
+from zs_client.store import ByteRange, Store, Unreadable
 
 SIZE = 2_000_000_000
 # Of what a scan found room for only this share is written before the next: others write as well.
@@ -88,10 +88,10 @@ class Cache:
         # It becomes a part of a path, of a file that is removed when it is not as it should be.
         return told if _DIGEST.fullmatch(told["sha256"]) else None
 
-    def tie(self, name: str, sha256: str, tag: str) -> None:
+    def tie(self, name: str, sha256: str, etag: str) -> None:
         """Say which content a name has now."""
         now = datetime.now(UTC).isoformat()
-        told = {"name": name, "sha256": sha256, "tag": tag, "checked_at": now}
+        told = {"name": name, "sha256": sha256, "tag": etag, "checked_at": now}
         self._write(self._link(name), json.dumps(told).encode())
 
     def untie(self, name: str) -> None:
@@ -263,7 +263,7 @@ class CachedStore(Store):
     ) -> None:
         self.url = url
         self.offline = offline
-        self._near = None
+        self._object_cache = None
         self._server = server
         self._connect = connect
         self._cache = cache
@@ -307,7 +307,7 @@ class CachedStore(Store):
         return self._asked(self._cache, key)
 
     @property
-    def far(self) -> bool:
+    def is_remote(self) -> bool:
         """Whether a byte less to read is worth a request more; offline there are none."""
         return not self.offline
 
@@ -316,7 +316,7 @@ class CachedStore(Store):
         """What tells this store from others: also its server, and what is read offline."""
         return (self.url, self._server, "offline" if self.offline else "")
 
-    def get_end(self, key: str, count: int) -> Piece:
+    def get_end(self, key: str, count: int) -> ByteRange:
         """As `Store.get_end`; what comes whole is compared with its digest, and kept."""
         end = super().get_end(key, count)
         if end.start or len(end.body) != end.size:
@@ -325,9 +325,9 @@ class CachedStore(Store):
         told = named[1] if named else end.sha256
         if told and hashlib.sha256(end.body).hexdigest() != told:
             body = self.get(key)
-            return Piece(body, 0, len(body), end.tag)
+            return ByteRange(body, 0, len(body), end.etag)
         if self._cache is not None:
-            self._keep(self._cache, key, end.body, end.tag)
+            self._keep(self._cache, key, end.body, end.etag)
         return end
 
     def exists(self, key: str) -> bool:
@@ -345,10 +345,10 @@ class CachedStore(Store):
         super().put(key, body, **options)
         self.forget(key)
 
-    def replace(self, key: str, body: bytes, tag: str | None) -> str:
+    def put_if_match(self, key: str, body: bytes, etag: str | None) -> str:
         """As `Store.replace`."""
         self.forget(key)
-        return super().replace(key, body, tag)
+        return super().put_if_match(key, body, etag)
 
     def file(self, key: str) -> str:
         """Where DuckDB can read it; offline that is the copy."""
@@ -357,7 +357,7 @@ class CachedStore(Store):
         sha256 = hashlib.sha256(self.get(key)).hexdigest()
         return str(self._cache.path(sha256, Path(key).suffix))
 
-    def kept(self, key: str) -> bool:
+    def is_cached(self, key: str) -> bool:
         """Whether a copy lies in the local cache, which reading it compares with its digest."""
         if self._cache is None:
             return False
@@ -371,7 +371,7 @@ class CachedStore(Store):
         sha256 = link["sha256"] if link else sha256
         return bool(sha256) and self._cache.path(sha256, Path(key).suffix).exists()
 
-    def checked_at(self, key: str) -> datetime | None:
+    def validated_at(self, key: str) -> datetime | None:
         """When what is read under a key was known to be what the store has; None when it is."""
         if not self.offline or self._cache is None or _OBJECT.fullmatch(key):
             return None
@@ -380,7 +380,7 @@ class CachedStore(Store):
             return datetime.fromisoformat(link["checked_at"] if link else "")
         return datetime.min.replace(tzinfo=UTC)
 
-    def recall(self, name: str) -> bytes | None:
+    def get_cached(self, name: str) -> bytes | None:
         """What `remember` was given on this machine; None when there is nothing."""
         link = self._cache.link(self._name(name)) if self._cache else None
         if self._cache is None or link is None or not link["sha256"]:
@@ -450,7 +450,7 @@ class CachedStore(Store):
 
         try:
             known = link["tag"] if body is not None and link else ""
-            fresh, tag = self._received(key, {"if_none_match": known} if known else {})
+            fresh, etag = self._received(key, {"if_none_match": known} if known else {})
         except NotModifiedError:
             if body is None or link is None:
                 raise
@@ -460,15 +460,15 @@ class CachedStore(Store):
             if not is_missing_bucket(error):
                 cache.tie(name, "", "")
             raise
-        self._keep(cache, key, fresh, tag)
+        self._keep(cache, key, fresh, etag)
         return fresh
 
-    def _keep(self, cache: Cache, key: str, body: bytes, tag: str) -> None:
+    def _keep(self, cache: Cache, key: str, body: bytes, etag: str) -> None:
         suffix = Path(key).suffix
         if _OBJECT.fullmatch(key):
             cache.keep(body, suffix)
         elif _whole(body, suffix):
-            cache.tie(self._name(key), cache.keep(body, suffix), tag)
+            cache.tie(self._name(key), cache.keep(body, suffix), etag)
 
     def _not_kept(self, cache: Cache, key: str) -> Unreadable:
         return Unreadable(

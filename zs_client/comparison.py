@@ -147,7 +147,7 @@ def _rows(store: Store, old: State, new: State, name: str) -> TableDiff:
             )
         return _compared(before, after, key)
 
-    found = work.each(compare, differing)
+    found = work.map_ordered(compare, differing)
     return TableDiff(
         table=name,
         key=key,

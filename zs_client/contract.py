@@ -13,9 +13,9 @@ from urllib.parse import unquote
 __version__ = "1.0.0"
 
 ROOT = "data-asset-cache"
-INDEX = f"{ROOT}/zombie-squirrels.json"
+VERSIONS_INDEX = f"{ROOT}/zombie-squirrels.json"
 DOCUMENTS = f"{ROOT}/_documents"
-FILES = f"{ROOT}/_files"
+ANSWERS = f"{ROOT}/_files"
 # The core files of a document, in the order of the schema's pages.
 CORE = (
     "subject",

@@ -167,11 +167,11 @@ def _writing(store: Store) -> str:
 def _conditions(store: Store) -> str:
     """Whether a write waits for its condition, which keeps two writers from losing work."""
     key = f"{_PROBE}/{uuid.uuid4().hex}"
-    tag = store.replace(key, b"1", None)
+    etag = store.put_if_match(key, b"1", None)
     try:
-        for body, condition in ((b"2", None), (b"3", tag[::-1] or "other")):
+        for body, condition in ((b"2", None), (b"3", etag[::-1] or "other")):
             try:
-                store.replace(key, body, condition)
+                store.put_if_match(key, body, condition)
             except Conflict:
                 continue
             raise StoreError(
@@ -179,7 +179,7 @@ def _conditions(store: Store) -> str:
                 "over If-Match or If-None-Match; two builds at once would lose work: use a server "
                 "that keeps them"
             )
-        store.replace(key, b"4", tag)
+        store.put_if_match(key, b"4", etag)
     finally:
         store.delete([key])
     return "kept: two writers lose nothing"

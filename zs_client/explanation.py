@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from zs_client import fetch, filters, provenance, read
-from zs_client.acorns import TABLES, find, wish
-from zs_client.contract import CORE, DOCUMENTS, ENVELOPE, FILES
+from zs_client.acorns import TABLES, find, read_request
+from zs_client.contract import ANSWERS, CORE, DOCUMENTS, ENVELOPE
 from zs_client.errors import AcornNotFound, ReadError
 from zs_client.obstore_errors import first_line
 from zs_client.place import Place, reading, resolve, resolve_current
@@ -215,11 +215,11 @@ def _columns(at: Place) -> dict[str, list[str]]:
 def _asset(name: str, at: Place) -> _Asset:
     rows: list[dict[str, Any]] = []
     for link in ("name", "_id"):
-        rows = read.rows(wish(_BASICS, {link: name}, at), at).to_pylist()
+        rows = read.rows(read_request(_BASICS, {link: name}, at), at).to_pylist()
         if rows:
             break
     if not rows:
-        names = read.rows(wish(_BASICS, {"columns": "name"}, at), at)["name"].drop_null()
+        names = read.rows(read_request(_BASICS, {"columns": "name"}, at), at)["name"].drop_null()
         alike = difflib.get_close_matches(name[:_ALIKE], names.to_pylist(), n=3)
         raise AcornNotFound(
             f"there is no data asset {filters.short(name)} and no document of that _id. "
@@ -264,7 +264,7 @@ def _read(table: str, words: Mapping[str, Any], asset: _Asset, at: Place) -> lis
     if partition == "subject_id":
         subjects = list(dict.fromkeys(row["subject_id"] for row in asset.rows))
         words = {**words, "subject_id": subjects}
-    rows: list[dict[str, Any]] = read.rows(wish(table, words, at), at).to_pylist()
+    rows: list[dict[str, Any]] = read.rows(read_request(table, words, at), at).to_pylist()
     return rows
 
 
@@ -320,15 +320,15 @@ def _documents(paths: Sequence[str], asked: _Asked) -> list[dict[str, Any]]:
     store, ids = asked.now, list(asked.asset.ids)
     try:
         state = f"{DOCUMENTS}/states/{asked.made_from.get('documents')}.json"
-        manifest = fetch.get_json(store, state)
+        documents_head = fetch.get_json(store, state)
     except FileNotFoundError:
-        manifest = fetch.get_json(store, f"{DOCUMENTS}/documents.json")
-    index = f"{DOCUMENTS}/index/{manifest['index']}.pqt"
+        documents_head = fetch.get_json(store, f"{DOCUMENTS}/documents.json")
+    index = f"{DOCUMENTS}/index/{documents_head['index']}.pqt"
     found = read.file_rows(store, index, {"_id": ids}, ["_id", "shard"])
     cores = [core for core in CORE if any(path.split(".")[0] == core for path in paths)]
     documents = []
     for shard in dict.fromkeys(found["shard"].to_pylist()):
-        key = f"{DOCUMENTS}/{manifest['shards'][str(shard)]}.pqt"
+        key = f"{DOCUMENTS}/{documents_head['shards'][str(shard)]}.pqt"
         rows = read.file_rows(store, key, {"_id": ids}, ["_id", "envelope", *cores])
         for row in rows.to_pylist():
             document = json.loads(row["envelope"])
@@ -362,7 +362,7 @@ def _of_files(reads: Sequence[str], asked: _Asked) -> Iterator[Line]:
             yield "file", each, asked.made_from.get("file")
         return
     try:
-        key = f"{FILES}/{asked.table}/{content}.pqt"
+        key = f"{ANSWERS}/{asked.table}/{content}.pqt"
         columns = ["_id", "outcome", "reason", "value"]
         rows = read.file_rows(asked.now, key, {"_id": asked.asset.ids}, columns).to_pylist()
     except (ReadError, FileNotFoundError) as error:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from zs_client import aws
-from zs_client.contract import INDEX, ROOT, Layout, version_order
+from zs_client.contract import ROOT, VERSIONS_INDEX, Layout, version_order
 from zs_client.errors import AcornNotFound, ReadError
 from zs_client.obstore_errors import first_line, is_forbidden, is_missing_bucket
 from zs_client.s3 import PUBLIC
@@ -124,7 +124,7 @@ def _unreadable(store: Reader, key: str, error: Exception) -> ReadError:
         advice = "trying again does not help"
     else:
         advice = "trying again may help; if it does not, check the network and the store's URL"
-        if store.kept(key):
+        if store.is_cached(key):
             advice += "; a copy lies in the local cache: offline=True, or ZS_OFFLINE=1, reads it"
     return ReadError(f"{store.at(key)}: could not be read: {said}; {advice}")
 
@@ -150,9 +150,9 @@ def is_too_deep(store: Reader) -> bool:
 
 def _versions(store: Reader) -> str:
     try:
-        listed = get_json(store, INDEX)
+        listed = get_json(store, VERSIONS_INDEX)
     except FileNotFoundError:
-        return f"Which versions there are is not known: there is no {store.at(INDEX)}"
+        return f"Which versions there are is not known: there is no {store.at(VERSIONS_INDEX)}"
     except ReadError as error:
         return f"Which versions there are is not known: {first_line(error)}"
     names = sorted((n for n in listed if isinstance(n, str)), key=version_order)

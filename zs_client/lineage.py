@@ -6,7 +6,7 @@ The tables themselves have their functions in `zs_client.acorns`.
 from typing import Any, overload
 
 from zs_client import filters, read
-from zs_client.acorns import wish
+from zs_client.acorns import read_request
 from zs_client.place import Place, reading
 
 
@@ -77,13 +77,13 @@ def derived(
     found: dict[str, list[dict[str, Any]]] = {name: [] for name in raw}
     wanted = ["name", "source_data", "pipeline_name", "processing_time"]
     for row in read.rows(
-        wish("source_data", {"source_data": raw, "columns": wanted}), at
+        read_request("source_data", {"source_data": raw, "columns": wanted}), at
     ).to_pylist():
         found[row["source_data"]].append(row)
     if modality is not None:
         names = {row["name"] for rows in found.values() for row in rows}
         words = {"name": names, "modality": modality, "columns": "name"}
-        having = set(read.rows(wish("asset_basics", words), at)["name"].to_pylist())
+        having = set(read.rows(read_request("asset_basics", words), at)["name"].to_pylist())
         found = {k: [r for r in rows if r["name"] in having] for k, rows in found.items()}
     if latest:
         found = {k: _newest(rows) for k, rows in found.items()}

@@ -48,14 +48,14 @@ class LocalStore(Store):
         if not self.exists(key):
             self._place(key, body)
 
-    def replace(self, key: str, body: bytes, tag: str | None) -> str:
+    def put_if_match(self, key: str, body: bytes, etag: str | None) -> str:
         """As `Store.replace`; the tag is the content's digest."""
         with self._locked(key):
             try:
                 now = hashlib.sha256(self.get(key)).hexdigest()
             except FileNotFoundError:
                 now = None
-            if now != tag:
+            if now != etag:
                 raise Conflict(f"{self.at(key)} was changed by another writer")
             self._place(key, body)
         return hashlib.sha256(body).hexdigest()
@@ -137,7 +137,7 @@ class LocalStore(Store):
             except FileNotFoundError:
                 continue
 
-    def _tag(self, meta: Any, body: bytes) -> str:  # noqa: ARG002
+    def _etag(self, meta: Any, body: bytes) -> str:  # noqa: ARG002
         return hashlib.sha256(body).hexdigest()
 
     # obstore's own local put leaves `data.pqt#1` beside the target when it is killed, and a reader

@@ -16,14 +16,16 @@ from zs_client.store import Store
 _memory: dict[str, Any] = {}
 
 
-def open_store(url: str | Path, *, anonymous: bool = False, near: Path | None = None) -> Store:
+def open_store(
+    url: str | Path, *, anonymous: bool = False, object_cache: Path | None = None
+) -> Store:
     """Open a store.
 
     Args:
         url: `s3://bucket[/prefix]`, a local folder (`file://` or a path) or `memory://[name]`.
         anonymous: Send S3 no credentials, as for the public bucket.
-        near: A local folder where objects of S3 that never change are kept, so that each is fetched
-            once.
+        object_cache: A local folder where objects of S3 that never change are kept, so that each is
+            fetched once.
 
     Raises:
         StoreError: The URL is of no known kind.
@@ -42,7 +44,7 @@ def open_store(url: str | Path, *, anonymous: bool = False, near: Path | None = 
         return Store(
             s3_bucket(bucket, prefix=prefix, anonymous=anonymous),
             f"s3://{bucket}/{prefix}".rstrip("/"),
-            near=near,
+            object_cache=object_cache,
         )
     if parts.scheme == "file" or "://" not in text:
         folder = local_path(text).resolve()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from zs_client import kinds, work
 from zs_client.obstore_errors import first_line
-from zs_client.store import Piece
+from zs_client.store import ByteRange
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,7 +35,9 @@ class File:
         size: How many bytes the whole file has.
     """
 
-    def __init__(self, end: Piece, fetch: Callable[[int, int], Piece] | None = None) -> None:
+    def __init__(
+        self, end: ByteRange, fetch: Callable[[int, int], ByteRange] | None = None
+    ) -> None:
         import pyarrow as pa
 
         self.size = end.size
@@ -128,9 +130,9 @@ class File:
         if self._fetch is None:
             raise NotParquet("it ends before what it tells of")
         fetch = self._fetch
-        self._keep(work.each(lambda one: fetch(*one), missing))
+        self._keep(work.map_ordered(lambda one: fetch(*one), missing))
 
-    def _keep(self, pieces: list[Piece]) -> None:
+    def _keep(self, pieces: list[ByteRange]) -> None:
         into = memoryview(self._buffer).cast("B")
         for piece in pieces:
             into[piece.start : piece.start + len(piece.body)] = piece.body

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from zs_client import fetch
 from zs_client.contract import ROOT, Layout, layouts
 from zs_client.errors import AcornNotFound, ReadError, SnapshotNotFound
-from zs_client.store import Piece, Store, Unreadable
+from zs_client.store import ByteRange, Store, Unreadable
 
 T = TypeVar("T")
 
@@ -79,22 +79,22 @@ class Pinned:
         return self._asked(key, self._store.get)
 
     @property
-    def far(self) -> bool:
+    def is_remote(self) -> bool:
         """As of the store itself."""
-        return self._store.far
+        return self._store.is_remote
 
     @property
     def name(self) -> tuple[str, ...]:
         """What tells this store from others: also the snapshot."""
         return (*self._store.name, self.snapshot)
 
-    def get_end(self, key: str, count: int) -> Piece:
+    def get_end(self, key: str, count: int) -> ByteRange:
         """The last bytes under a key; errors as of `get`."""
         return self._asked(key, lambda named: self._store.get_end(named, count))
 
-    def get_part(self, key: str, start: int, end: int, tag: str) -> Piece:
+    def get_range(self, key: str, start: int, end: int, etag: str) -> ByteRange:
         """The bytes from `start` up to `end` under a key; errors as of `get`."""
-        return self._asked(key, lambda named: self._store.get_part(named, start, end, tag))
+        return self._asked(key, lambda named: self._store.get_range(named, start, end, etag))
 
     def _asked(self, key: str, ask: Callable[[str], T]) -> T:
         named = self._named(key)
@@ -124,11 +124,11 @@ class Pinned:
         """Where DuckDB can read it."""
         return self._store.file(self._named(key))
 
-    def kept(self, key: str) -> bool:
+    def is_cached(self, key: str) -> bool:
         """Whether a copy lies in the local cache."""
-        return self._store.kept(self._named(key))
+        return self._store.is_cached(self._named(key))
 
-    def checked_at(self, key: str) -> None:
+    def validated_at(self, key: str) -> None:
         """Nothing: what a snapshot has never changes."""
 
     def forget(self, name: str) -> None:
@@ -185,7 +185,7 @@ def state_of(store: Store, layout: Layout, snapshot: str) -> State:
         raise SnapshotNotFound(_unknown(store, layout, snapshot))
     # Where it lies is kept as well: a later version of this package looks elsewhere first.
     kept = f"{ROOT}/_snapshots/{snapshot}.json"
-    body = store.recall(kept)
+    body = store.get_cached(kept)
     if body is not None:
         return _parsed(store, kept, snapshot, body)
     for key in _places(store, layout, snapshot):

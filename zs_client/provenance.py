@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from zs_client import remembered, work
-from zs_client.contract import INDEX, Layout, version_order
+from zs_client.contract import VERSIONS_INDEX, Layout, version_order
 from zs_client.errors import StaleTable, StoreError
 from zs_client.store import Reader
 
@@ -50,7 +50,7 @@ def begin(
     with _lock:
         moment, found = remembered.registries.get(place, (0.0, None))
     # What is near is read anew: it costs nothing, and may have been built by this process.
-    if store.far and moment and time.monotonic() - moment < KEPT_SECONDS:
+    if store.is_remote and moment and time.monotonic() - moment < KEPT_SECONDS:
         return lambda: found
 
     def get() -> dict[str, Any] | None:
@@ -59,7 +59,7 @@ def begin(
             remembered.registries[place] = time.monotonic(), told
         return told
 
-    if not store.far:
+    if not store.is_remote:
         found = get()
         return lambda: found
     return work.begin(get)
@@ -166,7 +166,7 @@ def _asked(
         names = [each["name"] for each in found["acorns"]]
         if not names:
             return None
-        now = store.checked_at(layout.registry) or datetime.now(UTC)
+        now = store.validated_at(layout.registry) or datetime.now(UTC)
         late = overdue(found, now) and is_newest(store, layout, ask)
     except (FileNotFoundError, ReadError, StoreError, AttributeError, KeyError, TypeError):
         return None
@@ -200,7 +200,7 @@ def lateness(age: timedelta, every: float) -> str:
 def is_newest(store: Reader, layout: Layout, ask: Callable[[Reader, str], Any]) -> bool:
     """Whether no later version is listed; a schedule keeps the newest alone."""
     try:
-        listed = ask(store, INDEX)
+        listed = ask(store, VERSIONS_INDEX)
     except FileNotFoundError:
         return True
     return not any(version_order(name) > version_order(layout.name) for name in listed)

@@ -69,7 +69,7 @@ def snapshots(store_url: str | Path | None = None) -> list[Snapshot]:
     if not found:
         return []
     current = {each: latest(store, each) for each in {each for each, _ in found}}
-    heads = work.each(lambda one: _head(store, *one), found)
+    heads = work.map_ordered(lambda one: _head(store, *one), found)
     listed = [
         Snapshot(
             id=id_,
@@ -99,7 +99,7 @@ def _head(store: Store, layout: Layout, snapshot: str) -> dict[str, Any]:
     """What a snapshot says before its partitions."""
     key = layout.snapshot(snapshot)
     kept = f"{key}.head.json"
-    body = store.recall(kept)
+    body = store.get_cached(kept)
     if body is None:
         with fetch.listing(store, key):
             start = store.head(key, _HEAD)

@@ -328,7 +328,7 @@ def _register(
     connection: "duckdb.DuckDBPyConnection", used: list[_Used], at: Place
 ) -> dict[str, Any]:
     """Read what is used, and what is told about it."""
-    contents = work.each(lambda table: _content(table, at), used)
+    contents = work.map_ordered(lambda table: _content(table, at), used)
     told = []
     for number, (table, content) in enumerate(zip(used, contents, strict=True)):
         told.append(provenance.marks(content))

@@ -20,7 +20,7 @@ from zs_client.filters import Names
 from zs_client.obstore_errors import first_line
 from zs_client.parquet import END, File, NotParquet
 from zs_client.place import Place, reading, resolve
-from zs_client.store import Changed, Piece, Reader
+from zs_client.store import ByteRange, Changed, Reader
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -132,15 +132,15 @@ def opened(store: Reader, key: str, *, whole: bool = False) -> File:
         FileNotFoundError: Nothing lies there.
         ReadError: The store could not answer, or does not let us read.
     """
-    if not (whole or not store.far or fetch.is_too_long(store, key) or store.kept(key)):
+    if not (whole or not store.is_remote or fetch.is_too_long(store, key) or store.is_cached(key)):
         end = _asking(store, key, lambda: store.get_end(key, END))
         # Without an ETag nobody can tell whether further parts are of the same content.
-        named = end is not None and (end.tag or not end.start)
+        named = end is not None and (end.etag or not end.start)
         if end is not None and named and end.start + len(end.body) == end.size:
             part = partial(_part, store, key, end)
             return File(end, part if end.start else None)
     body = fetch.get(store, key)
-    return File(Piece(body, 0, len(body), ""))
+    return File(ByteRange(body, 0, len(body), ""))
 
 
 def file_rows(
@@ -161,15 +161,15 @@ def file_rows(
     return _chosen(store, key, ReadRequest(key, key, words, tuple(columns)))[0]
 
 
-def _part(store: Reader, key: str, first: Piece, start: int, end: int) -> Piece:
+def _part(store: Reader, key: str, first: ByteRange, start: int, end: int) -> ByteRange:
     """Returns a part of what the first part is of.
 
     Raises:
         Changed: It is of another content, whether the store compared that or not.
         ReadError: It is another part, or cannot be read.
     """
-    found = _asking(store, key, lambda: store.get_part(key, start, end, first.tag))
-    if found is not None and (found.tag, found.size) != (first.tag, first.size):
+    found = _asking(store, key, lambda: store.get_range(key, start, end, first.etag))
+    if found is not None and (found.etag, found.size) != (first.etag, first.size):
         raise Changed(store.at(key))
     if found is None or found.start != start or len(found.body) != end - start:
         raise ReadError(
@@ -178,7 +178,7 @@ def _part(store: Reader, key: str, first: Piece, start: int, end: int) -> Piece:
     return found
 
 
-def _asking(store: Reader, key: str, ask: Callable[[], Piece]) -> Piece | None:
+def _asking(store: Reader, key: str, ask: Callable[[], ByteRange]) -> ByteRange | None:
     """A part of what lies under a key; None when the store gives no part of it."""
     from obstore.exceptions import GenericError
 
@@ -282,19 +282,19 @@ def _partitions(
     parts, checked = request.parts, []
     if parts is None:
         parts = partition_values(store, layout, request)
-        checked.append(store.checked_at(layout.facts(request.folder)))
+        checked.append(store.validated_at(layout.facts(request.folder)))
     parts = tuple(dict.fromkeys(_text(request.partition, part) for part in parts))
     found: set[str | None] = set()
     if not parts:
         told = _facts_or_refuse(store, layout, request)
         contents = [_selected(_of_none(told), replace(request, parts=("",)))]
     else:
-        contents = work.each(partial(_one, store, layout, request, found=found), parts)
+        contents = work.map_ordered(partial(_one, store, layout, request, found=found), parts)
     if request.names is not None:
         _warn_of_missing(request.names, found)
     for part in parts:
         key = layout.partition(request.folder, request.partition, encode_partition(part))
-        checked.append(store.checked_at(key))
+        checked.append(store.validated_at(key))
     # Files of before 1.0.0 do not all have the same schema.
     try:
         content = kinds.joined(contents)
@@ -379,7 +379,7 @@ def _of_none(told: dict[str, Any]) -> File:
     sink = pa.BufferOutputStream()
     pq.write_table(empty(told), sink)
     body = sink.getvalue().to_pybytes()
-    return File(Piece(body, 0, len(body), ""))
+    return File(ByteRange(body, 0, len(body), ""))
 
 
 def _check_limit(limit: Any) -> None:

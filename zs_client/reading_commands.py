@@ -23,7 +23,7 @@ _LINE = 240
 def print_rows(given: argparse.Namespace) -> int:
     """Print rows of a table."""
     from zs_client import read
-    from zs_client.acorns import wish
+    from zs_client.acorns import read_request
 
     filters: dict[str, Any] = {}
     for condition in given.where:
@@ -40,7 +40,7 @@ def print_rows(given: argparse.Namespace) -> int:
     is_screen = form == "table" and sys.stdout.isatty() and limit is None
     arguments = {**filters, "columns": columns, "limit": SCREEN_ROWS + 1 if is_screen else limit}
     at = resolve(given)
-    content = read.rows(wish(given.table, arguments, at), at)
+    content = read.rows(read_request(given.table, arguments, at), at)
     printed = content.slice(0, SCREEN_ROWS) if is_screen else content
     if form == "table" and sys.stdout.isatty() and columns is None:
         printed = fitting(printed, shutil.get_terminal_size().columns)

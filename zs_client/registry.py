@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from zs_client import fetch, kinds, provenance, read, work
-from zs_client.acorns import TABLES, find, wish
+from zs_client.acorns import TABLES, find, read_request
 from zs_client.contract import Layout
 from zs_client.place import Place, reading, resolve, resolve_current
 from zs_client.read import ReadRequest
@@ -170,7 +170,7 @@ def status(store_url: str | Path | None = None, version: str | None = None) -> l
     listed = {acorn.name: acorn for acorn in registry.acorns} if registry else {}
     tables = {name: table for name, table, _ in TABLES}
     tables |= {name: acorn.table or name for name, acorn in listed.items() if name not in tables}
-    told = work.each(lambda table: fetch.facts(store, layout, table), tables.values())
+    told = work.map_ordered(lambda table: fetch.facts(store, layout, table), tables.values())
     published = registry.published_at if registry else None
     if registry is None and not any(told) and fetch.is_too_deep(store):
         raise fetch.not_found(store, layout, "the registry", layout.registry)
@@ -284,7 +284,7 @@ def _findings(table: str, at: Place) -> dict[str, int] | None:
     for name in ("document_problems", "data_asset_problems"):
         words = {"column_contains": f"{table}.", "columns": ["column", "count"]}
         try:
-            found = read.content(wish(name, words), at)
+            found = read.content(read_request(name, words), at)
         # A store of before has the tables without these columns, or not at all; offline they may
         # not have been read.
         except (read.AcornNotFound, read.ReadError, ValueError):

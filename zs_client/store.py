@@ -37,9 +37,9 @@ __all__ = [
     "ATTEMPTS",
     "IMMUTABLE",
     "Altered",
+    "ByteRange",
     "Changed",
     "Conflict",
-    "Piece",
     "Reader",
     "Store",
     "StoreError",
@@ -63,7 +63,7 @@ class Changed(Exception):
 
 
 @dataclass(frozen=True)
-class Piece:
+class ByteRange:
     """A part of what lies under a key.
 
     Attributes:
@@ -77,7 +77,7 @@ class Piece:
     body: bytes
     start: int
     size: int
-    tag: str
+    etag: str
     sha256: str = ""
 
 
@@ -102,7 +102,7 @@ class Reader(Protocol):
     url: str
 
     @property
-    def far(self) -> bool:
+    def is_remote(self) -> bool:
         """Whether reads go over a network, so that range requests pay."""
 
     @property
@@ -112,10 +112,10 @@ class Reader(Protocol):
     def get(self, key: str) -> bytes:
         """Returns the bytes under a key."""
 
-    def get_end(self, key: str, count: int) -> Piece:
+    def get_end(self, key: str, count: int) -> ByteRange:
         """Returns the last bytes under a key."""
 
-    def get_part(self, key: str, start: int, end: int, tag: str) -> Piece:
+    def get_range(self, key: str, start: int, end: int, etag: str) -> ByteRange:
         """Returns the bytes from `start` up to `end` under a key."""
 
     def exists(self, key: str) -> bool:
@@ -127,10 +127,10 @@ class Reader(Protocol):
     def file(self, key: str) -> str:
         """Returns where DuckDB can read what lies under a key."""
 
-    def kept(self, key: str) -> bool:
+    def is_cached(self, key: str) -> bool:
         """Returns whether a copy lies in the local cache."""
 
-    def checked_at(self, key: str) -> datetime | None:
+    def validated_at(self, key: str) -> datetime | None:
         """Returns when a copy was known to be what the store has; None when it is."""
 
     def forget(self, name: str) -> None:
@@ -147,10 +147,10 @@ class Store:
 
     is_local = False
 
-    def __init__(self, held: Any, url: str, *, near: Path | None = None) -> None:
+    def __init__(self, held: Any, url: str, *, object_cache: Path | None = None) -> None:
         self._objects = held
         self.url = url
-        self._near = near
+        self._object_cache = object_cache
 
     def get(self, key: str) -> bytes:
         """Returns the bytes under a key.
@@ -159,9 +159,9 @@ class Store:
             FileNotFoundError: Nothing lies there.
             PermissionError: It may not be read.
         """
-        return self.get_tagged(key)[0]
+        return self.get_with_etag(key)[0]
 
-    def get_tagged(self, key: str) -> tuple[bytes, str]:
+    def get_with_etag(self, key: str) -> tuple[bytes, str]:
         """Returns the bytes under a key, and the ETag that `replace` compares.
 
         Raises:
@@ -182,7 +182,7 @@ class Store:
             body, meta, sent = self._answered(key, options)
             expected = sha256 or sent
             if not expected or hashlib.sha256(body).hexdigest() == expected:
-                return body, self._tag(meta, body)
+                return body, self._etag(meta, body)
         raise Altered(
             f"{self.at(key)}: what came is not what the store has: {len(body):,} bytes, not of the "
             f"sha256 {expected[:12]}…, {ATTEMPTS} times; look at the network between, or tell who "
@@ -203,7 +203,7 @@ class Store:
         return bytes(found.bytes())
 
     @property
-    def far(self) -> bool:
+    def is_remote(self) -> bool:
         """Whether a byte less to read is worth a request more."""
         return self.url.startswith("s3:")
 
@@ -212,26 +212,26 @@ class Store:
         """What tells this store from others, as for what is remembered of it."""
         return (self.url,)
 
-    def get_end(self, key: str, count: int) -> Piece:
+    def get_end(self, key: str, count: int) -> ByteRange:
         """The last bytes under a key, all of them when there are fewer; errors as of `get`."""
-        return self._piece(key, {"range": {"suffix": count}})
+        return self._byte_range(key, {"range": {"suffix": count}})
 
-    def get_part(self, key: str, start: int, end: int, tag: str) -> Piece:
+    def get_range(self, key: str, start: int, end: int, etag: str) -> ByteRange:
         """The bytes from `start` up to `end` under a key; errors as of `get`.
 
         Raises:
             Changed: The content is no longer the one that the tag names.
         """
-        return self._piece(key, {"range": (start, end), "if_match": tag})
+        return self._byte_range(key, {"range": (start, end), "if_match": etag})
 
-    def _piece(self, key: str, options: Any) -> Piece:
+    def _byte_range(self, key: str, options: Any) -> ByteRange:
         from obstore.exceptions import PreconditionError
 
-        def ask() -> Piece:
+        def ask() -> ByteRange:
             found = objects.get(self._objects, key, options=options)
             body, sent = bytes(found.bytes()), str(found.attributes.get(DIGEST) or "")
-            tag = self._tag(found.meta, body)
-            return Piece(body, found.range[0], found.meta["size"], tag, sent)
+            etag = self._etag(found.meta, body)
+            return ByteRange(body, found.range[0], found.meta["size"], etag, sent)
 
         try:
             with refusals_as_permission_errors():
@@ -239,7 +239,7 @@ class Store:
         except PreconditionError as error:
             raise Changed(self.at(key)) from error
 
-    def _tag(self, meta: Any, body: bytes) -> str:  # noqa: ARG002 - a folder has no ETags
+    def _etag(self, meta: Any, body: bytes) -> str:  # noqa: ARG002 - a folder has no ETags
         return str(meta["e_tag"] or "")
 
     def exists(self, key: str) -> bool:
@@ -263,7 +263,7 @@ class Store:
         Raises:
             Conflict: The store says again and again that another writer is at it.
         """
-        self._bring_near(key, body)
+        self._cache_object(key, body)
         for pause in PAUSES:
             said = self._create(key, body, IMMUTABLE)
             # "Already there" is also said of an object that another writer did not end to write.
@@ -356,33 +356,33 @@ class Store:
         return StoreError(f"{self.url}: cannot be written: {said}")
 
     def get_object(self, key: str) -> bytes:
-        """Returns the bytes under a key whose content never changes, from near by where it can.
+        """Returns the bytes of an object, from the cache of objects if they are there.
 
         Raises:
             FileNotFoundError: Nothing lies there.
             PermissionError: It may not be read.
         """
-        if self._near:
+        if self._object_cache:
             with suppress(OSError):
-                return self._near_path(self._near, key).read_bytes()
+                return self._object_cache_path(self._object_cache, key).read_bytes()
         body = self.get(key)
-        self._bring_near(key, body)
+        self._cache_object(key, body)
         return body
 
-    def _bring_near(self, key: str, body: bytes) -> None:
-        if not self._near:
+    def _cache_object(self, key: str, body: bytes) -> None:
+        if not self._object_cache:
             return
         # A full disk costs a request, nothing more.
         with suppress(OSError):
-            staged = self._near / uuid.uuid4().hex
+            staged = self._object_cache / uuid.uuid4().hex
             staged.write_bytes(body)
-            staged.replace(self._near_path(self._near, key))
+            staged.replace(self._object_cache_path(self._object_cache, key))
 
     @staticmethod
-    def _near_path(near: Path, key: str) -> Path:
-        return near / hashlib.sha256(key.encode()).hexdigest()
+    def _object_cache_path(object_cache: Path, key: str) -> Path:
+        return object_cache / hashlib.sha256(key.encode()).hexdigest()
 
-    def replace(self, key: str, body: bytes, tag: str | None) -> str:
+    def put_if_match(self, key: str, body: bytes, etag: str | None) -> str:
         """Write bytes under a key if nobody wrote there since `tag` was read; None: nothing there.
 
         Returns:
@@ -392,13 +392,13 @@ class Store:
             Conflict: Another writer was faster.
         """
         for pause in PAUSES:
-            done, met = self._replace(key, body, tag)
+            done, met = self._put_if_match(key, body, etag)
             if not met:
                 return done
             wait(pause)
         raise Conflict(f"{self.at(key)}: {len(PAUSES)} times two writers met; try again")
 
-    def _replace(self, key: str, body: bytes, tag: str | None) -> tuple[str, bool]:
+    def _put_if_match(self, key: str, body: bytes, etag: str | None) -> tuple[str, bool]:
         """Returns the new tag, and whether two writers met without a change of what lies there."""
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
@@ -407,22 +407,22 @@ class Store:
                 self._ask_for_conditions()
                 attributes = self._attributes(key, body, SHORT)
                 put = partial(objects.put, self._objects, key, body, attributes=attributes)
-                mode: Any = "create" if tag is None else {"e_tag": tag}
+                mode: Any = "create" if etag is None else {"e_tag": etag}
                 done = repeated(partial(put, mode=mode, use_multipart=False), CUT)
         except (AlreadyExistsError, PreconditionError, FileNotFoundError) as error:
             # A request that S3 answered but whose answer was lost is sent again by obstore, and
             # then fails on its own success: the content says whether it was ours.
             try:
-                there, now = self.get_tagged(key)
+                there, now = self.get_with_etag(key)
             except FileNotFoundError:
                 there, now = None, None
             if there == body:
                 return str(now), False
-            if tag is None and there is None and isinstance(error, FileNotFoundError):
+            if etag is None and there is None and isinstance(error, FileNotFoundError):
                 raise StoreError(
                     f"{self.url}: no such bucket; create it, or name another"
                 ) from error
-            if MET in str(error) and now == tag:
+            if MET in str(error) and now == etag:
                 return "", True
             raise Conflict(f"{self.at(key)} was changed by another writer") from error
         return str(done["e_tag"]), False
@@ -451,13 +451,13 @@ class Store:
             Conflict: Another writer was faster each time.
         """
         for _ in range(UPDATES):
-            body, tag = known or self.get_if_there(key)
+            body, etag = known or self.get_if_there(key)
             known = None
             changed = change(body)
             if changed is None:
-                return body, tag
+                return body, etag
             try:
-                return changed, self.replace(key, changed, tag)
+                return changed, self.put_if_match(key, changed, etag)
             except Conflict:
                 continue
         raise Conflict(f"{self.at(key)}: {UPDATES} times another writer was faster; {advice}")
@@ -465,7 +465,7 @@ class Store:
     def get_if_there(self, key: str) -> tuple[bytes | None, str | None]:
         """Returns the bytes under a key and their ETag; None for both where nothing lies."""
         try:
-            return self.get_tagged(key)
+            return self.get_with_etag(key)
         except FileNotFoundError:
             return None, None
 
@@ -549,15 +549,15 @@ class Store:
         """Where DuckDB can read what lies under a key."""
         return self.at(key)
 
-    def kept(self, key: str) -> bool:  # noqa: ARG002 - of a store that is its own copy
+    def is_cached(self, key: str) -> bool:  # noqa: ARG002 - of a store that is its own copy
         """Whether a copy lies in the local cache, to be read without a network."""
         return False
 
-    def checked_at(self, key: str) -> datetime | None:  # noqa: ARG002
+    def validated_at(self, key: str) -> datetime | None:  # noqa: ARG002
         """When what is read under a key was known to be what the store has; None when it is."""
         return None
 
-    def recall(self, name: str) -> bytes | None:  # noqa: ARG002
+    def get_cached(self, name: str) -> bytes | None:  # noqa: ARG002
         """What `remember` was given on this machine; None when there is nothing."""
         return None
 

@@ -30,12 +30,12 @@ def print_status(given: argparse.Namespace) -> int:
 
     url = store_url(given)
     acorns = status(url, given.version)
-    customs = custom_tables(url)
+    custom_tables_there = custom_tables(url)
     for line in _acorn_lines(acorns):
         print(line)
-    if customs:
+    if custom_tables_there:
         print()
-        for line in _custom_lines(customs):
+        for line in _custom_lines(custom_tables_there):
             print(line)
     bad = [a for a in acorns if a.state != "fresh"]
     if bad:
@@ -59,7 +59,7 @@ def _acorn_lines(acorns: "list[AcornStatus]") -> list[str]:
     return aligned(rows, range(1, 5))
 
 
-def _custom_lines(customs: "list[CustomTable]") -> list[str]:
+def _custom_lines(custom_tables_there: "list[CustomTable]") -> list[str]:
     now = datetime.now(UTC)
     rows: list[tuple[str, ...]] = [("custom table", "rows", "size", "age")]
     rows += [
@@ -69,7 +69,7 @@ def _custom_lines(customs: "list[CustomTable]") -> list[str]:
             size(table.bytes),
             "-" if table.written_at is None else age(max(now - table.written_at, timedelta())),
         )
-        for table in customs
+        for table in custom_tables_there
     ]
     return aligned(rows, range(1, 4))
 

@@ -178,7 +178,7 @@ def custom_tables(store_url: str | Path | None = None) -> list[CustomTable]:
     found = _listed(store)
     if not found:
         return []
-    histories = work.each(lambda name: _history(store, name), found)
+    histories = work.map_ordered(lambda name: _history(store, name), found)
     return [
         _listed_table(name, entry, history[-1] if history else None)
         for (name, entry), history in zip(found.items(), histories, strict=True)

@@ -150,8 +150,8 @@ def result(future: "Future[T]") -> T:
         Abandoned: A scope was given up.
     """
     scopes = _scopes.get()
-    for each in scopes:
-        each.add(future)
+    for map_ordered in scopes:
+        map_ordered.add(future)
     try:
         while True:
             try:
@@ -165,8 +165,8 @@ def result(future: "Future[T]") -> T:
         future.cancel()
         raise
     finally:
-        for each in scopes:
-            each.done(future)
+        for map_ordered in scopes:
+            map_ordered.done(future)
 
 
 def begin(function: Callable[[], T]) -> Callable[[], T]:
@@ -196,7 +196,7 @@ def begin(function: Callable[[], T]) -> Callable[[], T]:
     return wait
 
 
-def each(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
+def map_ordered(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
     """What a function makes of each item, in their order, in several threads at once.
 
     Raises:

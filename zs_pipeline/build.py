@@ -118,7 +118,9 @@ def main(
         if not failures and subjects:
             failures = _unknown(opened, subjects)
         _show_findings(
-            console, settings.writable_store(store_url, near=scope.object_cache(store_url)), layout
+            console,
+            settings.writable_store(store_url, object_cache=scope.object_cache(store_url)),
+            layout,
         )
     for line in failures:
         errors.print(masked(line), style="red", markup=False, soft_wrap=True)

@@ -104,15 +104,15 @@ def layout(version: str = "") -> Layout:
     return Layout(version or os.environ.get("ZS_VERSION") or __version__)
 
 
-def writable_store(url: str, *, near: Path | None = None) -> Store:
-    """Returns the store; makes the folder of a local one, and takes `near` as `open_store` does.
+def writable_store(url: str, *, object_cache: Path | None = None) -> Store:
+    """Returns the store; makes the folder of a local one; arguments as of `open_store`.
 
     Raises:
         StoreError: The URL is of no known kind.
     """
     if "://" not in url or url.startswith("file://"):
         local_path(url).mkdir(parents=True, exist_ok=True)
-    return open_store(url, near=near)
+    return open_store(url, object_cache=object_cache)
 
 
 def check_writable(store: Store) -> None:

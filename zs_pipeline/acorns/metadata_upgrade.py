@@ -26,7 +26,7 @@ from zs_pipeline.declaration import (
 )
 from zs_pipeline.shape.values import part, text, time, trimmed
 
-CUSTOM = "metadata_upgrade_status_prod"
+CUSTOM_TABLE = "metadata_upgrade_status_prod"
 
 _NEEDED = ("v1_id", "upgrader_version", "status")
 _TIMES = ("last_modified", "upgrade_datetime")
@@ -142,8 +142,8 @@ def _runs(custom: pa.Table) -> dict[str, list[dict[str, Any]]]:
     missing = _missing(custom)
     if missing:
         raise arrow.InvalidTable(
-            f"metadata_upgrade: the custom table {CUSTOM} has no column {', '.join(missing)}; it "
-            f"has {', '.join(custom.schema.names)}"
+            f"metadata_upgrade: the custom table {CUSTOM_TABLE} has no column "
+            f"{', '.join(missing)}; it has {', '.join(custom.schema.names)}"
         )
     columns = {name: _values(custom, name) for name in _COLUMNS}
     found: dict[str, list[dict[str, Any]]] = {}
@@ -231,7 +231,7 @@ _OF_LATEST = (
 
 
 def _read(column: str) -> str:
-    return f"{CUSTOM}.{column}"
+    return f"{CUSTOM_TABLE}.{column}"
 
 
 ACORN = Acorn(
@@ -244,7 +244,7 @@ ACORN = Acorn(
     key=("_id",),
     order=("name", "_id"),
     kind=FromCustomTable(
-        custom=CUSTOM,
+        custom=CUSTOM_TABLE,
         rows=rows,
         written=written,
         tables=(TableRead("asset_basics", ("_id", *_NAMES)),),

@@ -13,7 +13,7 @@ from zs_client.contract import DOCUMENTS
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.documents import keys
-from zs_pipeline.documents.shards import INDEX
+from zs_pipeline.documents.shards import INDEX_SCHEMA
 from zs_pipeline.documents.state import (
     DocumentState,
     load_index,
@@ -57,8 +57,10 @@ def load_mended(
     if without_index:
         progress(f"documents: the index is gone from {store.url}; made anew")
         bodies = (load_shard(store, name) for name in head["shards"].values())
-        pieces = [arrow.decode(body, INDEX.names).cast(INDEX) for body in bodies]
-        index = pa.concat_tables([INDEX.empty_table(), *pieces]).sort_by("_id").combine_chunks()
+        pieces = [arrow.decode(body, INDEX_SCHEMA.names).cast(INDEX_SCHEMA) for body in bodies]
+        index = (
+            pa.concat_tables([INDEX_SCHEMA.empty_table(), *pieces]).sort_by("_id").combine_chunks()
+        )
         head["index"] = put_index(store, index)
     else:
         index = load_index(store, head["index"])

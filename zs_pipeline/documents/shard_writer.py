@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.documents import keys
-from zs_pipeline.documents.shards import INDEX, SHARD
+from zs_pipeline.documents.shards import INDEX_SCHEMA, SHARD
 from zs_pipeline.documents.state import load_shard
 
 # Shards that are sent to the store at a time.
@@ -57,7 +57,7 @@ class ShardWriter:
 
     def send(self, shard: int, content: pa.Table) -> None:
         """Send a shard's new content to the store."""
-        self._indexes[shard] = content.select(INDEX.names)
+        self._indexes[shard] = content.select(INDEX_SCHEMA.names)
         if content.num_rows:
             body = arrow.encode(content)
             name = f"shards/{shard}/{keys.digest_of(body)}"

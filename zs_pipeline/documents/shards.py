@@ -41,7 +41,7 @@ KEY = "subject_id"
 Files = list[tuple[str, arrow.File | None]]
 
 
-INDEX = pa.schema(
+INDEX_SCHEMA = pa.schema(
     [
         pa.field("_id", pa.string(), nullable=False),
         pa.field("modified", pa.string()),
@@ -72,7 +72,7 @@ INDEX = pa.schema(
 )
 SHARD = pa.schema(
     [
-        *(INDEX.field(name) for name in INDEX.names),
+        *(INDEX_SCHEMA.field(name) for name in INDEX_SCHEMA.names),
         pa.field("envelope", pa.binary(), nullable=False),
         *(pa.field(core, pa.binary()) for core in CORE),
     ]

@@ -23,7 +23,7 @@ from zs_client.store import Store
 from zs_pipeline import arrow, run_scope
 from zs_pipeline.declaration import CORE
 from zs_pipeline.documents import keys, shards
-from zs_pipeline.documents.shards import INDEX
+from zs_pipeline.documents.shards import INDEX_SCHEMA
 from zs_pipeline.shape.problems import Problem
 from zs_pipeline.stored_json import parsed
 
@@ -231,7 +231,7 @@ def load_index(store: Store, digest: str) -> pa.Table:
     Raises:
         FileNotFoundError: It is no longer kept.
     """
-    return arrow.decode(store.get_object(keys.index_key(digest))).cast(INDEX)
+    return arrow.decode(store.get_object(keys.index_key(digest))).cast(INDEX_SCHEMA)
 
 
 def put_index(store: Store, index: pa.Table) -> str:

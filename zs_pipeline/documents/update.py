@@ -28,7 +28,7 @@ from zs_pipeline.documents.losses import LossGuard, tell_gone
 from zs_pipeline.documents.mending import load_mended
 from zs_pipeline.documents.retention import forget, with_latest
 from zs_pipeline.documents.shard_writer import PUTS, ShardWriter
-from zs_pipeline.documents.shards import INDEX, SHARD, shard_of
+from zs_pipeline.documents.shards import INDEX_SCHEMA, SHARD, shard_of
 from zs_pipeline.documents.state import DocumentState, load_shard, put_index
 from zs_pipeline.progress import Progress
 from zs_pipeline.shape.findings import WARNING
@@ -139,7 +139,7 @@ class _Update:
         self.refetch_every = refetch_every
         self.changes = Changes()
         before, self.etag = load_mended(store, progress)
-        self.before = before or DocumentState(store, {"shards": {}}, INDEX.empty_table())
+        self.before = before or DocumentState(store, {"shards": {}}, INDEX_SCHEMA.empty_table())
         self.head = self.before.head
         self.index = self.before.index
         # By id what `INDEX` has of a document's version, place and content.
@@ -384,7 +384,7 @@ class _Update:
         return head
 
     def _put_head(self, head: dict[str, Any]) -> None:
-        self.etag = self.store.replace(keys.DOCUMENTS_HEAD, _encoded(head), self.etag)
+        self.etag = self.store.put_if_match(keys.DOCUMENTS_HEAD, _encoded(head), self.etag)
 
     def _note_upheavals(self, head: dict[str, Any]) -> None:
         """Note in a head in which ways most documents are others than before this update."""

@@ -26,7 +26,9 @@ def acorn_checks(acorn: Acorn) -> dg.AssetChecksDefinition:
     )
     def check_table(cache: StoreResource) -> Iterator[dg.AssetCheckResult]:
         with without_secrets():
-            seen = table_checks.look(cache.open(), cache.layout(), acorn, cache.take_report(acorn))
+            seen = table_checks.load_check_context(
+                cache.open(), cache.layout(), acorn, cache.take_report(acorn)
+            )
         for check in declared:
             finding = table_checks.outcome(check, seen)
             yield dg.AssetCheckResult(

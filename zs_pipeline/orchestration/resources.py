@@ -36,7 +36,7 @@ class StoreResource(dg.ConfigurableResource[None]):
         """Open the store for a run, in the scope that this process has or a new one."""
         url = settings.store_url(self.url)
         with events.run_scope_of(context.instance) as scope:
-            self._opened = settings.writable_store(url, near=scope.object_cache(url))
+            self._opened = settings.writable_store(url, object_cache=scope.object_cache(url))
             try:
                 yield self.create_resource(context)
             finally:

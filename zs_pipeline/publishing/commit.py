@@ -72,7 +72,7 @@ def commit(
     first = not (facts and facts["source_state"])
     waiting: list[_Staged] = []
     keeping: list[Any] = []
-    held = 0
+    held_bytes = 0
     # Of a table in one file there is nothing to tell before its end.
     tell = progress if acorn.partition else _untold
     shown = Progress(tell, acorn.name, "files done", built.files)
@@ -97,14 +97,14 @@ def commit(
             # One that nothing belongs to any more is gone, not empty.
             if staged.entry is None and staged.inputs:
                 report.empty.append(staged.segment)
-            held += len(staged.body or b"")
+            held_bytes += len(staged.body or b"")
             waiting.append(staged)
             # In a first build what is done becomes visible at once. Later the whole table is judged
             # before any of it is; what is too much to hold is put ahead, where no reader looks.
-            if first or held > KEPT_BYTES:
+            if first or held_bytes > KEPT_BYTES:
                 if len(keeping) >= REQUESTS:
                     keeping.pop(0).result()
-                keeping.append(pool.submit(_keep, store, layout, acorn, staged, hold=first))
+                keeping.append(pool.submit(_keep, store, layout, acorn, staged, keep_body=first))
             if first and len(waiting) >= CHUNK:
                 flush()
         if not (accept_shrink or acorn.may_shrink):
@@ -176,13 +176,13 @@ def _stage(
         yield staged
 
 
-def _keep(store: Store, layout: Layout, acorn: Acorn, staged: _Staged, *, hold: bool) -> None:
+def _keep(store: Store, layout: Layout, acorn: Acorn, staged: _Staged, *, keep_body: bool) -> None:
     """Put a new content under `_objects/`; held on to as well, or not."""
     if staged.body is None or staged.entry is None or staged.kept:
         return
     store.put_object(layout.object(acorn.table, staged.entry["sha256"]), staged.body)
     staged.kept = True
-    if not hold:
+    if not keep_body:
         staged.body = None
 
 
@@ -220,7 +220,9 @@ def _publish(
     writer = uuid.uuid4().hex
     done = False
     # Nobody looks at objects that no facts name, so these need not wait for the announcement.
-    ahead = [pool.submit(_keep, store, layout, acorn, s, hold=True) for s in written if s.entry]
+    ahead = [
+        pool.submit(_keep, store, layout, acorn, s, keep_body=True) for s in written if s.entry
+    ]
 
     def place(staged: _Staged) -> None:
         target = path(layout, acorn, staged.segment)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from zs_client import work
-from zs_client.contract import INDEX, Layout, version_order
+from zs_client.contract import VERSIONS_INDEX, Layout, version_order
 from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
@@ -145,19 +145,19 @@ def _list(store: Store, layout: Layout) -> None:
             listed = json.loads(b"[]" if body is None else body)
         except ValueError as error:
             raise ValueError(
-                f"{store.at(INDEX)}: cannot be read as JSON: {error}; it is left as it is, "
-                f"and {folder} is not listed"
+                f"{store.at(VERSIONS_INDEX)}: cannot be read as JSON: {error}; it is left as it "
+                f"is, and {folder} is not listed"
             ) from error
         if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
             raise ValueError(
-                f"{store.at(INDEX)}: is no list of folder names; it is left as it is, "
+                f"{store.at(VERSIONS_INDEX)}: is no list of folder names; it is left as it is, "
                 f"and {folder} is not listed"
             )
         if folder in listed:
             return None
         return _json(sorted([*listed, folder], key=version_order))
 
-    store.update(INDEX, add)
+    store.update(VERSIONS_INDEX, add)
 
 
 def _json(value: Any) -> bytes:

@@ -47,7 +47,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Looked:
+class CheckContext:
     """What a check may look at.
 
     Attributes:
@@ -72,7 +72,9 @@ class Looked:
     disturbed: bool = False
 
 
-def look(store: Store, layout: Layout, acorn: Acorn, report: CommitReport | None = None) -> Looked:
+def load_check_context(
+    store: Store, layout: Layout, acorn: Acorn, report: CommitReport | None = None
+) -> CheckContext:
     """Read what the checks of a table look at.
 
     After a commit of the same run that is what it left: its facts, the files that it wrote, and
@@ -116,8 +118,8 @@ def look(store: Store, layout: Layout, acorn: Acorn, report: CommitReport | None
             break
         facts, report = now, None
     else:
-        return Looked(store, layout, acorn, facts, {}, state.result(), disturbed=True)
-    if report and acorn.partition and store.far and (report.changed or report.removed):
+        return CheckContext(store, layout, acorn, facts, {}, state.result(), disturbed=True)
+    if report and acorn.partition and store.is_remote and (report.changed or report.removed):
         gone = _gone(store, layout, acorn, found)
         if gone:
             bring_back(store, layout, acorn, gone)
@@ -134,7 +136,7 @@ def look(store: Store, layout: Layout, acorn: Acorn, report: CommitReport | None
         except (pa.ArrowException, OSError):
             key = layout.object(acorn.table, found[segment]["sha256"])
             content[segment] = arrow.decode(store.get_object(key))
-    return Looked(store, layout, acorn, facts, content, state.result(), [*altered, *restored])
+    return CheckContext(store, layout, acorn, facts, content, state.result(), [*altered, *restored])
 
 
 def _facts(store: Store, layout: Layout, acorn: Acorn) -> Facts:
@@ -177,7 +179,7 @@ def _is(body: bytes | None, entry: FileFacts) -> bool:
     return body is not None and hashlib.sha256(body).hexdigest() == entry["sha256"]
 
 
-def key_unique(seen: Looked) -> Finding:
+def key_unique(seen: CheckContext) -> Finding:
     """No two rows of a file have the same key."""
     twice = [
         {"partition": segment, **row}
@@ -188,7 +190,7 @@ def key_unique(seen: Looked) -> Finding:
     return Finding(not twice, said, {"examples": str(twice[:SHOWN])})
 
 
-def not_null(seen: Looked) -> Finding:
+def not_null(seen: CheckContext) -> Finding:
     """No null where the declaration has none, and the exact schema in every file."""
     wanted = arrow.schema(seen.acorn)
     other = [s for s, content in seen.content.items() if not content.schema.equals(wanted)]
@@ -202,13 +204,13 @@ def not_null(seen: Looked) -> Finding:
     return Finding(not nulls and not other, said, {"nulls": str(nulls), "other": str(other)})
 
 
-def as_written(seen: Looked) -> Finding:
+def as_written(seen: CheckContext) -> Finding:
     """Every file is the one that the facts name, by its sha256; a build places others again."""
     said = f"{len(seen.altered)} files were altered since they were written"
     return Finding(not seen.altered, said, {"altered": str(list(seen.altered)[:SHOWN])})
 
 
-def row_count(seen: Looked) -> Finding:
+def row_count(seen: CheckContext) -> Finding:
     """The rows that the files have are those that the facts state, and not many fewer than last."""
     found = entries(seen.facts)
     differ = [s for s, content in seen.content.items() if content.num_rows != found[s]["rows"]]
@@ -220,7 +222,7 @@ def row_count(seen: Looked) -> Finding:
     return Finding(not fewer and not differ, said, {"rows": rows, "rows_before": before})
 
 
-def fresh(seen: Looked) -> Finding:
+def fresh(seen: CheckContext) -> Finding:
     """The table is whole and was built from the current documents."""
     built_from = seen.facts["source_state"].get("documents", seen.state)
     reason = seen.facts["reason"] if seen.facts["state"] == "stale" else ""
@@ -229,7 +231,7 @@ def fresh(seen: Looked) -> Finding:
     return Finding(not reason, reason or "built from the current documents")
 
 
-def _once(check: ColumnCheck, seen: Looked) -> Finding:
+def _once(check: ColumnCheck, seen: CheckContext) -> Finding:
     column = check.column
     content = seen.content[""]
     twice = arrow.duplicates([column], content.filter(content[column].is_valid()))
@@ -237,7 +239,7 @@ def _once(check: ColumnCheck, seen: Looked) -> Finding:
     return Finding(not twice, said, {"examples": str(twice[:SHOWN])})
 
 
-def _names_documents(check: ColumnCheck, seen: Looked) -> Finding:
+def _names_documents(check: ColumnCheck, seen: CheckContext) -> Finding:
     index = documents.load(seen.store).index
     content = seen.content[""].filter(seen.content[""][check.column].is_valid())
     known = pc.is_in(content[check.column], index["name"].combine_chunks())
@@ -247,13 +249,13 @@ def _names_documents(check: ColumnCheck, seen: Looked) -> Finding:
     return Finding(not unknown.num_rows, said, {"examples": str(examples)})
 
 
-def _settled(_: ColumnCheck, seen: Looked) -> Finding:
+def _settled(_: ColumnCheck, seen: CheckContext) -> Finding:
     told = [one.reason for one in upheavals.findings(documents.load(seen.store, seen.state).head)]
     return Finding(not told, "; ".join(told) or "the documents have the names that they had")
 
 
 # How each kind of check that a table declares is made.
-_LOOKS: dict[type[ColumnCheck], Callable[[Any, Looked], Finding]] = {
+_LOOKS: dict[type[ColumnCheck], Callable[[Any, CheckContext], Finding]] = {
     Once: _once,
     NamesDocuments: _names_documents,
     Settled: _settled,
@@ -273,7 +275,7 @@ class Check:
 
     name: str
     description: str
-    look: Callable[[Looked], Finding]
+    load_check_context: Callable[[CheckContext], Finding]
     is_error: bool = False
 
 
@@ -287,16 +289,21 @@ def checks_of(acorn: Acorn) -> list[Check]:
         fresh,
     ]
     found = [
-        Check(look.__name__, look.__doc__ or "", look, look in (key_unique, not_null, as_written))
-        for look in made
+        Check(
+            load_check_context.__name__,
+            load_check_context.__doc__ or "",
+            load_check_context,
+            load_check_context in (key_unique, not_null, as_written),
+        )
+        for load_check_context in made
     ]
     for declared in acorn.checks:
-        look = partial(_LOOKS[type(declared)], declared)
-        found.append(Check(declared.name, declared.description, look))
+        load_check_context = partial(_LOOKS[type(declared)], declared)
+        found.append(Check(declared.name, declared.description, load_check_context))
     return found
 
 
-def outcome(check: Check, seen: Looked) -> Finding:
+def outcome(check: Check, seen: CheckContext) -> Finding:
     """Returns what a check finds; of a table that another build is writing, that it is written."""
     if seen.disturbed:
         return Finding(
@@ -304,4 +311,4 @@ def outcome(check: Check, seen: Looked) -> Finding:
             description=f"not looked at: another build changed {seen.acorn.name} each of "
             f"{ATTEMPTS} times; its own checks look at what it leaves",
         )
-    return check.look(seen)
+    return check.load_check_context(seen)

@@ -14,7 +14,7 @@ SWEEP = dict.fromkeys(("_id", "name", "_last_modified", "last_modified", *SUBJEC
 Tree = Mapping[str, Any]
 
 
-def tree(fields: Iterable[str]) -> Tree:
+def path_map(fields: Iterable[str]) -> Tree:
     """The paths, and the envelope, as nested dicts; None where a value is wanted whole."""
     root: dict[str, Any] = {}
     for path in sorted({*ENVELOPE, *fields}):
@@ -30,14 +30,14 @@ def tree(fields: Iterable[str]) -> Tree:
     return root
 
 
-def server(fields: Iterable[str]) -> dict[str, int]:
+def mongo_projection(fields: Iterable[str]) -> dict[str, int]:
     """The projection for a MongoDB `find`.
 
     A path is cut to two parts, and only a core file is its parent: a dotted path through a list
     makes MongoDB drop the texts in that list.
     """
     projection: dict[str, int] = {}
-    for key, below in tree(fields).items():
+    for key, below in path_map(fields).items():
         if key in CORE and below is not None:
             projection |= {f"{key}.{child}": 1 for child in below}
         else:
@@ -45,9 +45,9 @@ def server(fields: Iterable[str]) -> dict[str, int]:
     return projection
 
 
-def dotted(fields: Iterable[str]) -> tuple[str, ...]:
+def partial_core_files(fields: Iterable[str]) -> tuple[str, ...]:
     """The core files that `server` asks for in part."""
-    wanted = tree(fields)
+    wanted = path_map(fields)
     return tuple(core for core in CORE if wanted.get(core) is not None)
 
 
@@ -79,12 +79,14 @@ def _kept(value: dict[str, Any], wanted: Tree) -> dict[str, Any]:
     }
 
 
-def mangled(document: Mapping[str, Any], cores: Sequence[str]) -> bool:
+def came_as_list(document: Mapping[str, Any], cores: Sequence[str]) -> bool:
     """Whether a core file asked for in part came as a list, of which the server dropped parts."""
     return any(core in document and not isinstance(document[core], dict) for core in cores)
 
 
-def absent(page: Iterable[Mapping[str, Any]], cores: Sequence[str]) -> dict[str, list[Any]]:
+def lacking_core_files(
+    page: Iterable[Mapping[str, Any]], cores: Sequence[str]
+) -> dict[str, list[Any]]:
     """For each core file asked for in part, the `_id`s of the documents that came without it.
 
     A dotted projection also drops a core file that is a text or a number.
@@ -93,7 +95,7 @@ def absent(page: Iterable[Mapping[str, Any]], cores: Sequence[str]) -> dict[str,
     return {core: ids for core, ids in lacking.items() if ids}
 
 
-def present(lacking: Mapping[str, list[Any]]) -> dict[str, Any]:
+def having_any(lacking: Mapping[str, list[Any]]) -> dict[str, Any]:
     """The filter for the documents that do hold a core file that `absent` found missing."""
     every: list[Any] = []
     for ids in lacking.values():

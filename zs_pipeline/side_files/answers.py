@@ -22,7 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_client import work
-from zs_client.contract import FILES
+from zs_client.contract import ANSWERS
 from zs_client.store import Store
 from zs_pipeline import arrow, memory
 from zs_pipeline.declaration import FromSideFiles
@@ -357,11 +357,11 @@ def _same(answer: Answer, kept: Answer | None) -> bool:
 
 
 def _head_key(name: str) -> str:
-    return f"{FILES}/{name}.json"
+    return f"{ANSWERS}/{name}.json"
 
 
 def _content_key(name: str, content: str) -> str:
-    return f"{FILES}/{name}/{content}.pqt"
+    return f"{ANSWERS}/{name}/{content}.pqt"
 
 
 def _load(

@@ -29,7 +29,7 @@ from zs_pipeline import settings
 from zs_pipeline.shape import json_reading
 from zs_pipeline.shape import values as read
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.shape.projection import tree, trim
+from zs_pipeline.shape.projection import path_map, trim
 from zs_pipeline.source.interface import Lacking, SourceError, Swept
 from zs_pipeline.source.plain import head, identity, load, parse
 
@@ -120,7 +120,7 @@ class DumpSource:
             self._largest = settings.largest_document()
         except ValueError as error:
             raise SourceError(str(error)) from None
-        self._tree = tree(fields)
+        self._tree = path_map(fields)
         self._main: IO[bytes] | None = None
         self._files: list[Path] = []
         self._places: _Places | None = None

@@ -17,7 +17,16 @@ import urllib3
 from zs_client import work
 from zs_pipeline.declaration import CORE, ENVELOPE
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.shape.projection import SWEEP, absent, dotted, mangled, present, server, tree, trim
+from zs_pipeline.shape.projection import (
+    SWEEP,
+    came_as_list,
+    having_any,
+    lacking_core_files,
+    mongo_projection,
+    partial_core_files,
+    path_map,
+    trim,
+)
 from zs_pipeline.source.asking import TRIES, Answer, Asking, Unanswered
 from zs_pipeline.source.interface import Lacking, SourceError, Swept, url_for_messages
 from zs_pipeline.source.plain import SweptOnce, head, identity, load, plain
@@ -90,9 +99,9 @@ class GatewaySource:
             maxsize=IN_FLIGHT, block=True, timeout=_TIMEOUT, retries=_RETRY, headers=headers
         )
         self._count = threading.Lock()
-        self._tree = tree(fields)
-        self._projection = server(fields)
-        self._cores = dotted(fields)
+        self._tree = path_map(fields)
+        self._projection = mongo_projection(fields)
+        self._cores = partial_core_files(fields)
         self._originals: dict[str, Any] = {}
         self._limit = PAGE
         self._asking = Asking(self.url, self.check, self._is_gone)
@@ -245,8 +254,8 @@ class GatewaySource:
             ids, partial(self._by_id, projection=self._projection)
         )
         page = list(came.values())
-        whole = [d["_id"] for d in page if mangled(d, self._cores)]
-        for wanted in self._questions(absent(page, self._cores)):
+        whole = [d["_id"] for d in page if came_as_list(d, self._cores)]
+        for wanted in self._questions(lacking_core_files(page, self._cores)):
             whole += [d["_id"] for d in self._find(wanted, _ID)]
         if whole:
             names = list(dict.fromkeys(filter(None, map(identity, whole))))
@@ -304,7 +313,7 @@ class GatewaySource:
         """`present` in filters that fit into a URL: one, or several for a page lacking much."""
         if not lacking:
             return
-        wanted = present(lacking)
+        wanted = having_any(lacking)
         ids = wanted["_id"]["$in"]
         if len(ids) == 1 or len(self._address(wanted, {"_id": 1})) <= URL_LENGTH:
             yield wanted

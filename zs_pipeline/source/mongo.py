@@ -26,7 +26,16 @@ from pymongo.errors import (
 from pymongo.uri_parser import parse_uri
 
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.shape.projection import SWEEP, absent, dotted, mangled, present, server, tree, trim
+from zs_pipeline.shape.projection import (
+    SWEEP,
+    came_as_list,
+    having_any,
+    lacking_core_files,
+    mongo_projection,
+    partial_core_files,
+    path_map,
+    trim,
+)
 from zs_pipeline.source import asking
 from zs_pipeline.source.asking import Answer, Asking, Unanswered
 from zs_pipeline.source.interface import Lacking, SourceError, Swept, url_for_messages
@@ -62,9 +71,9 @@ class MongoSource:
     def __init__(self, url: str, fields: Sequence[str]) -> None:
         self.url = url_for_messages(url)
         self.requests = 0
-        self._tree = tree(fields)
-        self._projection = server(fields)
-        self._cores = dotted(fields)
+        self._tree = path_map(fields)
+        self._projection = mongo_projection(fields)
+        self._cores = partial_core_files(fields)
         try:
             parts = parse_uri(url, validate=True, warn=False)
             said = {str(option).lower() for option in parts["options"]}
@@ -145,10 +154,10 @@ class MongoSource:
         ask = partial(self._by_id, projection=self._projection)
         came, lacking = self._asking.documents(ids, ask)
         page = list(came.values())
-        whole = [d["_id"] for d in page if mangled(d, self._cores)]
-        lacks = absent(page, self._cores)
+        whole = [d["_id"] for d in page if came_as_list(d, self._cores)]
+        lacks = lacking_core_files(page, self._cores)
         if lacks:
-            whole += [d["_id"] for d in self._find(present(lacks), {"_id": 1})]
+            whole += [d["_id"] for d in self._find(having_any(lacks), {"_id": 1})]
         if whole:
             names = list(dict.fromkeys(filter(None, map(identity, whole))))
             more, without = self._asking.documents(names, partial(self._by_id, projection=None))

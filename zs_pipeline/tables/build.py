@@ -88,7 +88,7 @@ def _heal(known: FactsFile, around: Surroundings) -> None:
         FileNotFoundError: What is gone cannot be made anew.
     """
     # Far away each look is a request: there a file that is gone is found when it is read.
-    missed = known.facts.get("lost", ()) if known.facts and known.store.far else None
+    missed = known.facts.get("lost", ()) if known.facts and known.store.is_remote else None
     back, lost = heal(known, missed)
     name = known.acorn.name
     if back:

@@ -12,7 +12,7 @@ from zs_pipeline.declaration import Document, FromSideFiles
 from zs_pipeline.documents import shards
 from zs_pipeline.publishing.facts_file import FactsFile
 from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
-from zs_pipeline.shape.projection import tree, trim
+from zs_pipeline.shape.projection import path_map, trim
 from zs_pipeline.side_files import answers
 from zs_pipeline.tables.inputs import Inputs, Surroundings
 from zs_pipeline.tables.reuse import is_current
@@ -46,7 +46,7 @@ def plan(
         read: dict[str, Document] = {}
         if documents is not None:
             # Of thousands of documents at a time no more than what is looked at.
-            paths = tree(projected(kind.reads))
+            paths = path_map(projected(kind.reads))
             shards_read = documents.read(shards.cores(kind.reads)[0], ids=set(answered.values))
             read = {
                 document["_id"]: trim(document, paths)
