@@ -245,7 +245,7 @@ def test_on_s3_only_parts_are_asked_for(on_s3, environment, no_gaps):
         sizes.append(len(piece.body))
         return piece
 
-    environment.setattr(Store, "_piece", spy)
+    environment.setattr(Store, "_byte_range", spy)
     assert len(zs_client.asset_basics(subject_id=7)) == 20
     assert sum(sizes) < FOOTER + 4096 + (len(BODY) - FOOTER) / 4
     assert zs_client.asset_basics.arrow(subject_id="nobody").num_rows == 0
@@ -257,7 +257,7 @@ def test_a_small_file_is_one_request(on_s3, environment):
     asked = []
     real = Store._byte_range
     environment.setattr(
-        Store, "_piece", lambda self, key, o: asked.append(key) or real(self, key, o)
+        Store, "_byte_range", lambda self, key, o: asked.append(key) or real(self, key, o)
     )
     assert len(zs_client.asset_basics(data_level="raw", columns="name")) == 200
     assert asked == [LAYOUT.table("asset_basics")]
@@ -274,7 +274,7 @@ def test_a_table_that_is_replaced_while_it_is_read_is_read_anew(on_s3, environme
             self.put(key, as_parquet(other))
         return real(self, key, start, end, tag)
 
-    environment.setattr(Store, "get_part", replacing)
+    environment.setattr(Store, "get_range", replacing)
     found = zs_client.asset_basics(subject_id="7", columns=["_id", "genotype"])
     assert replaced
     assert found["genotype"].tolist() == ["new"] * 20
@@ -285,10 +285,10 @@ def test_a_part_of_another_content_is_refused(on_s3):
     piece = on_s3.get_end(key, 100)
     assert piece.body == BODY[-100:]
     assert (piece.start, piece.size) == (len(BODY) - 100, len(BODY))
-    assert on_s3.get_range(key, 0, 4, piece.tag).body == b"PAR1"
+    assert on_s3.get_range(key, 0, 4, piece.etag).body == b"PAR1"
     on_s3.put(key, BODY + b"more")
     with pytest.raises(Changed):
-        on_s3.get_range(key, 0, 4, piece.tag)
+        on_s3.get_range(key, 0, 4, piece.etag)
 
 
 def test_an_empty_file_on_s3_is_no_parquet_file(on_s3):

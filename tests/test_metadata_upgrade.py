@@ -275,8 +275,10 @@ def test_what_a_script_stored_becomes_the_table_and_is_remembered_in_the_store(
     monkeypatch.setenv("ZS_STORE", store.url)
     before = None
     for version in ("0.9.0", "0.10.0"):
-        custom(metadata_upgrade.CUSTOM, pd.DataFrame([run("a", version), failed("x", version)]))
-        upgrader, state = content(store, Layout("1.0.0"), metadata_upgrade.CUSTOM)
+        custom(
+            metadata_upgrade.CUSTOM_TABLE, pd.DataFrame([run("a", version), failed("x", version)])
+        )
+        upgrader, state = content(store, Layout("1.0.0"), metadata_upgrade.CUSTOM_TABLE)
         made = ACORN.kind.rows(upgrader, {"asset_basics": BASICS}, before, Old("x").fetch)
         built = TableUpdate([PartitionUpdate("", made)], {"custom": state}, "1")
         assert commit(store, Layout("1.0.0"), ACORN, built).rows == 2

@@ -275,7 +275,7 @@ class Check:
 
     name: str
     description: str
-    load_check_context: Callable[[CheckContext], Finding]
+    look: Callable[[CheckContext], Finding]
     is_error: bool = False
 
 
@@ -290,16 +290,16 @@ def checks_of(acorn: Acorn) -> list[Check]:
     ]
     found = [
         Check(
-            load_check_context.__name__,
-            load_check_context.__doc__ or "",
-            load_check_context,
-            load_check_context in (key_unique, not_null, as_written),
+            look.__name__,
+            look.__doc__ or "",
+            look,
+            look in (key_unique, not_null, as_written),
         )
-        for load_check_context in made
+        for look in made
     ]
     for declared in acorn.checks:
-        load_check_context = partial(_LOOKS[type(declared)], declared)
-        found.append(Check(declared.name, declared.description, load_check_context))
+        look = partial(_LOOKS[type(declared)], declared)
+        found.append(Check(declared.name, declared.description, look))
     return found
 
 
@@ -311,4 +311,4 @@ def outcome(check: Check, seen: CheckContext) -> Finding:
             description=f"not looked at: another build changed {seen.acorn.name} each of "
             f"{ATTEMPTS} times; its own checks look at what it leaves",
         )
-    return check.load_check_context(seen)
+    return check.look(seen)
