@@ -76,12 +76,16 @@ def resolve(python: str, libraries: str, into: Path) -> subprocess.CompletedProc
 
     Args:
         python: For which Python; it need not be on this machine.
-        libraries: `lowest` takes the lowest of what the project itself names, `newest` the newest.
+        libraries: `lowest` takes the lowest of what the project itself names that have a wheel for
+            the Python, `newest` the newest.
         into: The file to write.
     """
     resolution = "lowest-direct" if libraries == LOWEST else "highest"
     words = ["pip", "compile", "pyproject.toml", "--all-extras", "--group", "dev"]
     words += ["--no-config", "--quiet", "--python-version", python, "--resolution", resolution]
+    if libraries == LOWEST:
+        # orjson 3.10.0 has no wheel for 3.13, and its source cannot be built with today's tools.
+        words += ["--only-binary", ":all:"]
     return _uv(*words, "--no-annotate", "--output-file", str(into))
 
 
