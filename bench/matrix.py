@@ -225,12 +225,23 @@ def table(tried: Sequence[Row]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def written(page: str, found: str) -> str:
-    """A page with the table between its marks."""
-    pattern = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
-    if not pattern.search(page):
+def written(page: str, tried: str) -> str:
+    """Returns a page whose table has the lines that were tried; other environments keep theirs."""
+    pattern = re.compile(f"{re.escape(BEGIN)}(.*?){re.escape(END)}", re.DOTALL)
+    block = pattern.search(page)
+    if not block:
         raise ValueError(f"the page has no {BEGIN} … {END}")
-    return pattern.sub(lambda _: f"{BEGIN}\n{found}{END}", page)
+    lines = _lines(block[1]) | _lines(tried)
+    head = tried.splitlines()[:2]
+    known = [(row.python, row.libraries) for row in rows(short=False)]
+    content = "\n".join([*head, *(lines[key] for key in known if key in lines)])
+    return pattern.sub(lambda _: f"{BEGIN}\n{content}\n{END}", page)
+
+
+def _lines(page: str) -> dict[tuple[str, str], str]:
+    """Returns the lines of a table by (Python without its last number, libraries)."""
+    line = re.compile(r"^\| (\d+\.\d+)[\d.]* \| (\w+) \|.*", re.MULTILINE)
+    return {(match[1], match[2]): match[0] for match in line.finditer(page)}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

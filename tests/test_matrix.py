@@ -46,10 +46,25 @@ def test_the_table_tells_what_failed_and_what_was_not_run():
     line = matrix.table([row]).splitlines()[-1]
     assert line.startswith("| 3.12 | newest | passes | FAILS | not run | not run |")
     assert row.failed
-    page = f"a\n{matrix.BEGIN}\nold\n{matrix.END}\nb"
-    assert "old" not in matrix.written(page, "new\n")
+
+
+def test_a_line_that_is_tried_again_takes_the_place_of_the_earlier_one():
+    before = [
+        matrix.Row("3.13", "newest", (), {"sample": matrix.GOOD}, "3.13.0"),
+        matrix.Row("3.13", "lowest", (), {"sample": matrix.BAD}),
+        matrix.Row("3.9", "newest", ()),
+    ]
+    page = f"a\n{matrix.BEGIN}\n{matrix.table(before)}{matrix.END}\nb"
+    again = matrix.Row("3.13", "lowest", (), {"sample": matrix.GOOD}, "3.13.1")
+    expected = matrix.table([again, before[0]])
+    assert matrix.written(page, matrix.table([again])) == (
+        f"a\n{matrix.BEGIN}\n{expected}{matrix.END}\nb"
+    )
+
+
+def test_a_page_without_the_marks_gets_no_table():
     with pytest.raises(ValueError, match="matrix: begin"):
-        matrix.written("", "")
+        matrix.written("", matrix.table([]))
     assert matrix.BEGIN in matrix.PAGE.read_text()
 
 
