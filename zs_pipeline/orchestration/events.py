@@ -9,11 +9,17 @@ storage, the public calls are used.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
+from weakref import WeakSet
 
 import dagster as dg
 
 from zs_pipeline import run_scope
 from zs_pipeline.run_scope import RunScope
+
+# Limits of a pooled connection to a database server: of a statement in milliseconds, of its age in
+# seconds, and how many there may be beside the first.
+_STATEMENT_MS, _RECYCLE_SECONDS, _MORE_CONNECTIONS = 60_000, 3600, 20
+_pooled: WeakSet[dg.DagsterInstance] = WeakSet()
 
 
 def report(
@@ -59,7 +65,14 @@ def run_scope_of(instance: dg.DagsterInstance | None) -> Iterator[RunScope]:
 
 @contextmanager
 def reuse_connections(instance: dg.DagsterInstance | None) -> Iterator[None]:
-    """Reuse an event log's connections, which SQLite and memory else make for each event."""
+    """Reuse the connections of Dagster's history, which else are made for each event.
+
+    On Postgres a night without a change of the sample made 1,130 connections and took three times
+    as long as on SQLite. Dagster has pools for its web server alone; SQLite's storages have none.
+    """
+    if instance is not None and instance not in _pooled:
+        instance.optimize_for_webserver(_STATEMENT_MS, _RECYCLE_SECONDS, _MORE_CONNECTIONS)
+        _pooled.add(instance)
     inside = _inside(instance)
     if inside is None or instance is None:
         yield

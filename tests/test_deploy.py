@@ -1,0 +1,245 @@
+"""What lies in deploy/: every way starts the same processes, and these make and show a night."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+
+from zs_client import asset_basics, status
+
+pytest_plugins = ("postgres",)
+
+ROOT = Path(__file__).parents[1]
+DEPLOY = ROOT / "deploy"
+SERVICES = ("code", "webserver", "daemon")
+# Programs of this environment; a deployment has them in one of its own.
+PROGRAMS = Path(sys.executable).parent
+
+
+def compose() -> dict[str, Any]:
+    """Returns the compose file."""
+    return yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+
+
+def units() -> dict[str, list[str]]:
+    """Returns the command of each systemd unit, by the process that it starts."""
+    commands = {}
+    for path in sorted((DEPLOY / "systemd").glob("*.service")):
+        (line,) = [one for one in path.read_text().splitlines() if one.startswith("ExecStart=")]
+        commands[path.stem.removeprefix("data-asset-cache-")] = line.partition("=")[2].split()
+    return commands
+
+
+def test_every_way_starts_the_same_processes():
+    by_compose = {name: compose()[name]["command"] for name in SERVICES}
+    by_systemd = {name: [Path(words[0]).name, *words[1:]] for name, words in units().items()}
+    one_host = {"0.0.0.0": "127.0.0.1"}
+    assert by_systemd == {
+        name: [one_host.get(word, word) for word in words] for name, words in by_compose.items()
+    }
+    task = json.loads((DEPLOY / "ecs" / "task-definition.json").read_text())
+    by_task = {
+        container["name"]: container["command"] for container in task["containerDefinitions"]
+    }
+    assert by_task == by_compose
+    image = (DEPLOY / "Containerfile").read_text().splitlines()[-1]
+    assert json.loads(image.removeprefix("CMD ")) == by_compose["code"]
+    workspace = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())
+    (server,) = (entry["grpc_server"] for entry in workspace["load_from"])
+    assert str(server["port"]) in by_compose["code"]
+
+
+def test_units_are_what_systemd_understands(tmp_path):
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd is not installed")
+    for path in (DEPLOY / "systemd").glob("*.service"):
+        # Their programs are not there.
+        text = path.read_text().replace("/opt/data-asset-cache/bin", str(PROGRAMS))
+        (tmp_path / path.name).write_text(text)
+    done = subprocess.run(
+        ["systemd-analyze", "verify", *sorted(tmp_path.glob("*.service"))],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_task_is_what_ecs_registers(s3_server):
+    task = json.loads((DEPLOY / "ecs" / "task-definition.json").read_text())
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "testtest"}
+    ecs = boto3.client("ecs", endpoint_url=s3_server, region_name="us-west-2", **keys)
+    registered = ecs.register_task_definition(**task)["taskDefinition"]
+    assert [one["name"] for one in registered["containerDefinitions"]] == list(SERVICES)
+
+
+def test_every_variable_of_the_configuration_is_on_the_page():
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    configured = yaml.safe_load((DEPLOY / "dagster.yaml").read_text())
+
+    def variables(value: Any) -> Iterator[str]:
+        if isinstance(value, dict):
+            if "env" in value:
+                yield value["env"]
+            for inner in value.values():
+                yield from variables(inner)
+
+    named = set(variables(configured))
+    assert named >= {"ZS_POSTGRES_PASSWORD", "ZS_LOG_BUCKET"}
+    assert [name for name in sorted(named) if f"`{name}`" not in page] == []
+
+
+class Deployment:
+    """The three processes of a deployment, each in a group of its own."""
+
+    def __init__(self, home: Path, variables: dict[str, str]) -> None:
+        self._home = home
+        self._variables = variables
+        self._ports = {"4000": _free_port(), "3000": _free_port()}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        text = (DEPLOY / "workspace.yaml").read_text()
+        (home / "workspace.yaml").write_text(text.replace("4000", self._ports["4000"]))
+        shutil.copy(DEPLOY / "dagster.yaml", home)
+
+    def start(self, service: str) -> None:
+        """Start a process by the command of the compose file."""
+        places = {"0.0.0.0": "127.0.0.1", "/opt/dagster/workspace.yaml": "workspace.yaml"}
+        words = [(places | self._ports).get(w, w) for w in compose()[service]["command"]]
+        with (self._home / f"{service}.log").open("ab") as log:
+            self._running[service] = subprocess.Popen(
+                [PROGRAMS / words[0], *words[1:]],
+                cwd=self._home,
+                env=self._variables,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def kill(self, service: str) -> None:
+        """Kill a process and what it started."""
+        process = self._running.pop(service)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+    def stop(self) -> None:
+        """Kill all of them."""
+        for service in [*self._running]:
+            self.kill(service)
+
+    def ask(self, query: str, **variables: Any) -> dict[str, Any]:
+        """Returns what the web server answers to a query of GraphQL."""
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self._ports['3000']}/graphql",
+            json.dumps({"query": query, "variables": variables}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as response:
+            answer = json.load(response)
+        assert "errors" not in answer, answer
+        return answer["data"]
+
+    def logs(self) -> str:
+        """Returns the last lines of what each process wrote."""
+        return "\n".join(
+            f"--- {path.name}\n{path.read_text()[-3000:]}" for path in self._home.glob("*.log")
+        )
+
+    def wait(self, what: str, ready: Callable[[], Any], seconds: int = 180) -> Any:
+        """Wait until something is so; the test fails with the logs when it never is."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            try:
+                if outcome := ready():
+                    return outcome
+            except (OSError, AssertionError, KeyError):
+                pass
+            time.sleep(0.5)
+        raise AssertionError(f"waited in vain: {what}\n{self.logs()}")
+
+
+def _free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
+
+
+LAUNCH = """
+mutation ($selector: JobOrPipelineSelector!) {
+  launchRun(executionParams: {selector: $selector}) {
+    __typename
+    ... on LaunchRunSuccess { run { runId } }
+    ... on PythonError { message }
+  }
+}"""
+RUNS = "{ runsOrError { ... on Runs { results { jobName status } } } }"
+LOCATIONS = """
+{ workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename } } } } }
+"""
+
+
+@pytest.fixture
+def deployment(postgres, bucket, tmp_path, monkeypatch) -> Iterator[Deployment]:
+    """A deployment on Postgres and S3, and a reader's variables for its store."""
+    boto3.client("s3").create_bucket(Bucket="deployment-logs")
+    home = tmp_path / "dagster"
+    home.mkdir()
+    postgres.run("create database deployment")
+    monkeypatch.setenv("ZS_STORE", bucket)
+    named = {
+        "DAGSTER_HOME": str(home),
+        "PYTHONPATH": str(ROOT),
+        "ZS_CODE_HOST": "127.0.0.1",
+        "ZS_POSTGRES_HOST": "127.0.0.1",
+        "ZS_POSTGRES_PORT": str(postgres.port),
+        "ZS_POSTGRES_USER": "dagster",
+        "ZS_POSTGRES_PASSWORD": "secret",
+        "ZS_POSTGRES_DATABASE": "deployment",
+        "ZS_LOG_BUCKET": "deployment-logs",
+    }
+    running = Deployment(home, {**os.environ, **named})
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@pytest.mark.slow
+def test_a_night_of_the_deployment_is_read_by_the_client(deployment):
+    for service in SERVICES:
+        deployment.start(service)
+    deployment.wait("the graph", lambda: "RepositoryLocation" in str(deployment.ask(LOCATIONS)))
+    selector = {
+        "repositoryLocationName": "data-asset-cache",
+        "repositoryName": "__repository__",
+        "pipelineName": "tables",
+    }
+    launched = deployment.ask(LAUNCH, selector=selector)["launchRun"]
+    assert launched["__typename"] == "LaunchRunSuccess", launched
+
+    def done() -> bool:
+        runs = deployment.ask(RUNS)["runsOrError"]["results"]
+        assert not [run for run in runs if run["status"] == "FAILURE"], runs
+        return sorted(run["jobName"] for run in runs if run["status"] == "SUCCESS") == [
+            "platforms",
+            "publish",
+            "tables",
+        ]
+
+    deployment.wait("three runs", done)
+    assert {acorn.state for acorn in status()} == {"fresh"}
+    assert len(asset_basics()) > 40
+    logs = boto3.client("s3").list_objects_v2(Bucket="deployment-logs")["Contents"]
+    assert all(entry["Key"].startswith("data-asset-cache/logs/") for entry in logs)
