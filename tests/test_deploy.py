@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -10,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +85,22 @@ def test_the_task_is_what_ecs_registers(s3_server):
     ecs = boto3.client("ecs", endpoint_url=s3_server, region_name="us-west-2", **keys)
     registered = ecs.register_task_definition(**task)["taskDefinition"]
     assert [one["name"] for one in registered["containerDefinitions"]] == list(SERVICES)
+
+
+def test_policies_and_cors_are_what_aws_takes(s3_server):
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "testtest"}
+    client = partial(boto3.client, endpoint_url=s3_server, region_name="us-east-1", **keys)
+    page = (ROOT / "docs" / "deploy.md").read_text()
+    building, reading, cors = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    for name, policy in (("building", building), ("reading", reading)):
+        client("iam").create_policy(PolicyName=name, PolicyDocument=policy)
+    assert "s3:PutObject" in building
+    assert "s3:PutObject" not in reading
+    s3 = client("s3")
+    s3.create_bucket(Bucket="with-cors")
+    s3.put_bucket_cors(Bucket="with-cors", CORSConfiguration=json.loads(cors))
+    (rule,) = s3.get_bucket_cors(Bucket="with-cors")["CORSRules"]
+    assert rule["AllowedMethods"] == ["GET", "HEAD"]
 
 
 def test_every_variable_of_the_configuration_is_on_the_page():
