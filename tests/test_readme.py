@@ -23,14 +23,16 @@ PAGES = [
         "GLOSSARY.md",
         "CHANGELOG.md",
         "BENCHMARKS.md",
+        "CONTRIBUTING.md",
         "docs/architecture.md",
         "docs/index.md",
         "docs/scientists.md",
         "docs/dashboards.md",
         "docs/engineers.md",
         "docs/moving.md",
+        "docs/scaling.md",
     )
-]
+] + sorted((ROOT / "docs" / "decisions").glob("*.md"))
 README, GLOSSARY = (page.read_text(encoding="utf-8") for page in PAGES[:2])
 RENEW = "run `make pages`"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
