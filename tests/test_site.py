@@ -60,6 +60,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_site_has_a_page_for_all_that_it_promises(built):
     wanted = [page.with_suffix(".html").name for page in BY_HAND]
     wanted += [name.replace(".md", ".html") for name in site.pages()]
+    wanted += [f"decisions/{page.stem}.html" for page in PAGES if page.parent.name == "decisions"]
     assert [name for name in wanted if not (built / name).is_file()] == []
 
 
