@@ -23,14 +23,16 @@ PAGES = [
         "GLOSSARY.md",
         "CHANGELOG.md",
         "BENCHMARKS.md",
+        "CONTRIBUTING.md",
         "docs/architecture.md",
         "docs/index.md",
         "docs/scientists.md",
         "docs/dashboards.md",
         "docs/engineers.md",
         "docs/moving.md",
+        "docs/scaling.md",
     )
-]
+] + sorted((ROOT / "docs" / "decisions").glob("*.md"))
 README, GLOSSARY = (page.read_text(encoding="utf-8") for page in PAGES[:2])
 RENEW = "run `make pages`"
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -150,7 +152,8 @@ def test_the_files_that_a_page_links_to_exist(page):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_modules_that_a_page_names_exist(page):
-    text = page.read_text(encoding="utf-8")
+    # Its walks make files; `test_contributing` knows which.
+    text = "" if page.stem == "CONTRIBUTING" else page.read_text(encoding="utf-8")
     for target in re.findall(r"`(zs_(?:client|pipeline)/[\w/.]+)`", text):
         assert (ROOT / target).exists(), target
 
@@ -190,3 +193,17 @@ def test_a_page_uses_the_words_of_the_glossary(page):
         if re.search(rf"\b({'|'.join(words)})s?\b", line, re.IGNORECASE)
     ]
     assert found == []
+
+
+DECISIONS = [page for page in PAGES if page.parent.name == "decisions" and page.stem != "index"]
+
+
+@pytest.mark.parametrize("page", DECISIONS, ids=lambda page: page.stem)
+def test_a_decision_tells_its_context_what_was_tried_and_what_follows(page):
+    text = page.read_text(encoding="utf-8")
+    headings = ["## Context", "## What was tried and measured", "## What follows"]
+    assert re.findall(r"^## .*$", text, re.MULTILINE) == headings
+    title = text.splitlines()[0].removeprefix("# ")
+    index = (page.parent / "index.md").read_text(encoding="utf-8")
+    assert f"- [{title}]({page.name})\n" in index
+    assert 15 <= len(text.splitlines()) <= 45
