@@ -202,7 +202,7 @@ mutation ($selector: JobOrPipelineSelector!) {
     ... on PythonError { message }
   }
 }"""
-RUNS = "{ runsOrError { ... on Runs { results { jobName status } } } }"
+RUNS = "{ runsOrError { ... on Runs { results { runId jobName status } } } }"
 LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename } } } } }
 """
@@ -234,11 +234,8 @@ def deployment(postgres, bucket, tmp_path, monkeypatch) -> Iterator[Deployment]:
         running.stop()
 
 
-@pytest.mark.slow
-def test_a_night_of_the_deployment_is_read_by_the_client(deployment):
-    for service in SERVICES:
-        deployment.start(service)
-    deployment.wait("the graph", lambda: "RepositoryLocation" in str(deployment.ask(LOCATIONS)))
+def _launch(deployment: Deployment) -> str:
+    """Start a night as the UI does; returns the id of its first run."""
     selector = {
         "repositoryLocationName": "data-asset-cache",
         "repositoryName": "__repository__",
@@ -246,17 +243,42 @@ def test_a_night_of_the_deployment_is_read_by_the_client(deployment):
     }
     launched = deployment.ask(LAUNCH, selector=selector)["launchRun"]
     assert launched["__typename"] == "LaunchRunSuccess", launched
+    return launched["run"]["runId"]
 
-    def done() -> bool:
-        runs = deployment.ask(RUNS)["runsOrError"]["results"]
-        assert not [run for run in runs if run["status"] == "FAILURE"], runs
-        return sorted(run["jobName"] for run in runs if run["status"] == "SUCCESS") == [
-            "platforms",
-            "publish",
-            "tables",
-        ]
 
-    deployment.wait("three runs", done)
+def _runs(deployment: Deployment) -> list[tuple[str, str, str]]:
+    """Returns (id, job, status) of each run, the latest first."""
+    found = deployment.ask(RUNS)["runsOrError"]["results"]
+    return [(run["runId"], run["jobName"], run["status"]) for run in found]
+
+
+def _wait_for_graph(deployment: Deployment) -> None:
+    deployment.wait("the graph", lambda: "RepositoryLocation" in str(deployment.ask(LOCATIONS)))
+
+
+@pytest.mark.slow
+def test_a_night_goes_on_after_each_process_was_killed_and_is_read_by_the_client(deployment):
+    for service in SERVICES:
+        deployment.start(service)
+    _wait_for_graph(deployment)
+    killed = _launch(deployment)
+    deployment.wait("a run", lambda: (killed, "tables", "STARTED") in _runs(deployment))
+    # The run goes with the code server, and nobody tells Dagster.
+    deployment.kill("code")
+    deployment.start("code")
+    # The web server finds the new one when it is asked for it.
+    again = deployment.wait("the new code server", lambda: _launch(deployment))
+    deployment.wait("its tables", lambda: (again, "tables", "SUCCESS") in _runs(deployment))
+    deployment.kill("daemon")
+    deployment.kill("webserver")
+    deployment.start("webserver")
+    deployment.start("daemon")
+
+    def published() -> bool:
+        ended = {job for _, job, status in _runs(deployment) if status == "SUCCESS"}
+        return ended == {"tables", "platforms", "publish"}
+
+    deployment.wait("the runs that follow", published)
     assert {acorn.state for acorn in status()} == {"fresh"}
     assert len(asset_basics()) > 40
     logs = boto3.client("s3").list_objects_v2(Bucket="deployment-logs")["Contents"]
