@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -140,7 +140,9 @@ class Cache:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             part.write_bytes(body)
-            _remove_folder(path)
+            # A folder at the path of a file would stay in the way for ever.
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
             part.replace(path)
         except OSError:
             with suppress(OSError):
@@ -183,7 +185,8 @@ def _read(path: Path) -> bytes | None:
         descriptor = os.open(path, _READING)
         with open(descriptor, "rb") as file:  # noqa: PTH123 - a number
             status = os.fstat(descriptor)
-            if not stat.S_ISREG(status.st_mode) or status.st_uid not in (_user(), 0):
+            user = os.geteuid() if hasattr(os, "geteuid") else 0
+            if not stat.S_ISREG(status.st_mode) or status.st_uid not in (user, 0):
                 return None
             body = file.read()
     except OSError:
@@ -191,16 +194,6 @@ def _read(path: Path) -> bytes | None:
     with suppress(OSError):
         os.utime(path)
     return body
-
-
-def _user() -> int:
-    return os.geteuid() if hasattr(os, "geteuid") else 0
-
-
-def _remove_folder(path: Path) -> None:
-    """Remove a folder, with its content, at the path of a file."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
 
 
 def from_environment() -> Cache | None:
@@ -295,15 +288,12 @@ class CachedStore(Store):
         match = _OBJECT.fullmatch(key)
         if match:
             return self._content(self._cache, key, match[1])
-        try:
-            whole = self._named_by_facts(self._cache, key)
-        except Unreadable:
-            if not self.offline:
-                raise
-            whole = None
-        if whole:
+        named = None
+        with suppress(Unreadable) if self.offline else nullcontext():
+            named = self._named_by_facts(self._cache, key)
+        if named:
             with suppress(FileNotFoundError):
-                return self._content(self._cache, *whole)
+                return self._content(self._cache, *named)
         return self._get_validated(self._cache, key)
 
     @property

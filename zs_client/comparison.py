@@ -143,13 +143,16 @@ def _rows(store: Store, old: State, new: State, name: str) -> TableDiff:
             after = _with_partition_value(after, column, value)
         return _compared(before, after, key)
 
+    import pandas as pd
+
     comparisons = work.map_ordered(compare, segments)
+    changed = [values for comparison in comparisons for values in comparison.changed]
     return TableDiff(
         table=name,
         key=key,
         added=_join([comparison.added for comparison in comparisons], entry, name),
         removed=_join([comparison.removed for comparison in comparisons], other, name),
-        changed=_changed_values(key, comparisons),
+        changed=pd.DataFrame(changed, columns=[*key, "column", "before", "after"], dtype=object),
     )
 
 
@@ -260,10 +263,3 @@ def _join(tables: "list[pa.Table]", entry: Mapping[str, Any], name: str) -> "pd.
         return read.frame(kinds.joined(filled), name)
     except kinds.Unlike as error:
         raise ReadError(f"{name}: {error}; read each snapshot by itself") from error
-
-
-def _changed_values(key: tuple[str, ...], comparisons: list[_Compared]) -> "pd.DataFrame":
-    import pandas as pd
-
-    values = [row for comparison in comparisons for row in comparison.changed]
-    return pd.DataFrame(values, columns=[*key, "column", "before", "after"], dtype=object)

@@ -40,7 +40,14 @@ def refusal(bucket: Any) -> str:
     name = config.get("endpoint", ""), config["bucket"]
     with _lock:
         if name not in remembered.refusals:
-            fault = _tested_fault(bucket)
+            first, other = (f"{PROBES}/{uuid.uuid4().hex}" for _ in range(2))
+            try:
+                fault = _fault(bucket, first, other)
+            # After an interrupt the probes stay, since the server may not answer.
+            except Exception:
+                _remove(bucket, [first, other])
+                raise
+            _remove(bucket, [first, other])
             remembered.refusals[name] = fault and (
                 f"the server {name[0] or 'of S3'} {fault}, so that of two writers one would lose "
                 "its work unheard, and nothing is written; use a server or a newer release of it "
@@ -49,20 +56,8 @@ def refusal(bucket: Any) -> str:
         return remembered.refusals[name]
 
 
-def _tested_fault(bucket: Any) -> str:
-    """Returns what the server does wrong, after writing and removing two probes."""
-    first, other = (f"{PROBES}/{uuid.uuid4().hex}" for _ in range(2))
-    try:
-        fault = _fault(bucket, first, other)
-    # After an interrupt the probes stay, since the server may not answer.
-    except Exception:
-        _remove(bucket, [first, other])
-        raise
-    _remove(bucket, [first, other])
-    return fault
-
-
 def _fault(bucket: Any, first: str, other: str) -> str:
+    """Returns what the server does wrong with conditional writes; empty if nothing."""
     try:
         _create(bucket, first)
         if _written(bucket, first, "create"):

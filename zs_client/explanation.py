@@ -97,7 +97,11 @@ def explained(name: str, column: str, at: Place, now: Reader) -> "pa.Table":
     import pyarrow as pa
 
     store, layout = at
-    columns = _columns(at)
+    registry = provenance.begin(*at, fetch.get_json)()
+    columns = {
+        table: [entry["name"] for entry in provenance.entry(registry, table).get("columns") or ()]
+        for table, _, _ in TABLES
+    }
     table, column = _column(column, columns)
     folder = find(table)[1]
     then, facts = fetch.facts(store, layout, folder), fetch.facts(now, layout, folder)
@@ -143,11 +147,9 @@ class _Question:
         """The column, with its table before it."""
         return f"{self.table}.{self.column}"
 
-    @property
-    def made_from(self) -> Mapping[str, Any]:
-        """The `source_state` of the table's facts at the snapshot."""
-        source_state: Mapping[str, Any] = self.then.get("source_state") or {}
-        return source_state
+    def made_from(self, source: str) -> str | None:
+        """Returns the state of a source in the table's facts at the snapshot."""
+        return (self.then.get("source_state") or {}).get(source)
 
 
 def _lines(question: _Question) -> Iterator[Line]:
@@ -167,8 +169,8 @@ def _lines(question: _Question) -> Iterator[Line]:
     for what in ("built_at", "code_version", "state", "reason"):
         if question.then.get(what):
             yield "computed", what, str(question.then[what])
-    if question.made_from.get("documents"):
-        yield "computed", "documents", str(question.made_from["documents"])
+    if question.made_from("documents"):
+        yield "computed", "documents", str(question.made_from("documents"))
     if question.then.get("code_version") != question.facts.get("code_version"):
         yield "not told", "rule", "the code has changed since; the rule is that of now"
 
@@ -204,22 +206,11 @@ def _similar(name: str, names: Mapping[str, str]) -> str:
     return f"Alike: {', '.join(names[key] for key in keys)}" if keys else "Nothing is written alike"
 
 
-def _columns(at: Place) -> dict[str, list[str]]:
-    """Returns the columns of each table, as the registry has them."""
-    registry = provenance.begin(*at, fetch.get_json)()
-    entries = {name: provenance.entry(registry, name) for name, _, _ in TABLES}
-    return {
-        name: [column["name"] for column in entry.get("columns") or ()]
-        for name, entry in entries.items()
-    }
-
-
 def _asset(name: str, at: Place) -> _Asset:
-    rows: list[dict[str, Any]] = []
-    for link in ("name", "_id"):
-        rows = read.rows(read_request(_BASICS, {link: name}, at), at).to_pylist()
-        if rows:
-            break
+    def rows_of(link: str) -> list[dict[str, Any]]:
+        return list(read.rows(read_request(_BASICS, {link: name}, at), at).to_pylist())
+
+    rows = rows_of("name") or rows_of("_id")
     if not rows:
         content = read.rows(read_request(_BASICS, {"columns": "name"}, at), at)
         known = {name: name for name in content["name"].drop_null().to_pylist()}
@@ -265,8 +256,7 @@ def _read(table: str, words: Mapping[str, Any], asset: _Asset, at: Place) -> lis
     if find(table)[2] == "subject_id":
         subjects = list(dict.fromkeys(row["subject_id"] for row in asset.rows))
         words = {**words, "subject_id": subjects}
-    rows: list[dict[str, Any]] = read.rows(read_request(table, words, at), at).to_pylist()
-    return rows
+    return list(read.rows(read_request(table, words, at), at).to_pylist())
 
 
 def _values(question: _Question) -> Iterator[Line]:
@@ -297,9 +287,7 @@ def _inputs(reads: Sequence[str], question: _Question) -> Iterator[Line]:
             yield "table", path, _as_text(row.get(column))
     if files:
         yield from _answer_values(files, question)
-    for path in reads:
-        if path not in (*paths, *tables, *files):
-            yield "table", path, None
+    yield from (("table", path, None) for path in reads if path not in (*paths, *tables, *files))
 
 
 def _document_values(paths: Sequence[str], question: _Question) -> Iterator[Line]:
@@ -320,7 +308,7 @@ def _documents(paths: Sequence[str], question: _Question) -> list[dict[str, Any]
     """Returns the documents in the state that the table was built from, or now if that is gone."""
     store, ids = question.now, list(question.asset.ids)
     try:
-        state = f"{DOCUMENTS}/states/{question.made_from.get('documents')}.json"
+        state = f"{DOCUMENTS}/states/{question.made_from('documents')}.json"
         documents_head = fetch.get_json(store, state)
     except FileNotFoundError:
         documents_head = fetch.get_json(store, f"{DOCUMENTS}/documents.json")
@@ -341,26 +329,24 @@ def _documents(paths: Sequence[str], question: _Question) -> list[dict[str, Any]
 def _value_at(document: Any, path: str) -> Any:
     """Returns the value at a path; a list of values if the path goes through lists or objects."""
     steps = path.replace("[]", ".[]").replace("{}", ".{}").split(".")
-    values, several = [document], False
+    values = [document]
     for step in steps:
-        if step in ("[]", "{}"):
-            kind = list if step == "[]" else dict
-            lists = [value for value in values if isinstance(value, kind)]
-            values = [e for v in lists for e in (v if isinstance(v, list) else v.values())]
-            several = True
+        if step == "[]":
+            values = [entry for value in values if isinstance(value, list) for entry in value]
+        elif step == "{}":
+            values = [v for value in values if isinstance(value, dict) for v in value.values()]
         else:
             values = [value.get(step) for value in values if isinstance(value, dict)]
-    if several:
+    if "[]" in steps or "{}" in steps:
         return values
     return values[0] if values else None
 
 
 def _answer_values(reads: Sequence[str], question: _Question) -> Iterator[Line]:
     """Yields the side files' answers about a data asset, from the store's copies."""
-    content = question.made_from.get("answers")
+    content = question.made_from("answers")
     if not content:
-        for path in reads:
-            yield "file", path, question.made_from.get("file")
+        yield from (("file", path, question.made_from("file")) for path in reads)
         return
     try:
         key = f"{ANSWERS}/{question.table}/{content}.pqt"
