@@ -5,7 +5,6 @@ The stub has all their names, from the declarations, so that a misspelled filter
 anything runs. `make pages` writes the stub.
 """
 
-import ast
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,7 +96,8 @@ def filters(acorn: Acorn) -> dict[str, str]:
 def stub() -> str:
     """Returns the content of the stub."""
     tables = {acorn.table: acorn for acorn in ACORNS if _takes_filters(acorn.table)}
-    sections = [_HEAD + "\n".join(_imports(tables)) + "\n", _exports(), _KINDS.strip("\n")]
+    exports = f"__all__ = {sorted(zs_client.__all__)!r}".replace("'", '"')
+    sections = [_HEAD + "\n".join(_imports(tables)) + "\n", exports, _KINDS.strip("\n")]
     for table, acorn in tables.items():
         sections.append(_protocol(acorn))
         names = dict.fromkeys((table, acorn.name))
@@ -108,20 +108,16 @@ def stub() -> str:
 def _imports(tables: dict[str, Acorn]) -> Iterator[str]:
     """Yields the imports of the public names that take no filters, sorted by module."""
     own = {name for table, acorn in tables.items() for name in (table, acorn.name)}
-    tree = ast.parse(Path(zs_client.__file__).read_text(encoding="utf-8"))
+    modules = {"__version__": "contract"} | vars(zs_client)["_MODULES"]
     names_by_module = {"zs_client.filters": ["Flag", "Names", "Text", "Time"]}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("zs_client."):
-            names = [alias.name for alias in node.names if alias.name not in own]
-            names_by_module.setdefault(str(node.module), []).extend(names)
+    for name in zs_client.__all__:
+        if name not in own:
+            module = f"zs_client.{modules.get(name, 'acorns')}"
+            names_by_module.setdefault(module, []).append(name)
     for module, names in sorted(names_by_module.items()):
         exports = [f"{name} as {name}" if name in zs_client.__all__ else name for name in names]
         if exports:
             yield f"from {module} import {', '.join(exports)}"
-
-
-def _exports() -> str:
-    return f"__all__ = {sorted(zs_client.__all__)!r}".replace("'", '"')
 
 
 def _takes_filters(table: str) -> bool:

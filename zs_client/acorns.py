@@ -562,17 +562,13 @@ def _subjects_request(table: str, words: Mapping[str, Any], at: Place | None = N
     if subject is not ...:
         subjects = tuple(filters.values(subject))
     elif names is not None:
-        subjects = _subjects_of_assets(names, at)
+        request = _request("asset_basics", {"name": names, "columns": "subject_id"})
+        subjects = tuple(dict.fromkeys(read.rows(request, at)["subject_id"].to_pylist()))
     else:
         raise ValueError(
             f"{folder} needs a subject_id, or asset_names whose subjects are looked up"
         )
     return _request(table, words, parts=subjects, names=names)
-
-
-def _subjects_of_assets(names: tuple[str, ...], at: Place | None) -> tuple[str | None, ...]:
-    content = read.rows(_request("asset_basics", {"name": names, "columns": "subject_id"}), at)
-    return tuple(dict.fromkeys(content["subject_id"].to_pylist()))
 
 
 def _partition_path(subject: Any, words: Mapping[str, Any]) -> str:

@@ -169,11 +169,8 @@ def profile() -> Mapping[str, str]:
 def _of_services(name: str | None) -> str:
     """Returns the endpoint of S3 in a section of services, whose settings are indented."""
     lines = _section(_config(), f"services {name}").get("s3", "") if name else ""
-    for line in lines.splitlines():
-        key, _, value = line.partition("=")
-        if key.strip() == "endpoint_url":
-            return value.strip()
-    return ""
+    settings = (line.partition("=") for line in lines.splitlines())
+    return next((value.strip() for key, _, value in settings if key.strip() == "endpoint_url"), "")
 
 
 def _config() -> str:

@@ -94,10 +94,9 @@ def diff(
 
 def _state(store: Store, layout: Layout, snapshot: str) -> State:
     if snapshot == NOW:
-        latest = published.latest(store, layout)
-        if not latest:
+        snapshot = published.latest(store, layout) or ""
+        if not snapshot:
             raise fetch.not_found(store, layout, "a published state", layout.registry)
-        snapshot = latest
     return pinned.state_of(store, layout, snapshot)
 
 

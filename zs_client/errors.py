@@ -18,18 +18,19 @@ class SnapshotNotFound(AcornNotFound):
     """There is no snapshot with that id; the message names the snapshots that exist."""
 
 
-class ReadError(Exception):
+class _Masked(Exception):
+    """An error without secrets in its message."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(masked(message))
+
+
+class ReadError(_Masked):
     """A file is there and could not be read; `__cause__` is the original error."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(masked(message))
 
-
-class StoreError(Exception):
+class StoreError(_Masked):
     """The store could not be opened or used; the message says what was tried and what to do."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(masked(message))
 
 
 class Careless(StoreError):

@@ -371,12 +371,11 @@ def moment(value: Any) -> datetime:
     """Returns a datetime, a date or their text as a time in UTC; without a zone it is UTC."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
-    if not isinstance(value, date):
-        raise TypeError
-    if not isinstance(value, datetime):
+    elif isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time())
-    when: datetime = value
-    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+    if not isinstance(value, datetime):
+        raise TypeError
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
 def _encodable(name: str, value: str, where: str) -> str:

@@ -70,20 +70,19 @@ def _texts(column: "pd.Series") -> "pd.Series":
         return column
     if not any(map(_is_nested, column)):
         return column
-    texts = [_text(cell, str(column.name)) if _is_nested(cell) else cell for cell in column]
+    try:
+        texts = [
+            json.dumps(cell, ensure_ascii=False, default=_simple) if _is_nested(cell) else cell
+            for cell in column
+        ]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"column {column.name}: a value is none of JSON's: {error}") from error
     return pd.Series(texts, index=column.index, name=column.name, dtype=object)
 
 
 def _is_nested(value: Any) -> bool:
     is_array = hasattr(value, "tolist") and getattr(value, "ndim", 0) > 0
     return is_array or isinstance(value, list | tuple | set | frozenset | Mapping)
-
-
-def _text(value: Any, name: str) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False, default=_simple)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"column {name}: a value is none of JSON's: {error}") from error
 
 
 def _simple(value: Any) -> Any:
