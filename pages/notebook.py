@@ -1,7 +1,7 @@
-"""Runs the notebook of the pages without Jupyter, and keeps what its cells return.
+"""Runs the pages' notebook without Jupyter, and stores the outputs of its cells.
 
-`python -m pages.notebook docs/notebook.ipynb` runs its cells on the store that `ZS_STORE`
-names and writes the outputs back. A cell's last expression is its output, as in Jupyter.
+`python -m pages.notebook docs/notebook.ipynb` runs its cells on the store that `ZS_STORE` names and
+writes the outputs back. A cell's last expression is its output, as in Jupyter.
 """
 
 import ast
@@ -13,7 +13,7 @@ from typing import Any
 
 
 def run(notebook: dict[str, Any]) -> dict[str, Any]:
-    """The notebook with the outputs that its cells have now; an error of a cell is raised."""
+    """Returns the notebook with new outputs of its cells; raises an error of a cell."""
     names: dict[str, Any] = {"__name__": "__main__"}
     cells, number = [], 0
     for cell in notebook["cells"]:
@@ -27,24 +27,24 @@ def run(notebook: dict[str, Any]) -> dict[str, Any]:
 
 
 def page(notebook: dict[str, Any]) -> tuple[str, dict[str, bytes]]:
-    """The notebook as Markdown, and the pictures that it shows by their file names."""
-    parts: list[str] = []
+    """Returns the notebook as Markdown, and its pictures by their file names."""
+    blocks: list[str] = []
     pictures: dict[str, bytes] = {}
     for cell in notebook["cells"]:
         source = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
-            parts.append(source)
+            blocks.append(source)
             continue
-        parts.append(f"```python\n{source}\n```")
+        blocks.append(f"```python\n{source}\n```")
         for output in cell["outputs"]:
             data = output["data"]
             if "image/png" in data:
                 name = f"notebook-{cell['execution_count']}.png"
                 pictures[name] = base64.b64decode(data["image/png"])
-                parts.append(f"![what the cell draws]({name})")
+                blocks.append(f"![what the cell draws]({name})")
             else:
-                parts.append(f"```text\n{''.join(data['text/plain'])}\n```")
-    return "\n\n".join(parts) + "\n", pictures
+                blocks.append(f"```text\n{''.join(data['text/plain'])}\n```")
+    return "\n\n".join(blocks) + "\n", pictures
 
 
 def _run(source: str, where: str, names: dict[str, Any]) -> Any:
@@ -63,7 +63,7 @@ def _outputs(value: Any, number: int) -> list[dict[str, Any]]:
         return []
     data: dict[str, Any] = {"text/plain": repr(value).splitlines(keepends=True)}
     if hasattr(value, "_repr_png_"):
-        # A figure's size on paper is no use to a reader, and an address differs each time.
+        # A figure's text has its size on paper, or an address that differs each time.
         data = {
             "image/png": base64.b64encode(value._repr_png_()).decode(),
             "text/plain": ["a picture"],
@@ -75,5 +75,5 @@ def _outputs(value: Any, number: int) -> list[dict[str, Any]]:
 
 if __name__ == "__main__":
     path = Path(sys.argv[1])
-    done = run(json.loads(path.read_text(encoding="utf-8")))
-    path.write_text(json.dumps(done, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    executed = run(json.loads(path.read_text(encoding="utf-8")))
+    path.write_text(json.dumps(executed, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

@@ -1,8 +1,7 @@
-"""What of README.md and docs/values.md is made from the declarations.
+"""Makes the parts of README.md and docs/values.md that come from the declarations.
 
-`make pages` writes the table of acorns, the graph and the rules of
-columns between their marks. The rest of the pages is written by hand; the descriptions are the
-declarations' own.
+`make pages` writes the table of acorns, the graph and the rules of columns between their marks. The
+rest of the pages is written by hand.
 """
 
 import re
@@ -19,7 +18,7 @@ VALUES = README.parent / "docs" / "values.md"
 
 
 def table(acorns: Sequence[Acorn]) -> str:
-    """The acorns as a Markdown table: how each is read, and what it holds."""
+    """Returns the acorns as a Markdown table: how each is read, and what it holds."""
     lines = ["| acorn | read with | holds |", "| --- | --- | --- |"]
     for acorn in acorns:
         holds = acorn.description.replace("|", "\\|")
@@ -32,32 +31,32 @@ def table(acorns: Sequence[Acorn]) -> str:
 
 
 def picture(acorns: Sequence[Acorn], parents: Mapping[str, set[str]]) -> str:
-    """What is made from what, as a Mermaid graph; without the arrows that follow from others.
+    """Returns a Mermaid graph of the acorns and their sources, without redundant arrows.
 
     Args:
         acorns: The acorns.
         parents: For each asset the assets that it is made from.
     """
-    by = {acorn.name: f"<br/>by {acorn.partition}" for acorn in acorns if acorn.partition}
-    names = [acorn.name for acorn in acorns]
-    names = [*sorted(name for name in parents if name not in names), *names]
+    partitions = {acorn.name: acorn.partition for acorn in acorns}
+    names = [*sorted(parents.keys() - partitions.keys()), *partitions]
     lines = ["```mermaid", "flowchart LR"]
     for name in names:
-        shape = "{}[{}]" if name in {acorn.name for acorn in acorns} else "{}([{}])"
-        lines.append("    " + shape.format(_node(name), f'"{name}{by.get(name, "")}"'))
+        shape = "{}[{}]" if name in partitions else "{}([{}])"
+        by = f"<br/>by {partitions[name]}" if partitions.get(name) else ""
+        lines.append("    " + shape.format(_node(name), f'"{name}{by}"'))
     for name in names:
-        kept = parents[name] - {far for near in parents[name] for far in _above(near, parents)}
-        lines += [f"    {_node(parent)} --> {_node(name)}" for parent in names if parent in kept]
+        direct = parents[name].difference(*(_ancestors(near, parents) for near in parents[name]))
+        lines += [f"    {_node(parent)} --> {_node(name)}" for parent in names if parent in direct]
     return "\n".join([*lines, "```"])
 
 
-def _above(name: str, parents: Mapping[str, set[str]]) -> set[str]:
-    """All that an asset is made from, directly or not."""
-    return parents[name] | {far for near in parents[name] for far in _above(near, parents)}
+def _ancestors(name: str, parents: Mapping[str, set[str]]) -> set[str]:
+    """Returns all assets that an asset is made from, directly or not."""
+    return parents[name].union(*(_ancestors(parent, parents) for parent in parents[name]))
 
 
 def edges() -> dict[str, set[str]]:
-    """For each asset the assets that it is made from, as Dagster has them."""
+    """Returns for each asset the assets that it is made from, as Dagster has them."""
     assets = code_location.definitions().resolve_asset_graph()
     return {
         key.to_user_string(): {parent.to_user_string() for parent in assets.get(key).parent_keys}
@@ -66,7 +65,7 @@ def edges() -> dict[str, set[str]]:
 
 
 def filled(text: str) -> str:
-    """The README with the table and the graph between their marks.
+    """Returns the README with the table and the graph between their marks.
 
     Raises:
         ValueError: The page lacks a mark.
@@ -75,27 +74,27 @@ def filled(text: str) -> str:
 
 
 def ruled(text: str) -> str:
-    """Returns the page of rules with all of them between its marks.
+    """Returns the page of rules with the rules and the instruments between their marks.
 
     Raises:
         ValueError: The page lacks a mark.
     """
-    made = {"instruments": rules.kept_apart(), "rules": rules.rules(ACORNS)}
-    return _filled(text, made)
+    return _filled(text, {"instruments": rules.kept_apart(), "rules": rules.rules(ACORNS)})
 
 
-def _filled(text: str, made: Mapping[str, str]) -> str:
-    for name, part in made.items():
+def _filled(text: str, sections: Mapping[str, str]) -> str:
+    for name, content in sections.items():
         begin, end = f"<!-- {name}: made by pages.readme -->\n", f"<!-- {name}: end -->"
-        found = re.compile(f"(?<={re.escape(begin)}).*?(?={re.escape(end)})", re.DOTALL)
-        if not found.search(text):
+        before, begin_mark, rest = text.partition(begin)
+        _, end_mark, after = rest.partition(end)
+        if not end_mark:
             raise ValueError(f"the page has no {begin.strip()} with {end} after it")
-        text = found.sub(lambda _, part=part: f"\n{part}\n\n", text, count=1)  # type: ignore[misc]
+        text = f"{before}{begin_mark}\n{content}\n\n{end_mark}{after}"
     return text
 
 
 def _node(name: str) -> str:
-    """A name that Mermaid takes for a node."""
+    """Returns a name that Mermaid accepts for a node."""
     return re.sub(r"\W", "_", name)
 
 

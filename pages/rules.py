@@ -1,7 +1,7 @@
-"""The page of rules, docs/values.md: where the value of each column comes from, and by which rule.
+"""Makes the page of rules, docs/values.md: the source of each column's value, and its rule.
 
-`make pages` writes it between its marks, from what the columns declare. What
-stands before the marks is written by hand.
+`make pages` writes the rules between the page's marks, from the columns' declarations. The text
+before the marks is written by hand.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,34 +12,28 @@ from zs_pipeline.declaration import Acorn, Column
 
 def rules(acorns: Sequence[Acorn]) -> str:
     """Returns a section for each table, with a paragraph for each of its columns."""
-    return "\n".join(line for acorn in acorns for line in _of_table(acorn))
+    return "\n".join(line for acorn in acorns for line in _table_lines(acorn))
 
 
 def kept_apart() -> str:
-    """Returns a list of the instruments that may be one rig, which no document says."""
+    """Returns a list of the instruments that may be one rig, though no document says so."""
     return "\n".join(
         f"- {', '.join(f'`{name}`' for name in names)}" for names in instruments.KEPT_APART
     )
 
 
-def _of_table(acorn: Acorn) -> Iterator[str]:
-    yield f"## {acorn.name}"
-    yield ""
-    yield acorn.description
+def _table_lines(acorn: Acorn) -> Iterator[str]:
+    yield from (f"## {acorn.name}", "", acorn.description)
     for column in acorn.columns:
-        yield ""
-        yield f"### {acorn.name}.{column.name}"
-        yield ""
-        yield from _of_column(column)
+        yield from ("", f"### {acorn.name}.{column.name}", "")
+        yield from _column_lines(column)
     yield ""
 
 
-def _of_column(column: Column) -> Iterator[str]:
-    places = ", ".join(f"`{path}`" for path in column.reads)
-    yield f"**From** {places}." if places else "**From** nothing."
+def _column_lines(column: Column) -> Iterator[str]:
+    paths = ", ".join(f"`{path}`" for path in column.reads)
+    yield f"**From** {paths}." if paths else "**From** nothing."
     if column.rule:
-        yield ""
-        yield column.rule
+        yield from ("", column.rule)
     if column.example:
-        yield ""
-        yield f"*Example:* {column.example}"
+        yield from ("", f"*Example:* {column.example}")

@@ -1,7 +1,7 @@
-"""What of the site is made: a page for each table, the functions, the notebook, the root's pages.
+"""Makes pages of the site: one for each table, the functions, the notebook, the root's pages.
 
-mkdocs calls `on_files` and `on_page_markdown` (its `hooks`). The declarations and the docstrings
-are the text; the other pages lie in `docs/` and are written by hand.
+mkdocs calls `on_files` and `on_page_markdown` (its `hooks`). The text comes from declarations and
+docstrings; the other pages lie in `docs/` and are written by hand.
 """
 
 import dataclasses
@@ -29,7 +29,7 @@ NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
 OF_ROOT = {"GLOSSARY.md": "glossary.md", "CHANGELOG.md": "changelog.md",
            "BENCHMARKS.md": "benchmarks.md"}  # fmt: skip
 PICTURES = ("plot_foraging", "plot_projects", "plot_qc")
-# Of partitioned tables; the sample has them.
+# Partitions for the examples; the sample has them.
 EXAMPLES = {"subject_id": "901001", "platform": "fib"}
 KINDS = {
     "metadata": "small enough to be loaded whole",
@@ -44,19 +44,8 @@ SOURCES = {
 }
 
 
-_TABLES_BEGIN = [
-    "These pages are made from the declarations by which the tables are written.",
-    "A table that differs from its page is refused.",
-]
-_TABLES_END = [
-    "`time` is a timestamp in microseconds, UTC. `[string]` is a list of texts,",
-    "`{string: string}` a map. Null means that a value is not there; an empty text is never",
-    "used for it.",
-]
-
-
 def pages() -> dict[str, str | bytes]:
-    """Every made file of the site by its path: Markdown, and the pictures of the notebook."""
+    """Returns the site's made files by their paths: Markdown, and the notebook's pictures."""
     text, pictures = notebook.page(json.loads(NOTEBOOK.read_text(encoding="utf-8")))
     return {
         "tables/index.md": tables_page(),
@@ -72,41 +61,40 @@ def pages() -> dict[str, str | bytes]:
 
 
 def example(acorn: Acorn) -> str:
-    """The call that reads a table, or one partition of it."""
+    """Returns the call that reads a table, or one of its partitions."""
     return f"{acorn.table}({json.dumps(EXAMPLES[acorn.partition]) if acorn.partition else ''})"
 
 
 def path(acorn: Acorn) -> str:
-    """The fixed path of a table, or of the partition that the example reads."""
+    """Returns the fixed path of a table, or of the partition that the example reads."""
     if not acorn.partition:
         return Layout(__version__).table(acorn.table)
     return Layout(__version__).partition(acorn.table, acorn.partition, EXAMPLES[acorn.partition])
 
 
 def tables_page() -> str:
-    """All tables, and what their types are."""
-    rows = [
+    """Returns the page that lists all tables, and describes the types of columns."""
+    rows = "\n".join(
         f"| [`{acorn.name}`]({acorn.name}.md) | `{example(acorn)}` | {_cell(acorn.description)} |"
         for acorn in ACORNS
-    ]
-    return "\n".join(
-        [
-            "# Tables",
-            "",
-            *_TABLES_BEGIN,
-            "",
-            "| table | read with | holds |",
-            "| --- | --- | --- |",
-            *rows,
-            "",
-            *_TABLES_END,
-            "",
-        ]
     )
+    return f"""# Tables
+
+These pages are made from the declarations by which the tables are written.
+A table that differs from its page is refused.
+
+| table | read with | holds |
+| --- | --- | --- |
+{rows}
+
+`time` is a timestamp in microseconds, UTC. `[string]` is a list of texts,
+`{{string: string}}` a map. Null means that a value is not there; an empty text is never
+used for it.
+"""
 
 
 def table_page(acorn: Acorn) -> str:
-    """One table: how it is read, what a row is, and what each column means."""
+    """Returns the page of a table: how to read it, what a row is, what each column means."""
     about = [
         ("type", f"`{acorn.type}`: {KINDS[acorn.type]}"),
         ("key", ", ".join(f"`{name}`" for name in acorn.key) or "none"),
@@ -118,42 +106,40 @@ def table_page(acorn: Acorn) -> str:
     split = acorn.kind.partitioning
     if split and split.is_fixed:
         about.insert(4, ("partitions", ", ".join(f"`{name}`" for name in split.values)))
-    return "\n".join(
-        [
-            f"# {acorn.name}",
-            "",
-            acorn.description,
-            "",
-            "```python",
-            f"from zs_client import {acorn.table}",
-            f"{example(acorn)}",
-            "```",
-            "",
-            "```sql",
-            f"SELECT * FROM read_parquet('{path(acorn)}');",  # noqa: S608 to be read
-            "```",
-            "",
-            "| | |",
-            "| --- | --- |",
-            *(f"| {name} | {said} |" for name, said in about if said),
-            "",
-            "## Columns",
-            "",
-            "| column | type | null | meaning |",
-            "| --- | --- | --- | --- |",
-            *(
-                f"| `{column.name}` | `{column.type}` | {'yes' if column.nullable else 'never'} "
-                f"| {_cell(column.description)} |"
-                for column in acorn.columns
-            ),
-            "",
-        ]
+    facts = "\n".join(f"| {name} | {text} |" for name, text in about if text)
+    columns = "\n".join(
+        f"| `{column.name}` | `{column.type}` | {'yes' if column.nullable else 'never'} "
+        f"| {_cell(column.description)} |"
+        for column in acorn.columns
     )
+    return f"""# {acorn.name}
+
+{acorn.description}
+
+```python
+from zs_client import {acorn.table}
+{example(acorn)}
+```
+
+```sql
+SELECT * FROM read_parquet('{path(acorn)}');
+```
+
+| | |
+| --- | --- |
+{facts}
+
+## Columns
+
+| column | type | null | meaning |
+| --- | --- | --- | --- |
+{columns}
+"""  # noqa: S608 - SQL to be read
 
 
 def functions_page() -> str:
-    """All that is public, from the docstrings."""
-    parts = [
+    """Returns the page of all public functions and classes, from their docstrings."""
+    lines = [
         "# Functions",
         "",
         "All of `zs_client`, from its docstrings. Importing it loads, connects and reads nothing.",
@@ -162,18 +148,18 @@ def functions_page() -> str:
     functions = {name: thing for name, thing in public.items() if inspect.isfunction(thing)}
     drawn = {name: getattr(plots, name) for name in PICTURES}
     others = {name: thing for name, thing in public.items() if name not in functions}
-    for title, said, things in (
+    for title, usage, things in (
         ("Reading", "`from zs_client import …`", functions),
         ("Pictures", "`from zs_client.plots import …`; they need the extra `plot`.", drawn),
         ("What they return and raise", "`from zs_client import …`", others),
     ):
-        parts += ["", f"## {title}", "", said]
+        lines += ["", f"## {title}", "", usage]
         for name, thing in things.items():
-            parts += ["", f"### {name}", ""]
+            lines += ["", f"### {name}", ""]
             if inspect.isfunction(thing):
-                parts += ["```python", f"{name}{_signature(thing)}", "```", ""]
-            parts += _docstring(thing)
-    return "\n".join([*parts, ""])
+                lines += ["```python", f"{name}{_signature(thing)}", "```", ""]
+            lines += _docstring(thing)
+    return "\n".join([*lines, ""])
 
 
 def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
@@ -186,7 +172,7 @@ def on_files(files: "Files", config: "MkDocsConfig") -> "Files":
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
-    """Point links to pages of the root, which are right in a checkout, to those in the site."""
+    """Point links to pages of the root, which are right in a checkout, to the site's pages."""
     for here, there in OF_ROOT.items():
         markdown = re.sub(rf"\]\((?:\.\./)?{re.escape(here)}", f"]({there}", markdown)
     return markdown
@@ -208,14 +194,16 @@ def _cell(text: str) -> str:
 
 
 def _signature(function: Any) -> str:
-    # Annotations of what is loaded lazily are quoted.
-    told = re.sub(r"(?<=[:>] )'([^']+)'", r"\1", str(inspect.signature(function)))
-    told = told.replace("= Ellipsis", "= ...")
-    return re.sub(r"\b(?:zs_client\.\w+|collections\.abc|datetime|typing)\.(?=[A-Za-z])", "", told)
+    # Annotations of lazily loaded types are quoted.
+    signature = re.sub(r"(?<=[:>] )'([^']+)'", r"\1", str(inspect.signature(function)))
+    signature = signature.replace("= Ellipsis", "= ...")
+    return re.sub(
+        r"\b(?:zs_client\.\w+|collections\.abc|datetime|typing)\.(?=[A-Za-z])", "", signature
+    )
 
 
 def _docstring(thing: Any) -> list[str]:
-    """A docstring in Google's style as Markdown: its sections as lists."""
+    """Returns a docstring in Google's style as Markdown, its sections as lists."""
     lines: list[str] = []
     section = ""
     for line in inspect.cleandoc(thing.__doc__ or "").splitlines():

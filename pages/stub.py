@@ -1,11 +1,10 @@
-"""`zs_client/__init__.pyi`: what editors and type checkers know of the client's functions.
+"""Writes the stub `zs_client/__init__.pyi`, for editors and type checkers.
 
-Each function takes any column of its table as a filter, which its signature says as `**others`. The
-stub names them all, from the declarations, so that a misspelt one is found before anything runs.
-`make pages` writes it.
+Each function takes any column of its table as a filter, which its signature declares as `**others`.
+The stub has all their names, from the declarations, so that a misspelled filter is an error before
+anything runs. `make pages` writes the stub.
 """
 
-import ast
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +34,7 @@ import pyarrow as pa
 
 from zs_client.acorns import Subjects
 '''
-# What a filter takes, by the type of its column. A map is no filter.
+# A filter's type, by the type of its column. A map is no filter.
 _FILTERS = {
     "string": "Text",
     "[string]": "Text",
@@ -76,56 +75,49 @@ _AFTER_FILTERS = ("columns", "limit", "snapshot", "offline")
 
 
 def filters(acorn: Acorn) -> dict[str, str]:
-    """What a table's function takes as filters beside those in its signature, with their types."""
-    found: dict[str, str] = {}
+    """Returns the filters for a table's columns, with their types."""
+    types: dict[str, str] = {}
     for column in acorn.columns:
         if column.type in _FILTERS:
-            found[column.name] = _FILTERS[column.type]
+            types[column.name] = _FILTERS[column.type]
         if column.type == "string":
-            found[f"{column.name}_contains"] = "str | Iterable[str] | EllipsisType"
+            types[f"{column.name}_contains"] = "str | Iterable[str] | EllipsisType"
         if column.type in ("string", "time"):
-            found |= dict.fromkeys((f"{column.name}_after", f"{column.name}_before"), "Time")
+            types |= dict.fromkeys((f"{column.name}_after", f"{column.name}_before"), "Time")
     names = [column.name for column in acorn.columns]
     for alias, columns in ALIASES.items():
         if alias in names or not set(columns) & set(names):
             continue
         kinds = ("after", "before") if alias == "acquired" else ()
-        found |= {f"{alias}_{kind}": "Time" for kind in kinds} or {alias: "Text"}
-    return found
+        types |= {f"{alias}_{kind}": "Time" for kind in kinds} or {alias: "Text"}
+    return types
 
 
 def stub() -> str:
-    """The whole file."""
+    """Returns the content of the stub."""
     tables = {acorn.table: acorn for acorn in ACORNS if _takes_filters(acorn.table)}
-    parts = [_HEAD + "\n".join(_imports(tables)) + "\n", _exports(), _KINDS.strip("\n")]
+    exports = f"__all__ = {sorted(zs_client.__all__)!r}".replace("'", '"')
+    sections = [_HEAD + "\n".join(_imports(tables)) + "\n", exports, _KINDS.strip("\n")]
     for table, acorn in tables.items():
-        parts.append(_protocol(acorn))
+        sections.append(_protocol(acorn))
         names = dict.fromkeys((table, acorn.name))
-        parts.append("\n".join(f"{name}: _{_camel(table)}" for name in names))
-    return "\n\n".join(parts) + "\n"
+        sections.append("\n".join(f"{name}: _{_camel(table)}" for name in names))
+    return "\n\n".join(sections) + "\n"
 
 
 def _imports(tables: dict[str, Acorn]) -> Iterator[str]:
-    """Where everything public that takes no filters is from, in the order of the module."""
+    """Yields the imports of the public names that take no filters, sorted by module."""
     own = {name for table, acorn in tables.items() for name in (table, acorn.name)}
-    tree = ast.parse(Path(zs_client.__file__).read_text(encoding="utf-8"))
-    found = {"zs_client.filters": ["Flag", "Names", "Text", "Time"]}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("zs_client."):
-            names = [alias.name for alias in node.names if alias.name not in own]
-            found.setdefault(str(node.module), []).extend(names)
-    for module, names in sorted(found.items()):
-        if names:
-            inner = ", ".join(f"{name} as {name}" if name in _public() else name for name in names)
-            yield f"from {module} import {inner}"
-
-
-def _exports() -> str:
-    return f"__all__ = {sorted(zs_client.__all__)!r}".replace("'", '"')
-
-
-def _public() -> set[str]:
-    return set(zs_client.__all__)
+    modules = {"__version__": "contract"} | vars(zs_client)["_MODULES"]
+    names_by_module = {"zs_client.filters": ["Flag", "Names", "Text", "Time"]}
+    for name in zs_client.__all__:
+        if name not in own:
+            module = f"zs_client.{modules.get(name, 'acorns')}"
+            names_by_module.setdefault(module, []).append(name)
+    for module, names in sorted(names_by_module.items()):
+        exports = [f"{name} as {name}" if name in zs_client.__all__ else name for name in names]
+        if exports:
+            yield f"from {module} import {', '.join(exports)}"
 
 
 def _takes_filters(table: str) -> bool:
@@ -152,23 +144,22 @@ def _protocol(acorn: Acorn) -> str:
 
 
 def _words(acorn: Acorn) -> str:
-    """The parameters of a function; its own first, then every column, then how to read."""
-    signature = inspect.signature(getattr(functions, acorn.table))
-    first, own, last = ["self"], {}, []
-    for name, parameter in signature.parameters.items():
-        default = {...: "...", inspect.Parameter.empty: ""}.get(
-            parameter.default, repr(parameter.default)
+    """Returns a function's parameters: its own, those of reading, then a filter for each column."""
+    parameters = inspect.signature(getattr(functions, acorn.table)).parameters
+    positional, own_filters, last = ["self"], [], []
+    for name, parameter in parameters.items():
+        default = {...: " = ...", inspect.Parameter.empty: ""}.get(
+            parameter.default, f" = {parameter.default!r}"
         )
-        text = f"{name}: {parameter.annotation}{f' = {default}' if default else ''}"
+        text = f"{name}: {parameter.annotation}{default}"
         if parameter.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
-            first.append(text)
+            positional.append(text)
         elif name in _AFTER_FILTERS:
             last.append(text)
         elif name != "others":
-            own[name] = text
-    taken = {*signature.parameters}
-    more = [f"{n}: {kind} = ..." for n, kind in filters(acorn).items() if n not in taken]
-    return ", ".join([*first, "*", *own.values(), *last, *more])
+            own_filters.append(text)
+    more = [f"{n}: {kind} = ..." for n, kind in filters(acorn).items() if n not in parameters]
+    return ", ".join([*positional, "*", *own_filters, *last, *more])
 
 
 def _camel(table: str) -> str:

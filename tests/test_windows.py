@@ -44,7 +44,7 @@ def windows(monkeypatch):
     locks = Msvcrt()
     monkeypatch.setitem(sys.modules, "fcntl", None)
     monkeypatch.setitem(sys.modules, "msvcrt", locks)
-    monkeypatch.setattr(folder, "_AGAIN", 0)
+    monkeypatch.setattr(folder, "_PAUSE", 0)
     return locks
 
 
@@ -78,7 +78,7 @@ def test_a_file_that_is_read_is_replaced_when_it_is_let_go(monkeypatch, tmp_path
         return real(self, to)
 
     monkeypatch.setattr(Path, "replace", replace)
-    monkeypatch.setattr(folder, "_AGAIN", 0)
+    monkeypatch.setattr(folder, "_PAUSE", 0)
     monkeypatch.setattr(folder.os, "name", "nt")
     try:
         folder.put_in_place(staged, target)

@@ -42,7 +42,7 @@ class _AssetBasics(Protocol):
         Args:
             subject_id: The animal.
             project_name: The project.
-            modality: An abbreviation, case ignored; fits when it is one of `modalities`.
+            modality: An abbreviation, case ignored; fits if it is one of `modalities`.
             data_level: `raw` or `derived`.
             name: The data asset's name.
             name_contains: A part of the name, case ignored.
@@ -55,8 +55,9 @@ class _AssetBasics(Protocol):
             others: Any other column by its name; see the module for all words.
 
         Returns:
-            A row for each `_id`; other tables join on `name`. Times are UTC, `age` is in days;
-            `modalities`, `experimenters` and the like are lists. What a document does not have is null.
+            One row for each `_id`; other tables join on `name`. Times are UTC, `age` is in days;
+            `modalities`, `experimenters` and similar columns are lists. A value that the document
+            lacks is null.
 
         Raises:
             AcornNotFound: The table is not in this store and version.
@@ -76,12 +77,12 @@ asset_basics: _AssetBasics
 
 class _SourceData(Protocol):
     def __call__(self, *, name: Text = ..., source_data: Text = ..., pipeline_name: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., source_data_contains: str | Iterable[str] | EllipsisType = ..., source_data_after: Time = ..., source_data_before: Time = ..., pipeline_name_contains: str | Iterable[str] | EllipsisType = ..., pipeline_name_after: Time = ..., pipeline_name_before: Time = ..., processing_time: Text = ..., processing_time_contains: str | Iterable[str] | EllipsisType = ..., processing_time_after: Time = ..., processing_time_before: Time = ...) -> pd.DataFrame:
-        """Which data asset was made from which, one row per derived data asset and source.
+        """Sources of derived data assets, one row per derived data asset and source.
 
         Args:
             name: The derived data asset's name.
-            source_data: The name of a data asset that it was made from.
-            pipeline_name: The pipeline that made it.
+            source_data: The source's name, a data asset that the derived one was made from.
+            pipeline_name: The pipeline that made the derived data asset.
             columns: Only these, in this order.
             limit: No more rows than this.
             snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
@@ -89,8 +90,9 @@ class _SourceData(Protocol):
             others: Any other column by its name; see the module for all words.
 
         Returns:
-            `name` (the derived one), `source_data` (null when it names no source), `pipeline_name`, and
-            `processing_time` as the text at the end of the name; both null where they are not known.
+            `name` (of the derived data asset), `source_data` (null if the data asset names no source),
+            `pipeline_name`, and `processing_time`, the text at the end of the name. Unknown values are
+            null.
 
         Raises:
             AcornNotFound: The table is not in this store and version.
@@ -117,13 +119,13 @@ class _Qc(Protocol):
             subject_id: The animal, or several; None for the data assets that have no subject. Left
                 out, the subjects of `asset_names` are looked up.
             asset_names: Only rows of these data assets; a `UserWarning` names those that have none.
-            lazy: Return where the one subject's parquet file lies instead of its rows; `asset_names`
-                is for the query that reads it.
+            lazy: Return the path of the one subject's parquet file instead of its rows; filter by
+                `asset_names` in the query that reads the file.
             name: The metric's name.
             stage: `Raw data`, `Processing` or `Analysis`.
-            modality: Abbreviation of the kind of data, case ignored.
-            status: The latest: `Pass`, `Fail` or `Pending`.
-            tag: Fits when it is one of `tags`.
+            modality: A modality's abbreviation, case ignored.
+            status: The latest status: `Pass`, `Fail` or `Pending`.
+            tag: A tag; fits if it is one of `tags`.
             columns: Only these, in this order.
             limit: No more rows than this.
             snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
@@ -131,15 +133,15 @@ class _Qc(Protocol):
             others: Any other column by its name; see the module for all words.
 
         Returns:
-            The rows: `value` and `status_history` are JSON text, times are UTC, `tags` is a list. For
-            a subject without QC no rows, but all columns. With `lazy`, a local path or `s3://…`.
+            The metrics: `value` and `status_history` are JSON text, times are UTC, `tags` is a list. A
+            subject without QC gives no rows, but all columns. With `lazy`, a local path or `s3://…`.
 
         Raises:
             AcornNotFound: The table is not in this store and version, or with `lazy`, the subject has
                 no file.
             SubjectNotFound: No data asset has that subject, or one of them.
-            ValueError: Neither subject nor data asset is given; there is no such column or filter; or
-                `lazy` with several subjects, with filters, or of a store in memory.
+            ValueError: Neither a subject nor a data asset is given; there is no such column or filter;
+                or `lazy` with several subjects, with filters, or with a store in memory.
             TypeError: A value is of another kind than the column.
             ReadError: It is there and cannot be read.
         """
@@ -190,13 +192,14 @@ class _QcTagStatus(Protocol):
             others: Any other column by its name; see the module for all words.
 
         Returns:
-            `tag`, `status`, `asset_name`, `subject_id` and `timestamp` (UTC). For a subject without QC
-            no rows, but all columns.
+            `tag`, `status`, `asset_name`, `subject_id` and `timestamp` (UTC). A subject without QC
+            gives no rows, but all columns.
 
         Raises:
             AcornNotFound: The table is not in this store and version.
             SubjectNotFound: No data asset has that subject, or one of them.
-            ValueError: Neither subject nor data asset is given, or there is no such column or filter.
+            ValueError: Neither a subject nor a data asset is given, or there is no such column or
+                filter.
             TypeError: A value is of another kind than the column.
             ReadError: It is there and cannot be read.
         """
@@ -214,8 +217,8 @@ class _PlatformQc(Protocol):
         """Quality control status by tag of one platform or several, one row per data asset and tag.
 
         Args:
-            platform: Such as `fib` or `ecephys`, or several; left out, all. The error for another one
-                lists them.
+            platform: Such as `fib` or `ecephys`, or several; left out, all. The error for an unknown
+                platform lists all.
             asset_name: The data asset's name.
             tag: A tag, or a modality's abbreviation.
             status: `Pass`, `Fail` or `Pending`.
@@ -229,7 +232,8 @@ class _PlatformQc(Protocol):
 
         Returns:
             `asset_name`, `tag`, `status`, `timestamp` (UTC), `instrument_id_normalized`, the list
-            `experimenters_normalized` and the `platform`. For one without QC no rows, but all columns.
+            `experimenters_normalized` and `platform`. A platform without QC gives no rows, but all
+            columns.
 
         Raises:
             AcornNotFound: The table is not in this store and version.
@@ -248,7 +252,7 @@ platform_qc: _PlatformQc
 
 class _MetadataCore(Protocol):
     def __call__(self, *, _id: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, _id_contains: str | Iterable[str] | EllipsisType = ..., _id_after: Time = ..., _id_before: Time = ..., _last_modified: _Times = ..., _last_modified_after: Time = ..., _last_modified_before: Time = ..., subject: _Flags = ..., data_description: _Flags = ..., procedures: _Flags = ..., instrument: _Flags = ..., acquisition: _Flags = ..., processing: _Flags = ..., quality_control: _Flags = ...) -> pd.DataFrame:
-        """Which core metadata files each document has, one row per document.
+        """Core metadata files of each document, one row per document.
 
         Args:
             _id: The document's id.
@@ -259,7 +263,7 @@ class _MetadataCore(Protocol):
             others: Any other column by its name; see the module for all words.
 
         Returns:
-            `_id`, `_last_modified` (UTC), and a bool, never null, for each core file.
+            `_id`, `_last_modified` (UTC), and for each core file a bool, never null.
 
         Raises:
             AcornNotFound: The table is not in this store and version.
@@ -279,7 +283,7 @@ metadata_core: _MetadataCore
 
 class _AssetsSmartspim(Protocol):
     def __call__(self, *, name: Text = ..., raw_name: Text = ..., channel: Text = ..., processed: Flag = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., raw_name_contains: str | Iterable[str] | EllipsisType = ..., raw_name_after: Time = ..., raw_name_before: Time = ..., institution: Text = ..., institution_contains: str | Iterable[str] | EllipsisType = ..., institution_after: Time = ..., institution_before: Time = ..., processing_end_time: _Times = ..., processing_end_time_after: Time = ..., processing_end_time_before: Time = ..., stitched_link: Text = ..., stitched_link_contains: str | Iterable[str] | EllipsisType = ..., stitched_link_after: Time = ..., stitched_link_before: Time = ..., raw_link: Text = ..., raw_link_contains: str | Iterable[str] | EllipsisType = ..., raw_link_after: Time = ..., raw_link_before: Time = ..., channel_contains: str | Iterable[str] | EllipsisType = ..., channel_after: Time = ..., channel_before: Time = ..., segmentation_link: Text = ..., segmentation_link_contains: str | Iterable[str] | EllipsisType = ..., segmentation_link_after: Time = ..., segmentation_link_before: Time = ..., quantification_link: Text = ..., quantification_link_contains: str | Iterable[str] | EllipsisType = ..., quantification_link_after: Time = ..., quantification_link_before: Time = ..., alignment_link: Text = ..., alignment_link_contains: str | Iterable[str] | EllipsisType = ..., alignment_link_after: Time = ..., alignment_link_before: Time = ...) -> pd.DataFrame:
-        """SmartSPIM data assets and where to look at them, one row per data asset and channel.
+        """SmartSPIM data assets with links to view them, one row per data asset and channel.
 
         Args:
             name: The stitched data asset's name.
@@ -293,9 +297,10 @@ class _AssetsSmartspim(Protocol):
             others: Any other column by its name; see the module for all words.
 
         Returns:
-            `raw_name`, and `name`: the latest stitched data asset made from it, the raw one itself
-            while `processed` is false. Links open in Neuroglancer; what is about the stitched one is
-            null without one, what is about a channel without channels. `processing_end_time` is UTC.
+            `raw_name`, and `name`: the latest stitched data asset made from the raw one, or the raw one
+            itself while `processed` is false. Links open in Neuroglancer. Columns about the stitched
+            data asset are null if there is none, columns about a channel if there are no channels.
+            `processing_end_time` is UTC.
 
         Raises:
             AcornNotFound: The table is not in this store and version.
@@ -315,7 +320,7 @@ assets_smartspim: _AssetsSmartspim
 
 class _PlatformExaspim(Protocol):
     def __call__(self, *, name: Text = ..., raw_name: Text = ..., processed: Flag = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., raw_name_contains: str | Iterable[str] | EllipsisType = ..., raw_name_after: Time = ..., raw_name_before: Time = ..., raw_link: Text = ..., raw_link_contains: str | Iterable[str] | EllipsisType = ..., raw_link_after: Time = ..., raw_link_before: Time = ..., fused_link: Text = ..., fused_link_contains: str | Iterable[str] | EllipsisType = ..., fused_link_after: Time = ..., fused_link_before: Time = ...) -> pd.DataFrame:
-        """ExaSPIM data assets and where to look at them, one row per raw data asset.
+        """ExaSPIM data assets with links to view them, one row per raw data asset.
 
         Args:
             name: The fused data asset's name.
@@ -328,8 +333,9 @@ class _PlatformExaspim(Protocol):
             others: Any other column by its name; see the module for all words.
 
         Returns:
-            `raw_name`, and `name`: the latest fused data asset made from it, the raw one itself while
-            `processed` is false. `raw_link` and `fused_link` open in Neuroglancer, null without one.
+            `raw_name`, and `name`: the latest fused data asset made from the raw one, or the raw one
+            itself while `processed` is false. `raw_link` and `fused_link` open in Neuroglancer; a
+            missing link is null.
 
         Raises:
             AcornNotFound: The table is not in this store and version.
@@ -365,7 +371,7 @@ class _PlatformFib(Protocol):
 
         Returns:
             `asset_name`, `fiber`, `patch_cord`, `channel`, `intended_measurement` and
-            `targeted_structure`; the text `missing`, never null, stands for what is not given.
+            `targeted_structure`. A missing value is the text `missing`, never null.
 
         Raises:
             AcornNotFound: The table is not in this store and version.
@@ -385,7 +391,7 @@ platform_fib: _PlatformFib
 
 class _ForagingSessions(Protocol):
     def __call__(self, *, subject_id: Text = ..., session_date: Text = ..., session_date_after: str | EllipsisType = ..., session_date_before: str | EllipsisType = ..., task: Text = ..., trainer: Text = ..., rig: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, subject_id_contains: str | Iterable[str] | EllipsisType = ..., subject_id_after: Time = ..., subject_id_before: Time = ..., session_date_contains: str | Iterable[str] | EllipsisType = ..., session: _Numbers = ..., nwb_suffix: _Numbers = ..., rig_contains: str | Iterable[str] | EllipsisType = ..., rig_after: Time = ..., rig_before: Time = ..., trainer_contains: str | Iterable[str] | EllipsisType = ..., trainer_after: Time = ..., trainer_before: Time = ..., trainer_normalized: Text = ..., trainer_normalized_contains: str | Iterable[str] | EllipsisType = ..., trainer_normalized_after: Time = ..., trainer_normalized_before: Time = ..., task_contains: str | Iterable[str] | EllipsisType = ..., task_after: Time = ..., task_before: Time = ..., curriculum_name: Text = ..., curriculum_name_contains: str | Iterable[str] | EllipsisType = ..., curriculum_name_after: Time = ..., curriculum_name_before: Time = ..., curriculum_version: Text = ..., curriculum_version_contains: str | Iterable[str] | EllipsisType = ..., curriculum_version_after: Time = ..., curriculum_version_before: Time = ..., current_stage_actual: Text = ..., current_stage_actual_contains: str | Iterable[str] | EllipsisType = ..., current_stage_actual_after: Time = ..., current_stage_actual_before: Time = ..., foraging_eff: _Numbers = ..., foraging_eff_random_seed: _Numbers = ..., finished_trials: _Numbers = ..., finished_rate: _Numbers = ..., total_trials: _Numbers = ..., bias_naive: _Numbers = ...) -> pd.DataFrame:
-        """Dynamic foraging sessions, one row per session, as the foraging team's table has them.
+        """Dynamic foraging sessions of the foraging team's table, one row per session.
 
         Args:
             subject_id: The animal.
@@ -393,8 +399,8 @@ class _ForagingSessions(Protocol):
             session_date_after: That day or later.
             session_date_before: Before that day.
             task: Such as `Uncoupled Baiting`.
-            trainer: Who ran the session, as written.
-            rig: The rig, as written.
+            trainer: Who ran the session, as written in the table.
+            rig: The rig, as written in the table.
             columns: Only these, in this order.
             limit: No more rows than this.
             snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
@@ -403,8 +409,8 @@ class _ForagingSessions(Protocol):
 
         Returns:
             `subject_id`, `session_date` (`YYYY-MM-DD`), `session` (null for further recordings of a
-            day), who and where, the stage of the curriculum, and how it went: counts of trials,
-            `finished_rate` from 0 to 1, `bias_naive` from -1 (left) to 1. What is not known is null.
+            day), people and rig, the stage of the curriculum, and results: counts of trials,
+            `finished_rate` from 0 to 1, `bias_naive` from -1 (left) to 1. Unknown values are null.
 
         Raises:
             AcornNotFound: The table is not in this store and version.
@@ -437,9 +443,9 @@ class _BehaviorCurriculum(Protocol):
             others: Any other column by its name; see the module for all words.
 
         Returns:
-            `asset_name`, `curriculum_name`, `stage_name` and `stage_node_id`, each null where the
-            trainer state does not have it or there is none. Node ids count the order in which stages
-            were added to the curriculum, not the order of training.
+            `asset_name`, `curriculum_name`, `stage_name` and `stage_node_id`; null if there is no
+            trainer state, or it lacks the value. Node ids count the order in which stages were added
+            to the curriculum, not the order of training.
 
         Raises:
             AcornNotFound: The table is not in this store and version.
@@ -459,13 +465,13 @@ behavior_curriculum: _BehaviorCurriculum
 
 class _MetadataUpgrade(Protocol):
     def __call__(self, *, _id: Text = ..., v2_id: Text = ..., name: Text = ..., status: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, _id_contains: str | Iterable[str] | EllipsisType = ..., _id_after: Time = ..., _id_before: Time = ..., name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., project_name: Text = ..., project_name_contains: str | Iterable[str] | EllipsisType = ..., project_name_after: Time = ..., project_name_before: Time = ..., data_level: Text = ..., data_level_contains: str | Iterable[str] | EllipsisType = ..., data_level_after: Time = ..., data_level_before: Time = ..., v2_id_contains: str | Iterable[str] | EllipsisType = ..., v2_id_after: Time = ..., v2_id_before: Time = ..., upgrader_version: Text = ..., upgrader_version_contains: str | Iterable[str] | EllipsisType = ..., upgrader_version_after: Time = ..., upgrader_version_before: Time = ..., last_modified: _Times = ..., last_modified_after: Time = ..., last_modified_before: Time = ..., status_contains: str | Iterable[str] | EllipsisType = ..., status_after: Time = ..., status_before: Time = ..., upgrade_datetime: _Times = ..., upgrade_datetime_after: Time = ..., upgrade_datetime_before: Time = ...) -> pd.DataFrame:
-        """How the upgrade of metadata from the old database went, one row per document of that one.
+        """Results of the metadata upgrade from the old database, one row per old document.
 
         Args:
             _id: The old document's id.
-            v2_id: That of `asset_basics`.
+            v2_id: The upgraded document's id, as in `asset_basics`.
             name: The data asset's name.
-            status: How the latest run ended.
+            status: The result of the latest run.
             columns: Only these, in this order.
             limit: No more rows than this.
             snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
@@ -473,9 +479,9 @@ class _MetadataUpgrade(Protocol):
             others: Any other column by its name; see the module for all words.
 
         Returns:
-            `_id` (the old one), `v2_id` (that of `asset_basics`, null when the upgrade failed), what
-            the data asset is, how the latest run ended, and `status_by_version`, a dict of upgrader
-            version to status. Times are UTC. No rows where the upgrader's own table is not there.
+            `_id` (of the old document), `v2_id` (as in `asset_basics`; null if the upgrade failed),
+            facts of the data asset, the result of the latest run, and `status_by_version`, a dict of
+            upgrader version to status. Times are UTC. No rows if the upgrader's own table is missing.
 
         Raises:
             AcornNotFound: The table is not in this store and version.
@@ -495,7 +501,7 @@ metadata_upgrade: _MetadataUpgrade
 
 class _DocumentProblems(Protocol):
     def __call__(self, *, _id: Text = ..., name: Text = ..., field: Text = ..., severity: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, _id_contains: str | Iterable[str] | EllipsisType = ..., _id_after: Time = ..., _id_before: Time = ..., name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., field_contains: str | Iterable[str] | EllipsisType = ..., field_after: Time = ..., field_before: Time = ..., reason: Text = ..., reason_contains: str | Iterable[str] | EllipsisType = ..., reason_after: Time = ..., reason_before: Time = ..., severity_contains: str | Iterable[str] | EllipsisType = ..., severity_after: Time = ..., severity_before: Time = ..., column: Text = ..., column_contains: str | Iterable[str] | EllipsisType = ..., column_after: Time = ..., column_before: Time = ..., taken: Text = ..., taken_contains: str | Iterable[str] | EllipsisType = ..., taken_after: Time = ..., taken_before: Time = ..., other: Text = ..., other_contains: str | Iterable[str] | EllipsisType = ..., other_after: Time = ..., other_before: Time = ..., count: _Numbers = ...) -> pd.DataFrame:
-        """What did not fit in the documents and their side files, one row per finding.
+        """Values of documents and side files that could not be used, one row per finding.
 
         Args:
             _id: The document's id.
@@ -509,9 +515,9 @@ class _DocumentProblems(Protocol):
             others: Any other column by its name; see the module for all words.
 
         Returns:
-            `severity` is `error` for a document that was set aside and so is in no other table, and
-            `warning` for one value or side file that became null. `_id` and `name` are null where
-            there are none.
+            `severity` is `error` for a document that was set aside, so that it is in no other table,
+            and `warning` for a value or a side file that became null. `_id` and `name` are null if the
+            document has none.
 
         Raises:
             AcornNotFound: The table is not in this store and version.
@@ -531,7 +537,7 @@ document_problems: _DocumentProblems
 
 class _DataAssetProblems(Protocol):
     def __call__(self, *, _id: Text = ..., name: Text = ..., field: Text = ..., severity: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, _id_contains: str | Iterable[str] | EllipsisType = ..., _id_after: Time = ..., _id_before: Time = ..., name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., field_contains: str | Iterable[str] | EllipsisType = ..., field_after: Time = ..., field_before: Time = ..., reason: Text = ..., reason_contains: str | Iterable[str] | EllipsisType = ..., reason_after: Time = ..., reason_before: Time = ..., severity_contains: str | Iterable[str] | EllipsisType = ..., severity_after: Time = ..., severity_before: Time = ..., column: Text = ..., column_contains: str | Iterable[str] | EllipsisType = ..., column_after: Time = ..., column_before: Time = ..., taken: Text = ..., taken_contains: str | Iterable[str] | EllipsisType = ..., taken_after: Time = ..., taken_before: Time = ..., other: Text = ..., other_contains: str | Iterable[str] | EllipsisType = ..., other_after: Time = ..., other_before: Time = ..., count: _Numbers = ...) -> pd.DataFrame:
-        """What in the metadata contradicts itself or other data assets, one row per finding.
+        """Contradictions in the metadata of a data asset or with others, one row per finding.
 
         Args:
             _id: The document's id.
@@ -545,8 +551,8 @@ class _DataAssetProblems(Protocol):
             others: Any other column by its name; see the module for all words.
 
         Returns:
-            `_id`, `name`, `field` and `reason`; `severity` is `error` when tables or joins are wrong by
-            it, `warning` when it is likely wrong, `note` when some programs leave it so.
+            `_id`, `name`, `field` and `reason`. `severity` is `error` if it makes tables or joins
+            wrong, `warning` if the value is likely wrong, `note` if some programs write it so.
 
         Raises:
             AcornNotFound: The table is not in this store and version.

@@ -1,17 +1,16 @@
 """The one-line functions: one for each table of the cache, named after it.
 
-Each takes the columns that one looks up as filters, any other column by its name, `columns=` and
-`limit=`, and how to read, `snapshot=` and `offline=` (`zs_client.place.reading`). A filter is a
-value, or several of which one has to fit; None is null, and one that is left out lets all rows
-through. A list column fits when one of its entries does. Texts also have `<column>_contains` (case
-ignored); texts and times `<column>_after` (at or after) and `<column>_before` (before).
-`acquired_after` and `acquired_before` are those of the acquisition's start. A time without a zone
-is UTC.
+Each function takes any column as a filter by its name, `columns=` and `limit=`, and for reading
+`snapshot=` and `offline=` (`zs_client.place.reading`). A filter is a value, or several of which one
+has to fit. None is null; a filter that is left out lets all rows through. A list column fits if one
+of its entries does. Text columns have `<column>_contains` (case ignored); text and time columns
+have `<column>_after` (at or after) and `<column>_before` (before). `acquired_after` and
+`acquired_before` compare the acquisition's start. A time without a zone is UTC.
 
 Each function returns a pandas frame; its attributes `arrow`, `polars` and `duckdb` take the same
 arguments and return the same rows in that shape. `zs_client.shapes` makes them, and completes the
-docstrings with the arguments and errors that the functions share. What reading does is in
-`zs_client.read`; questions over several tables are in `zs_client.lineage`.
+docstrings with the arguments and errors that the functions share. Reading is in `zs_client.read`;
+questions over several tables are in `zs_client.lineage`.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
 Subjects = str | int | None | Iterable[str | int | None] | EllipsisType
 
-# Name, folder in the store, and the partition column of a partitioned one.
+# (name, folder in the store, partition column or an empty text) of each table.
 TABLES: tuple[tuple[str, str, str], ...] = (
     ("unique_project_names", "unique_project_names", ""),
     ("unique_subject_ids", "unique_subject_ids", ""),
@@ -57,20 +56,20 @@ TABLES: tuple[tuple[str, str, str], ...] = (
 def unique_project_names(
     *, snapshot: str | None = None, offline: bool | None = None
 ) -> ReadRequest:
-    """Every project name in `asset_basics`, sorted, each once, without null."""
-    return _wish("unique_project_names", locals())
+    """Returns the distinct project names in `asset_basics`, sorted, without null."""
+    return _request("unique_project_names", locals())
 
 
 @lists
 def unique_subject_ids(*, snapshot: str | None = None, offline: bool | None = None) -> ReadRequest:
-    """Every subject in `asset_basics`, sorted as text, each once, without null."""
-    return _wish("unique_subject_ids", locals())
+    """Returns the distinct subjects in `asset_basics`, sorted as text, without null."""
+    return _request("unique_subject_ids", locals())
 
 
 @lists
 def unique_genotypes(*, snapshot: str | None = None, offline: bool | None = None) -> ReadRequest:
-    """Every genotype in `asset_basics`, sorted, each once, without null."""
-    return _wish("unique_genotypes", locals())
+    """Returns the distinct genotypes in `asset_basics`, sorted, without null."""
+    return _request("unique_genotypes", locals())
 
 
 @frames
@@ -95,16 +94,17 @@ def asset_basics(
     Args:
         subject_id: The animal.
         project_name: The project.
-        modality: An abbreviation, case ignored; fits when it is one of `modalities`.
+        modality: An abbreviation, case ignored; fits if it is one of `modalities`.
         data_level: `raw` or `derived`.
         name: The data asset's name.
         name_contains: A part of the name, case ignored.
 
     Returns:
-        A row for each `_id`; other tables join on `name`. Times are UTC, `age` is in days;
-        `modalities`, `experimenters` and the like are lists. What a document does not have is null.
+        One row for each `_id`; other tables join on `name`. Times are UTC, `age` is in days;
+        `modalities`, `experimenters` and similar columns are lists. A value that the document
+        lacks is null.
     """
-    return _wish("asset_basics", locals())
+    return _request("asset_basics", locals())
 
 
 @frames
@@ -119,18 +119,19 @@ def source_data(
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
-    """Which data asset was made from which, one row per derived data asset and source.
+    """Sources of derived data assets, one row per derived data asset and source.
 
     Args:
         name: The derived data asset's name.
-        source_data: The name of a data asset that it was made from.
-        pipeline_name: The pipeline that made it.
+        source_data: The source's name, a data asset that the derived one was made from.
+        pipeline_name: The pipeline that made the derived data asset.
 
     Returns:
-        `name` (the derived one), `source_data` (null when it names no source), `pipeline_name`, and
-        `processing_time` as the text at the end of the name; both null where they are not known.
+        `name` (of the derived data asset), `source_data` (null if the data asset names no source),
+        `pipeline_name`, and `processing_time`, the text at the end of the name. Unknown values are
+        null.
     """
-    return _wish("source_data", locals())
+    return _request("source_data", locals())
 
 
 @frames
@@ -143,15 +144,15 @@ def metadata_core(
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
-    """Which core metadata files each document has, one row per document.
+    """Core metadata files of each document, one row per document.
 
     Args:
         _id: The document's id.
 
     Returns:
-        `_id`, `_last_modified` (UTC), and a bool, never null, for each core file.
+        `_id`, `_last_modified` (UTC), and for each core file a bool, never null.
     """
-    return _wish("metadata_core", locals())
+    return _request("metadata_core", locals())
 
 
 @frames
@@ -167,7 +168,7 @@ def assets_smartspim(
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
-    """SmartSPIM data assets and where to look at them, one row per data asset and channel.
+    """SmartSPIM data assets with links to view them, one row per data asset and channel.
 
     Args:
         name: The stitched data asset's name.
@@ -176,11 +177,12 @@ def assets_smartspim(
         processed: Whether there is a stitched data asset.
 
     Returns:
-        `raw_name`, and `name`: the latest stitched data asset made from it, the raw one itself
-        while `processed` is false. Links open in Neuroglancer; what is about the stitched one is
-        null without one, what is about a channel without channels. `processing_end_time` is UTC.
+        `raw_name`, and `name`: the latest stitched data asset made from the raw one, or the raw one
+        itself while `processed` is false. Links open in Neuroglancer. Columns about the stitched
+        data asset are null if there is none, columns about a channel if there are no channels.
+        `processing_end_time` is UTC.
     """
-    return _wish("assets_smartspim", locals())
+    return _request("assets_smartspim", locals())
 
 
 @frames
@@ -195,7 +197,7 @@ def platform_exaspim(
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
-    """ExaSPIM data assets and where to look at them, one row per raw data asset.
+    """ExaSPIM data assets with links to view them, one row per raw data asset.
 
     Args:
         name: The fused data asset's name.
@@ -203,10 +205,11 @@ def platform_exaspim(
         processed: Whether there is a fused data asset.
 
     Returns:
-        `raw_name`, and `name`: the latest fused data asset made from it, the raw one itself while
-        `processed` is false. `raw_link` and `fused_link` open in Neuroglancer, null without one.
+        `raw_name`, and `name`: the latest fused data asset made from the raw one, or the raw one
+        itself while `processed` is false. `raw_link` and `fused_link` open in Neuroglancer; a
+        missing link is null.
     """
-    return _wish("platform_exaspim", locals())
+    return _request("platform_exaspim", locals())
 
 
 @frames
@@ -234,9 +237,9 @@ def platform_fib(
 
     Returns:
         `asset_name`, `fiber`, `patch_cord`, `channel`, `intended_measurement` and
-        `targeted_structure`; the text `missing`, never null, stands for what is not given.
+        `targeted_structure`. A missing value is the text `missing`, never null.
     """
-    return _wish("platform_fib", locals())
+    return _request("platform_fib", locals())
 
 
 @frames
@@ -255,7 +258,7 @@ def foraging_sessions(
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
-    """Dynamic foraging sessions, one row per session, as the foraging team's table has them.
+    """Dynamic foraging sessions of the foraging team's table, one row per session.
 
     Args:
         subject_id: The animal.
@@ -263,15 +266,15 @@ def foraging_sessions(
         session_date_after: That day or later.
         session_date_before: Before that day.
         task: Such as `Uncoupled Baiting`.
-        trainer: Who ran the session, as written.
-        rig: The rig, as written.
+        trainer: Who ran the session, as written in the table.
+        rig: The rig, as written in the table.
 
     Returns:
         `subject_id`, `session_date` (`YYYY-MM-DD`), `session` (null for further recordings of a
-        day), who and where, the stage of the curriculum, and how it went: counts of trials,
-        `finished_rate` from 0 to 1, `bias_naive` from -1 (left) to 1. What is not known is null.
+        day), people and rig, the stage of the curriculum, and results: counts of trials,
+        `finished_rate` from 0 to 1, `bias_naive` from -1 (left) to 1. Unknown values are null.
     """
-    return _wish("foraging_sessions", locals())
+    return _request("foraging_sessions", locals())
 
 
 @frames
@@ -294,11 +297,11 @@ def behavior_curriculum(
         stage_name: The stage of training.
 
     Returns:
-        `asset_name`, `curriculum_name`, `stage_name` and `stage_node_id`, each null where the
-        trainer state does not have it or there is none. Node ids count the order in which stages
-        were added to the curriculum, not the order of training.
+        `asset_name`, `curriculum_name`, `stage_name` and `stage_node_id`; null if there is no
+        trainer state, or it lacks the value. Node ids count the order in which stages were added
+        to the curriculum, not the order of training.
     """
-    return _wish("behavior_curriculum", locals())
+    return _request("behavior_curriculum", locals())
 
 
 @frames
@@ -314,20 +317,20 @@ def metadata_upgrade(
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
-    """How the upgrade of metadata from the old database went, one row per document of that one.
+    """Results of the metadata upgrade from the old database, one row per old document.
 
     Args:
         _id: The old document's id.
-        v2_id: That of `asset_basics`.
+        v2_id: The upgraded document's id, as in `asset_basics`.
         name: The data asset's name.
-        status: How the latest run ended.
+        status: The result of the latest run.
 
     Returns:
-        `_id` (the old one), `v2_id` (that of `asset_basics`, null when the upgrade failed), what
-        the data asset is, how the latest run ended, and `status_by_version`, a dict of upgrader
-        version to status. Times are UTC. No rows where the upgrader's own table is not there.
+        `_id` (of the old document), `v2_id` (as in `asset_basics`; null if the upgrade failed),
+        facts of the data asset, the result of the latest run, and `status_by_version`, a dict of
+        upgrader version to status. Times are UTC. No rows if the upgrader's own table is missing.
     """
-    return _wish("metadata_upgrade", locals())
+    return _request("metadata_upgrade", locals())
 
 
 @frames
@@ -343,7 +346,7 @@ def document_problems(
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
-    """What did not fit in the documents and their side files, one row per finding.
+    """Values of documents and side files that could not be used, one row per finding.
 
     Args:
         _id: The document's id.
@@ -352,11 +355,11 @@ def document_problems(
         severity: `error` or `warning`.
 
     Returns:
-        `severity` is `error` for a document that was set aside and so is in no other table, and
-        `warning` for one value or side file that became null. `_id` and `name` are null where
-        there are none.
+        `severity` is `error` for a document that was set aside, so that it is in no other table,
+        and `warning` for a value or a side file that became null. `_id` and `name` are null if the
+        document has none.
     """
-    return _wish("document_problems", locals())
+    return _request("document_problems", locals())
 
 
 @frames
@@ -372,7 +375,7 @@ def data_asset_problems(
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
-    """What in the metadata contradicts itself or other data assets, one row per finding.
+    """Contradictions in the metadata of a data asset or with others, one row per finding.
 
     Args:
         _id: The document's id.
@@ -381,10 +384,10 @@ def data_asset_problems(
         severity: `error`, `warning` or `note`.
 
     Returns:
-        `_id`, `name`, `field` and `reason`; `severity` is `error` when tables or joins are wrong by
-        it, `warning` when it is likely wrong, `note` when some programs leave it so.
+        `_id`, `name`, `field` and `reason`. `severity` is `error` if it makes tables or joins
+        wrong, `warning` if the value is likely wrong, `note` if some programs write it so.
     """
-    return _wish("data_asset_problems", locals())
+    return _request("data_asset_problems", locals())
 
 
 def _qc(
@@ -408,31 +411,31 @@ def _qc(
     Args:
         subject_id: The animal, or several; None for the data assets that have no subject. Left
             out, the subjects of `asset_names` are looked up.
-        lazy: Return where the one subject's parquet file lies instead of its rows; `asset_names`
-            is for the query that reads it.
+        lazy: Return the path of the one subject's parquet file instead of its rows; filter by
+            `asset_names` in the query that reads the file.
         name: The metric's name.
         stage: `Raw data`, `Processing` or `Analysis`.
-        modality: Abbreviation of the kind of data, case ignored.
-        status: The latest: `Pass`, `Fail` or `Pending`.
-        tag: Fits when it is one of `tags`.
+        modality: A modality's abbreviation, case ignored.
+        status: The latest status: `Pass`, `Fail` or `Pending`.
+        tag: A tag; fits if it is one of `tags`.
 
     Returns:
-        The rows: `value` and `status_history` are JSON text, times are UTC, `tags` is a list. For
-        a subject without QC no rows, but all columns. With `lazy`, a local path or `s3://…`.
+        The metrics: `value` and `status_history` are JSON text, times are UTC, `tags` is a list. A
+        subject without QC gives no rows, but all columns. With `lazy`, a local path or `s3://…`.
 
     Raises:
         AcornNotFound: The table is not in this store and version, or with `lazy`, the subject has
             no file.
-        ValueError: Neither subject nor data asset is given; there is no such column or filter; or
-            `lazy` with several subjects, with filters, or of a store in memory.
+        ValueError: Neither a subject nor a data asset is given; there is no such column or filter;
+            or `lazy` with several subjects, with filters, or with a store in memory.
     """
     if lazy:
-        return _path(subject_id, locals())
-    return _of_subjects("quality_control", "qc", locals())
+        return _partition_path(subject_id, locals())
+    return _subjects_request("quality_control", locals())
 
 
 _qc.__name__ = "qc"
-# The stub has the overload of each shape, and that `lazy=True` gives a path.
+# The stub declares each shape, and that `lazy=True` returns a path.
 qc = cast("_Qc", in_shapes(_qc, pandas, "pd.DataFrame | str"))
 quality_control = qc
 
@@ -459,13 +462,14 @@ def qc_tag_status(
         status: `Pass`, `Fail` or `Pending`.
 
     Returns:
-        `tag`, `status`, `asset_name`, `subject_id` and `timestamp` (UTC). For a subject without QC
-        no rows, but all columns.
+        `tag`, `status`, `asset_name`, `subject_id` and `timestamp` (UTC). A subject without QC
+        gives no rows, but all columns.
 
     Raises:
-        ValueError: Neither subject nor data asset is given, or there is no such column or filter.
+        ValueError: Neither a subject nor a data asset is given, or there is no such column or
+            filter.
     """
-    return _of_subjects("qc_tag_status", "qc_tag_status", locals())
+    return _subjects_request("qc_tag_status", locals())
 
 
 @frames
@@ -486,116 +490,96 @@ def platform_qc(
     """Quality control status by tag of one platform or several, one row per data asset and tag.
 
     Args:
-        platform: Such as `fib` or `ecephys`, or several; left out, all. The error for another one
-            lists them.
+        platform: Such as `fib` or `ecephys`, or several; left out, all. The error for an unknown
+            platform lists all.
         asset_name: The data asset's name.
         tag: A tag, or a modality's abbreviation.
         status: `Pass`, `Fail` or `Pending`.
 
     Returns:
         `asset_name`, `tag`, `status`, `timestamp` (UTC), `instrument_id_normalized`, the list
-        `experimenters_normalized` and the `platform`. For one without QC no rows, but all columns.
+        `experimenters_normalized` and `platform`. A platform without QC gives no rows, but all
+        columns.
 
     Raises:
         ValueError: There is no such platform, column or filter, or a value does not fit.
     """
-    return _wish("platform_qc", locals(), parts=_all_or(platform))
+    return _request("platform_qc", locals(), parts=_platforms(platform))
 
 
 def read_request(name: str, words: Mapping[str, Any], at: Place | None = None) -> ReadRequest:
-    """What a function is called with, by the table's name; for the command line.
+    """Returns what a table's function would read, for callers that have the table's name.
 
     Args:
-        name: The table, by the acorn's name or by its name in the store.
-        words: The arguments of its function, that of a partitioned one's partition among them.
-        at: The store and version in which subjects are looked up; else as the functions take them.
+        name: The table's name, or its acorn's.
+        words: The arguments of the table's function, with the partition's values among them.
+        at: The store and version in which subjects are looked up; by default those to read.
 
     Raises:
-        AcornNotFound: There is no such table; the message names those that there are.
-        ValueError: It is partitioned by subject, and no subject is given.
+        AcornNotFound: There is no such table; the message lists the tables.
+        ValueError: The table is partitioned by subject, and no subject is given.
     """
-    table, folder, partition = find(name)
-    given = dict(words)
-    if not partition:
-        return _wish(table, given)
-    value = given.pop(partition, ...)
-    if partition == "platform":
-        return _wish(table, given, parts=_all_or(value))
-    names = given.pop("asset_names", None)
-    return _of_subjects(table, folder, {**given, "subject_id": value, "asset_names": names}, at)
+    table, _, partition = find(name)
+    if partition == "subject_id":
+        return _subjects_request(table, {"subject_id": ..., "asset_names": None, **words}, at)
+    parts = _platforms(words.get("platform", ...)) if partition else None
+    return _request(table, words, parts=parts)
 
 
 def find(name: str) -> tuple[str, str, str]:
-    """A table's line of `TABLES`.
+    """Returns a table's (name, folder, partition column) of `TABLES`.
 
     Raises:
-        AcornNotFound: There is no such table; the message names those that there are.
+        AcornNotFound: There is no such table; the message lists the tables.
     """
-    for line in TABLES:
-        if name in line[:2]:
-            return line
-    names = [line[0] for line in TABLES]
+    for table in TABLES:
+        if name in table[:2]:
+            return table
+    names = [table for table, _, _ in TABLES]
     raise read.AcornNotFound(
         f"there is no table {filters.short(name)}. {filters.near(name, names)}"
     )
 
 
-# Arguments that are no filters, and those of tables by subject or platform.
+# Arguments that are no filters: of all tables, and of tables by subject or platform.
 _NO_FILTERS = ("columns", "limit", "snapshot", "offline", "others")
-_OF_PARTITIONS = {
-    "": (),
-    "subject_id": ("subject_id", "asset_names", "lazy"),
-    "platform": ("platform",),
-}
+_OF_PARTITIONS = {"subject_id": ("subject_id", "asset_names", "lazy"), "platform": ("platform",)}
 
 
-def _wish(table: str, words: Mapping[str, Any], **more: Any) -> ReadRequest:
+def _request(table: str, words: Mapping[str, Any], **more: Any) -> ReadRequest:
     _, folder, partition = find(table)
-    skipped = (*_NO_FILTERS, *_OF_PARTITIONS[partition])
-    named = {k: v for k, v in words.items() if k not in skipped} | words.get("others", {})
-    asked = {name: value for name, value in named.items() if value is not ...}
+    no_filters = (*_NO_FILTERS, *_OF_PARTITIONS.get(partition, ()))
+    given = {k: v for k, v in words.items() if k not in no_filters} | words.get("others", {})
+    given = {name: value for name, value in given.items() if value is not ...}
     limit, columns = words.get("limit"), words.get("columns")
-    return ReadRequest(table, folder, asked, columns, limit, partition, **more)
+    return ReadRequest(table, folder, given, columns, limit, partition, **more)
 
 
-def _of_subjects(
-    table: str, folder: str, words: Mapping[str, Any], at: Place | None = None
-) -> ReadRequest:
-    names, subject = words["asset_names"], words["subject_id"]
+def _subjects_request(table: str, words: Mapping[str, Any], at: Place | None = None) -> ReadRequest:
+    folder, names, subject = find(table)[1], words["asset_names"], words["subject_id"]
     if names is not None:
         names = tuple(filters.texts(f"{folder}: asset_names=", names))
     if subject is not ...:
-        parts = _several(subject)
+        subjects = tuple(filters.values(subject))
     elif names is not None:
-        parts = _subjects_of(names, at)
+        request = _request("asset_basics", {"name": names, "columns": "subject_id"})
+        subjects = tuple(dict.fromkeys(read.rows(request, at)["subject_id"].to_pylist()))
     else:
         raise ValueError(
             f"{folder} needs a subject_id, or asset_names whose subjects are looked up"
         )
-    return _wish(table, words, parts=parts, names=names)
+    return _request(table, words, parts=subjects, names=names)
 
 
-def _subjects_of(names: tuple[str, ...], at: Place | None) -> tuple[str | None, ...]:
-    found = read.rows(_wish("asset_basics", {"name": names, "columns": "subject_id"}), at)
-    return tuple(dict.fromkeys(found["subject_id"].to_pylist()))
-
-
-def _path(subject: Any, words: Mapping[str, Any]) -> str:
-    if _wish("quality_control", words).filters or (words["columns"], words["limit"]) != (
-        None,
-        None,
-    ):
+def _partition_path(subject: Any, words: Mapping[str, Any]) -> str:
+    request = _request("quality_control", words)
+    if request.filters or request.columns is not None or request.limit is not None:
         raise ValueError("lazy= gives a path: filter in the query that reads it")
-    if subject is ... or len(_several(subject)) != 1:
+    subjects = [] if subject is ... else filters.values(subject)
+    if len(subjects) != 1:
         raise ValueError("lazy= gives the path of one subject's file")
-    return read.partition_path("qc", "subject_id", _several(subject)[0])
+    return read.partition_path("qc", "subject_id", subjects[0])
 
 
-def _all_or(value: Any) -> tuple[Any, ...] | None:
-    return None if value is ... else _several(value)
-
-
-def _several(value: Any) -> tuple[Any, ...]:
-    if isinstance(value, Iterable) and not isinstance(value, str | bytes):
-        return tuple(value)
-    return (value,)
+def _platforms(platform: Any) -> tuple[Any, ...] | None:
+    return None if platform is ... else tuple(filters.values(platform))

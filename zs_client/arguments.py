@@ -1,6 +1,6 @@
-"""The words of `zs`: its commands, their options, which store they name, and the exit codes.
+"""The words of `zs`: its commands, their options, their store, and the exit codes.
 
-What a command does is in `zs_client.reading_commands`, `zs_client.store_commands` and
+The commands' functions are in `zs_client.reading_commands`, `zs_client.store_commands` and
 `zs_client.pipeline_commands`.
 """
 
@@ -14,7 +14,7 @@ from zs_client.place import Place
 from zs_client.printing import FORMS
 
 NOT_ALL, ERROR, INTERRUPTED, NOBODY_READS = 1, 2, 130, 141
-# So many rows are shown on a terminal unless told otherwise.
+# The rows that a terminal shows without --limit.
 SCREEN_ROWS = 20
 SHELLS = ("bash", "zsh", "fish")
 
@@ -27,24 +27,27 @@ def parser() -> argparse.ArgumentParser:
     words.add_argument("--version", action="version", version=f"zs {__version__}")
     commands = words.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_reading(commands)
-    status = commands.add_parser(
+    status = _add(
+        commands,
         "status",
-        help="show how each acorn stands",
-        description="Show how each acorn stands. Exit code 1 when one is stale or missing.",
+        "show the state of each acorn",
+        "Exit code 1 if one is stale or missing.",
     )
-    _place_options(status)
+    _add_store(status)
     _add_build(commands)
     _add_published(commands)
     return words
 
 
+def _add(commands: Any, name: str, summary: str, details: str = "", epilog: str = "") -> Any:
+    """Add a command; returns its parser, whose description is the help and the details."""
+    description = f"{summary[0].upper()}{summary[1:]}. {details}"
+    return commands.add_parser(name, help=summary, description=description, epilog=epilog)
+
+
 def _add_build(commands: Any) -> None:
     """Add the command that the pipeline runs; its words are known without the pipeline."""
-    build = commands.add_parser(
-        "build",
-        help="build the acorns",
-        description="Build the acorns. Exit code 1 when one failed.",
-    )
+    build = _add(commands, "build", "build the acorns", "Exit code 1 if one failed.")
     build.add_argument(
         "--source",
         metavar="URL",
@@ -69,7 +72,7 @@ def _add_build(commands: Any) -> None:
         nargs="+",
         action="extend",
         default=[],
-        help="of acorns by subject only these, whether they changed or not",
+        help="only these partitions of acorns by subject, even if they did not change",
     )
     build.add_argument(
         "--accept-shrink", action="store_true", help="accept a table that lost more than it may"
@@ -78,11 +81,12 @@ def _add_build(commands: Any) -> None:
 
 def _add_reading(commands: Any) -> None:
     """Add the commands that read tables."""
-    show = commands.add_parser(
+    show = _add(
+        commands,
         "show",
-        help="show rows of a table",
-        description="Show rows of a table: aligned on a terminal, as CSV in a pipe.",
-        epilog="zs show asset_basics --where project_name='Brain wide' --columns name,age",
+        "show rows of a table",
+        "On a terminal the rows are aligned, in a pipe they are CSV.",
+        "zs show asset_basics --where project_name='Brain wide' --columns name,age",
     )
     show.add_argument("table", metavar="TABLE", help="a table, such as asset_basics or qc")
     show.add_argument(
@@ -93,47 +97,41 @@ def _add_reading(commands: Any) -> None:
         help="only rows with this value; any argument of the table's function, such as subject_id, "
         "name_contains or acquired_after. Given twice for one name: either value",
     )
-    show.add_argument("--columns", metavar="A,B", help="only these, in this order")
+    show.add_argument("--columns", metavar="A,B", help="only these columns, in this order")
     show.add_argument(
         "--limit", metavar="N", type=int, help=f"rows (default: all, on a terminal {SCREEN_ROWS})"
     )
-
-    sql = commands.add_parser(
+    sql = _add(
+        commands,
         "sql",
-        help="answer a SELECT over the tables (needs the extra sql)",
-        description="Answer one SELECT over the tables, in DuckDB's SQL. Needs the extra sql.",
+        "answer a SELECT over the tables (needs the extra sql)",
+        "It is DuckDB's SQL.",
     )
     sql.add_argument("query", metavar="SELECT", help="such as 'select count(*) from asset_basics'")
-
-    describe = commands.add_parser(
+    describe = _add(
+        commands,
         "describe",
-        help="tell what the columns of a table mean",
-        description="Tell the columns of a table: type, meaning, share of nulls, examples.",
+        "show what the columns of a table mean",
+        "For each column: type, meaning, share of nulls, examples.",
     )
     describe.add_argument("table", metavar="TABLE")
-
-    explain = commands.add_parser(
+    explain = _add(
+        commands,
         "explain",
-        help="tell what one value was made from",
-        description="Tell what one value of a data asset was made from: the document's values, the "
-        "rule, what was chosen, the code.",
-        epilog="zs explain behavior_901019_2024-11-30_09-40-00 asset_basics.age",
+        "show what one value was made from",
+        "For a data asset and a column: the document's values, the rule, the findings, the code.",
+        "zs explain behavior_901019_2024-11-30_09-40-00 asset_basics.age",
     )
     explain.add_argument("name", metavar="NAME", help="the data asset's name, or an _id")
     explain.add_argument("column", metavar="COLUMN", help="table.column, such as asset_basics.age")
-
-    derived = commands.add_parser(
-        "derived",
-        help="list what was derived from a data asset",
-        description="List the data assets that were derived from a raw one, a line for each.",
-    )
+    derived = _add(commands, "derived", "list the data assets derived from a raw one")
     derived.add_argument("name", metavar="NAME", help="the raw data asset's name")
     derived.add_argument("--modality", metavar="M", help="only those of this modality")
     derived.add_argument("--latest", action="store_true", help="only the newest of each pipeline")
-    plot = commands.add_parser(
+    plot = _add(
+        commands,
         "plot",
-        help="draw a picture (needs the extra plot)",
-        description="Draw a picture of QC, of projects or of foraging. Needs the extra plot.",
+        "draw a picture of QC, projects or foraging (needs the extra plot)",
         epilog="zs plot qc 828418 -o qc.png",
     )
     plot.add_argument("picture", choices=("qc", "projects", "foraging"))
@@ -142,81 +140,76 @@ def _add_reading(commands: Any) -> None:
         "-o", "--output", metavar="FILE", required=True, help="ends in .png, .svg or .pdf"
     )
     for command in (show, sql, describe, explain, derived, plot):
-        _place_options(command)
-        command.add_argument(
-            "--snapshot", metavar="ID", help="as it was published then (default: ZS_SNAPSHOT)"
-        )
+        _add_store(command)
+        command.add_argument("--snapshot", metavar="ID", help="default: ZS_SNAPSHOT, else now")
         command.add_argument(
             "--offline",
             action="store_true",
             default=None,
-            help="send nothing, read what is kept (default: ZS_OFFLINE)",
+            help="send nothing, read the local cache (default: ZS_OFFLINE)",
         )
     for command in (show, sql, describe, explain):
         command.add_argument(
             "--format", choices=FORMS, help="default: table on a terminal, else csv"
         )
-
-    completion = commands.add_parser(
+    completion = _add(
+        commands,
         "completion",
-        help="print a script that completes words in a shell",
-        description="Print a script that completes words: source <(zs completion bash)",
+        "print a script that completes words in a shell",
+        "In bash: source <(zs completion bash)",
     )
     completion.add_argument("shell", choices=SHELLS)
 
 
 def _add_published(commands: Any) -> None:
-    """Add the commands about published states, and about what is kept on this machine."""
-    snapshots = commands.add_parser(
+    """Add the commands about published states, the setup, and the local cache."""
+    snapshots = _add(
+        commands,
         "snapshots",
-        help="list the published states",
-        description="List the published states, the latest first. * is what is published now.",
+        "list the published states",
+        "The latest is the first; * is what is published now.",
     )
-    diff = commands.add_parser(
+    diff = _add(
+        commands,
         "diff",
-        help="show what differs between two published states",
-        description="Show what differs between two published states: in each table, or the rows "
-        "of one.",
+        "show the differences of two published states",
+        "The states are compared in all tables, or the rows of one table.",
     )
     diff.add_argument("before", metavar="A", help="the earlier one, an id of `zs snapshots`")
     diff.add_argument("after", metavar="B", help="the later one, or now")
     diff.add_argument("table", metavar="TABLE", nargs="?", help="the rows of this table")
     for command in (snapshots, diff):
-        command.add_argument("--store", metavar="URL", help="as of `zs status`")
-    doctor = commands.add_parser(
+        command.add_argument("--store", metavar="URL", help="as for `zs status`")
+    doctor = _add(
+        commands,
         "doctor",
-        help="look whether all that is needed is as it must be",
-        description="Look whether store, server, credentials, permissions, source and history are "
-        "as they must be. Exit code 1 when something is not.",
+        "test the store, server, credentials, permissions, source and history",
+        "Exit code 1 if a test fails.",
     )
-    doctor.add_argument("--write", action="store_true", help="try to write one small file as well")
-    doctor.add_argument("--source", metavar="URL", help="as of `zs build`")
-    _place_options(doctor)
-    cache = commands.add_parser(
-        "cache",
-        help="show what is kept on this machine",
-        description="Show what is kept on this machine of tables on S3, and how large it is.",
-    )
-    cache.add_argument("--clear", action="store_true", help="remove it")
+    doctor.add_argument("--write", action="store_true", help="also write and remove one small file")
+    doctor.add_argument("--source", metavar="URL", help="as for `zs build`")
+    _add_store(doctor)
+    cache = _add(commands, "cache", "show the path and the size of the local cache")
+    cache.add_argument("--clear", action="store_true", help="remove its files")
 
 
-def _place_options(command: argparse.ArgumentParser) -> None:
+def _add_store(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--store",
         metavar="URL",
         help="s3://bucket, or the folder that holds data-asset-cache (default: ZS_STORE, else the "
-        "current folder when it holds one, else the public bucket)",
+        "current folder if it holds one, else the public bucket)",
     )
     command.add_argument("--version", metavar="V", help="default: ZS_VERSION, else this package's")
 
 
 def store_url(given: argparse.Namespace) -> str | None:
-    """Returns the store that a command was given, the variable, or the current folder names."""
+    """Returns the store of --store, else ZS_STORE, else the current folder if it is a store."""
     return given.store or os.environ.get("ZS_STORE") or ("." if Path(ROOT).is_dir() else None)
 
 
 def resolve(given: argparse.Namespace) -> Place:
-    """Returns (store, version) to read, at the snapshot that a command was given."""
+    """Returns (store, version) to read, at the snapshot of --snapshot."""
     from zs_client import place
 
     with place.reading(snapshot=given.snapshot, offline=given.offline):

@@ -1,7 +1,7 @@
-"""The local cache: what was read from S3 lies on this machine, so that it need not be sent again.
+"""The local cache: copies on this machine of what was read from S3, so that S3 sends them once.
 
-Contents lie under their sha256 and are compared with it whenever they are read; links say which
-content a key of a store had, and under which ETag. Keys are made in `zs_client.contract`.
+Contents lie under their sha256 and are compared with it at each read; links say which content a key
+of a store had, and under which ETag. Keys are made in `zs_client.contract`.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,17 +25,17 @@ from zs_client.obstore_errors import is_missing_bucket
 from zs_client.store import ByteRange, Store, Unreadable
 
 SIZE = 2_000_000_000
-# Of what a scan found room for only this share is written before the next: others write as well.
+# Only this share of the free room is written before the next scan: other processes write as well.
 _SHARE = 20
 _PART_AGE = 3600
-_SHOWN_FROM = 8_000_000
+_PROGRESS_FROM = 8_000_000
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _OBJECT = re.compile(r".*/_objects/[^/]+/([0-9a-f]{64})\.pqt")
 _TABLE = re.compile(rf"{ROOT}/zs-v([\d.]+)/([^/]+)\.pqt")
 _DIGEST = re.compile(r"([0-9a-f]{64})?")
 _FILE = re.compile(r"[0-9a-f]{64}\.\w+|\.[0-9a-f]{32}\.part")
 
-# Windows has text files; a link to elsewhere is not followed, a pipe not waited for.
+# Opens binary files on Windows, follows no link, and waits for no pipe.
 _READING = os.O_RDONLY | sum(
     getattr(os, name, 0) for name in ("O_BINARY", "O_NONBLOCK", "O_NOFOLLOW")
 )
@@ -44,11 +44,11 @@ _lock = work.Lock()
 
 
 class Cache:
-    """A folder with contents and links. Whatever fails in writing to it is as if it were not there.
+    """A folder with contents and links. A write that fails leaves nothing, and is no error.
 
     Attributes:
-        folder: Where it is.
-        size: How many bytes it may hold; what was not read for longest goes first.
+        folder: The folder's path.
+        size: How many bytes it may hold; the least recently read files are removed first.
     """
 
     def __init__(self, folder: Path, size: int = SIZE) -> None:
@@ -56,11 +56,11 @@ class Cache:
         self.size = size
 
     def path(self, sha256: str, suffix: str) -> Path:
-        """Where a content lies when it is there."""
+        """Returns the path of a content."""
         return self.folder / "contents" / sha256[:2] / f"{sha256}{suffix}"
 
     def content(self, sha256: str, suffix: str) -> bytes | None:
-        """The content with that digest; None when it is not there or was altered."""
+        """Returns the content with a digest; None if it is not there or was altered."""
         path = self.path(sha256, suffix)
         body = _read(path)
         if body is None or hashlib.sha256(body).hexdigest() == sha256:
@@ -70,57 +70,57 @@ class Cache:
         return None
 
     def keep(self, body: bytes, suffix: str) -> str:
-        """Keep a content; returns its digest."""
+        """Write a content; returns its digest."""
         sha256 = hashlib.sha256(body).hexdigest()
         self._write(self.path(sha256, suffix), body)
         return sha256
 
     def link(self, name: str) -> dict[str, str] | None:
-        """What is known of a name: `sha256` (empty: nothing lies there), `tag` and `checked_at`."""
+        """Returns a name's `sha256` (empty: the key has no content), `tag` and `checked_at`."""
         try:
-            found = json.loads(_read(self._link(name)) or b"")
-            told = {key: str(found[key]) for key in ("sha256", "tag", "checked_at")}
-            # A link that was copied or renamed tells of another name.
-            if found["name"] != name:
+            content = json.loads(_read(self._link(name)) or b"")
+            link = {key: str(content[key]) for key in ("sha256", "tag", "checked_at")}
+            # A link that was copied or renamed has another name in it.
+            if content["name"] != name:
                 return None
         except (ValueError, KeyError, TypeError):
             return None
-        # It becomes a part of a path, of a file that is removed when it is not as it should be.
-        return told if _DIGEST.fullmatch(told["sha256"]) else None
+        # The digest becomes part of a path, and a damaged file at that path is removed.
+        return link if _DIGEST.fullmatch(link["sha256"]) else None
 
     def tie(self, name: str, sha256: str, etag: str) -> None:
-        """Say which content a name has now."""
+        """Record which content a name has now."""
         now = datetime.now(UTC).isoformat()
-        told = {"name": name, "sha256": sha256, "tag": etag, "checked_at": now}
-        self._write(self._link(name), json.dumps(told).encode())
+        link = {"name": name, "sha256": sha256, "tag": etag, "checked_at": now}
+        self._write(self._link(name), json.dumps(link).encode())
 
     def untie(self, name: str) -> None:
-        """Forget a name."""
+        """Remove the link of a name."""
         with suppress(OSError):
             self._link(name).unlink()
 
     def files(self) -> list[tuple[Path, os.stat_result]]:
-        """What lies in it, the least recently used first; only files that it made itself."""
-        found = sorted(self._files(), key=lambda file: file[1].st_mtime)
-        return [file for file in found if not file[0].name.endswith(".part")]
+        """Returns the cache's own files, the least recently used first."""
+        whole = (file for file in self._files() if file[0].suffix != ".part")
+        return sorted(whole, key=lambda file: file[1].st_mtime)
 
     def writable(self) -> bool:
-        """Whether anything can be kept in it."""
+        """Returns whether files can be written to the cache."""
         self.tie("writable", "", "")
-        found = self.link("writable") is not None
+        is_written = self.link("writable") is not None
         self.untie("writable")
-        return found
+        return is_written
 
     def clear(self) -> int:
-        """Remove all that it made; returns how many files.
+        """Remove all files of the cache; returns how many.
 
         Raises:
-            OSError: One of them cannot be removed.
+            OSError: A file cannot be removed.
         """
-        found = [path for path, _ in self._files()]
-        for path in found:
+        paths = [path for path, _ in self._files()]
+        for path in paths:
             path.unlink(missing_ok=True)
-        return len(found)
+        return len(paths)
 
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
         for kind in ("contents", "links"):
@@ -135,12 +135,14 @@ class Cache:
         return self.folder / "links" / digest[:2] / f"{digest}.json"
 
     def _write(self, path: Path, body: bytes) -> None:
-        """Beside, then renamed: of many writers at once each puts a whole file there."""
+        """Write beside the path, then rename, so that concurrent writers leave whole files."""
         part = path.parent / f".{uuid.uuid4().hex}.part"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             part.write_bytes(body)
-            _make_way(path)
+            # A folder at the path of a file would stay in the way for ever.
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)
             part.replace(path)
         except OSError:
             with suppress(OSError):
@@ -151,18 +153,18 @@ class Cache:
             remembered.room[self.folder] = self._make_room() if left < 0 else left
 
     def _make_room(self) -> int:
-        """Remove what is too much; returns how much may be written until the next look."""
+        """Remove files beyond the size; returns how many bytes the next scan can wait for."""
         files = list(self._files())
-        total = sum(found.st_size for _, found in files)
-        # A tenth more than needed, so that not every file after this one needs a look.
+        total = sum(status.st_size for _, status in files)
+        # A tenth more than needed, so that the next files need no scan.
         aim = self.size if total <= self.size else self.size - self.size // 10
-        for path, found in sorted(files, key=lambda file: file[1].st_mtime):
-            written = path.suffix == ".part" and time.time() - found.st_mtime < _PART_AGE
+        for path, status in sorted(files, key=lambda file: file[1].st_mtime):
+            written = path.suffix == ".part" and time.time() - status.st_mtime < _PART_AGE
             if written or (total <= aim and path.suffix != ".part"):
                 continue
             with suppress(OSError):
                 path.unlink()
-            total -= found.st_size
+            total -= status.st_size
         return min(self.size - total, self.size // _SHARE)
 
 
@@ -174,16 +176,17 @@ def _scan(folder: Path) -> list[Path]:
 
 
 def _read(path: Path) -> bytes | None:
-    """The bytes of a file, whose time then says that it was used.
+    """Returns the bytes of a file, and sets its time, which says when it was last used.
 
-    Only of a regular file that is one's own: a pipe in its place would wait, and what somebody else
-    may write can be another thing at any moment.
+    Only a regular file of this user is read: a pipe would wait, and other users could change a file
+    of theirs at any moment.
     """
     try:
-        number = os.open(path, _READING)
-        with open(number, "rb") as file:  # noqa: PTH123 - a number
-            told = os.fstat(number)
-            if not stat.S_ISREG(told.st_mode) or told.st_uid not in (_user(), 0):
+        descriptor = os.open(path, _READING)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a number
+            status = os.fstat(descriptor)
+            user = os.geteuid() if hasattr(os, "geteuid") else 0
+            if not stat.S_ISREG(status.st_mode) or status.st_uid not in (user, 0):
                 return None
             body = file.read()
     except OSError:
@@ -193,63 +196,53 @@ def _read(path: Path) -> bytes | None:
     return body
 
 
-def _user() -> int:
-    return os.geteuid() if hasattr(os, "geteuid") else 0
-
-
-def _make_way(path: Path) -> None:
-    """Remove a folder that stands where a file belongs, with all that is in it."""
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
-
-
 def from_environment() -> Cache | None:
-    """The cache that `ZS_CACHE` and `ZS_CACHE_SIZE` name; None when it is turned off.
+    """Returns the cache that `ZS_CACHE` and `ZS_CACHE_SIZE` name; None if it is turned off.
 
     Raises:
-        ValueError: The size is no size, or the folder is that of a user that there is not.
+        ValueError: The size is no size, or the folder belongs to a user who does not exist.
     """
-    place = os.environ.get("ZS_CACHE") or ""
+    path = os.environ.get("ZS_CACHE") or ""
     size = _size(os.environ.get("ZS_CACHE_SIZE") or str(SIZE))
-    if place.casefold() == "off" or not size:
+    if path.casefold() == "off" or not size:
         return None
     try:
-        return Cache(Path(place).expanduser().absolute() if place else _usual(), size)
+        return Cache(Path(path).expanduser().absolute() if path else _default_folder(), size)
     except RuntimeError as error:
-        if place:
-            raise ValueError(f"ZS_CACHE={place}: {error}") from error
-        # Some containers have no home folder for who runs in them.
+        if path:
+            raise ValueError(f"ZS_CACHE={path}: {error}") from error
+        # In some containers the user has no home folder.
         return None
 
 
 def _size(text: str) -> int:
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)b?\s*", text, re.ASCII | re.IGNORECASE)
-    if not found or len(text) > 30:
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)b?\s*", text, re.ASCII | re.IGNORECASE)
+    if not match or len(text) > 30:
         raise ValueError(f"ZS_CACHE_SIZE={text[:30]!r}: it is a size such as 500 MB, or 0 for none")
-    return int(float(found[1]) * _UNITS[found[2].lower()])
+    return int(float(match[1]) * _UNITS[match[2].lower()])
 
 
-def _usual() -> Path:
+def _default_folder() -> Path:
     if sys.platform == "darwin":
         return Path.home() / "Library" / "Caches" / ROOT
-    told = os.environ.get("XDG_CACHE_HOME") or ""
-    return (Path(told) if Path(told).is_absolute() else Path.home() / ".cache") / ROOT
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or "")
+    return (folder if folder.is_absolute() else Path.home() / ".cache") / ROOT
 
 
 class CachedStore(Store):
-    """A store on S3 of which only that is sent which is not on this machine.
+    """A store on S3 that reads from the local cache, and requests only what the cache lacks.
 
-    Contents are kept whole. A part of one is sent from the store and is not kept, unless it is all
-    of it: of what is to be read in parts, ask `kept` first.
+    The cache has whole contents only. A byte range is requested from the store, and is not cached
+    unless it is the whole content: before you read ranges of a key, ask `is_cached`.
 
-    A table that is one file is read through its facts: they are asked for, and name the object,
-    which never changes and is compared with its name. So a table costs one conditional request
-    while it is the same, and is whole while another is being placed. A partition is asked for at
-    its fixed path, since the facts of ten thousand are larger than one of them, and compared with
-    the digest that its writer sent along.
+    A table that is one file is read through its facts, which name the object; an object never
+    changes and is compared with its digest. So an unchanged table costs one conditional request,
+    and a reader gets a whole table while a writer places the next. A partition is requested at its
+    fixed path, since the facts of ten thousand partitions are larger than one partition, and is
+    compared with the digest that its writer sent along.
 
     Attributes:
-        offline: Nothing is sent; what is not here is `Unreadable`.
+        offline: Whether nothing is requested; keys that are not cached are `Unreadable`.
     """
 
     def __init__(
@@ -278,12 +271,12 @@ class CachedStore(Store):
         return self._connect()
 
     def get(self, key: str) -> bytes:
-        """The bytes under a key, from the cache when they are still the same.
+        """Returns the bytes under a key, from the cache if the store still has the same.
 
         Raises:
             FileNotFoundError: Nothing lies there.
-            PermissionError: It may not be read.
-            Unreadable: It is not in the cache, and offline; or it came altered each time.
+            PermissionError: The key may not be read.
+            Unreadable: Offline, the key is not in the cache; or the bytes came altered each time.
         """
         if self._cache is None:
             if self.offline:
@@ -292,38 +285,35 @@ class CachedStore(Store):
                     "unset ZS_CACHE, or read it with a network"
                 )
             return self._received(key, {})[0]
-        named = _OBJECT.fullmatch(key)
+        match = _OBJECT.fullmatch(key)
+        if match:
+            return self._content(self._cache, key, match[1])
+        named = None
+        with suppress(Unreadable) if self.offline else nullcontext():
+            named = self._named_by_facts(self._cache, key)
         if named:
-            return self._content(self._cache, key, named[1])
-        try:
-            whole = self._named_by_facts(self._cache, key)
-        except Unreadable:
-            if not self.offline:
-                raise
-            whole = None
-        if whole:
             with suppress(FileNotFoundError):
-                return self._content(self._cache, *whole)
-        return self._asked(self._cache, key)
+                return self._content(self._cache, *named)
+        return self._get_validated(self._cache, key)
 
     @property
     def is_remote(self) -> bool:
-        """Whether a byte less to read is worth a request more; offline there are none."""
+        """Whether reads go over a network, so that range requests pay; false offline."""
         return not self.offline
 
     @property
     def name(self) -> tuple[str, ...]:
-        """What tells this store from others: also its server, and what is read offline."""
+        """The store's identity: its URL, its server, and whether it is read offline."""
         return (self.url, self._server, "offline" if self.offline else "")
 
     def get_end(self, key: str, count: int) -> ByteRange:
-        """As `Store.get_end`; what comes whole is compared with its digest, and kept."""
+        """As `Store.get_end`; a whole content is compared with its digest, and cached."""
         end = super().get_end(key, count)
         if end.start or len(end.body) != end.size:
             return end
-        named = _OBJECT.fullmatch(key)
-        told = named[1] if named else end.sha256
-        if told and hashlib.sha256(end.body).hexdigest() != told:
+        match = _OBJECT.fullmatch(key)
+        sha256 = match[1] if match else end.sha256
+        if sha256 and hashlib.sha256(end.body).hexdigest() != sha256:
             body = self.get(key)
             return ByteRange(body, 0, len(body), end.etag)
         if self._cache is not None:
@@ -331,7 +321,7 @@ class CachedStore(Store):
         return end
 
     def exists(self, key: str) -> bool:
-        """Whether something lies under a key; offline, whether it did when it was last asked."""
+        """Returns whether something lies under a key; offline, at the last request."""
         if not self.offline:
             return super().exists(key)
         try:
@@ -346,33 +336,33 @@ class CachedStore(Store):
         self.forget(key)
 
     def put_if_match(self, key: str, body: bytes, etag: str | None) -> str:
-        """As `Store.replace`."""
+        """As `Store.put_if_match`."""
         self.forget(key)
         return super().put_if_match(key, body, etag)
 
     def file(self, key: str) -> str:
-        """Where DuckDB can read it; offline that is the copy."""
+        """Returns where DuckDB can read the key; offline, the path of the copy."""
         if not self.offline or self._cache is None:
             return self.at(key)
         sha256 = hashlib.sha256(self.get(key)).hexdigest()
         return str(self._cache.path(sha256, Path(key).suffix))
 
     def is_cached(self, key: str) -> bool:
-        """Whether a copy lies in the local cache, which reading it compares with its digest."""
+        """Returns whether the local cache has a copy, which a read compares with its digest."""
         if self._cache is None:
             return False
-        alone = CachedStore(self.url, self._server, self._connect, offline=True, cache=self._cache)
-        named = _OBJECT.fullmatch(key)
-        sha256 = named[1] if named else ""
-        if not named:
+        local = CachedStore(self.url, self._server, self._connect, offline=True, cache=self._cache)
+        match = _OBJECT.fullmatch(key)
+        sha256 = match[1] if match else ""
+        if not match:
             with suppress(Unreadable):
-                sha256 = (alone._named_by_facts(self._cache, key) or ("", ""))[1]
+                sha256 = (local._named_by_facts(self._cache, key) or ("", ""))[1]
         link = None if sha256 else self._cache.link(self._name(key))
         sha256 = link["sha256"] if link else sha256
         return bool(sha256) and self._cache.path(sha256, Path(key).suffix).exists()
 
     def validated_at(self, key: str) -> datetime | None:
-        """When what is read under a key was known to be what the store has; None when it is."""
+        """Returns when the cached copy was last the store's content; None if it is so now."""
         if not self.offline or self._cache is None or _OBJECT.fullmatch(key):
             return None
         link = self._cache.link(self._name(key))
@@ -381,19 +371,19 @@ class CachedStore(Store):
         return datetime.min.replace(tzinfo=UTC)
 
     def get_cached(self, name: str) -> bytes | None:
-        """What `remember` was given on this machine; None when there is nothing."""
+        """Returns what `remember` wrote to the cache under a name; None if there is nothing."""
         link = self._cache.link(self._name(name)) if self._cache else None
         if self._cache is None or link is None or not link["sha256"]:
             return None
         return self._cache.content(link["sha256"], Path(name).suffix)
 
     def remember(self, name: str, body: bytes) -> None:
-        """Keep on this machine what never changes."""
+        """Write to the cache, under a name, bytes that never change."""
         if self._cache is not None:
             self._cache.tie(self._name(name), self._cache.keep(body, Path(name).suffix), "")
 
     def forget(self, name: str) -> None:
-        """Remove what is kept of a key on this machine."""
+        """Remove the link of a key from the cache."""
         if self._cache is not None:
             self._cache.untie(self._name(name))
 
@@ -401,40 +391,40 @@ class CachedStore(Store):
         return f"{self._server} {self.url} {key}"
 
     def _named_by_facts(self, cache: Cache, key: str) -> tuple[str, str] | None:
-        """The key and the digest of the object that a table's facts name; None without such."""
-        table = _TABLE.fullmatch(key)
-        if not table:
+        """Returns (key, digest) of the object that a table's facts name, or None."""
+        match = _TABLE.fullmatch(key)
+        if not match:
             return None
-        layout = Layout(table[1])
+        layout, table = Layout(match[1]), match[2]
         try:
-            told = self._asked(cache, layout.facts(table[2]))
+            body = self._get_validated(cache, layout.facts(table))
         except FileNotFoundError:
             return None
         try:
-            facts = json.loads(told)
+            facts = json.loads(body)
             sha256 = facts["sha256"] if not facts["partition_key"] else ""
-            # The facts of another table, which lie under this one's name.
-            if facts["table"] != table[2]:
-                self.forget(layout.facts(table[2]))
+            # The facts of another table lie under this table's key.
+            if facts["table"] != table:
+                self.forget(layout.facts(table))
                 return None
-            found = layout.object(table[2], sha256)
+            object_key = layout.object(table, sha256)
         # Version folders before 1.0.0 have no facts, or a list of columns.
         except (ValueError, KeyError, TypeError):
             return None
-        return (found, sha256) if _OBJECT.fullmatch(found) else None
+        return (object_key, sha256) if _OBJECT.fullmatch(object_key) else None
 
     def _content(self, cache: Cache, key: str, sha256: str) -> bytes:
-        """What lies under a key that names its content."""
+        """Returns the bytes under a key that names their digest."""
         body = cache.content(sha256, Path(key).suffix)
         if body is None:
             if self.offline:
-                raise self._not_kept(cache, key)
+                raise self._not_cached_error(cache, key)
             body = self._received(key, {}, sha256)[0]
             cache.keep(body, Path(key).suffix)
         return body
 
-    def _asked(self, cache: Cache, key: str) -> bytes:
-        """What lies under a key now; of what is here only whether it is still the same."""
+    def _get_validated(self, cache: Cache, key: str) -> bytes:
+        """Returns the bytes under a key now; a cached copy costs one conditional request."""
         name, suffix = self._name(key), Path(key).suffix
         link = cache.link(name)
         body = cache.content(link["sha256"], suffix) if link and link["sha256"] else None
@@ -442,14 +432,14 @@ class CachedStore(Store):
             if link and not link["sha256"]:
                 raise FileNotFoundError(f"{key}: nothing lay there when it was last asked for")
             if body is None:
-                raise self._not_kept(cache, key)
+                raise self._not_cached_error(cache, key)
             return body
         if body is not None and link and "/_snapshots/" in key:
             return body
         from obstore.exceptions import NotModifiedError
 
         try:
-            known = link["tag"] if body is not None and link else ""
+            known = body is not None and link and link["tag"]
             fresh, etag = self._received(key, {"if_none_match": known} if known else {})
         except NotModifiedError:
             if body is None or link is None:
@@ -467,22 +457,22 @@ class CachedStore(Store):
         suffix = Path(key).suffix
         if _OBJECT.fullmatch(key):
             cache.keep(body, suffix)
-        elif _whole(body, suffix):
+        elif _looks_whole(body, suffix):
             cache.tie(self._name(key), cache.keep(body, suffix), etag)
 
-    def _not_kept(self, cache: Cache, key: str) -> Unreadable:
+    def _not_cached_error(self, cache: Cache, key: str) -> Unreadable:
         return Unreadable(
             f"{self.at(key)}: is not in the local cache at {cache.folder}, and offline nothing is "
             "asked of the store; read it once without offline=True and ZS_OFFLINE, a large table "
             "without filters"
         )
 
-    def _body(self, found: Any, key: str) -> bytes:
-        return _shown(found, key)
+    def _body(self, answer: Any, key: str) -> bytes:
+        return _read_answer(answer, key)
 
 
-def _whole(body: bytes, suffix: str) -> bool:
-    """Whether a content without a known digest looks whole: what is kept would be read again."""
+def _looks_whole(body: bytes, suffix: str) -> bool:
+    """Returns whether a content without a known digest looks whole, so that it may be cached."""
     if suffix == ".pqt":
         return body[:4] == body[-4:] == b"PAR1"
     try:
@@ -492,18 +482,18 @@ def _whole(body: bytes, suffix: str) -> bool:
     return True
 
 
-def _shown(found: Any, key: str) -> bytes:
-    """The bytes of an answer; a person at a terminal sees a large one come."""
-    size = int(found.meta["size"])
-    if size < _SHOWN_FROM or not sys.stderr.isatty():
-        return bytes(found.bytes())
-    named = Path(key).parent.name if _OBJECT.fullmatch(key) else Path(key).name
+def _read_answer(answer: Any, key: str) -> bytes:
+    """Returns the bytes of an answer; a terminal shows the progress of a large one."""
+    size = int(answer.meta["size"])
+    if size < _PROGRESS_FROM or not sys.stderr.isatty():
+        return bytes(answer.bytes())
+    label = Path(key).parent.name if _OBJECT.fullmatch(key) else Path(key).name
     body = bytearray()
-    for part in found.stream(min_chunk_size=1_000_000):
+    for part in answer.stream(min_chunk_size=1_000_000):
         body += bytes(part)
-        sys.stderr.write(f"\r{named}: {len(body) / 1e6:.0f} of {size / 1e6:.0f} MB")
+        sys.stderr.write(f"\r{label}: {len(body) / 1e6:.0f} of {size / 1e6:.0f} MB")
         sys.stderr.flush()
-    # To the line's beginning, and all of it away.
+    # Clear the line.
     sys.stderr.write("\r\x1b[K")
     sys.stderr.flush()
     return bytes(body)

@@ -1,7 +1,7 @@
 """The command line, `zs`: runs one command, and turns its errors into sentences and exit codes.
 
-Words and options are in `zs_client.arguments`; what a command does is in the modules that the
-table below names.
+Words and options are in `zs_client.arguments`; the commands are in the modules that `_READING` and
+`_OTHERS` name.
 """
 
 import argparse
@@ -21,12 +21,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command.
 
     Args:
-        argv: The words after `zs`; those of the process when None.
+        argv: The words after `zs`; None for those of the process.
 
     Returns:
-        0 when all is well, 1 when an acorn is missing, stale or failed, or nothing can be kept on
-        this machine, 2 when nothing could be done, 130 when interrupted, 141 when nobody reads what
-        is written.
+        The exit code: 0 for success; 1 if an acorn is missing, stale or failed, or this machine
+        cannot have a cache; 2 if nothing was done; 130 after an interrupt; 141 if nobody reads the
+        output.
     """
     given = arguments.parser().parse_args(argv)
     given.own_process = argv is None
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("zs: there is nowhere to write to: standard output is closed", file=sys.stderr)
         return ERROR
     for stream in (sys.stdout, sys.stderr):
-        # A pipe of another encoding gets a mark for what it has no letter for.
+        # In an encoding that lacks a character, a question mark stands for it.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
     try:
@@ -48,18 +48,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("zs: interrupted", file=sys.stderr, flush=True)
         if given.own_process:
-            # Python would wait for threads that wait for a server.
+            # Otherwise Python waits for threads that wait for a server.
             os._exit(INTERRUPTED)
         return INTERRUPTED
     except OSError as error:
-        # Python would flush, and fail, once more at its end.
+        # Otherwise Python flushes, and fails, once more when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        # Windows says so of a pipe that nobody reads.
+        # On Windows a pipe that nobody reads is EINVAL.
         is_pipe = os.name == "nt" and error.errno == errno.EINVAL
         if is_pipe or isinstance(error, BrokenPipeError):
             return NOBODY_READS
-        said = masked(str(error.strerror or error))
-        print(f"zs: could not be written or read: {said}", file=sys.stderr)
+        reason = masked(str(error.strerror or error))
+        print(f"zs: could not be written or read: {reason}", file=sys.stderr)
         return ERROR
     return code
 
@@ -69,7 +69,7 @@ def _warn(message: Warning | str, *_: Any) -> None:
 
 
 def _run(given: argparse.Namespace) -> int:
-    """Run a command; what one that reads refuses is a line on stderr and exit code 2."""
+    """Run a command; the error of a reading command is a line on stderr and exit code 2."""
     if given.command in _OTHERS:
         return _OTHERS[given.command](given)
     from zs_client.errors import AcornNotFound, ReadError, StoreError
@@ -82,7 +82,6 @@ def _run(given: argparse.Namespace) -> int:
 
 
 def _print_completion(given: argparse.Namespace) -> int:
-    """Print a script that completes words, made from the parser."""
     from zs_client.completion import script
 
     print(script(given.shell, arguments.parser()), end="")

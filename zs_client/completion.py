@@ -1,4 +1,4 @@
-"""Scripts by which a shell completes the words of `zs`, made from its parser and the functions."""
+"""Shell scripts that complete the words of `zs`, made from its parser and the functions."""
 
 import argparse
 import inspect
@@ -10,51 +10,45 @@ from zs_client import acorns
 
 def script(shell: str, parser: argparse.ArgumentParser) -> str:
     """Returns the script for a shell; `source <(zs completion bash)` turns it on."""
-    commands = _commands(parser)
+    commands = _words_by_command(parser)
     if shell == "fish":
         return _fish(commands)
     head = "autoload -U +X bashcompinit && bashcompinit\n" if shell == "zsh" else ""
     return head + _bash(commands)
 
 
-def _commands(parser: argparse.ArgumentParser) -> Mapping[str, list[str]]:
-    """The options of each command, and the words that one of its places takes."""
-    found: dict[str, list[str]] = {}
-    # argparse has no public way to its parts.
-    for action in parser._actions:  # noqa: SLF001
-        if not isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+def _words_by_command(parser: argparse.ArgumentParser) -> Mapping[str, list[str]]:
+    """Returns each command's options, and the values of its positional arguments."""
+    words: dict[str, list[str]] = {}
+    # argparse has no public way to its actions.
+    for subparsers in parser._actions:  # noqa: SLF001
+        if not isinstance(subparsers, argparse._SubParsersAction):  # noqa: SLF001
             continue
-        for name, command in action.choices.items():
-            words = []
-            for part in command._actions:  # noqa: SLF001
-                words += part.option_strings
-                words += [] if part.option_strings else map(str, part.choices or ())
-                words += _tables() if part.metavar == "TABLE" else []
-            found[name] = words
-    return found
+        for name, command in subparsers.choices.items():
+            words[name] = []
+            for action in command._actions:  # noqa: SLF001
+                words[name] += action.option_strings or map(str, action.choices or ())
+                words[name] += _tables() if action.metavar == "TABLE" else []
+    return words
 
 
 def _tables() -> list[str]:
     return [line[0] for line in acorns.TABLES]
 
 
-def _filters() -> Mapping[str, list[str]]:
-    found = {}
-    for name in _tables():
-        parameters = inspect.signature(getattr(acorns, name)).parameters.values()
-        found[name] = [f"{p.name}=" for p in parameters if p.default is ...]
-    return found
+def _filters(table: str) -> list[str]:
+    parameters = inspect.signature(getattr(acorns, table)).parameters.values()
+    return [f"{parameter.name}=" for parameter in parameters if parameter.default is ...]
 
 
 def _bash(commands: Mapping[str, list[str]]) -> str:
-    options = "\n".join(
-        f"    {name}) words={shlex.quote(' '.join(words))} ;;" for name, words in commands.items()
-    )
-    filters = "\n".join(
-        f"        {name}) words={shlex.quote(' '.join(words))} ;;"
-        for name, words in _filters().items()
-        if words
-    )
+    def cases(words_by_name: Mapping[str, list[str]], indent: str) -> str:
+        return "\n".join(
+            f"{indent}{name}) words={shlex.quote(' '.join(words))} ;;"
+            for name, words in words_by_name.items()
+        )
+
+    filters = {table: words for table in _tables() if (words := _filters(table))}
     return f"""_zs() {{
   local cur="${{COMP_WORDS[COMP_CWORD]}}" prev="${{COMP_WORDS[COMP_CWORD-1]}}" words=""
   if [ "$COMP_CWORD" -eq 1 ]; then
@@ -62,13 +56,13 @@ def _bash(commands: Mapping[str, list[str]]) -> str:
   elif [ "$prev" = "--where" ]; then
     compopt -o nospace 2>/dev/null
     case "${{COMP_WORDS[2]}}" in
-{filters}
+{cases(filters, "        ")}
     esac
   elif [ "$prev" = "--format" ]; then
     words="table csv json parquet"
   else
     case "${{COMP_WORDS[1]}}" in
-{options}
+{cases(commands, "    ")}
     esac
   fi
   COMPREPLY=($(compgen -W "$words" -- "$cur"))

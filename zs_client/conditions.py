@@ -1,7 +1,6 @@
-"""Whether a server honours conditional writes, on which it rests that no writer loses its work.
+"""Tests whether a server honours conditional writes, without which a writer could lose its work.
 
-Asked once in a process for each server and bucket, before the first write. What is written is
-known to `zs_client.store`.
+A process tests each server and bucket once, before its first write. `zs_client.store` writes.
 """
 
 import time
@@ -16,7 +15,7 @@ from zs_client.obstore_errors import is_missing_bucket
 PROBES = f"{ROOT}/_probe"
 _ATTEMPTS = 5
 _WRONG = '"00000000000000000000000000000000"'
-# What a server says that does not know the header; and what it says of much else as well.
+# Answers of a server that does not know the header: a clear one, and two with other causes too.
 _UNKNOWN = "501 Not Implemented"
 _UNCLEAR = ("400 Bad Request", "405 Method Not Allowed")
 
@@ -28,41 +27,37 @@ class _Unknown(Exception):
 
 
 def refusal(bucket: Any) -> str:
-    """Returns why a bucket must not be written to, as a sentence; empty when it may be.
+    """Returns why a bucket must not be written to, as a sentence; empty if it may be.
 
     Args:
         bucket: obstore's view of the bucket.
 
     Raises:
-        obstore.exceptions.BaseError: The server could not be asked.
+        obstore.exceptions.BaseError: The server could not be reached.
         FileNotFoundError: There is no such bucket.
     """
     config = bucket.config
     name = config.get("endpoint", ""), config["bucket"]
     with _lock:
         if name not in remembered.refusals:
-            said = _asked(bucket)
-            remembered.refusals[name] = said and (
-                f"the server {name[0] or 'of S3'} {said}, so that of two writers one would lose "
+            first, other = (f"{PROBES}/{uuid.uuid4().hex}" for _ in range(2))
+            try:
+                fault = _fault(bucket, first, other)
+            # After an interrupt the probes stay, since the server may not answer.
+            except Exception:
+                _remove(bucket, [first, other])
+                raise
+            _remove(bucket, [first, other])
+            remembered.refusals[name] = fault and (
+                f"the server {name[0] or 'of S3'} {fault}, so that of two writers one would lose "
                 "its work unheard, and nothing is written; use a server or a newer release of it "
                 "that honours If-Match and If-None-Match on PUT, or build into a local folder"
             )
         return remembered.refusals[name]
 
 
-def _asked(bucket: Any) -> str:
-    first, other = (f"{PROBES}/{uuid.uuid4().hex}" for _ in range(2))
-    try:
-        said = _compared(bucket, first, other)
-    # After an interrupt they stay: a server that does not answer would be waited for.
-    except Exception:
-        _remove(bucket, [first, other])
-        raise
-    _remove(bucket, [first, other])
-    return said
-
-
-def _compared(bucket: Any, first: str, other: str) -> str:
+def _fault(bucket: Any, first: str, other: str) -> str:
+    """Returns what the server does wrong with conditional writes; empty if nothing."""
     try:
         _create(bucket, first)
         if _written(bucket, first, "create"):
@@ -80,7 +75,7 @@ def _create(bucket: Any, key: str) -> None:
     for attempt in range(_ATTEMPTS):
         if _written(bucket, key, "create"):
             return
-        # The answer to its own success was lost; else two conditional writes met.
+        # If the key is there, only the answer was lost; else two conditional writes collided.
         with suppress(FileNotFoundError):
             objects.head(bucket, key)
             return
@@ -89,14 +84,14 @@ def _create(bucket: Any, key: str) -> None:
 
 
 def _written(bucket: Any, key: str, mode: Any) -> bool:
-    """Returns whether the server took a conditional write; it is asked again when it fails."""
+    """Returns whether the server took a conditional write, tried again if it fails."""
     from obstore.exceptions import AlreadyExistsError, BaseError, PreconditionError
 
     body = uuid.uuid4().hex.encode()
-    # A refusal of what it does not know is heard at once, and not asked for again for minutes.
-    for asked in (_hasty(bucket), bucket):
+    # Without retries first: obstore would retry an unknown header for minutes.
+    for view in (_without_retries(bucket), bucket):
         try:
-            objects.put(asked, key, body, mode=mode, use_multipart=False)
+            objects.put(view, key, body, mode=mode, use_multipart=False)
         except (AlreadyExistsError, PreconditionError):
             return False
         except FileNotFoundError as error:
@@ -106,18 +101,18 @@ def _written(bucket: Any, key: str, mode: Any) -> bool:
         except BaseError as error:
             if _UNKNOWN in str(error):
                 raise _Unknown(_UNKNOWN) from error
-            unclear = next((each for each in _UNCLEAR if each in str(error)), "")
-            if unclear and _takes_without(asked, key, body):
+            unclear = next((answer for answer in _UNCLEAR if answer in str(error)), "")
+            if unclear and _takes_unconditional(view, key, body):
                 raise _Unknown(unclear) from error
-            if asked is bucket or unclear:
+            if view is bucket or unclear:
                 raise
         else:
             return True
     return False
 
 
-def _takes_without(bucket: Any, key: str, body: bytes) -> bool:
-    """Returns whether the same write is taken without a condition."""
+def _takes_unconditional(bucket: Any, key: str, body: bytes) -> bool:
+    """Returns whether the server takes the same write without a condition."""
     from obstore.exceptions import BaseError
 
     try:
@@ -127,7 +122,7 @@ def _takes_without(bucket: Any, key: str, body: bytes) -> bool:
     return True
 
 
-def _hasty(bucket: Any) -> Any:
+def _without_retries(bucket: Any) -> Any:
     return type(bucket)(
         config=bucket.config,
         client_options=bucket.client_options,
@@ -138,7 +133,7 @@ def _hasty(bucket: Any) -> Any:
 
 
 def _remove(bucket: Any, keys: list[str]) -> None:
-    """Remove the probes; a writer that may not remove anything leaves them."""
+    """Remove the probes; a writer without the right to remove leaves them."""
     from obstore.exceptions import BaseError
 
     for key in keys:

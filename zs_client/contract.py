@@ -1,7 +1,7 @@
-"""What the pipeline and every reader agree on: names of types, and where things lie.
+"""The contract of the pipeline and its readers: names of types, and keys in the store.
 
 Standard library only, since both packages import it. Nothing here reads or writes the store
-(`zs_client.store`), and what a declaration of a table is stands in `zs_pipeline.declaration`.
+(`zs_client.store`); tables are declared with `zs_pipeline.declaration`.
 """
 
 import re
@@ -26,7 +26,7 @@ CORE = (
     "processing",
     "quality_control",
 )
-# What of the envelope of a document is kept.
+# The fields of a document's envelope that are kept.
 ENVELOPE = (
     "_id",
     "name",
@@ -47,15 +47,13 @@ TYPES = ("string", "bool", "int32", "int64", "float64", "time", "[string]", "{st
 
 @dataclass(frozen=True)
 class Layout:
-    """Where one version of the cache has its parts: their keys in a store.
-
-    As text it is the version's number.
+    """The keys of one version of the cache in a store. As text, a layout is the version's number.
 
     Attributes:
         version: The number of the version folder.
 
     Raises:
-        ValueError: The version is not dotted numbers; the website's comparison breaks on others.
+        ValueError: The version is not dotted numbers; the website cannot compare other texts.
     """
 
     version: str
@@ -103,18 +101,18 @@ class Layout:
         return f"{self.folder}/{table}.pqt"
 
     def partition(self, table: str, column: str, segment: str) -> str:
-        """Returns the fixed path of one partition; `segment` is already encoded."""
+        """Returns the fixed path of a partition; `segment` is already encoded."""
         return f"{self.folder}/{table}/{column}={segment}/data.pqt"
 
     def object(self, table: str, sha256: str) -> str:
-        """Returns the key of a content, which never changes."""
+        """Returns the key of an object, whose content never changes."""
         return f"{self.folder}/_objects/{table}/{sha256}.pqt"
 
     def location(self, url: str, entry: Mapping[str, Any]) -> str:
-        """Returns where a table lies, for readers: its file, or its folder with a slash at the end.
+        """Returns the address of a table: its file, or its folder with a slash at the end.
 
         Args:
-            url: The store's URL, without a slash at its end.
+            url: The store's URL, without a slash at the end.
             entry: A table's facts, or anything with `table` and `partition_key`.
         """
         if entry["partition_key"]:
@@ -123,23 +121,23 @@ class Layout:
 
 
 def layouts(folders: Iterable[str]) -> list[Layout]:
-    """Returns the layouts that folders such as `zs-v0.28.6` are of, the newest version first."""
-    numbers = {name.removeprefix("zs-v") for name in folders if name.startswith("zs-v")}
-    found = [Layout(number) for number in numbers if VERSION_FORM.fullmatch(number)]
-    return sorted(found, key=lambda layout: version_order(layout.name), reverse=True)
+    """Returns the layouts of folders such as `zs-v0.28.6`, the newest version first."""
+    names = {name for name in folders if name.startswith("zs-v") and version_order(name)}
+    newest_first = sorted(names, key=version_order, reverse=True)
+    return [Layout(name.removeprefix("zs-v")) for name in newest_first]
 
 
 def version_order(folder: str) -> tuple[int, ...]:
-    """The sort key of a folder's name such as `zs-v0.28.6`; names of another form come first."""
+    """Returns the sort key of a folder such as `zs-v0.28.6`; other names come first."""
     number = folder.removeprefix("zs-v")
     return tuple(map(int, number.split("."))) if VERSION_FORM.fullmatch(number) else ()
 
 
 def encode_partition(value: str | None) -> str:
-    """A partition's value as one segment of a key, percent-encoded as Hive does.
+    """Returns a partition's value as one segment of a key, percent-encoded as Hive does.
 
-    Letters, digits, `_`, `-` and single dots stay; runs of dots are encoded, since `..` is a way
-    out of a folder and `...` is refused by Dagster. None becomes Hive's default partition.
+    Letters, digits, `_`, `-` and single dots stay. Runs of dots are encoded, since `..` leads out
+    of a folder and Dagster refuses `...`. None becomes Hive's default partition.
     """
     if value is None:
         return NULL_PARTITION
@@ -153,7 +151,7 @@ def encode_partition(value: str | None) -> str:
 
 
 def decode_partition(segment: str) -> str | None:
-    """The value that `encode_partition` was given."""
+    """Returns the value of a segment that `encode_partition` made."""
     if segment == NULL_PARTITION:
         return None
     return unquote(segment, errors="surrogatepass")

@@ -1,6 +1,6 @@
-"""`zs doctor`: whether what the cache needs is as it must be, one line for each.
+"""`zs doctor`: tests what the cache needs, and returns a finding for each.
 
-Asks only, but for one small file under `data-asset-cache/_probe/` when it is told to write.
+It only reads, except for one small file under `data-asset-cache/_probe/` with `--write`.
 """
 
 import os
@@ -27,12 +27,12 @@ _PROBE = f"{ROOT}/_probe"
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found of one thing.
+    """The result of one test.
 
     Attributes:
-        what: The thing.
+        what: What was tested, such as `credentials`.
         state: `good`, `WRONG` or `not tried`.
-        said: What was found, and what to do.
+        said: The result, and what to do.
     """
 
     what: str
@@ -41,49 +41,48 @@ class Finding:
 
 
 def tried(what: str, look: Callable[[], str]) -> Finding:
-    """What a look gives, or the first line of its error."""
+    """Returns a test's result as a finding, or the first line of its error."""
     try:
         return Finding(what, GOOD, look())
-    except Exception as error:  # noqa: BLE001 - whatever fails is what was looked for
+    except Exception as error:  # noqa: BLE001 - any error is a finding
         return Finding(what, WRONG, first_line(error))
 
 
 def findings(url: str | None, version: str | None, *, write: bool) -> list[Finding]:
-    """What a reader needs, and with `write` what a writer needs as well.
+    """Returns findings about reading, and with `write` also about writing.
 
     Args:
-        url: The store; else as the functions take it.
-        version: The version; else `ZS_VERSION`, else that of this package.
-        write: Try to write, and whether conditions of writing are kept.
+        url: The store; by default that of the variables.
+        version: The version; by default `ZS_VERSION`, else that of this package.
+        write: Test writing, and whether the server honours conditional writes.
     """
     runs_on = f"{__version__}, Python {platform.python_version()}, {sys.platform}"
-    found = [Finding("zs", GOOD, runs_on)]
-    found.append(tried("local cache", _cache))
+    results = [Finding("zs", GOOD, runs_on), tried("local cache", _cache)]
     try:
         store, layout = resolve_current(url, version)
     except (StoreError, ValueError) as error:
-        return [*found, Finding("store", WRONG, first_line(error))]
+        return [*results, Finding("store", WRONG, first_line(error))]
     if store.url.startswith("s3://"):
-        found.append(tried("server", _server))
-        found.append(tried("credentials", lambda: _credentials(store)))
+        results.append(tried("server", _server))
+        results.append(tried("credentials", lambda: _credentials(store)))
 
-    def reached() -> str:
+    def reach() -> str:
         store.check()
         return store.url
 
-    found.append(tried("store", reached))
-    if found[-1].state == WRONG:
-        return found
-    found.append(tried("reading", lambda: _reading(store, layout)))
-    found.append(tried("tables", lambda: _tables(store, layout)))
-    if not write:
-        skipped = "--write tries it with one small file"
-        return [*found, *(Finding(what, NOT_TRIED, skipped) for what in ("writing", "conditions"))]
-    return [*found, *_of_writing(store)]
+    results.append(tried("store", reach))
+    if results[-1].state == WRONG:
+        return results
+    results.append(tried("reading", lambda: _reading(store, layout)))
+    results.append(tried("tables", lambda: _tables(store, layout)))
+    if write:
+        return results + _writing_findings(store)
+    skipped = "--write tries it with one small file"
+    return results + [Finding(what, NOT_TRIED, skipped) for what in ("writing", "conditions")]
 
 
-def _of_writing(store: Store) -> list[Finding]:
-    """Whether the store may be written to, and whether its server keeps what writers rely on."""
+def _writing_findings(store: Store) -> list[Finding]:
+    """Returns whether the store can be written to, and whether it honours conditional writes."""
     try:
         writing = Finding("writing", GOOD, _writing(store))
     except Careless as error:
@@ -91,7 +90,7 @@ def _of_writing(store: Store) -> list[Finding]:
             Finding("writing", NOT_TRIED, "nothing is written to such a server"),
             Finding("conditions", WRONG, first_line(error)),
         ]
-    except Exception as error:  # noqa: BLE001 - whatever fails is what was looked for
+    except Exception as error:  # noqa: BLE001 - any error is a finding
         return [Finding("writing", WRONG, first_line(error))]
     return [writing, tried("conditions", lambda: _conditions(store))]
 
@@ -108,18 +107,15 @@ def _cache() -> str:
 
 
 def _server() -> str:
-    bundle = aws.certificates()
-    named = aws.endpoint() or "AWS"
-    region = aws.region() or "no region is set"
-    return f"{named}, {region}{', certificates of AWS_CA_BUNDLE' if bundle else ''}"
+    certificates = ", certificates of AWS_CA_BUNDLE" if aws.certificates() else ""
+    return f"{aws.endpoint() or 'AWS'}, {aws.region() or 'no region is set'}{certificates}"
 
 
 def _credentials(store: Store) -> str:
     if store.url == PUBLIC:
         return "none are needed"
-    lacks = aws.lacks_boto3()
-    if lacks:
-        raise StoreError(lacks)
+    if reason := aws.lacks_boto3():
+        raise StoreError(reason)
     if os.environ.get("AWS_ACCESS_KEY_ID"):
         return "of the AWS variables"
     if aws.are_there():
@@ -130,25 +126,24 @@ def _credentials(store: Store) -> str:
         import boto3
     except ImportError:
         return "none: requests are not signed"
-    found = boto3.Session().get_credentials()
-    return f"by boto3: {found.method}" if found else "none: requests are not signed"
+    credentials = boto3.Session().get_credentials()
+    return f"by boto3: {credentials.method}" if credentials else "none: requests are not signed"
 
 
 def _reading(store: Store, layout: Layout) -> str:
-    key = layout.registry
     try:
-        fetch.get_json(store, key)
+        fetch.get_json(store, layout.registry)
     except FileNotFoundError:
-        raise fetch.not_found(store, layout, "the registry", key) from None
+        raise fetch.not_found(store, layout, "the registry", layout.registry) from None
     return f"version {layout}"
 
 
 def _tables(store: Store, layout: Layout) -> str:
-    found = status(store.url, layout.version)
-    bad = [one.name for one in found if one.state != "fresh"]
-    if bad:
-        raise StoreError(f"{len(bad)} of {len(found)} are not fresh: zs status tells why")
-    return f"{len(found)} are fresh"
+    tables = status(store.url, layout.version)
+    not_fresh = sum(table.state != "fresh" for table in tables)
+    if not_fresh:
+        raise StoreError(f"{not_fresh} of {len(tables)} are not fresh: zs status tells why")
+    return f"{len(tables)} are fresh"
 
 
 def _writing(store: Store) -> str:
@@ -159,13 +154,11 @@ def _writing(store: Store) -> str:
             raise StoreError(f"{store.url}: what was written does not come back")
     finally:
         store.delete([key])
-    if "://" not in store.url:
-        return f"allowed, {Path(store.url)}"
-    return "allowed"
+    return "allowed" if "://" in store.url else f"allowed, {Path(store.url)}"
 
 
 def _conditions(store: Store) -> str:
-    """Whether a write waits for its condition, which keeps two writers from losing work."""
+    """Write under conditions that fail and that hold; two writers rely on them."""
     key = f"{_PROBE}/{uuid.uuid4().hex}"
     etag = store.put_if_match(key, b"1", None)
     try:

@@ -1,52 +1,53 @@
-"""Every error and warning that a reader can see; each message says what to do.
+"""The errors and warnings that readers see; each message says what to do.
 
-What a store raises for the modules above it, and no reader sees, is in `zs_client.store`.
+Errors that only the client's own modules see are in `zs_client.store`.
 """
 
 from zs_client.masking import masked
 
 
 class AcornNotFound(LookupError):
-    """What was asked for is not in the store; the message says where, and what is there."""
+    """The store lacks a table, partition or column; the message says where, and what is there."""
 
 
 class SubjectNotFound(AcornNotFound):
-    """No data asset has that subject; the message names subjects that are written alike."""
+    """No data asset has that subject; the message names subjects with similar ids."""
 
 
 class SnapshotNotFound(AcornNotFound):
-    """There is no snapshot of that id; the message names those that there are."""
+    """There is no snapshot with that id; the message names the snapshots that exist."""
 
 
-class ReadError(Exception):
-    """Something lies there and could not be read; `__cause__` is the error itself."""
+class _Masked(Exception):
+    """An error without secrets in its message."""
 
-    def __init__(self, said: str) -> None:
-        super().__init__(masked(said))
+    def __init__(self, message: str) -> None:
+        super().__init__(masked(message))
 
 
-class StoreError(Exception):
+class ReadError(_Masked):
+    """A file is there and could not be read; `__cause__` is the original error."""
+
+
+class StoreError(_Masked):
     """The store could not be opened or used; the message says what was tried and what to do."""
-
-    def __init__(self, said: str) -> None:
-        super().__init__(masked(said))
 
 
 class Careless(StoreError):
-    """The server does not honour conditional writes, on which it rests that nothing is lost."""
+    """The server does not honour conditional writes, so that concurrent writers could lose work."""
 
 
 class Conflict(StoreError):
-    """Another writer replaced the object since it was read; read it again and retry."""
+    """Another writer replaced the object after it was read; read the object again and retry."""
 
 
-# Programs that use `custom` catch a ValueError where there is no table yet, as it was until 0.28.6.
+# Until 0.28.6 a missing table was a ValueError, which programs that use `custom` catch.
 class CustomNotFound(AcornNotFound, ValueError):
-    """There is no custom table of that name, or it never had that state."""
+    """There is no custom table with that name, or the table never had that state."""
 
 
 class CustomConflict(Conflict):
-    """Another writer stored something since the state that was expected; nothing was stored."""
+    """Another writer stored a newer state than the expected one; nothing was stored."""
 
 
 class QueryError(ValueError):
@@ -54,10 +55,10 @@ class QueryError(ValueError):
 
 
 class StaleTable(UserWarning):
-    """A table stays on earlier content; the message says why. Told once for each in a process."""
+    """A table stays on earlier content, and the message says why; once per table and process."""
 
 
-# In messages and pickles each has the name under which it is imported.
+# Messages and pickles use the names under which these classes are imported.
 for _public in (
     AcornNotFound,
     SubjectNotFound,

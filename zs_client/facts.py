@@ -1,13 +1,13 @@
-"""The shape of a table's facts, `<table>.json`, which both sides read.
+"""The shape of a table's facts, `<table>.json`, which both the pipeline and the client read.
 
-They are plain JSON. A writer of another version may have put more keys there, and these stay.
+Facts are plain JSON. A writer of another version may add keys, and other writers keep them.
 """
 
 from typing import Any, NotRequired, TypedDict
 
 
 class FileFacts(TypedDict):
-    """What is told of one file: of a partition, or of a table that is one file."""
+    """Facts of one file: of a partition, or of a table that is one file."""
 
     rows: int
     bytes: int
@@ -18,7 +18,7 @@ class FileFacts(TypedDict):
 
 
 class Size(TypedDict):
-    """How large a table was, to compare later ones with."""
+    """A table's size, with which later sizes are compared."""
 
     rows: int
     values: NotRequired[dict[str, int]]
@@ -26,7 +26,7 @@ class Size(TypedDict):
 
 
 class Facts(TypedDict):
-    """What is told of a table: its declaration, its files, what it was made from, how it stands."""
+    """A table's facts: its declaration, its files, its sources and its state."""
 
     name: str
     table: str
@@ -48,7 +48,7 @@ class Facts(TypedDict):
     reason: str | None
     partitions: dict[str, FileFacts]
     empty: dict[str, str]
-    # Files that a writer is placing, by the writer.
+    # The files that each writer is placing.
     pending: dict[str, list[str]]
     values: NotRequired[dict[str, int]]
     sizes: NotRequired[list[Size]]

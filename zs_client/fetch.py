@@ -1,6 +1,6 @@
-"""Bytes and JSON under a key, and what it means that they do not come: a `ReadError`, or nothing.
+"""Reads bytes and JSON under a key, and raises a `ReadError` if they cannot be read.
 
-Which store is asked is in `zs_client.place`, which rows of a file are wanted in `zs_client.read`.
+`zs_client.place` chooses the store, `zs_client.read` the rows of a file.
 """
 
 import json
@@ -18,7 +18,7 @@ from zs_client.store import Reader, Unreadable
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# S3 has no longer key; a folder's name on the usual file systems is shorter still.
+# The longest key of S3, and the longest name on the usual file systems.
 _KEY_BYTES, _NAME_BYTES = 1024, 255
 SHOWN = 80
 
@@ -28,7 +28,7 @@ def get(store: Reader, key: str) -> bytes:
 
     Raises:
         FileNotFoundError: Nothing lies there.
-        ReadError: The store could not answer, or does not let us read.
+        ReadError: The store did not answer, or does not permit reading.
     """
     if is_too_long(store, key):
         raise FileNotFoundError(f"{short(key)}: longer than a key can be")
@@ -41,7 +41,7 @@ def get_json(store: Reader, key: str) -> Any:
 
     Raises:
         FileNotFoundError: Nothing lies there.
-        ReadError: It cannot be read, or is no JSON.
+        ReadError: The key cannot be read, or its content is no JSON.
     """
     body = get(store, key)
     try:
@@ -54,30 +54,30 @@ def get_json(store: Reader, key: str) -> Any:
 
 
 def facts(store: Reader, layout: Layout, name: str) -> dict[str, Any] | None:
-    """Returns a table's facts; None where there are none, as in version folders before 1.0.0.
+    """Returns a table's facts; None if there are none, as in version folders before 1.0.0.
 
     Raises:
-        ReadError: They cannot be read.
+        ReadError: The facts cannot be read.
     """
     try:
-        found = get_json(store, layout.facts(name))
+        content = get_json(store, layout.facts(name))
     except FileNotFoundError:
         return None
-    return found if isinstance(found, dict) and "partitions" in found else None
+    return content if isinstance(content, dict) and "partitions" in content else None
 
 
 def exists(store: Reader, key: str) -> bool:
-    """Returns whether something lies under a key; errors as of `get`."""
+    """Returns whether something lies under a key; raises the errors of `get`."""
     with listing(store, key):
         return not is_too_long(store, key) and store.exists(key)
 
 
 @contextmanager
 def listing(store: Reader, key: str) -> Iterator[None]:
-    """Raise what a store does not tell of itself, such as a listing, as a ReadError.
+    """Raise the errors of a listing or of `exists`, also a FileNotFoundError, as a ReadError.
 
     Raises:
-        ReadError: The store could not answer, or does not let us read.
+        ReadError: The store did not answer, or does not permit reading.
     """
     try:
         with answering(store, key):
@@ -88,7 +88,7 @@ def listing(store: Reader, key: str) -> Iterator[None]:
 
 @contextmanager
 def answering(store: Reader, key: str) -> Iterator[None]:
-    """Raise what a store cannot give as a ReadError; what it lacks is a FileNotFoundError."""
+    """Raise a store's errors as a ReadError; a missing key stays a FileNotFoundError."""
     from obstore.exceptions import BaseError
 
     try:
@@ -104,13 +104,13 @@ def answering(store: Reader, key: str) -> Iterator[None]:
 
 
 def is_too_long(store: Reader, key: str) -> bool:
-    """Returns whether nothing can lie under a key, since it is longer than a store's can be."""
+    """Returns whether a key is longer than the store permits, so that nothing can lie there."""
     local = "://" not in store.url
     return len(key) > _KEY_BYTES or (local and max(map(len, key.split("/"))) > _NAME_BYTES)
 
 
 def _unreadable(store: Reader, key: str, error: Exception) -> ReadError:
-    said = first_line(error)
+    reason = first_line(error)
     if is_missing_bucket(error):
         return ReadError(f"{store.url}: no such bucket; set ZS_STORE to one that is there")
     if is_forbidden(error):
@@ -118,19 +118,19 @@ def _unreadable(store: Reader, key: str, error: Exception) -> ReadError:
             "it may not be read with the credentials in use; S3 says the same of what is not "
             "there to those who may not list the bucket"
         )
-        lacks = "" if store.url == PUBLIC else aws.lacks_boto3()
-        advice = f"{advice}; {lacks}" if lacks else advice
-    elif "certificate is not trusted" in said:
+        cause = "" if store.url == PUBLIC else aws.lacks_boto3()
+        advice = f"{advice}; {cause}" if cause else advice
+    elif "certificate is not trusted" in reason:
         advice = "trying again does not help"
     else:
         advice = "trying again may help; if it does not, check the network and the store's URL"
         if store.is_cached(key):
             advice += "; a copy lies in the local cache: offline=True, or ZS_OFFLINE=1, reads it"
-    return ReadError(f"{store.at(key)}: could not be read: {said}; {advice}")
+    return ReadError(f"{store.at(key)}: could not be read: {reason}; {advice}")
 
 
 def not_found(store: Reader, layout: Layout, what: str, key: str) -> AcornNotFound:
-    """Returns the error for what is not there, with the versions that are."""
+    """Returns the error for a missing thing, which lists the versions that are there."""
     advice = (
         f"The store's URL is the parent of {ROOT}: {store.url.partition(f'/{ROOT}')[0]}"
         if is_too_deep(store)
@@ -144,58 +144,58 @@ def not_found(store: Reader, layout: Layout, what: str, key: str) -> AcornNotFou
 
 
 def is_too_deep(store: Reader) -> bool:
-    """Returns whether a store's URL names what lies in a store."""
+    """Returns whether a store's URL points into a store, below its root."""
     return ROOT in store.url.split("/")
 
 
 def _versions(store: Reader) -> str:
     try:
-        listed = get_json(store, VERSIONS_INDEX)
+        folders = get_json(store, VERSIONS_INDEX)
     except FileNotFoundError:
         return f"Which versions there are is not known: there is no {store.at(VERSIONS_INDEX)}"
     except ReadError as error:
         return f"Which versions there are is not known: {first_line(error)}"
-    names = sorted((n for n in listed if isinstance(n, str)), key=version_order)
-    return f"Versions there: {', '.join(n.removeprefix('zs-v') for n in names) or 'none'}"
+    names = sorted((name for name in folders if isinstance(name, str)), key=version_order)
+    return f"Versions there: {', '.join(name.removeprefix('zs-v') for name in names) or 'none'}"
 
 
 def decode(
     body: bytes,
     where: str,
-    wanted: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
     *,
     advice: str = "build the table again, or tell who keeps the store",
 ) -> "pa.Table":
     """Returns the table in a parquet file.
 
     Args:
-        body: The file.
-        where: Where it lies, for the error.
-        wanted: Only these columns.
-        advice: What to do when it cannot be read.
+        body: The file's bytes.
+        where: The file's address, for the error.
+        columns: The columns to read; None for all.
+        advice: What to do if the file cannot be read, for the error.
 
     Raises:
-        ReadError: It is no parquet file.
+        ReadError: The bytes are no parquet file.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        # Arrow's own copy of the bytes: a thread of its pool may drop the last hold on them after
-        # the interpreter has ended, and with a Python object that is SIGABRT (pyarrow 26).
+        # Arrow gets a copy of its own: a thread of its pool may free the bytes after the
+        # interpreter has ended, and with a Python object that is SIGABRT (pyarrow 26).
         sink = pa.BufferOutputStream()
         sink.write(body)
-        return pq.ParquetFile(pa.BufferReader(sink.getvalue())).read(columns=wanted)
+        return pq.ParquetFile(pa.BufferReader(sink.getvalue())).read(columns=columns)
     except (pa.ArrowException, OSError) as error:
         raise ReadError(
             f"{where}: is no readable parquet file: {first_line(error)}; {advice}"
         ) from error
 
 
-def short(text: str | None, shown: int = SHOWN) -> str:
-    """Returns a text as a message shows it."""
+def short(text: str | None, length: int = SHOWN) -> str:
+    """Returns a text for a message, cut after `length` characters."""
     if text is None:
         return "null"
     if not text.strip():
         return repr(text)
-    return text if len(text) <= shown else f"{text[:shown]}… ({len(text):,} characters)"
+    return text if len(text) <= length else f"{text[:length]}… ({len(text):,} characters)"

@@ -1,6 +1,6 @@
-"""A frame for what knows neither lists nor time zones: SQL, CSV, Excel, and most of pandas.
+"""Flat frames, for programs without lists and time zones: SQL, CSV, Excel, and most of pandas.
 
-Rows are read elsewhere (`zs_client.read`); nothing is read or written here.
+Nothing is read or written here; `zs_client.read` reads rows.
 """
 
 import json
@@ -12,39 +12,39 @@ if TYPE_CHECKING:
 
 
 def flat(frame: "pd.DataFrame", *, zone: str = "UTC") -> "pd.DataFrame":
-    """A copy of a pandas frame with a plain value in every cell.
+    """Copy a pandas frame with a plain value in every cell.
 
-    pandas keeps a list as an array in a cell, and much that it does with such a column fails, or
-    goes wrong without a word: `to_sql` stores where the array lay in memory. In the copy a list is
-    JSON text, as `'["ecephys", "fib"]'`, a map is the JSON text of an object, and a time has no
-    zone. So it can be written to SQL, CSV and Excel, compared, grouped, and searched with
+    In pandas a list is an array in a cell. Many operations on such a column fail, or give wrong
+    results without an error: `to_sql` stores the array's address in memory. In the copy a list is
+    JSON text, such as `'["ecephys", "fib"]'`, a map is the JSON text of an object, and a time has
+    no zone. You can write the copy to SQL, CSV and Excel, compare and group it, and search it with
     `.str.contains`.
 
     Args:
-        frame: The frame, which stays as it is; of the cache or of one's own.
-        zone: Where the clock hangs that the times are read from, such as `America/Los_Angeles`.
+        frame: A frame of the cache or of your own; it is not changed.
+        zone: The time zone of the copy's times, such as `America/Los_Angeles`.
 
     Returns:
         The copy, with the same index, columns and `attrs`. A null stays null, an empty list is
         `[]`.
 
     Raises:
-        TypeError: It is no pandas frame.
-        ValueError: A list holds what JSON has no value for, or there is no such zone.
+        TypeError: `frame` is no pandas frame.
+        ValueError: A list has an entry that JSON cannot express, or there is no such zone.
     """
     import pandas as pd
 
     if not isinstance(frame, pd.DataFrame):
         raise TypeError(f"flat takes a pandas frame, not {type(frame).__name__}")
-    columns = [_plain_times(frame.iloc[:, place], zone) for place in range(frame.shape[1])]
+    columns = [_plain_times(frame.iloc[:, position], zone) for position in range(frame.shape[1])]
     columns = [_texts(column) for column in columns]
-    # Columns may have the same name: they are put together by their place.
-    made = pd.concat(columns, axis=1) if columns else frame.copy()
-    made.columns = frame.columns
-    if isinstance(made.index, pd.DatetimeIndex) and made.index.tz is not None:
-        made.index = made.index.tz_convert(zone).tz_localize(None)
-    made.attrs = dict(frame.attrs)
-    return made
+    # Columns may have the same name, so they are joined by position.
+    copy = pd.concat(columns, axis=1) if columns else frame.copy()
+    copy.columns = frame.columns
+    if isinstance(copy.index, pd.DatetimeIndex) and copy.index.tz is not None:
+        copy.index = copy.index.tz_convert(zone).tz_localize(None)
+    copy.attrs = dict(frame.attrs)
+    return copy
 
 
 def _plain_times(column: "pd.Series", zone: str) -> "pd.Series":
@@ -68,30 +68,25 @@ def _texts(column: "pd.Series") -> "pd.Series":
             return column
     elif column.dtype != object:
         return column
-    values = list(column)
-    if not any(_is_nested(value) for value in values):
+    if not any(map(_is_nested, column)):
         return column
-    told = [_text(value, str(column.name)) if _is_nested(value) else value for value in values]
-    return pd.Series(told, index=column.index, name=column.name, dtype=object)
+    try:
+        texts = [
+            json.dumps(cell, ensure_ascii=False, default=_simple) if _is_nested(cell) else cell
+            for cell in column
+        ]
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"column {column.name}: a value is none of JSON's: {error}") from error
+    return pd.Series(texts, index=column.index, name=column.name, dtype=object)
 
 
 def _is_nested(value: Any) -> bool:
-    return isinstance(value, list | tuple | set | frozenset | Mapping) or _is_array(value)
-
-
-def _is_array(value: Any) -> bool:
-    return hasattr(value, "tolist") and getattr(value, "ndim", 0) > 0
-
-
-def _text(value: Any, name: str) -> str:
-    try:
-        return json.dumps(value, ensure_ascii=False, default=_simple)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"column {name}: a value is none of JSON's: {error}") from error
+    is_array = hasattr(value, "tolist") and getattr(value, "ndim", 0) > 0
+    return is_array or isinstance(value, list | tuple | set | frozenset | Mapping)
 
 
 def _simple(value: Any) -> Any:
-    """What `json` does not know, as what it knows."""
+    """Returns a value that `json` cannot write as one that it can."""
     if isinstance(value, set | frozenset):
         return sorted(value, key=str)
     if isinstance(value, Mapping):
@@ -100,7 +95,7 @@ def _simple(value: Any) -> Any:
         return value.tolist()
     if hasattr(value, "isoformat"):
         return value.isoformat()
-    # What pandas has for null.
+    # pandas's nulls.
     if value != value or type(value).__name__ == "NAType":  # noqa: PLR0124
         return None
     raise TypeError(f"{type(value).__name__}")

@@ -1,6 +1,6 @@
-"""A folder, as obstore shows a store: Python's own files, which a forked process can read as well.
+"""A folder with obstore's methods, on Python's own files, which a forked process can read as well.
 
-Keys are names with slashes between them. What is no regular file is not opened: a pipe would wait.
+Keys are names with slashes between them. Only regular files are opened: a pipe would wait.
 """
 
 import errno
@@ -15,23 +15,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-# What obstore, which wrote here before 1.1, left of a put that was killed.
-_LEFT = re.compile(r".*#\d+")
-# Windows has text files, and no wait for the other end of a pipe.
-# A rename over a file that is read on Windows, and a lock there, are tried again.
-_ATTEMPTS, _AGAIN = 50, 0.1
+# Files that obstore, which wrote here before 1.1, left when a put was killed.
+_LEFTOVER = re.compile(r".*#\d+")
+# On Windows a lock, and a rename over a file that somebody reads, are tried again.
+_ATTEMPTS, _PAUSE = 50, 0.1
+# Opens binary files on Windows, and waits for no pipe.
 _FLAGS = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 @dataclass(frozen=True)
 class Content:
-    """What lies under a key.
+    """The content of a key.
 
     Attributes:
-        body: Its bytes, or those of the range that was asked for.
-        meta: Its `path`, `size`, `e_tag` and `last_modified`.
-        range: The first and the last byte of the body.
-        attributes: Nothing: files have none.
+        body: The bytes, or those of the requested range.
+        meta: The key's `path`, `size`, `e_tag` and `last_modified`.
+        range: The positions of the body's first byte and of the byte after its last.
+        attributes: The object's own attributes; files have none.
     """
 
     body: bytes
@@ -40,99 +40,99 @@ class Content:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
     def stream(self, min_chunk_size: int) -> Iterator[bytes]:  # noqa: ARG002 - it is here already
-        """The bytes, in one piece."""
+        """Yields the bytes, in one chunk."""
         yield self.body
 
     def bytes(self) -> bytes:
-        """The bytes."""
+        """Returns the bytes."""
         return self.body
 
 
 class Folder:
-    """A folder on this machine."""
+    """A folder on this machine, with the methods of an obstore store."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def get(self, key: str, options: Mapping[str, Any]) -> Content:
-        """What lies under a key.
+        """Returns the content of a key.
 
         Raises:
             FileNotFoundError: Nothing lies there, or a folder.
-            PermissionError: It may not be read.
-            PreconditionError: It is another content than `if_match` names.
+            PermissionError: The file may not be read.
+            PreconditionError: The file's ETag is not `if_match`.
         """
-        number = os.open(self._path(key), _FLAGS)
-        with open(number, "rb") as file:  # noqa: PTH123 - a number
-            told = os.fstat(number)
-            if stat.S_ISDIR(told.st_mode):
+        descriptor = os.open(self._path(key), _FLAGS)
+        with open(descriptor, "rb") as file:  # noqa: PTH123 - a number
+            status = os.fstat(descriptor)
+            if stat.S_ISDIR(status.st_mode):
                 raise FileNotFoundError(errno.ENOENT, "is a folder", key)
-            if not stat.S_ISREG(told.st_mode):
+            if not stat.S_ISREG(status.st_mode):
                 raise OSError(errno.EINVAL, "is no regular file", key)
-            meta = _meta(key, told)
+            meta = _meta(key, status)
             if options.get("if_match") not in (None, meta["e_tag"]):
                 from obstore.exceptions import PreconditionError
 
                 raise PreconditionError(f"{key} is another")
-            start, end = _range(options.get("range"), told.st_size)
+            start, end = _range(options.get("range"), status.st_size)
             file.seek(start)
             body = file.read(end - start) if options.get("range") else file.read()
         return Content(body, meta, (start, start + len(body)))
 
     def head(self, key: str) -> dict[str, Any]:
-        """What is told of a key.
+        """Returns a key's `path`, `size`, `e_tag` and `last_modified`.
 
         Raises:
             FileNotFoundError: Nothing lies there, or a folder.
         """
-        told = self._path(key).stat()
-        if not stat.S_ISREG(told.st_mode):
+        status = self._path(key).stat()
+        if not stat.S_ISREG(status.st_mode):
             raise FileNotFoundError(errno.ENOENT, "is no file", key)
-        return _meta(key, told)
+        return _meta(key, status)
 
     def put(self, key: str, body: bytes, **_: Any) -> dict[str, Any]:
-        """Write a file, in place: a `zs_client.store` renames it."""
+        """Write a file in place; `zs_client.local` writes beside a key and renames."""
         path = self._path(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             path.write_bytes(body)
         except BaseException as error:
-            # Of what does not fit on a disk Python tells no name.
+            # Python's error of a full disk has no file name.
             if isinstance(error, OSError) and error.filename is None:
                 error.filename = str(path)
-            # What a full disk took of it, or an interrupt left, goes as well.
+            # After a full disk or an interrupt a part of the file is there.
             with suppress(OSError):
                 path.unlink(missing_ok=True)
             raise
         return _meta(key, path.stat())
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Remove files; one that is not there is no error."""
+        """Remove files; a missing file is no error."""
         for key in keys:
             self._path(key).unlink(missing_ok=True)
 
     def list(self, prefix: str) -> Iterator[list[dict[str, Any]]]:
-        """All files below a folder, a page for each folder."""
-        for above, folders, names in os.walk(self._path(prefix) if prefix else self._root):
+        """Yields all files below a folder, a page for each folder."""
+        for folder, folders, names in os.walk(self._path(prefix) if prefix else self._root):
             folders.sort()
             page = []
             for name in sorted(names):
-                path = Path(above, name)
+                path = Path(folder, name)
                 try:
-                    told = path.stat()
-                # Another process removed it meanwhile.
+                    status = path.stat()
+                # Another process removed the file.
                 except FileNotFoundError:
                     continue
-                if stat.S_ISREG(told.st_mode) and not _LEFT.fullmatch(name):
-                    page.append(_meta(path.relative_to(self._root).as_posix(), told))
+                if stat.S_ISREG(status.st_mode) and not _LEFTOVER.fullmatch(name):
+                    page.append(_meta(path.relative_to(self._root).as_posix(), status))
             if page:
                 yield page
 
     def list_with_delimiter(self, prefix: str) -> dict[str, Any]:
-        """The folders and the files directly in a folder.
+        """Returns the folders and the files directly in a folder.
 
         Raises:
-            PermissionError: It may not be listed.
+            PermissionError: The folder may not be listed.
         """
         folders: list[str] = []
         files: list[dict[str, Any]] = []
@@ -142,25 +142,25 @@ class Folder:
         except (FileNotFoundError, NotADirectoryError):
             names = []
         for name in names:
-            key = "/".join(part for part in (prefix.strip("/"), name) if part)
+            key = f"{prefix.strip('/')}/{name}".lstrip("/")
             if (path / name).is_dir():
                 folders.append(key)
-            elif not _LEFT.fullmatch(name):
+            elif not _LEFTOVER.fullmatch(name):
                 files.append(self.head(key))
         return {"common_prefixes": folders, "objects": files}
 
     def _path(self, key: str) -> Path:
-        parts = key.strip("/").split("/")
-        if any(part in ("", ".", "..") or "\0" in part for part in parts):
+        names = key.strip("/").split("/")
+        if any(name in ("", ".", "..") or "\0" in name for name in names):
             raise OSError(errno.EINVAL, "is no key", key)
-        return self._root.joinpath(*parts)
+        return self._root.joinpath(*names)
 
 
 @contextmanager
 def exclusive(lock: IO[str]) -> Iterator[None]:
-    """Hold a lock on an open file, which other processes wait for; Windows' own where it is that.
+    """Hold a lock on an open file, which other processes wait for.
 
-    A process that ends, however it does, lets go of it.
+    The lock is released when the process ends, even if it is killed.
     """
     try:
         import fcntl
@@ -171,11 +171,11 @@ def exclusive(lock: IO[str]) -> Iterator[None]:
         while True:
             lock.seek(0)
             try:
-                # It waits for ten seconds itself.
+                # Windows waits for ten seconds itself.
                 windows.locking(lock.fileno(), windows.LK_LOCK, 1)
                 break
             except OSError:
-                time.sleep(_AGAIN)
+                time.sleep(_PAUSE)
         try:
             yield
         finally:
@@ -187,10 +187,10 @@ def exclusive(lock: IO[str]) -> Iterator[None]:
 
 
 def put_in_place(staged: Path, target: Path) -> None:
-    """Rename a file over another one; on Windows again while somebody reads that.
+    """Rename a file over another; on Windows, try again while somebody reads the other.
 
     Raises:
-        PermissionError: It is read for too long, or may not be written.
+        PermissionError: Somebody reads the target for too long, or it may not be written.
     """
     for attempt in range(_ATTEMPTS):
         try:
@@ -198,26 +198,28 @@ def put_in_place(staged: Path, target: Path) -> None:
         except PermissionError:
             if os.name == "posix" or attempt == _ATTEMPTS - 1:
                 raise
-            time.sleep(_AGAIN)
+            time.sleep(_PAUSE)
         else:
             return
 
 
-def _meta(key: str, told: os.stat_result) -> dict[str, Any]:
+def _meta(key: str, status: os.stat_result) -> dict[str, Any]:
     return {
         "path": key,
-        "size": told.st_size,
-        "last_modified": datetime.fromtimestamp(told.st_mtime, UTC),
-        "e_tag": f'"{told.st_ino:x}-{told.st_mtime_ns:x}-{told.st_size:x}"',
+        "size": status.st_size,
+        "last_modified": datetime.fromtimestamp(status.st_mtime, UTC),
+        "e_tag": f'"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"',
         "version": None,
     }
 
 
-def _range(asked: Any, size: int) -> tuple[int, int]:
-    """The first byte that is asked for, and the one after the last."""
-    if not asked:
+def _range(byte_range: Any, size: int) -> tuple[int, int]:
+    """Returns the positions of the first byte of a range and of the byte after its last."""
+    if not byte_range:
         return 0, size
-    if isinstance(asked, Mapping):
-        start = max(0, size - asked["suffix"]) if "suffix" in asked else asked["offset"]
+    if isinstance(byte_range, Mapping):
+        start = (
+            max(0, size - byte_range["suffix"]) if "suffix" in byte_range else byte_range["offset"]
+        )
         return start, size
-    return asked[0], min(asked[1], size)
+    return byte_range[0], min(byte_range[1], size)

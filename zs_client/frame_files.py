@@ -1,6 +1,6 @@
-"""A frame as a parquet file: what of one can be kept, and what is refused since it would change.
+"""Encodes a frame as a parquet file, and refuses values that would change.
 
-Where such files lie is in `zs_client.user_tables`.
+Where the files lie is in `zs_client.user_tables`.
 """
 
 import json
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# What `attrs` of a frame say of the state of the custom table that it was read from.
+# The key of a frame's `attrs` with the state of the custom table that it was read from.
 STATE = "custom_state"
 
 
 def encode(name: str, df: Any, mark: dict[bytes, bytes]) -> tuple[bytes, int]:
-    """Returns a frame as parquet, and its rows; without a mark the same frame is the same bytes."""
+    """Returns (bytes, rows) of a frame as parquet; equal frames and marks give equal bytes."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -35,19 +35,19 @@ def encode(name: str, df: Any, mark: dict[bytes, bytes]) -> tuple[bytes, int]:
         marked = table.replace_schema_metadata({**(table.schema.metadata or {}), **mark})
         pq.write_table(marked, sink, compression="zstd")
     except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
-        # What column it is comes as a second argument of pyarrow's error.
-        several = error.args if isinstance(error, pa.ArrowException) else ()
-        said = " ".join("; ".join(map(str, several)).split())
+        # The column is a second argument of pyarrow's error.
+        arguments = error.args if isinstance(error, pa.ArrowException) else ()
+        reason = " ".join("; ".join(map(str, arguments)).split())
         raise ValueError(
             f"custom table {name!r}: the frame cannot be stored as parquet: "
-            f"{said or first_line(error)}"
+            f"{reason or first_line(error)}"
         ) from error
     body: bytes = sink.getvalue().to_pybytes()
     return body, table.num_rows
 
 
 def row_count(body: bytes) -> int | None:
-    """Returns how many rows a parquet file has; None for what is none."""
+    """Returns how many rows a parquet file has; None for another file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -66,38 +66,37 @@ def _arrow(name: str, df: Any) -> "pa.Table":
     if not all(isinstance(column, str) for column in df.columns):
         odd = next(column for column in df.columns if not isinstance(column, str))
         raise ValueError(f"the column {odd!r} has a name that is no text; rename it")
-    kept = [level for level in df.index.names if level is not None]
-    if kept:
+    levels = [name for name in df.index.names if name is not None]
+    if levels:
         warnings.warn(
-            f"custom table {name!r}: the row index ({', '.join(map(str, kept))}) is not stored; "
+            f"custom table {name!r}: the row index ({', '.join(map(str, levels))}) is not stored; "
             "reset_index() makes columns of it",
             UserWarning,
             stacklevel=4,
         )
-    plain = df.copy(deep=False)
+    copy = df.copy(deep=False)
     # The same rows are the same bytes, whatever they were read from.
-    read_from = {STATE, *KEYS}
-    plain.attrs = {key: value for key, value in df.attrs.items() if key not in read_from}
-    return _with_attributes(pa.Table.from_pandas(plain, preserve_index=False), plain.attrs)
+    copy.attrs = {key: value for key, value in df.attrs.items() if key not in (STATE, *KEYS)}
+    return _with_attributes(pa.Table.from_pandas(copy, preserve_index=False), copy.attrs)
 
 
 def _with_attributes(table: "pa.Table", attrs: dict[str, Any]) -> "pa.Table":
-    """A table that tells a frame's `attrs`, which pyarrow before 21 leaves out."""
-    told = table.schema.pandas_metadata or {}
-    if not attrs or told.get("attributes"):
+    """Returns a table with a frame's `attrs`, which pyarrow before 21 leaves out."""
+    metadata = table.schema.pandas_metadata or {}
+    if not attrs or metadata.get("attributes"):
         return table
     try:
-        body = json.dumps({**told, "attributes": attrs}).encode()
+        body = json.dumps({**metadata, "attributes": attrs}).encode()
     except TypeError:
         return table
     return table.replace_schema_metadata({**(table.schema.metadata or {}), b"pandas": body})
 
 
 def _check_dicts(table: "pa.Table", df: "pd.DataFrame") -> None:
-    """Refuse dicts that would come back as other ones: those of a column have all the same keys.
+    """Refuse dicts that parquet would change, since all dicts of a column get the same keys.
 
     Raises:
-        ValueError: There are such; the message names the column.
+        ValueError: A column has dicts with different keys.
     """
     for field in table.schema:
         if not _has_dicts(field.type):
@@ -114,16 +113,16 @@ def _check_dicts(table: "pa.Table", df: "pd.DataFrame") -> None:
 def _has_dicts(kind: "pa.DataType") -> bool:
     import pyarrow as pa
 
-    below = [kind.field(place).type for place in range(kind.num_fields)]
-    return bool(pa.types.is_struct(kind)) or any(map(_has_dicts, below))
+    kinds = [kind.field(position).type for position in range(kind.num_fields)]
+    return bool(pa.types.is_struct(kind)) or any(map(_has_dicts, kinds))
 
 
 def _alike(value: Any, stored: Any) -> bool:
-    """Returns whether a value has the keys and lengths of what is stored of it."""
+    """Returns whether a value has the keys and lengths of its stored form."""
     if isinstance(stored, dict):
         same = isinstance(value, Mapping) and value.keys() == stored.keys()
         return same and all(_alike(value[key], stored[key]) for key in stored)
     if isinstance(stored, list):
-        each = list(value) if isinstance(value, Iterable) else []
-        return len(each) == len(stored) and all(map(_alike, each, stored))
+        entries = list(value) if isinstance(value, Iterable) else []
+        return len(entries) == len(stored) and all(map(_alike, entries, stored))
     return stored is not None or not isinstance(value, Mapping | list | tuple)
