@@ -133,10 +133,10 @@ def _common(column: str, tables: "Sequence[pa.Table]") -> "pa.DataType":
     for index, table in enumerate(tables):
         if column in table.schema.names:
             kind = plain(table.schema.field(column).type)
-            both = _either(common, kind)
-            if both is None:
+            joint = _either(common, kind)
+            if joint is None:
                 raise Unlike(column, index, f"{name(kind)}, and {name(common)} elsewhere")
-            common = both
+            common = joint
     return common
 
 

@@ -196,10 +196,10 @@ def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     _loop = None
 
     async def end() -> None:
-        begun = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in begun:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*begun, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         loop.stop()
 
     asyncio.run_coroutine_threadsafe(end(), loop)

@@ -162,28 +162,28 @@ def _forest() -> str:
 
 
 def _opened(url: str) -> Store:
-    where = url if "://" in url else str(Path(url).expanduser().resolve())
+    address = url if "://" in url else str(Path(url).expanduser().resolve())
     with _lock:
-        if (where,) not in remembered.stores:
-            remembered.stores[where,] = open_store(where)
-        store: Store = remembered.stores[where,]
+        if (address,) not in remembered.stores:
+            remembered.stores[address,] = open_store(address)
+        store: Store = remembered.stores[address,]
         return store
 
 
 def _remote(url: str) -> Store:
     bucket, prefix = s3_place(url)
-    where = f"s3://{bucket}/{prefix}".rstrip("/")
+    address = f"s3://{bucket}/{prefix}".rstrip("/")
     # The AWS variables say where a bucket is and whose credentials are sent.
     aws_variables = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     endpoint = server()
 
     def connect() -> Any:
         with _lock:
-            name = (where, endpoint, *sorted(aws_variables.items()))
+            name = (address, endpoint, *sorted(aws_variables.items()))
             if name not in remembered.stores:
                 remembered.stores[name] = s3_bucket(
-                    bucket, prefix=prefix, anonymous=where == PUBLIC, timeouts=INTERACTIVE
+                    bucket, prefix=prefix, anonymous=address == PUBLIC, timeouts=INTERACTIVE
                 )
             return remembered.stores[name]
 
-    return CachedStore(where, endpoint, connect, offline=_offline(), cache=from_environment())
+    return CachedStore(address, endpoint, connect, offline=_offline(), cache=from_environment())

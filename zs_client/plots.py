@@ -4,7 +4,6 @@ matplotlib is the extra `plot`. Each function returns a new Figure and shares no
 so servers and threads may call them. The functions that read tables are in `zs_client.acorns`.
 """
 
-import difflib
 import io
 import math
 from collections.abc import Sequence
@@ -199,7 +198,7 @@ def plot_foraging(subject_id: str | int) -> "Figure":
     sessions = acorns.foraging_sessions()
     rows = sessions[sessions["subject_id"] == str(subject_id)]
     if rows.empty:
-        _known(str(subject_id), set(sessions["subject_id"].dropna()))
+        _check_subject(str(subject_id), set(sessions["subject_id"].dropna()))
         return _without(figure, f"No foraging sessions of subject {subject_id}")
     rows = rows.assign(day=_session_days(rows)).sort_values(["day", "nwb_suffix"])
     rows = rows[rows["day"].notna()]
@@ -336,10 +335,10 @@ def _lanes(marks: "pd.DataFrame", gap: float) -> list[tuple[int, float, str]]:
 def _draw(
     axes: "Axes", points: Sequence[tuple[int, float, str]], top: float, height: float
 ) -> None:
-    used = 1 + max((lane for lane, _, _ in points), default=0)
-    above = top + (height - (used - 1) * _LANE) / 2
+    lane_count = 1 + max((lane for lane, _, _ in points), default=0)
+    first_lane = top + (height - (lane_count - 1) * _LANE) / 2
     for status, (colour, marker) in {**STATUSES, "other": OTHER_STATUS}.items():
-        chosen = [(day, above + lane * _LANE) for lane, day, s in points if s == status]
+        chosen = [(day, first_lane + lane * _LANE) for lane, day, s in points if s == status]
         if chosen:
             axes.plot(
                 *zip(*chosen, strict=True), marker=marker, color=colour, markersize=7,
@@ -374,11 +373,11 @@ def _line(
     *,
     fill: bool = True,
 ) -> None:
-    there = values.notna()
-    if not there.any():
+    has_value = values.notna()
+    if not has_value.any():
         return
     axes.plot(
-        days[there], values[there].astype(float), marker=marker, color=colour, markersize=5,
+        days[has_value], values[has_value].astype(float), marker=marker, color=colour, markersize=5,
         linewidth=1, label=label or None, markerfacecolor=colour if fill else "white",
     )  # fmt: skip
 
@@ -391,17 +390,11 @@ def _stage_names(rows: "pd.DataFrame") -> list[str | None]:
     return [f"{whole}: {part}" if several and whole and part else part for whole, part in texts]
 
 
-def _known(subject: str, others: set[str]) -> None:
+def _check_subject(subject: str, others: set[str]) -> None:
     subjects = acorns.unique_subject_ids()
-    if subject in subjects:
-        return
-    subjects = sorted(others.union(subjects))
-    alike = difflib.get_close_matches(subject[:80], subjects, n=5)
-    raise read.SubjectNotFound(
-        f"foraging_sessions: no session and no data asset has the subject {subject[:80]}. "
-        f"{'Alike: ' + ', '.join(alike) if alike else 'None is written alike'}; "
-        "unique_subject_ids() has all"
-    )
+    if subject not in subjects:
+        who = "foraging_sessions: no session and no data asset"
+        raise read.unknown_subject(who, subject, sorted(others.union(subjects)))
 
 
 def _short(text: str) -> str:

@@ -84,11 +84,11 @@ def _table(content: "pa.Table", colours: bool, widest: int) -> str:  # noqa: FBT
 
 def fitting(content: "pa.Table", width: int) -> "pa.Table":
     """Returns the first columns of a table, as many as fit in `width`, but at least one."""
-    used, count = 0, 0
+    line_width, count = 0, 0
     for name in content.column_names:
         cells = [name, *map(_rounded, content[name].to_pylist(maps_as_pydicts="strict"))]
-        used += max(_width(_printable(cell, WIDEST)) for cell in cells) + 2
-        if count and used - 2 > width:
+        line_width += max(_width(_printable(cell, WIDEST)) for cell in cells) + 2
+        if count and line_width - 2 > width:
             break
         count += 1
     return content.select(content.column_names[:count])

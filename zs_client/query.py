@@ -150,10 +150,10 @@ def _answer(
     tree = _tree(connection, query)
     for name, table in own.items():
         connection.register(name, _arrow(name, table))
-    used = []
+    tables = []
     for number, name in enumerate(_named(tree, own)):
         table = _Used(name, *find(name), schema(name, at))
-        used.append(table)
+        tables.append(table)
         if table.partition:
             table.partition_values = _partition_values(tree, table, parameters)
         marks = [f"zs_{number}_{index}_zs" for index in range(len(table.schema))]
@@ -164,19 +164,19 @@ def _answer(
             for mark, column in zip(marks, table.schema.names, strict=True)
         )
         _view(connection, table, f"SELECT {renamed} FROM zs_{number}")  # noqa: S608 our own names
-    if not used:
+    if not tables:
         return _result(connection, query, parameters)
-    _plan(connection, query, parameters, used)
-    labels = _register(connection, used, at)
+    _plan(connection, query, parameters, tables)
+    labels = _register(connection, tables, at)
     try:
         content = _result(connection, query, parameters)
     except duckdb.Error as error:
         if _NOT_READ not in str(error):
             raise
         # The plan did not name a column that is read after all.
-        for table in used:
+        for table in tables:
             table.columns = None
-        labels = _register(connection, used, at)
+        labels = _register(connection, tables, at)
         content = _result(connection, query, parameters)
     return provenance.mark(content, labels)
 
@@ -295,7 +295,7 @@ def schema(table: str, at: Place) -> "pa.Schema":
 
 
 def _plan(
-    connection: "duckdb.DuckDBPyConnection", query: str, parameters: Parameters, used: list[_Used]
+    connection: "duckdb.DuckDBPyConnection", query: str, parameters: Parameters, tables: list[_Used]
 ) -> None:
     """Set the columns to read: those that the scans in DuckDB's plan name."""
     import duckdb
@@ -309,19 +309,19 @@ def _plan(
     scanned: set[tuple[int, int]] = set()
     for text in (str(cell) for row in rows for cell in row):
         scanned |= {(int(number), int(index)) for number, index in _MARK.findall(text)}
-    for number, table in enumerate(used):
+    for number, table in enumerate(tables):
         names = [n for index, n in enumerate(table.schema.names) if (number, index) in scanned]
         # `count(*)` may need no column, and its rows have to be counted.
         table.columns = names or [table.partition or table.schema.names[0]]
 
 
 def _register(
-    connection: "duckdb.DuckDBPyConnection", used: list[_Used], at: Place
+    connection: "duckdb.DuckDBPyConnection", tables: list[_Used], at: Place
 ) -> dict[str, Any]:
     """Read the tables into DuckDB; returns their common labels."""
-    contents = work.map_ordered(lambda table: _content(table, at), used)
+    contents = work.map_ordered(lambda table: _content(table, at), tables)
     labels = []
-    for number, (table, content) in enumerate(zip(used, contents, strict=True)):
+    for number, (table, content) in enumerate(zip(tables, contents, strict=True)):
         labels.append(provenance.marks(content))
         provenance.warn_if_stale(labels[-1])
         connection.register(f"zs_full_{number}", content)
@@ -335,7 +335,7 @@ def _register(
         )
         _view(connection, table, f"SELECT {columns} FROM zs_full_{number}")  # noqa: S608 our names
     same = {key: value for key, value in labels[0].items() if all(t[key] == value for t in labels)}
-    return {**same, "table": ", ".join(table.table for table in used)}
+    return {**same, "table": ", ".join(table.table for table in tables)}
 
 
 def _content(table: _Used, at: Place) -> "pa.Table":

@@ -434,11 +434,16 @@ def _facts_of_known(
         subjects = fetch.decode(fetch.get(store, key), store.at(key))["subject_id"].to_pylist()
     if value in subjects:
         return facts
-    alike = difflib.get_close_matches((value or "")[: fetch.SHOWN], subjects, n=5)
-    near = f"Alike: {', '.join(alike)}" if alike else "None is written alike"
-    raise SubjectNotFound(
-        f"{name}: no data asset in {store.url}, version {layout}, has the subject "
-        f"{fetch.short(value)}. {near}; unique_subject_ids() has all"
+    who = f"{name}: no data asset in {store.url}, version {layout},"
+    raise unknown_subject(who, value, subjects)
+
+
+def unknown_subject(who: str, subject: str | None, subjects: Sequence[str]) -> SubjectNotFound:
+    """Returns the error for a subject that nobody has, with similar subjects."""
+    similar = difflib.get_close_matches((subject or "")[: fetch.SHOWN], subjects, n=5)
+    hint = f"Alike: {', '.join(similar)}" if similar else "None is written alike"
+    return SubjectNotFound(
+        f"{who} has the subject {fetch.short(subject)}. {hint}; unique_subject_ids() has all"
     )
 
 

@@ -45,10 +45,10 @@ def print_rows(given: argparse.Namespace) -> int:
     if form == "table" and sys.stdout.isatty() and columns is None:
         printed = fitting(printed, shutil.get_terminal_size().columns)
     _write(printed, form)
-    left = [name for name in content.column_names if name not in printed.column_names]
-    if left:
+    omitted = [name for name in content.column_names if name not in printed.column_names]
+    if omitted:
         print(
-            f"zs show: {len(left)} columns more: {', '.join(left)}; --columns chooses",
+            f"zs show: {len(omitted)} columns more: {', '.join(omitted)}; --columns chooses",
             file=sys.stderr,
         )
     if is_screen and content.num_rows > SCREEN_ROWS:
@@ -107,8 +107,8 @@ def draw(given: argparse.Namespace) -> int:
     if Path(given.output).suffix.lower() not in (".png", ".svg", ".pdf"):
         raise ValueError(f"-o {given.output}: its end is none of .png, .svg and .pdf")
     if (of_subject is None) != (given.subject is None):
-        says = "takes no subject" if of_subject is None else "needs a subject"
-        raise ValueError(f"{given.picture} {says}")
+        problem = "takes no subject" if of_subject is None else "needs a subject"
+        raise ValueError(f"{given.picture} {problem}")
     with asking(
         snapshot=given.snapshot, offline=given.offline, url=store_url(given), version=given.version
     ):

@@ -302,11 +302,11 @@ def _examples(values: "pa.ChunkedArray") -> list[str]:
         values = pa.chunked_array([chunk.keys for chunk in values.chunks], values.type.key_type)
     if kinds.is_list(values.type):
         values = pc.list_flatten(values)
-    there = values.drop_null()
+    not_null = values.drop_null()
     # Before pyarrow 26, selecting from an empty table is an error.
-    if not len(there):
+    if not len(not_null):
         return []
-    counted = there.value_counts()
+    counted = not_null.value_counts()
     order = pc.select_k_unstable(
         pa.table({"n": counted.field("counts"), "at": pa.array(range(len(counted)))}),
         k=_EXAMPLES,
@@ -332,8 +332,8 @@ def _status(
     elif entry is not None and state == "fresh" and entry.state == "stale":
         state, reason = "stale", entry.reason
     # A night that finds nothing changed leaves the facts as they are and publishes anew.
-    again = entry.checked_at if entry is not None and state == "fresh" else None
-    current = [moment for moment in (checked, again) if moment]
+    rechecked = entry.checked_at if entry is not None and state == "fresh" else None
+    current = [moment for moment in (checked, rechecked) if moment]
     return AcornStatus(
         name=name,
         rows=facts["rows"],

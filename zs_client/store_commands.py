@@ -33,10 +33,10 @@ def print_status(given: argparse.Namespace) -> int:
     print(*_acorn_lines(acorns), sep="\n")
     if tables:
         print("", *_custom_lines(tables), sep="\n")
-    bad = [a for a in acorns if a.state != "fresh"]
-    if bad:
-        print(f"zs status: {len(bad)} of {len(acorns)} acorns are not fresh", file=sys.stderr)
-    return NOT_ALL if bad else 0
+    not_fresh = [a for a in acorns if a.state != "fresh"]
+    if not_fresh:
+        print(f"zs status: {len(not_fresh)} of {len(acorns)} acorns are not fresh", file=sys.stderr)
+    return NOT_ALL if not_fresh else 0
 
 
 def _acorn_lines(acorns: "list[AcornStatus]") -> list[str]:
@@ -161,8 +161,8 @@ def print_cache(given: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         print(f"zs cache: {error}", file=sys.stderr)
         return ERROR
-    used = sum(status.st_size for _, status in files)
-    print(f"{cache.folder}: {size(used)} of {size(cache.size)}, {len(files):,} files")
+    used_bytes = sum(status.st_size for _, status in files)
+    print(f"{cache.folder}: {size(used_bytes)} of {size(cache.size)}, {len(files):,} files")
     if not cache.writable():
         print("zs cache: nothing can be written there, so nothing is kept", file=sys.stderr)
         return NOT_ALL

@@ -118,9 +118,9 @@ def custom(
         if expect is not None:
             raise ValueError("expect= is for storing: give the frame too, custom(name, df, …)")
         store, layout = resolve_current()
-        body, where = _content(store, layout, name, state)
-        table = _decoded(body, where)
-        frame = read.frame(table, where)
+        body, address = _content(store, layout, name, state)
+        table = _decoded(body, address)
+        frame = read.frame(table, address)
         frame.attrs = frame.attrs or (table.schema.pandas_metadata or {}).get("attributes") or {}
         return _with_state(frame, _digest(body))
     if state is not None:
@@ -186,8 +186,8 @@ def content(store: Store, layout: Layout, name: str) -> "tuple[pa.Table, str]":
         CustomNotFound: There is no such table.
         ReadError: The table is there and cannot be read.
     """
-    body, where = _content(store, layout, name, None)
-    return _decoded(body, where), _digest(body)
+    body, address = _content(store, layout, name, None)
+    return _decoded(body, address), _digest(body)
 
 
 @dataclass(frozen=True)
@@ -318,11 +318,13 @@ def _homes(store: Store, layout: Layout, name: str) -> Iterator[str]:
 
 def _nowhere(store: Store, name: str) -> str:
     names = list(_home_entries(store))
-    alike = difflib.get_close_matches(name, names, n=5)
-    there = f"alike are {', '.join(alike)}" if alike else f"there are {', '.join(names) or 'none'}"
+    similar = difflib.get_close_matches(name, names, n=5)
+    hint = (
+        f"alike are {', '.join(similar)}" if similar else f"there are {', '.join(names) or 'none'}"
+    )
     return (
         f"there is no custom table {name!r} in {store.url}: nothing lies at {store.at(_key(name))} "
-        f"or in a version folder; {there}. custom({name!r}, df) stores one"
+        f"or in a version folder; {hint}. custom({name!r}, df) stores one"
     )
 
 
@@ -336,11 +338,11 @@ def _home_entries(store: Store) -> dict[str, dict[str, Any]]:
     }
 
 
-def _table_in_home(name: str, there: dict[str, Any], last: dict[str, Any] | None) -> CustomTable:
+def _table_in_home(name: str, entry: dict[str, Any], last: dict[str, Any] | None) -> CustomTable:
     # A table that another program put there is not in the history.
-    if last is not None and last["bytes"] == there["size"]:
+    if last is not None and last["bytes"] == entry["size"]:
         return _table(name, last)
-    return CustomTable(name, None, None, there["size"], there["last_modified"])
+    return CustomTable(name, None, None, entry["size"], entry["last_modified"])
 
 
 def _store(
@@ -360,13 +362,13 @@ def _store(
         if former is None:
             present = _present(store, layout, name)
             former = present[0] if present else None
-        was = ABSENT if former is None else _digest(former)
-        if expected not in (None, was):
-            raise CustomConflict(_overtaken(store, name, expected, was))
-        if former is not None and was not in known and was != state:
-            store.put(_object_key(name, was), former, cache=IMMUTABLE)
+        former_state = ABSENT if former is None else _digest(former)
+        if expected not in (None, former_state):
+            raise CustomConflict(_overtaken(store, name, expected, former_state))
+        if former is not None and former_state not in known and former_state != state:
+            store.put(_object_key(name, former_state), former, cache=IMMUTABLE)
             new_states.insert(0, _entry(former, row_count(former)))
-            known.add(was)
+            known.add(former_state)
         return None if home == body else body
 
     store.update(_key(name), change)
@@ -412,14 +414,14 @@ def _settle(store: Store, layout: Layout, name: str, new_states: list[dict[str, 
     store.update(_history_key(name), change, advice=advice)
 
 
-def _overtaken(store: Store, name: str, expected: str | None, was: str) -> str:
+def _overtaken(store: Store, name: str, expected: str | None, state: str) -> str:
     def label(state: str | None) -> str:
         return "no table" if state == ABSENT else f"state {str(state)[:12]}"
 
     return (
         f"the custom table {name!r} of {store.url} was changed by another writer: expected was "
-        f"{label(expected)}, and there is {label(was)}. Nothing was stored: read it again, change "
-        "it, and store that with expect="
+        f"{label(expected)}, and there is {label(state)}. Nothing was stored: read it again, "
+        "change it, and store that with expect="
     )
 
 
@@ -462,8 +464,8 @@ def _digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def _decoded(body: bytes, where: str) -> "pa.Table":
-    return fetch.decode(body, where, advice="store the table again, or a former state of it")
+def _decoded(body: bytes, address: str) -> "pa.Table":
+    return fetch.decode(body, address, advice="store the table again, or a former state of it")
 
 
 def _with_state(frame: "pd.DataFrame", state: str) -> "pd.DataFrame":

@@ -108,12 +108,12 @@ _scopes: ContextVar[tuple[Scope, ...]] = ContextVar("_scopes", default=())
 @contextmanager
 def scope() -> Iterator[Scope]:
     """Open a block; its work, in any thread, is given up when the block ends by an error."""
-    opened = Scope()
-    token = _scopes.set((*_scopes.get(), opened))
+    new_scope = Scope()
+    token = _scopes.set((*_scopes.get(), new_scope))
     try:
-        yield opened
+        yield new_scope
     except BaseException:
-        opened.give_up()
+        new_scope.give_up()
         raise
     finally:
         _scopes.reset(token)
@@ -175,10 +175,10 @@ def begin(function: Callable[[], T]) -> Callable[[], T]:
     An interrupt of the wait cancels the requests of the thread. Otherwise the process would wait
     for the thread at its end: seen with `sql`, for ten seconds.
     """
-    opened = Scope()
+    new_scope = Scope()
 
     def within() -> T:
-        _scopes.set((*_scopes.get(), opened))
+        _scopes.set((*_scopes.get(), new_scope))
         return function()
 
     future = _threads().submit(copy_context().run, within)
@@ -190,7 +190,7 @@ def begin(function: Callable[[], T]) -> Callable[[], T]:
         try:
             return result(future)
         except BaseException:
-            opened.give_up()
+            new_scope.give_up()
             raise
 
     return wait
