@@ -60,26 +60,24 @@ def plot_qc(subject_id: str | int | None) -> "Figure":
     marks = rows.assign(day=_days(rows["timestamp"]), status=statuses)
     marks = marks.drop_duplicates(["tag", "status", "day"])
     dated, undated = marks[marks["day"].notna()], marks[marks["day"].isna()]
+    groups = [group for group in (dated, undated) if len(group)]
     first, last = (dated["day"].min(), dated["day"].max()) if len(dated) else (0.0, 0.0)
     # Two marks in one lane are never nearer than this.
     gap = (last - first + 1) * _LANE / _NARROWEST_DATES
     tags = sorted(set(rows["tag"]), key=lambda tag: (_STAGES.get(tag, 3), tag.casefold(), tag))
-    lanes = {
-        tag: [_lanes(group[group["tag"] == tag], gap) for group in (dated, undated)] for tag in tags
-    }
+    lanes = {tag: [_lanes(g[g["tag"] == tag], gap) for g in groups] for tag in tags}
     heights = [
         max(_STRIP, _LANE * (1 + max((p[0] for part in lanes[tag] for p in part), default=0)) + 0.1)
         for tag in tags
     ]
     figure.set_size_inches(_WIDTH, sum(heights) + _EDGE)
-    ratios = [10, 1] if len(dated) and len(undated) else [1]
+    ratios = [10, 1][: len(groups)]
     panels = figure.subplots(1, len(ratios), sharey=True, squeeze=False, width_ratios=ratios)[0]
     top = 0.0
     for index, (tag, height) in enumerate(zip(tags, heights, strict=True)):
         for axes in panels:
             axes.axhspan(top, top + height, color="#F2F2F2" if index % 2 else "#FFFFFF", zorder=0)
-        strips = [p for p, d in zip(lanes[tag], (dated, undated), strict=True) if len(d)]
-        for axes, points in zip(panels, strips, strict=True):
+        for axes, points in zip(panels, lanes[tag], strict=True):
             _draw(axes, points, top, height)
         top += height
     middles = [sum(heights[:index]) + height / 2 for index, height in enumerate(heights)]

@@ -53,7 +53,7 @@ def print_rows(given: argparse.Namespace) -> int:
         )
     if is_screen and content.num_rows > SCREEN_ROWS:
         print(
-            f"zs show: only the first {SCREEN_ROWS} rows; --limit sets another number, and "
+            f"zs show: the first {SCREEN_ROWS} rows; --limit sets another number, and "
             "--format csv prints all rows",
             file=sys.stderr,
         )

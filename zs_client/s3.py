@@ -25,19 +25,19 @@ class Timeouts:
         silence: The time for the next bytes of an answer.
         answer: The time for a whole answer.
         retries: How often a failed request is repeated.
-        together: The time after which no request is repeated.
+        total: The time after which no request is repeated.
     """
 
     connect: int
     silence: int
     answer: int
     retries: int
-    together: int
+    total: int
 
 
-UNATTENDED = Timeouts(connect=10, silence=60, answer=60, retries=8, together=120)
+UNATTENDED = Timeouts(connect=10, silence=60, answer=60, retries=8, total=120)
 # A person waits for a read, perhaps without a network. A table may come over a slow line.
-INTERACTIVE = Timeouts(connect=4, silence=10, answer=900, retries=4, together=8)
+INTERACTIVE = Timeouts(connect=4, silence=10, answer=900, retries=4, total=8)
 
 
 def s3_place(url: str) -> tuple[str, str]:
@@ -71,7 +71,7 @@ def s3_bucket(
         },
         "retry_config": {
             "max_retries": timeouts.retries,
-            "retry_timeout": timedelta(seconds=timeouts.together),
+            "retry_timeout": timedelta(seconds=timeouts.total),
         },
     }
     endpoint, certificates = server(), _certificates(bucket)

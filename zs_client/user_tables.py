@@ -350,8 +350,7 @@ def _store(
 ) -> None:
     """Write object, home, version folder and history; readers find the old or the new content."""
     _tell_apart(store, name)
-    states = _history(store, name)
-    known = {entry["state"] for entry in states}
+    known = {entry["state"] for entry in _history(store, name)}
     state = _digest(body)
     new_states = [_entry(body, rows)]
     if state not in known:
