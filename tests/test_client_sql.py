@@ -232,13 +232,13 @@ def test_tables_of_ones_own_are_joined(store):
         ("SELECT * FROM read_csv('/etc/passwd')", "disabled"),
         ("SELECT * FROM read_parquet('s3://b/x')", "disabled|httpfs"),
         ("SELECT * FROM hidden", "no table 'hidden'"),
-        ("SHOW TABLES", "sees no tables.* There are unique_project_names, "),
+        ("SHOW TABLES", "lists no tables.* There are unique_project_names, "),
         pytest.param(
             "SHOW asset_basics",
             "DESCRIBE",
             marks=pytest.mark.skipif(duckdb.__version__ < "2", reason="it describes the table"),
         ),
-        ("FROM (SHOW ALL TABLES)", "sees no tables"),
+        ("FROM (SHOW ALL TABLES)", "lists no tables"),
     ],
 )
 def test_what_cannot_be_answered_says_why(store, query, message):
@@ -277,7 +277,7 @@ def test_a_query_is_a_text(store, query):
 
 @pytest.mark.parametrize("table", [5, [1, 2], "x"])
 def test_what_is_no_table_is_refused_by_its_name(store, table):
-    with pytest.raises(TypeError, match="mine= is a table that the query may name"):
+    with pytest.raises(TypeError, match="mine= must be a table for the query to read"):
         sql("SELECT 1", mine=table)
 
 

@@ -46,13 +46,13 @@ class _AssetBasics(Protocol):
             data_level: `raw` or `derived`.
             name: The data asset's name.
             name_contains: A part of the name, case ignored.
-            acquired_after: The acquisition began then or later.
-            acquired_before: The acquisition began before.
-            columns: Only these, in this order.
-            limit: No more rows than this.
-            snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-            offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-            others: Any other column by its name; see the module for all words.
+            acquired_after: Only acquisitions that began at this time or later.
+            acquired_before: Only acquisitions that began before this time.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows.
+            snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
             One row for each `_id`; other tables join on `name`. Times are UTC, `age` is in days;
@@ -61,10 +61,9 @@ class _AssetBasics(Protocol):
 
         Raises:
             AcornNotFound: The table is not in this store and version.
-            ValueError: There is no such column or filter, or a value does not fit; the message lists
-                what there is.
+            ValueError: Unknown column or filter (the message lists them), or a bad value.
             TypeError: A value is of another kind than the column.
-            ReadError: It is there and cannot be read.
+            ReadError: The table is there and cannot be read.
         """
     def arrow(self, *, subject_id: Text = ..., project_name: Text = ..., modality: Text = ..., data_level: Text = ..., name: Text = ..., name_contains: str | Iterable[str] | EllipsisType = ..., acquired_after: Time = ..., acquired_before: Time = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, _id: Text = ..., _id_contains: str | Iterable[str] | EllipsisType = ..., _id_after: Time = ..., _id_before: Time = ..., _last_modified: _Times = ..., _last_modified_after: Time = ..., _last_modified_before: Time = ..., modalities: Text = ..., project_name_contains: str | Iterable[str] | EllipsisType = ..., project_name_after: Time = ..., project_name_before: Time = ..., data_level_contains: str | Iterable[str] | EllipsisType = ..., data_level_after: Time = ..., data_level_before: Time = ..., subject_id_contains: str | Iterable[str] | EllipsisType = ..., subject_id_after: Time = ..., subject_id_before: Time = ..., acquisition_start_time: _Times = ..., acquisition_start_time_after: Time = ..., acquisition_start_time_before: Time = ..., acquisition_end_time: _Times = ..., acquisition_end_time_after: Time = ..., acquisition_end_time_before: Time = ..., code_ocean: Text = ..., process_date: Text = ..., process_date_contains: str | Iterable[str] | EllipsisType = ..., process_date_after: Time = ..., process_date_before: Time = ..., genotype: Text = ..., genotype_contains: str | Iterable[str] | EllipsisType = ..., genotype_after: Time = ..., genotype_before: Time = ..., age: _Numbers = ..., acquisition_type: Text = ..., acquisition_type_contains: str | Iterable[str] | EllipsisType = ..., acquisition_type_after: Time = ..., acquisition_type_before: Time = ..., location: Text = ..., location_contains: str | Iterable[str] | EllipsisType = ..., location_after: Time = ..., location_before: Time = ..., name_after: Time = ..., name_before: Time = ..., experimenters: Text = ..., experimenters_normalized: Text = ..., instrument_id: Text = ..., instrument_id_contains: str | Iterable[str] | EllipsisType = ..., instrument_id_after: Time = ..., instrument_id_before: Time = ..., instrument_id_normalized: Text = ..., instrument_id_normalized_contains: str | Iterable[str] | EllipsisType = ..., instrument_id_normalized_after: Time = ..., instrument_id_normalized_before: Time = ..., investigators: Text = ..., investigators_normalized: Text = ..., created: _Times = ..., created_after: Time = ..., created_before: Time = ..., acquisition_date: Text = ..., acquisition_date_contains: str | Iterable[str] | EllipsisType = ..., acquisition_date_after: Time = ..., acquisition_date_before: Time = ...) -> pa.Table:
         """The rows as a pyarrow.Table."""
@@ -83,11 +82,11 @@ class _SourceData(Protocol):
             name: The derived data asset's name.
             source_data: The source's name, a data asset that the derived one was made from.
             pipeline_name: The pipeline that made the derived data asset.
-            columns: Only these, in this order.
-            limit: No more rows than this.
-            snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-            offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-            others: Any other column by its name; see the module for all words.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows.
+            snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
             `name` (of the derived data asset), `source_data` (null if the data asset names no source),
@@ -96,10 +95,9 @@ class _SourceData(Protocol):
 
         Raises:
             AcornNotFound: The table is not in this store and version.
-            ValueError: There is no such column or filter, or a value does not fit; the message lists
-                what there is.
+            ValueError: Unknown column or filter (the message lists them), or a bad value.
             TypeError: A value is of another kind than the column.
-            ReadError: It is there and cannot be read.
+            ReadError: The table is there and cannot be read.
         """
     def arrow(self, *, name: Text = ..., source_data: Text = ..., pipeline_name: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., source_data_contains: str | Iterable[str] | EllipsisType = ..., source_data_after: Time = ..., source_data_before: Time = ..., pipeline_name_contains: str | Iterable[str] | EllipsisType = ..., pipeline_name_after: Time = ..., pipeline_name_before: Time = ..., processing_time: Text = ..., processing_time_contains: str | Iterable[str] | EllipsisType = ..., processing_time_after: Time = ..., processing_time_before: Time = ...) -> pa.Table:
         """The rows as a pyarrow.Table."""
@@ -118,7 +116,7 @@ class _Qc(Protocol):
         Args:
             subject_id: The animal, or several; None for the data assets that have no subject. Left
                 out, the subjects of `asset_names` are looked up.
-            asset_names: Only rows of these data assets; a `UserWarning` names those that have none.
+            asset_names: Only rows of these data assets; a `UserWarning` names those without rows.
             lazy: Return the path of the one subject's parquet file instead of its rows; filter by
                 `asset_names` in the query that reads the file.
             name: The metric's name.
@@ -126,11 +124,11 @@ class _Qc(Protocol):
             modality: A modality's abbreviation, case ignored.
             status: The latest status: `Pass`, `Fail` or `Pending`.
             tag: A tag; fits if it is one of `tags`.
-            columns: Only these, in this order.
-            limit: No more rows than this.
-            snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-            offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-            others: Any other column by its name; see the module for all words.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows.
+            snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
             The metrics: `value` and `status_history` are JSON text, times are UTC, `tags` is a list. A
@@ -139,11 +137,11 @@ class _Qc(Protocol):
         Raises:
             AcornNotFound: The table is not in this store and version, or with `lazy`, the subject has
                 no file.
-            SubjectNotFound: No data asset has that subject, or one of them.
+            SubjectNotFound: No data asset has that subject, or one of the subjects.
             ValueError: Neither a subject nor a data asset is given; there is no such column or filter;
                 or `lazy` with several subjects, with filters, or with a store in memory.
             TypeError: A value is of another kind than the column.
-            ReadError: It is there and cannot be read.
+            ReadError: The table is there and cannot be read.
         """
     @overload
     def __call__(
@@ -182,14 +180,14 @@ class _QcTagStatus(Protocol):
         Args:
             subject_id: The animal, or several; None for the data assets that have no subject. Left
                 out, the subjects of `asset_names` are looked up.
-            asset_names: Only rows of these data assets; a `UserWarning` names those that have none.
+            asset_names: Only rows of these data assets; a `UserWarning` names those without rows.
             tag: A tag, a modality's abbreviation or a stage.
             status: `Pass`, `Fail` or `Pending`.
-            columns: Only these, in this order.
-            limit: No more rows than this.
-            snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-            offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-            others: Any other column by its name; see the module for all words.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows.
+            snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
             `tag`, `status`, `asset_name`, `subject_id` and `timestamp` (UTC). A subject without QC
@@ -197,11 +195,11 @@ class _QcTagStatus(Protocol):
 
         Raises:
             AcornNotFound: The table is not in this store and version.
-            SubjectNotFound: No data asset has that subject, or one of them.
+            SubjectNotFound: No data asset has that subject, or one of the subjects.
             ValueError: Neither a subject nor a data asset is given, or there is no such column or
                 filter.
             TypeError: A value is of another kind than the column.
-            ReadError: It is there and cannot be read.
+            ReadError: The table is there and cannot be read.
         """
     def arrow(self, subject_id: Subjects = ..., asset_names: str | Iterable[str] | None = None, *, tag: Text = ..., status: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, tag_contains: str | Iterable[str] | EllipsisType = ..., tag_after: Time = ..., tag_before: Time = ..., status_contains: str | Iterable[str] | EllipsisType = ..., status_after: Time = ..., status_before: Time = ..., asset_name: Text = ..., asset_name_contains: str | Iterable[str] | EllipsisType = ..., asset_name_after: Time = ..., asset_name_before: Time = ..., subject_id_contains: str | Iterable[str] | EllipsisType = ..., subject_id_after: Time = ..., subject_id_before: Time = ..., timestamp: _Times = ..., timestamp_after: Time = ..., timestamp_before: Time = ..., acquired_after: Time = ..., acquired_before: Time = ...) -> pa.Table:
         """The rows as a pyarrow.Table."""
@@ -222,13 +220,13 @@ class _PlatformQc(Protocol):
             asset_name: The data asset's name.
             tag: A tag, or a modality's abbreviation.
             status: `Pass`, `Fail` or `Pending`.
-            acquired_after: The acquisition began then or later.
-            acquired_before: The acquisition began before.
-            columns: Only these, in this order.
-            limit: No more rows than this.
-            snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-            offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-            others: Any other column by its name; see the module for all words.
+            acquired_after: Only acquisitions that began at this time or later.
+            acquired_before: Only acquisitions that began before this time.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows.
+            snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
             `asset_name`, `tag`, `status`, `timestamp` (UTC), `instrument_id_normalized`, the list
@@ -239,7 +237,7 @@ class _PlatformQc(Protocol):
             AcornNotFound: The table is not in this store and version.
             ValueError: There is no such platform, column or filter, or a value does not fit.
             TypeError: A value is of another kind than the column.
-            ReadError: It is there and cannot be read.
+            ReadError: The table is there and cannot be read.
         """
     def arrow(self, platform: str | Iterable[str] | EllipsisType = ..., *, asset_name: Text = ..., tag: Text = ..., status: Text = ..., acquired_after: Time = ..., acquired_before: Time = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, asset_name_contains: str | Iterable[str] | EllipsisType = ..., asset_name_after: Time = ..., asset_name_before: Time = ..., tag_contains: str | Iterable[str] | EllipsisType = ..., tag_after: Time = ..., tag_before: Time = ..., status_contains: str | Iterable[str] | EllipsisType = ..., status_after: Time = ..., status_before: Time = ..., timestamp: _Times = ..., timestamp_after: Time = ..., timestamp_before: Time = ..., instrument_id_normalized: Text = ..., instrument_id_normalized_contains: str | Iterable[str] | EllipsisType = ..., instrument_id_normalized_after: Time = ..., instrument_id_normalized_before: Time = ..., experimenters_normalized: Text = ...) -> pa.Table:
         """The rows as a pyarrow.Table."""
@@ -256,21 +254,20 @@ class _MetadataCore(Protocol):
 
         Args:
             _id: The document's id.
-            columns: Only these, in this order.
-            limit: No more rows than this.
-            snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-            offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-            others: Any other column by its name; see the module for all words.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows.
+            snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
             `_id`, `_last_modified` (UTC), and for each core file a bool, never null.
 
         Raises:
             AcornNotFound: The table is not in this store and version.
-            ValueError: There is no such column or filter, or a value does not fit; the message lists
-                what there is.
+            ValueError: Unknown column or filter (the message lists them), or a bad value.
             TypeError: A value is of another kind than the column.
-            ReadError: It is there and cannot be read.
+            ReadError: The table is there and cannot be read.
         """
     def arrow(self, *, _id: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, _id_contains: str | Iterable[str] | EllipsisType = ..., _id_after: Time = ..., _id_before: Time = ..., _last_modified: _Times = ..., _last_modified_after: Time = ..., _last_modified_before: Time = ..., subject: _Flags = ..., data_description: _Flags = ..., procedures: _Flags = ..., instrument: _Flags = ..., acquisition: _Flags = ..., processing: _Flags = ..., quality_control: _Flags = ...) -> pa.Table:
         """The rows as a pyarrow.Table."""
@@ -290,11 +287,11 @@ class _AssetsSmartspim(Protocol):
             raw_name: The raw data asset's name.
             channel: Such as `Ex_488_Em_525`.
             processed: Whether there is a stitched data asset.
-            columns: Only these, in this order.
-            limit: No more rows than this.
-            snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-            offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-            others: Any other column by its name; see the module for all words.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows.
+            snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
             `raw_name`, and `name`: the latest stitched data asset made from the raw one, or the raw one
@@ -304,10 +301,9 @@ class _AssetsSmartspim(Protocol):
 
         Raises:
             AcornNotFound: The table is not in this store and version.
-            ValueError: There is no such column or filter, or a value does not fit; the message lists
-                what there is.
+            ValueError: Unknown column or filter (the message lists them), or a bad value.
             TypeError: A value is of another kind than the column.
-            ReadError: It is there and cannot be read.
+            ReadError: The table is there and cannot be read.
         """
     def arrow(self, *, name: Text = ..., raw_name: Text = ..., channel: Text = ..., processed: Flag = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., raw_name_contains: str | Iterable[str] | EllipsisType = ..., raw_name_after: Time = ..., raw_name_before: Time = ..., institution: Text = ..., institution_contains: str | Iterable[str] | EllipsisType = ..., institution_after: Time = ..., institution_before: Time = ..., processing_end_time: _Times = ..., processing_end_time_after: Time = ..., processing_end_time_before: Time = ..., stitched_link: Text = ..., stitched_link_contains: str | Iterable[str] | EllipsisType = ..., stitched_link_after: Time = ..., stitched_link_before: Time = ..., raw_link: Text = ..., raw_link_contains: str | Iterable[str] | EllipsisType = ..., raw_link_after: Time = ..., raw_link_before: Time = ..., channel_contains: str | Iterable[str] | EllipsisType = ..., channel_after: Time = ..., channel_before: Time = ..., segmentation_link: Text = ..., segmentation_link_contains: str | Iterable[str] | EllipsisType = ..., segmentation_link_after: Time = ..., segmentation_link_before: Time = ..., quantification_link: Text = ..., quantification_link_contains: str | Iterable[str] | EllipsisType = ..., quantification_link_after: Time = ..., quantification_link_before: Time = ..., alignment_link: Text = ..., alignment_link_contains: str | Iterable[str] | EllipsisType = ..., alignment_link_after: Time = ..., alignment_link_before: Time = ...) -> pa.Table:
         """The rows as a pyarrow.Table."""
@@ -326,11 +322,11 @@ class _PlatformExaspim(Protocol):
             name: The fused data asset's name.
             raw_name: The raw data asset's name.
             processed: Whether there is a fused data asset.
-            columns: Only these, in this order.
-            limit: No more rows than this.
-            snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-            offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-            others: Any other column by its name; see the module for all words.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows.
+            snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
             `raw_name`, and `name`: the latest fused data asset made from the raw one, or the raw one
@@ -339,10 +335,9 @@ class _PlatformExaspim(Protocol):
 
         Raises:
             AcornNotFound: The table is not in this store and version.
-            ValueError: There is no such column or filter, or a value does not fit; the message lists
-                what there is.
+            ValueError: Unknown column or filter (the message lists them), or a bad value.
             TypeError: A value is of another kind than the column.
-            ReadError: It is there and cannot be read.
+            ReadError: The table is there and cannot be read.
         """
     def arrow(self, *, name: Text = ..., raw_name: Text = ..., processed: Flag = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., raw_name_contains: str | Iterable[str] | EllipsisType = ..., raw_name_after: Time = ..., raw_name_before: Time = ..., raw_link: Text = ..., raw_link_contains: str | Iterable[str] | EllipsisType = ..., raw_link_after: Time = ..., raw_link_before: Time = ..., fused_link: Text = ..., fused_link_contains: str | Iterable[str] | EllipsisType = ..., fused_link_after: Time = ..., fused_link_before: Time = ...) -> pa.Table:
         """The rows as a pyarrow.Table."""
@@ -363,11 +358,11 @@ class _PlatformFib(Protocol):
             channel: The channel.
             intended_measurement: What the channel measures.
             targeted_structure: Where the fiber ends.
-            columns: Only these, in this order.
-            limit: No more rows than this.
-            snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-            offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-            others: Any other column by its name; see the module for all words.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows.
+            snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
             `asset_name`, `fiber`, `patch_cord`, `channel`, `intended_measurement` and
@@ -375,10 +370,9 @@ class _PlatformFib(Protocol):
 
         Raises:
             AcornNotFound: The table is not in this store and version.
-            ValueError: There is no such column or filter, or a value does not fit; the message lists
-                what there is.
+            ValueError: Unknown column or filter (the message lists them), or a bad value.
             TypeError: A value is of another kind than the column.
-            ReadError: It is there and cannot be read.
+            ReadError: The table is there and cannot be read.
         """
     def arrow(self, *, asset_name: Text = ..., fiber: Text = ..., channel: Text = ..., intended_measurement: Text = ..., targeted_structure: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, asset_name_contains: str | Iterable[str] | EllipsisType = ..., asset_name_after: Time = ..., asset_name_before: Time = ..., fiber_contains: str | Iterable[str] | EllipsisType = ..., fiber_after: Time = ..., fiber_before: Time = ..., patch_cord: Text = ..., patch_cord_contains: str | Iterable[str] | EllipsisType = ..., patch_cord_after: Time = ..., patch_cord_before: Time = ..., channel_contains: str | Iterable[str] | EllipsisType = ..., channel_after: Time = ..., channel_before: Time = ..., intended_measurement_contains: str | Iterable[str] | EllipsisType = ..., intended_measurement_after: Time = ..., intended_measurement_before: Time = ..., targeted_structure_contains: str | Iterable[str] | EllipsisType = ..., targeted_structure_after: Time = ..., targeted_structure_before: Time = ...) -> pa.Table:
         """The rows as a pyarrow.Table."""
@@ -401,11 +395,11 @@ class _ForagingSessions(Protocol):
             task: Such as `Uncoupled Baiting`.
             trainer: Who ran the session, as written in the table.
             rig: The rig, as written in the table.
-            columns: Only these, in this order.
-            limit: No more rows than this.
-            snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-            offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-            others: Any other column by its name; see the module for all words.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows.
+            snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
             `subject_id`, `session_date` (`YYYY-MM-DD`), `session` (null for further recordings of a
@@ -414,10 +408,9 @@ class _ForagingSessions(Protocol):
 
         Raises:
             AcornNotFound: The table is not in this store and version.
-            ValueError: There is no such column or filter, or a value does not fit; the message lists
-                what there is.
+            ValueError: Unknown column or filter (the message lists them), or a bad value.
             TypeError: A value is of another kind than the column.
-            ReadError: It is there and cannot be read.
+            ReadError: The table is there and cannot be read.
         """
     def arrow(self, *, subject_id: Text = ..., session_date: Text = ..., session_date_after: str | EllipsisType = ..., session_date_before: str | EllipsisType = ..., task: Text = ..., trainer: Text = ..., rig: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, subject_id_contains: str | Iterable[str] | EllipsisType = ..., subject_id_after: Time = ..., subject_id_before: Time = ..., session_date_contains: str | Iterable[str] | EllipsisType = ..., session: _Numbers = ..., nwb_suffix: _Numbers = ..., rig_contains: str | Iterable[str] | EllipsisType = ..., rig_after: Time = ..., rig_before: Time = ..., trainer_contains: str | Iterable[str] | EllipsisType = ..., trainer_after: Time = ..., trainer_before: Time = ..., trainer_normalized: Text = ..., trainer_normalized_contains: str | Iterable[str] | EllipsisType = ..., trainer_normalized_after: Time = ..., trainer_normalized_before: Time = ..., task_contains: str | Iterable[str] | EllipsisType = ..., task_after: Time = ..., task_before: Time = ..., curriculum_name: Text = ..., curriculum_name_contains: str | Iterable[str] | EllipsisType = ..., curriculum_name_after: Time = ..., curriculum_name_before: Time = ..., curriculum_version: Text = ..., curriculum_version_contains: str | Iterable[str] | EllipsisType = ..., curriculum_version_after: Time = ..., curriculum_version_before: Time = ..., current_stage_actual: Text = ..., current_stage_actual_contains: str | Iterable[str] | EllipsisType = ..., current_stage_actual_after: Time = ..., current_stage_actual_before: Time = ..., foraging_eff: _Numbers = ..., foraging_eff_random_seed: _Numbers = ..., finished_trials: _Numbers = ..., finished_rate: _Numbers = ..., total_trials: _Numbers = ..., bias_naive: _Numbers = ...) -> pa.Table:
         """The rows as a pyarrow.Table."""
@@ -436,11 +429,11 @@ class _BehaviorCurriculum(Protocol):
             asset_name: The data asset's name.
             curriculum_name: The curriculum.
             stage_name: The stage of training.
-            columns: Only these, in this order.
-            limit: No more rows than this.
-            snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-            offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-            others: Any other column by its name; see the module for all words.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows.
+            snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
             `asset_name`, `curriculum_name`, `stage_name` and `stage_node_id`; null if there is no
@@ -449,10 +442,9 @@ class _BehaviorCurriculum(Protocol):
 
         Raises:
             AcornNotFound: The table is not in this store and version.
-            ValueError: There is no such column or filter, or a value does not fit; the message lists
-                what there is.
+            ValueError: Unknown column or filter (the message lists them), or a bad value.
             TypeError: A value is of another kind than the column.
-            ReadError: It is there and cannot be read.
+            ReadError: The table is there and cannot be read.
         """
     def arrow(self, *, asset_name: Text = ..., curriculum_name: Text = ..., stage_name: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, asset_name_contains: str | Iterable[str] | EllipsisType = ..., asset_name_after: Time = ..., asset_name_before: Time = ..., curriculum_name_contains: str | Iterable[str] | EllipsisType = ..., curriculum_name_after: Time = ..., curriculum_name_before: Time = ..., stage_name_contains: str | Iterable[str] | EllipsisType = ..., stage_name_after: Time = ..., stage_name_before: Time = ..., stage_node_id: _Numbers = ...) -> pa.Table:
         """The rows as a pyarrow.Table."""
@@ -472,11 +464,11 @@ class _MetadataUpgrade(Protocol):
             v2_id: The upgraded document's id, as in `asset_basics`.
             name: The data asset's name.
             status: The result of the latest run.
-            columns: Only these, in this order.
-            limit: No more rows than this.
-            snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-            offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-            others: Any other column by its name; see the module for all words.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows.
+            snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
             `_id` (of the old document), `v2_id` (as in `asset_basics`; null if the upgrade failed),
@@ -485,10 +477,9 @@ class _MetadataUpgrade(Protocol):
 
         Raises:
             AcornNotFound: The table is not in this store and version.
-            ValueError: There is no such column or filter, or a value does not fit; the message lists
-                what there is.
+            ValueError: Unknown column or filter (the message lists them), or a bad value.
             TypeError: A value is of another kind than the column.
-            ReadError: It is there and cannot be read.
+            ReadError: The table is there and cannot be read.
         """
     def arrow(self, *, _id: Text = ..., v2_id: Text = ..., name: Text = ..., status: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, _id_contains: str | Iterable[str] | EllipsisType = ..., _id_after: Time = ..., _id_before: Time = ..., name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., project_name: Text = ..., project_name_contains: str | Iterable[str] | EllipsisType = ..., project_name_after: Time = ..., project_name_before: Time = ..., data_level: Text = ..., data_level_contains: str | Iterable[str] | EllipsisType = ..., data_level_after: Time = ..., data_level_before: Time = ..., v2_id_contains: str | Iterable[str] | EllipsisType = ..., v2_id_after: Time = ..., v2_id_before: Time = ..., upgrader_version: Text = ..., upgrader_version_contains: str | Iterable[str] | EllipsisType = ..., upgrader_version_after: Time = ..., upgrader_version_before: Time = ..., last_modified: _Times = ..., last_modified_after: Time = ..., last_modified_before: Time = ..., status_contains: str | Iterable[str] | EllipsisType = ..., status_after: Time = ..., status_before: Time = ..., upgrade_datetime: _Times = ..., upgrade_datetime_after: Time = ..., upgrade_datetime_before: Time = ...) -> pa.Table:
         """The rows as a pyarrow.Table."""
@@ -508,11 +499,11 @@ class _DocumentProblems(Protocol):
             name: The data asset's name.
             field: Where in the document, dotted.
             severity: `error` or `warning`.
-            columns: Only these, in this order.
-            limit: No more rows than this.
-            snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-            offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-            others: Any other column by its name; see the module for all words.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows.
+            snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
             `severity` is `error` for a document that was set aside, so that it is in no other table,
@@ -521,10 +512,9 @@ class _DocumentProblems(Protocol):
 
         Raises:
             AcornNotFound: The table is not in this store and version.
-            ValueError: There is no such column or filter, or a value does not fit; the message lists
-                what there is.
+            ValueError: Unknown column or filter (the message lists them), or a bad value.
             TypeError: A value is of another kind than the column.
-            ReadError: It is there and cannot be read.
+            ReadError: The table is there and cannot be read.
         """
     def arrow(self, *, _id: Text = ..., name: Text = ..., field: Text = ..., severity: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, _id_contains: str | Iterable[str] | EllipsisType = ..., _id_after: Time = ..., _id_before: Time = ..., name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., field_contains: str | Iterable[str] | EllipsisType = ..., field_after: Time = ..., field_before: Time = ..., reason: Text = ..., reason_contains: str | Iterable[str] | EllipsisType = ..., reason_after: Time = ..., reason_before: Time = ..., severity_contains: str | Iterable[str] | EllipsisType = ..., severity_after: Time = ..., severity_before: Time = ..., column: Text = ..., column_contains: str | Iterable[str] | EllipsisType = ..., column_after: Time = ..., column_before: Time = ..., taken: Text = ..., taken_contains: str | Iterable[str] | EllipsisType = ..., taken_after: Time = ..., taken_before: Time = ..., other: Text = ..., other_contains: str | Iterable[str] | EllipsisType = ..., other_after: Time = ..., other_before: Time = ..., count: _Numbers = ...) -> pa.Table:
         """The rows as a pyarrow.Table."""
@@ -544,11 +534,11 @@ class _DataAssetProblems(Protocol):
             name: The data asset's name.
             field: Where in the document, dotted.
             severity: `error`, `warning` or `note`.
-            columns: Only these, in this order.
-            limit: No more rows than this.
-            snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-            offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
-            others: Any other column by its name; see the module for all words.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows.
+            snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
             `_id`, `name`, `field` and `reason`. `severity` is `error` if it makes tables or joins
@@ -556,10 +546,9 @@ class _DataAssetProblems(Protocol):
 
         Raises:
             AcornNotFound: The table is not in this store and version.
-            ValueError: There is no such column or filter, or a value does not fit; the message lists
-                what there is.
+            ValueError: Unknown column or filter (the message lists them), or a bad value.
             TypeError: A value is of another kind than the column.
-            ReadError: It is there and cannot be read.
+            ReadError: The table is there and cannot be read.
         """
     def arrow(self, *, _id: Text = ..., name: Text = ..., field: Text = ..., severity: Text = ..., columns: Names = None, limit: int | None = None, snapshot: str | None = None, offline: bool | None = None, _id_contains: str | Iterable[str] | EllipsisType = ..., _id_after: Time = ..., _id_before: Time = ..., name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., field_contains: str | Iterable[str] | EllipsisType = ..., field_after: Time = ..., field_before: Time = ..., reason: Text = ..., reason_contains: str | Iterable[str] | EllipsisType = ..., reason_after: Time = ..., reason_before: Time = ..., severity_contains: str | Iterable[str] | EllipsisType = ..., severity_after: Time = ..., severity_before: Time = ..., column: Text = ..., column_contains: str | Iterable[str] | EllipsisType = ..., column_after: Time = ..., column_before: Time = ..., taken: Text = ..., taken_contains: str | Iterable[str] | EllipsisType = ..., taken_after: Time = ..., taken_before: Time = ..., other: Text = ..., other_contains: str | Iterable[str] | EllipsisType = ..., other_after: Time = ..., other_before: Time = ..., count: _Numbers = ...) -> pa.Table:
         """The rows as a pyarrow.Table."""

@@ -1,9 +1,10 @@
-"""What an Arrow type is to readers: text is text, a list a list, however its writer laid it out.
+"""Arrow types as readers know them: text is text and a list is a list, in whatever layout.
 
-pandas 3 writes text as `large_string`, polars as `string_view`, a category as a dictionary. Which
-rows are wanted is told in `zs_client.filters`; pyarrow is loaded when it is needed.
+pandas 3 writes text as `large_string`, polars as `string_view`, a category as a dictionary. Rows
+are selected in `zs_client.filters`; pyarrow is loaded when it is needed.
 """
 
+from contextlib import suppress
 from functools import reduce
 from typing import TYPE_CHECKING
 
@@ -14,18 +15,18 @@ if TYPE_CHECKING:
 
 
 class Unlike(Exception):
-    """Columns of one name have kinds of values that cannot stand in one column.
+    """Columns of one name hold values that no single column can hold.
 
     Attributes:
         column: The column's name.
-        place: Which of the tables does not fit those before it.
+        index: The index of the first table whose column does not fit the tables before it.
         kinds: The two types, for a message.
     """
 
-    def __init__(self, column: str, place: int, kinds: str) -> None:
+    def __init__(self, column: str, index: int, kinds: str) -> None:
         super().__init__(f"the column {column} is {kinds}")
         self.column = column
-        self.place = place
+        self.index = index
         self.kinds = kinds
 
 
@@ -46,7 +47,7 @@ def arrow_types() -> "dict[str, pa.DataType]":
 
 
 def is_text(kind: "pa.DataType") -> bool:
-    """Returns whether the values are text, whatever type holds them."""
+    """Returns whether the values are text, in whatever layout."""
     import pyarrow as pa
 
     kind = plain(kind)
@@ -62,7 +63,7 @@ def is_list(kind: "pa.DataType") -> bool:
 
 
 def is_time(kind: "pa.DataType") -> bool:
-    """Returns whether the values are moments or days."""
+    """Returns whether the values are times or dates."""
     import pyarrow as pa
 
     return bool(pa.types.is_timestamp(kind) or pa.types.is_date(kind))
@@ -72,17 +73,17 @@ def is_number(kind: "pa.DataType") -> bool:
     """Returns whether the values are numbers."""
     import pyarrow as pa
 
-    found = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-    return bool(found)
+    types = pa.types
+    return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
 
 
 def name(kind: "pa.DataType") -> str:
-    """Returns the type's name as a reader knows it: `string` for text of any type."""
+    """Returns the type's name as readers know it: `string` for text in any layout."""
     return "string" if is_text(kind) else str(plain(kind))
 
 
 def plain(kind: "pa.DataType") -> "pa.DataType":
-    """Returns the type that Arrow can compare, join and take from, with the same values."""
+    """Returns a type for the same values that Arrow can compare, join and take from."""
     import pyarrow as pa
 
     types = pa.types
@@ -108,12 +109,12 @@ def plain_schema(schema: "pa.Schema") -> "pa.Schema":
 
 
 def joined(tables: "Sequence[pa.Table]") -> "pa.Table":
-    """Returns the rows of several tables, one after another, with the columns that any of them has.
+    """Returns the rows of several tables, in order, with every column that any table has.
 
-    Numbers beside text become text, and so do kinds of single values that Arrow does not join.
+    Numbers beside text become text. So do other single values that Arrow does not join.
 
     Raises:
-        Unlike: A column has values that no type holds together, as lists beside text.
+        Unlike: A column has values that no single type can hold, such as lists beside text.
     """
     import pyarrow as pa
 
@@ -122,50 +123,46 @@ def joined(tables: "Sequence[pa.Table]") -> "pa.Table":
     names = dict.fromkeys(name for table in tables for name in table.schema.names)
     fields = [pa.field(name, _common(name, tables)) for name in names]
     schema = pa.schema(fields, tables[0].schema.metadata)
-    return pa.concat_tables(_cast(table, schema, place) for place, table in enumerate(tables))
+    return pa.concat_tables(_cast(table, schema, index) for index, table in enumerate(tables))
 
 
 def _common(column: str, tables: "Sequence[pa.Table]") -> "pa.DataType":
     import pyarrow as pa
 
-    found = pa.null()
-    for place, table in enumerate(tables):
+    common = pa.null()
+    for index, table in enumerate(tables):
         if column in table.schema.names:
             kind = plain(table.schema.field(column).type)
-            both = _either(found, kind)
-            if both is None:
-                raise Unlike(column, place, f"{name(kind)}, and {name(found)} elsewhere")
-            found = both
-    return found
+            joint = _either(common, kind)
+            if joint is None:
+                raise Unlike(column, index, f"{name(kind)}, and {name(common)} elsewhere")
+            common = joint
+    return common
 
 
-def _either(one: "pa.DataType", other: "pa.DataType") -> "pa.DataType | None":
-    """Returns a type that holds the values of both; None when there is none."""
+def _either(left: "pa.DataType", right: "pa.DataType") -> "pa.DataType | None":
+    """Returns a type that holds the values of both types; None when no type does."""
     import pyarrow as pa
 
-    if one == other or pa.types.is_null(other):
-        return one
-    if pa.types.is_null(one):
-        return other
-    text = pa.string() if pa.string() in (one, other) else pa.large_string()
-    if is_text(one) and is_text(other):
+    if left == right or pa.types.is_null(right):
+        return left
+    if pa.types.is_null(left):
+        return right
+    text = pa.string() if pa.string() in (left, right) else pa.large_string()
+    if is_text(left) and is_text(right):
         return pa.large_string()
-    if is_list(one) and is_list(other):
-        inner = _either(one.value_type, other.value_type)
-        large = pa.types.is_large_list(one) or pa.types.is_large_list(other)
+    if is_list(left) and is_list(right):
+        inner = _either(left.value_type, right.value_type)
+        large = pa.types.is_large_list(left) or pa.types.is_large_list(right)
         return None if inner is None else (pa.large_list if large else pa.list_)(inner)
-    if pa.types.is_timestamp(one) and pa.types.is_timestamp(other) and one.tz != other.tz:
+    if pa.types.is_timestamp(left) and pa.types.is_timestamp(right) and left.tz != right.tz:
         # A time without a zone is UTC, as everywhere.
-        one, other = (pa.timestamp(kind.unit, "UTC") for kind in (one, other))
-    if not (is_text(one) or is_text(other)):
-        try:
-            schemas = [pa.schema([("", kind)]) for kind in (one, other)]
-            found = pa.unify_schemas(schemas, promote_options="permissive").field(0).type
-        except pa.ArrowException:
-            pass
-        else:
-            return found
-    return text if _is_single(one) and _is_single(other) else None
+        left, right = (pa.timestamp(kind.unit, "UTC") for kind in (left, right))
+    if not (is_text(left) or is_text(right)):
+        schemas = [pa.schema([("", kind)]) for kind in (left, right)]
+        with suppress(pa.ArrowException):
+            return pa.unify_schemas(schemas, promote_options="permissive").field(0).type
+    return text if _is_single(left) and _is_single(right) else None
 
 
 def _is_single(kind: "pa.DataType") -> bool:
@@ -174,7 +171,7 @@ def _is_single(kind: "pa.DataType") -> bool:
     return is_text(kind) or is_time(kind) or is_number(kind) or bool(pa.types.is_boolean(kind))
 
 
-def _cast(table: "pa.Table", schema: "pa.Schema", place: int) -> "pa.Table":
+def _cast(table: "pa.Table", schema: "pa.Schema", index: int) -> "pa.Table":
     import pyarrow as pa
 
     columns = []
@@ -187,15 +184,15 @@ def _cast(table: "pa.Table", schema: "pa.Schema", place: int) -> "pa.Table":
             columns.append(cast(column, field.type))
         except pa.ArrowException as error:
             kinds = f"{name(column.type)}, and {name(field.type)} elsewhere ({error})"
-            raise Unlike(field.name, place, kinds) from error
+            raise Unlike(field.name, index, kinds) from error
     return pa.table(columns, schema)
 
 
 def cast(column: "pa.ChunkedArray", kind: "pa.DataType") -> "pa.ChunkedArray":
-    """Returns a column's values as another type, by way of its plain one.
+    """Returns a column's values in another type, cast by way of the column's plain type.
 
     Raises:
-        pyarrow.ArrowException: A value has no place in that type.
+        pyarrow.ArrowException: The new type cannot hold a value.
     """
     import pyarrow as pa
 
@@ -203,7 +200,9 @@ def cast(column: "pa.ChunkedArray", kind: "pa.DataType") -> "pa.ChunkedArray":
         chunks = [chunk.storage for chunk in column.chunks]
         column = pa.chunked_array(chunks, column.type.storage_type)
     if pa.types.is_list_view(column.type) or pa.types.is_large_list_view(column.type):
-        # Their cast leaves offsets out (pyarrow 26).
+        # Casting a list view loses offsets (pyarrow 26).
         column = pa.chunked_array([pa.array(column.to_pylist(), plain(column.type))])
     steps = (plain(column.type), kind)
-    return reduce(lambda found, to: found if found.type == to else found.cast(to), steps, column)
+    return reduce(
+        lambda values, to: values if values.type == to else values.cast(to), steps, column
+    )

@@ -1,6 +1,6 @@
-"""Which data assets were derived from which: questions over `source_data` and `asset_basics`.
+"""Queries over `source_data` and `asset_basics`: which data assets were derived from which.
 
-The tables themselves have their functions in `zs_client.acorns`.
+The functions that read the tables themselves are in `zs_client.acorns`.
 """
 
 from typing import Any, overload
@@ -36,25 +36,26 @@ def raw_to_derived(
     snapshot: str | None = None,
     offline: bool | None = None,
 ) -> list[str] | dict[str, list[str]]:
-    """Names of the data assets that name a raw one as their source.
+    """Returns the names of the data assets that were derived from a raw data asset.
 
     Args:
-        asset_name: The raw data asset's name, or several.
+        asset_name: The raw data asset's name, or a list of names.
         modality: Only derived data assets of this modality: an abbreviation, case ignored.
-        latest: For each pipeline only the newest by `processing_time` (one without a time is the
-            oldest, the last name wins a tie). One without a pipeline's name is its own newest.
+        latest: For each pipeline, only the newest by `processing_time`. A data asset without a
+            time counts as the oldest, and the last name wins a tie. Data assets without a
+            pipeline's name are all kept.
         snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
-        Sorted names; for several a dict with a list for each. A name with nothing derived from it,
-        or that nobody knows, has an empty list.
+        Sorted names; for a list of names, a dict with a list for each. The list is empty for a
+        name that is unknown or that nothing was derived from.
 
     Raises:
         AcornNotFound: `source_data`, or `asset_basics` for a modality, is not in this store and
             version.
-        ReadError: One of them is there and cannot be read.
-        TypeError: A name or the modality is no text.
+        ReadError: One of these tables is there and cannot be read.
+        TypeError: A name or the modality is not text.
     """
     # The earlier program had `latest` in second place.
     if isinstance(modality, bool):
@@ -73,21 +74,20 @@ def derived(
     latest: bool,
     at: Place | None = None,
 ) -> dict[str, list[str]]:
-    """As `raw_to_derived` of several names, of a store and version; else as the functions."""
-    found: dict[str, list[dict[str, Any]]] = {name: [] for name in raw}
-    wanted = ["name", "source_data", "pipeline_name", "processing_time"]
-    for row in read.rows(
-        read_request("source_data", {"source_data": raw, "columns": wanted}), at
-    ).to_pylist():
-        found[row["source_data"]].append(row)
+    """Returns what `raw_to_derived` returns for several names; `at` names the store to read."""
+    columns = ["name", "source_data", "pipeline_name", "processing_time"]
+    request = read_request("source_data", {"source_data": raw, "columns": columns})
+    rows = read.rows(request, at).to_pylist()
     if modality is not None:
-        names = {row["name"] for rows in found.values() for row in rows}
-        words = {"name": names, "modality": modality, "columns": "name"}
-        having = set(read.rows(read_request("asset_basics", words), at)["name"].to_pylist())
-        found = {k: [r for r in rows if r["name"] in having] for k, rows in found.items()}
+        words = {"name": {row["name"] for row in rows}, "modality": modality, "columns": "name"}
+        matches = set(read.rows(read_request("asset_basics", words), at)["name"].to_pylist())
+        rows = [row for row in rows if row["name"] in matches]
+    by_source: dict[str, list[dict[str, Any]]] = {name: [] for name in raw}
+    for row in rows:
+        by_source[row["source_data"]].append(row)
     if latest:
-        found = {k: _newest(rows) for k, rows in found.items()}
-    return {k: sorted({r["name"] for r in rows}) for k, rows in found.items()}
+        by_source = {source: _newest(group) for source, group in by_source.items()}
+    return {source: sorted({row["name"] for row in group}) for source, group in by_source.items()}
 
 
 def _newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""A store in a folder of this machine: what is written is a file at once, or not there.
+"""The store in a local folder: each write appears as one whole file, or not at all.
 
 Reads are those of every store, by `zs_client.folder`. A writer that was killed leaves half a file
-in the folder of staging alone.
+in the staging folder only.
 """
 
 import hashlib
@@ -33,61 +33,56 @@ class LocalStore(Store):
         self._folder = folder
 
     def put(self, key: str, body: bytes, *, cache: str = SHORT) -> None:  # noqa: ARG002
-        """As `Store.put`."""
+        """See `Store.put`."""
         self._place(key, body)
 
     def put_object(self, key: str, body: bytes) -> None:
-        """As `Store.put_object`."""
+        """See `Store.put_object`."""
         with suppress(FileNotFoundError, Altered):
             if self.get(key) == body:
                 return
         self._place(key, body)
 
     def put_first(self, key: str, body: bytes) -> None:
-        """As `Store.put_first`."""
+        """See `Store.put_first`."""
         if not self.exists(key):
             self._place(key, body)
 
     def put_if_match(self, key: str, body: bytes, etag: str | None) -> str:
-        """As `Store.replace`; the tag is the content's digest."""
+        """See `Store.put_if_match`; the ETag is the content's digest."""
         with self._locked(key):
-            try:
-                now = hashlib.sha256(self.get(key)).hexdigest()
-            except FileNotFoundError:
-                now = None
-            if now != etag:
+            if self.get_if_there(key)[1] != etag:
                 raise Conflict(f"{self.at(key)} was changed by another writer")
             self._place(key, body)
         return hashlib.sha256(body).hexdigest()
 
     def copy(self, key: str, to: str, body: bytes, *, cache: str = SHORT) -> None:  # noqa: ARG002
-        """As `Store.copy`, as a file of its own with its own time.
+        """See `Store.copy`; the copy is a separate file with its own time.
 
-        It is no hard link: what is written over a path in place would change the object, and the
-        time of an earlier night would tell `rsync` and others that nothing changed.
+        A hard link would not do: a program that writes to the path in place would change the
+        object, and the time of an earlier night would tell `rsync` that nothing changed.
         """
         self._place(to, body)
         self.note_placed(key, to)
 
     def is_placed(self, key: str, to: str) -> bool | None:
-        """As `Store.is_placed`, as far as size and time of the files tell."""
+        """See `Store.is_placed`, judged by the size and time of the files."""
         try:
-            one, other = (self._folder / key).stat(), (self._folder / to).stat()
+            source, target = (self._folder / key).stat(), (self._folder / to).stat()
         except FileNotFoundError:
             return None if (self._folder / to).exists() else False
-        if os.path.samestat(one, other):
+        if os.path.samestat(source, target):
             # Up to 1.0.0 they were one file under two names.
             return None
-        same = (one.st_size, one.st_mtime_ns) == (other.st_size, other.st_mtime_ns)
-        return True if same else None
+        return (source.st_size, source.st_mtime_ns) == (target.st_size, target.st_mtime_ns) or None
 
     def note_placed(self, key: str, to: str, *, alone: bool = True) -> None:
-        """Give an object the time of a path that has its content.
+        """Give an object's file the time of a path that has the object's content.
 
         Args:
-            key: The object's.
-            to: The path's.
-            alone: No other path has it, which has a time of its own.
+            key: The object's key.
+            to: The path's key.
+            alone: Whether no other path has the content; another path has another time.
         """
         source, target = self._folder / key, self._folder / to
         with suppress(FileNotFoundError):
@@ -105,16 +100,16 @@ class LocalStore(Store):
 
         Args:
             key: A key; its folder is made.
-            other: Another one, which differs in capitals alone.
+            other: Another key, which differs in capitals only.
         """
-        (self._folder / key).parent.mkdir(parents=True, exist_ok=True)
-        paths = (self._folder / key, self._folder / other)
-        if paths[0].parent == paths[1].parent:
-            return all(path.exists() for path in paths) and paths[0].samefile(paths[1])
-        return paths[1].parent.exists() and paths[0].parent.samefile(paths[1].parent)
+        path, other_path = self._folder / key, self._folder / other
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent == other_path.parent:
+            return path.exists() and other_path.exists() and path.samefile(other_path)
+        return other_path.parent.exists() and path.parent.samefile(other_path.parent)
 
     def check_writes(self) -> None:
-        """As `Store.check_writes`."""
+        """See `Store.check_writes`."""
         probe = f"{_STAGING}/{uuid.uuid4().hex}"
         try:
             objects.put(self._objects, probe, b"", use_multipart=False)
@@ -123,19 +118,17 @@ class LocalStore(Store):
             raise self._unwritable(error) from error
 
     def check(self) -> None:
-        """As `Store.check`; where nothing was written yet, there is nothing to be read."""
+        """See `Store.check`; a folder without a cache passes."""
         if (self._folder / ROOT).exists():
             super().check()
 
     def sweep_staging(self) -> None:
-        """Remove what a killed writer left behind."""
+        """Remove files that killed writers left in the staging folder."""
         oldest = time.time() - _STALE_STAGING
         for path in (self._folder / _STAGING).glob("*"):
-            try:
+            with suppress(FileNotFoundError):
                 if path.stat().st_mtime < oldest and path.suffix != ".lock":
                     path.unlink()
-            except FileNotFoundError:
-                continue
 
     def _etag(self, meta: Any, body: bytes) -> str:  # noqa: ARG002
         return hashlib.sha256(body).hexdigest()

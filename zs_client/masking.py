@@ -1,4 +1,4 @@
-"""Secrets are kept out of messages, facts and logs: one function masks what may be one.
+"""Masking secrets in messages, facts and logs.
 
 Values of tables that come from documents are never masked. Standard library only.
 """
@@ -9,7 +9,7 @@ import re
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 MASK = "***"
-# A shorter one may be a word of any message.
+# A shorter secret may be a word of any message.
 _SHORTEST = 8
 _USER = re.compile(r"(?<=://)[^/\s?#@]*(?:@[^/\s?#@]*)*@")
 _HEADER = re.compile(
@@ -20,21 +20,21 @@ _HEADER = re.compile(
 )
 _NAMED = re.compile(r"secret|token|passw|api_?key|credential|signature", re.IGNORECASE)
 
-_told: set[str] = set()
+_secrets: set[str] = set()
 
 
 def masked(text: str) -> str:
-    """Returns a message without user information of URLs, values of headers and known secrets."""
-    found = _USER.sub(f"{MASK}@", text)
-    found = _HEADER.sub(rf"\1\2{MASK}", found)
-    for secret in sorted(_told | _of_environment(), key=len, reverse=True):
-        found = found.replace(secret, MASK)
-    return found
+    """Returns a text with users in URLs, values of headers and known secrets masked."""
+    message = _USER.sub(f"{MASK}@", text)
+    message = _HEADER.sub(rf"\1\2{MASK}", message)
+    for secret in sorted(_secrets | _of_environment(), key=len, reverse=True):
+        message = message.replace(secret, MASK)
+    return message
 
 
 def remember(url: str) -> None:
-    """Know from now on what is secret in a URL that was given, wherever it appears."""
-    _told.update(_of_url(url))
+    """Mask the secrets of a URL from now on, wherever they appear."""
+    _secrets.update(_of_url(url))
 
 
 def has_user(url: str) -> bool:
@@ -43,10 +43,10 @@ def has_user(url: str) -> bool:
 
 
 def unfit(what: str, url: str) -> str:
-    """Returns why a URL must not be used that would be shown; empty when it may be.
+    """Returns why a URL must not be shown; empty when the URL has no user and no password.
 
     Args:
-        what: The variable or the setting that names it.
+        what: The variable or the setting that has the URL.
         url: The URL.
     """
     if not has_user(url):
@@ -59,38 +59,37 @@ def unfit(what: str, url: str) -> str:
 
 
 def know(*secrets: str) -> None:
-    """Know from now on what is secret, as the keys of a profile are."""
+    """Mask some secrets, such as the keys of a profile, from now on."""
     for secret in secrets:
-        _told.update(_forms(secret))
+        _secrets.update(_forms(secret))
 
 
 def _of_environment() -> set[str]:
-    found: set[str] = set()
+    secrets: set[str] = set()
     for name, value in os.environ.items():
         if "://" in value:
-            found |= _of_url(value)
+            secrets |= _of_url(value)
         elif _NAMED.search(name):
-            found |= _forms(value)
-    return found
+            secrets |= _forms(value)
+    return secrets
 
 
 def _of_url(url: str) -> set[str]:
     try:
-        parts = urlsplit(url)
+        address = urlsplit(url)
     except ValueError:
         return set()
     # Up to the last @: an unescaped password may itself hold a slash or an @.
-    rest = url.partition("://")[2]
-    user, at, _ = rest.rpartition("@")
-    found = {*_forms(parts.fragment)}
-    if at and not parts.query.count("@"):
-        found |= _forms(user) | _forms(user.partition(":")[2])
-        found |= _forms(base64.b64encode(unquote(user).encode()).decode())
-        found |= _forms(base64.b64encode(user.encode()).decode())
-    for name, value in parse_qsl(parts.query):
+    user, at, _ = url.partition("://")[2].rpartition("@")
+    secrets = _forms(address.fragment)
+    if at and not address.query.count("@"):
+        for secret in (user, unquote(user)):
+            secrets |= _forms(base64.b64encode(secret.encode()).decode())
+        secrets |= _forms(user) | _forms(user.partition(":")[2])
+    for name, value in parse_qsl(address.query):
         if _NAMED.search(name) or _NAMED.search(value):
-            found |= _forms(value)
-    return found
+            secrets |= _forms(value)
+    return secrets
 
 
 def _forms(secret: str) -> set[str]:

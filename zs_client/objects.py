@@ -1,9 +1,9 @@
-"""obstore's functions, asked so that an interrupt is heard and a forked process never waits.
+"""obstore's functions, called so that interrupts are heard and forked processes never hang.
 
-obstore waits in Rust, where no signal reaches, and what it waits for runs in threads that a forked
-process does not have. So each request is made in an event loop in a thread of its own, from which
-it can be taken back; and a forked process reads S3 through `zs_client.forked`. A folder needs
-neither (`zs_client.folder`). The names and the arguments are those of obstore.
+obstore waits in Rust, where no signal arrives, for threads that a forked process does not have. So
+each request is made in an event loop in a separate thread, where it can be canceled; and a forked
+process reads S3 through `zs_client.forked`. A folder needs neither (`zs_client.folder`). Names and
+arguments are those of obstore.
 """
 
 import asyncio
@@ -21,9 +21,9 @@ from zs_client import aws, work
 from zs_client.folder import Folder
 from zs_client.masking import masked
 
-# What is larger than this is received in pieces when somebody looks on.
+# A larger content is received in pieces, so that a caller can show progress.
 WHOLE = 8_000_000
-# For so many seconds the end of the process waits for a request that was taken back.
+# How many seconds the process waits at its end for canceled requests.
 _LAST = 1.0
 
 T = TypeVar("T")
@@ -31,121 +31,115 @@ T = TypeVar("T")
 _lock = work.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _is_forked = False
-# What obstore's threads have yet to answer; they let go of a future after their last step here.
+# The futures that obstore's threads have yet to answer; the threads drop a future at their end.
 _unanswered: "WeakSet[asyncio.Future[Any]]" = WeakSet()
 
 
 class Answer:
-    """What lies under a key, as obstore's `GetResult`.
+    """The content under a key, with the interface of obstore's `GetResult`.
 
     Attributes:
         meta: Its `size`, `e_tag` and `last_modified`.
-        attributes: What its writer sent along.
-        range: The first and the last byte that came, of all.
+        attributes: The attributes that its writer sent.
+        range: Where the bytes that came begin and end in the whole content.
     """
 
-    def __init__(self, found: Any, body: bytes | None) -> None:
-        self.meta: Mapping[str, Any] = found.meta
-        self.attributes: Mapping[Any, Any] = found.attributes
-        self.range: tuple[int, int] = found.range
-        self._found = found
+    def __init__(self, result: Any, body: bytes | None) -> None:
+        self.meta: Mapping[str, Any] = result.meta
+        self.attributes: Mapping[Any, Any] = result.attributes
+        self.range: tuple[int, int] = result.range
+        self._result = result
         self._body = body
 
     def stream(self, min_chunk_size: int) -> Iterator[bytes]:
-        """Its pieces, as they come."""
+        """Yields the content in pieces, as they come."""
         if self._body is not None:
             yield self._body
             return
-        pieces = self._found.stream(min_chunk_size=min_chunk_size)
+        pieces = self._result.stream(min_chunk_size=min_chunk_size)
         while (piece := ask(lambda: _next(pieces))) is not None:
             yield bytes(piece)
 
     def bytes(self) -> bytes:
-        """All of it."""
+        """Returns the whole content."""
         if self._body is None:
-            self._body = ask(lambda: _bytes(self._found))
+            self._body = ask(lambda: _bytes(self._result))
         return self._body
 
 
-def get(place: Any, key: str, *, options: Any = None) -> Any:
-    """What lies under a key; errors and options as obstore's, as `head` of no body."""
-    other = _without_obstore(place)
-    if other is not None:
-        return other.get(key, options or {})
+def get(store: Any, key: str, *, options: Any = None) -> Any:
+    """Returns the content under a key; errors and options are those of obstore."""
+    if substitute := _without_obstore(store):
+        return substitute.get(key, options or {})
     import obstore
 
     async def request() -> Answer:
-        found = await obstore.get_async(place, key, options=options)
+        result = await obstore.get_async(store, key, options=options)
         if options and options.get("head"):
-            return Answer(found, b"")
-        whole = found.range[1] - found.range[0] <= WHOLE
-        return Answer(found, await _bytes(found) if whole else None)
+            return Answer(result, b"")
+        whole = result.range[1] - result.range[0] <= WHOLE
+        return Answer(result, await _bytes(result) if whole else None)
 
     return ask(request)
 
 
-def head(place: Any, key: str) -> Any:
-    """What is told of a key."""
-    other = _without_obstore(place)
-    if other is not None:
-        return other.head(key)
+def head(store: Any, key: str) -> Any:
+    """Returns the metadata of a key."""
+    if substitute := _without_obstore(store):
+        return substitute.head(key)
     import obstore
 
-    return ask(lambda: obstore.head_async(place, key))
+    return ask(lambda: obstore.head_async(store, key))
 
 
-def put(place: Any, key: str, body: bytes, **options: Any) -> Any:
+def put(store: Any, key: str, body: bytes, **options: Any) -> Any:
     """Write under a key."""
-    other = _without_obstore(place)
-    if other is not None:
-        return other.put(key, body, **options)
+    if substitute := _without_obstore(store):
+        return substitute.put(key, body, **options)
     import obstore
 
-    return ask(lambda: obstore.put_async(place, key, body, **options))
+    return ask(lambda: obstore.put_async(store, key, body, **options))
 
 
-def delete(place: Any, keys: str | Sequence[str]) -> None:
+def delete(store: Any, keys: str | Sequence[str]) -> None:
     """Remove keys."""
-    other = _without_obstore(place)
-    if other is not None:
-        other.delete([keys] if isinstance(keys, str) else keys)
+    if substitute := _without_obstore(store):
+        substitute.delete([keys] if isinstance(keys, str) else keys)
         return
     import obstore
 
-    ask(lambda: obstore.delete_async(place, keys))
+    ask(lambda: obstore.delete_async(store, keys))
 
 
-def list(place: Any, prefix: str | None = None, **options: Any) -> Iterator[Any]:  # noqa: A001
-    """What lies below a prefix, in pages."""
-    other = _without_obstore(place)
-    if other is not None:
-        yield from other.list(prefix or "")
+def list(store: Any, prefix: str | None = None, **options: Any) -> Iterator[Any]:  # noqa: A001
+    """Yields pages of the entries below a prefix."""
+    if substitute := _without_obstore(store):
+        yield from substitute.list(prefix or "")
         return
     import obstore
 
-    pages = obstore.list(place, prefix, **options)
+    pages = obstore.list(store, prefix, **options)
     while (page := ask(lambda: _next(pages))) is not None:
         yield page
 
 
-def list_with_delimiter(place: Any, prefix: str | None = None) -> Any:
-    """What lies directly in a folder."""
-    other = _without_obstore(place)
-    if other is not None:
-        return other.list_with_delimiter(prefix or "")
+def list_with_delimiter(store: Any, prefix: str | None = None) -> Any:
+    """Returns the entries directly in a folder."""
+    if substitute := _without_obstore(store):
+        return substitute.list_with_delimiter(prefix or "")
     import obstore
 
-    return ask(lambda: obstore.list_with_delimiter_async(place, prefix))
+    return ask(lambda: obstore.list_with_delimiter_async(store, prefix))
 
 
 def ask(call: Callable[[], Awaitable[T]]) -> T:
-    """What a request answers; an interrupt takes the request back."""
+    """Returns the answer to a request; an interrupt cancels the request."""
 
-    async def called() -> T:
+    async def request() -> T:
         return await call()
 
     try:
-        return work.result(asyncio.run_coroutine_threadsafe(called(), _running()))
+        return work.result(asyncio.run_coroutine_threadsafe(request(), _running_loop()))
     except Exception as error:
         _shorten(error)
         if type(error).__name__ == "RustPanic":
@@ -156,23 +150,23 @@ def ask(call: Callable[[], Awaitable[T]]) -> T:
 
 
 def _shorten(error: Exception) -> None:
-    """Leave out secrets, and what obstore tells of its inside after a message but for its wants."""
-    said = str(error)
-    message = masked(said.partition("\n\nDebug source:")[0].strip())
-    if message != said.strip():
-        wants = aws.hint(said)
+    """Remove secrets and obstore's debug text from an error's message, and add a hint if known."""
+    text = str(error)
+    message = masked(text.partition("\n\nDebug source:")[0].strip())
+    if message != text.strip():
+        wants = aws.hint(text)
         error.args = (f"{message}; {wants}" if wants else message,)
 
 
-async def _bytes(found: Any) -> bytes:
-    return bytes(await found.bytes_async())
+async def _bytes(result: Any) -> bytes:
+    return bytes(await result.bytes_async())
 
 
 async def _next(stream: Any) -> Any:
     return await anext(stream, None)
 
 
-def _running() -> asyncio.AbstractEventLoop:
+def _running_loop() -> asyncio.AbstractEventLoop:
     global _loop  # noqa: PLW0603 - one for a process
     with _lock:
         if _loop is None:
@@ -193,8 +187,8 @@ def _future(loop: asyncio.AbstractEventLoop) -> "asyncio.Future[Any]":
 def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     """End the loop, so that no answer reaches an interpreter that has ended.
 
-    A thread in Rust that wants to answer one aborts the process: seen in one process of twenty
-    that was interrupted on a machine with much to do.
+    A Rust thread that answers an ended interpreter aborts the process. This was seen in one of
+    twenty processes that were interrupted on a busy machine.
     """
     global _loop  # noqa: PLW0603 - one for a process
     if loop is not _loop or not thread.is_alive():
@@ -202,10 +196,10 @@ def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
     _loop = None
 
     async def end() -> None:
-        begun = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in begun:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*begun, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         loop.stop()
 
     asyncio.run_coroutine_threadsafe(end(), loop)
@@ -217,21 +211,21 @@ def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
         loop.close()
 
 
-def _without_obstore(place: Any) -> Any:
-    """What answers in the place of obstore; None when obstore does."""
-    if isinstance(place, Folder):
-        return place
+def _without_obstore(store: Any) -> Any:
+    """Returns the object that answers in place of obstore; None when obstore answers."""
+    if isinstance(store, Folder):
+        return store
     if not _is_forked:
         return None
     from zs_client.forked import bucket
 
-    return bucket(place)
+    return bucket(store)
 
 
 def _forked() -> None:
-    """In a forked process: what obstore began in the process before does not go on here.
+    """Forget, in a forked process, the loop and the requests of its parent.
 
-    Whether it began anything cannot be asked of it. Where it was not loaded it begins anew.
+    Whether the parent used obstore is not known; if obstore was loaded, it cannot be used here.
     """
     global _is_forked, _loop  # noqa: PLW0603 - it holds for the process
     _loop = None

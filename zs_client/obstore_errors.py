@@ -1,7 +1,7 @@
-"""What obstore's errors mean, which are told apart here alone; and what is asked again after them.
+"""What obstore's errors mean, and which requests are repeated after them.
 
 obstore has no error of its own for a missing bucket, a forbidden listing or two writers that met:
-they are known by what the server said.
+the server's message tells them apart.
 """
 
 import random
@@ -14,32 +14,32 @@ from zs_client.masking import masked
 
 T = TypeVar("T")
 
-# S3's answer where two conditional writes met: neither what lies there nor that nothing does.
+# S3's answer when two conditional writes met; it does not say whether anything lies there.
 MET = "409 Conflict"
 CUT = ("response body error", "Got invalid ")
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 
 
 def is_missing_bucket(error: BaseException) -> bool:
-    """Returns whether it is the bucket that is not there, and not a key in it."""
+    """Returns whether an error says that the bucket is missing, and not a key in it."""
     return "NoSuchBucket" in str(error)
 
 
 def is_forbidden(error: BaseException) -> bool:
-    """Returns whether the credentials in use may not do that."""
+    """Returns whether an error says that the credentials in use do not permit a request."""
     from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
     kinds = (PermissionError, PermissionDeniedError, UnauthenticatedError)
-    said = str(error)
-    return isinstance(error, kinds) or "403 Forbidden" in said or "401 Unauthorized" in said
+    message = str(error)
+    return isinstance(error, kinds) or "403 Forbidden" in message or "401 Unauthorized" in message
 
 
 @contextmanager
 def refusals_as_permission_errors(what: str = "") -> Iterator[None]:
-    """Raise obstore's refusals as PermissionError, which they are not.
+    """Raise obstore's refusals as PermissionError.
 
     Args:
-        what: What the message says before the server's words.
+        what: The text before the server's message.
     """
     from obstore.exceptions import PermissionDeniedError, UnauthenticatedError
 
@@ -50,13 +50,13 @@ def refusals_as_permission_errors(what: str = "") -> Iterator[None]:
 
 
 def repeated(ask: Callable[[], T], signs: Sequence[str] = (*CUT, MET)) -> T:
-    """Returns what `ask` gives; it is called again when a bad connection cut an answer short.
+    """Returns what `ask` returns; calls it again when a bad connection cut an answer short.
 
-    obstore repeats requests that had no answer, and only of objects what is lacking of an answer.
+    obstore repeats requests that had no answer; it completes cut answers only for objects.
 
     Args:
-        ask: Reads, or writes what is the same when it is written twice.
-        signs: What stands in the errors after which it is called again.
+        ask: Makes a request that may be made twice.
+        signs: The texts in error messages after which `ask` is called again.
     """
     from obstore.exceptions import BaseError
 
@@ -71,11 +71,11 @@ def repeated(ask: Callable[[], T], signs: Sequence[str] = (*CUT, MET)) -> T:
 
 
 def wait(seconds: float) -> None:
-    """Wait for about that long: of writers that met, one is earlier the next time."""
+    """Wait for about that long, at random, so that two writers that met do not meet again."""
     time.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
 
 def first_line(error: BaseException) -> str:
-    """Returns an error's first line without secrets; obstore's messages have a dump after it."""
+    """Returns the first line of an error's message, without secrets and without obstore's dump."""
     text = masked(str(error)).strip()
     return text.splitlines()[0] if text else type(error).__name__

@@ -1,6 +1,6 @@
 """Opening a store by its URL: on S3, in a local folder or in memory.
 
-Which store is read is resolved in `zs_client.place`, which has a local cache before one on S3.
+`zs_client.place` decides which store is read, and puts a local cache before a store on S3.
 """
 
 from pathlib import Path
@@ -24,11 +24,10 @@ def open_store(
     Args:
         url: `s3://bucket[/prefix]`, a local folder (`file://` or a path) or `memory://[name]`.
         anonymous: Send S3 no credentials, as for the public bucket.
-        object_cache: A local folder where objects of S3 that never change are kept, so that each is
-            fetched once.
+        object_cache: A local folder that keeps objects of S3, so that each is fetched once.
 
     Raises:
-        StoreError: The URL is of no known kind.
+        StoreError: The URL has an unknown scheme, or names a folder that is not there.
     """
     text = str(url)
     if not text.startswith("file://"):
@@ -41,11 +40,8 @@ def open_store(
         return Store(_memory.setdefault(name, MemoryStore()), name)
     if parts.scheme == "s3":
         bucket, prefix = s3_place(text)
-        return Store(
-            s3_bucket(bucket, prefix=prefix, anonymous=anonymous),
-            f"s3://{bucket}/{prefix}".rstrip("/"),
-            object_cache=object_cache,
-        )
+        store = s3_bucket(bucket, prefix=prefix, anonymous=anonymous)
+        return Store(store, f"s3://{bucket}/{prefix}".rstrip("/"), object_cache=object_cache)
     if parts.scheme == "file" or "://" not in text:
         folder = local_path(text).resolve()
         if folder.exists() and not folder.is_dir():
@@ -57,8 +53,8 @@ def open_store(
 
 
 def local_path(url: str) -> Path:
-    """Returns the path that a `file://` URL names, with `%20` for a blank, or that is given."""
+    """Returns the path that a `file://` URL names, with `%20` for a blank, or the path given."""
     if not url.startswith("file://"):
         return Path(url).expanduser()
-    # Of Windows `file:///C:/x` is C:/x.
+    # On Windows, `file:///C:/x` is C:/x.
     return Path(url2pathname(urlsplit(url).path)).expanduser()

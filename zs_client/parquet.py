@@ -1,7 +1,7 @@
-"""A parquet file of which no more is fetched than is read: its end first, then ranges of columns.
+"""Parquet files, read in ranges: the end of the file first, then the columns that are used.
 
-Where the bytes come from is given (`zs_client.read`); which rows are wanted is in
-`zs_client.filters`. pyarrow is loaded when a file is opened.
+`zs_client.read` fetches the bytes, and `zs_client.filters` selects rows. pyarrow is loaded when a
+file is opened.
 """
 
 import hashlib
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 # 30 ms and 30 MB/s, filtered reads of 100,000 rows (11 MB) were fastest with 256 KB: 223 ms with
 # 64 KB, 231 with 256 KB, 252 with 1 MB for one subject, 319, 269 and 346 for three columns.
 END = 2**18
-# Ranges that are nearer to each other than this are one request: 128 KB cost less than a request.
+# Ranges nearer to each other than this share a request: 128 KB cost less than a request.
 GAP = 2**17
 _FOOTER = 8
 
 
 class NotParquet(Exception):
-    """The bytes are no parquet file."""
+    """The bytes are not a parquet file."""
 
 
 class File:
@@ -42,11 +42,11 @@ class File:
 
         self.size = end.size
         self._fetch = fetch
-        # Arrow's own memory: a thread of its pool may drop the last hold on the bytes after the
-        # interpreter has ended, and with a Python object that is SIGABRT (pyarrow 26). What is
-        # never written to it costs no memory.
+        # The memory is Arrow's: a thread of its pool may drop the last reference to the bytes after
+        # the interpreter has ended, which is SIGABRT for a Python object (pyarrow 26). Pages that
+        # are never written cost no memory.
         self._buffer = pa.allocate_buffer(end.size)
-        self._there: list[tuple[int, int]] = []
+        self._present: list[tuple[int, int]] = []
         self._keep([end])
         if fetch is not None:
             length = int.from_bytes(end.body[-_FOOTER:-4], "little") + _FOOTER
@@ -69,105 +69,105 @@ class File:
 
     @property
     def groups(self) -> list[int]:
-        """The numbers of the row groups, in the order of the rows."""
+        """Returns the numbers of the row groups, in the order of the rows."""
         return list(range(self._file.num_row_groups))
 
     @property
     def sha256(self) -> str | None:
-        """The digest of the file; None when only parts of it are there."""
-        if self._there != [(0, self.size)]:
+        """Returns the digest of the file; None when only parts were fetched."""
+        if self._present != [(0, self.size)]:
             return None
         return hashlib.sha256(self._buffer).hexdigest()
 
     def rows(self, group: int) -> int:
-        """How many rows a row group has."""
+        """Returns the number of rows of a row group."""
         return int(self._file.metadata.row_group(group).num_rows)
 
     def statistics(self, group: int, column: str) -> Any:
-        """What is told of a column in a row group; None when nothing is."""
-        found = self._chunks(group, [column])
-        return found[0].statistics if len(found) == 1 and found[0].is_stats_set else None
+        """Returns the statistics of a column in a row group; None when there are none."""
+        chunks = self._chunks(group, [column])
+        return chunks[0].statistics if len(chunks) == 1 and chunks[0].is_stats_set else None
 
     def read(self, groups: Sequence[int], columns: Sequence[str]) -> "pa.Table":
-        """Some columns of some row groups, in the order that is asked for."""
+        """Returns some columns of some row groups, in the given order."""
         import pyarrow as pa
 
         ranges = [_range(chunk) for group in groups for chunk in self._chunks(group, columns)]
         self._need(ranges)
         try:
-            stored = self._file.read_row_groups(list(groups), columns=list(columns))
+            table = self._file.read_row_groups(list(groups), columns=list(columns))
         except (pa.ArrowException, OSError) as error:
             raise NotParquet(first_line(error)) from error
-        found = stored.select(list(columns))
-        schema = kinds.plain_schema(found.schema)
-        if schema == found.schema:
-            return found
-        columns = [kinds.cast(found[field.name], field.type) for field in schema]
+        table = table.select(list(columns))
+        schema = kinds.plain_schema(table.schema)
+        if schema == table.schema:
+            return table
+        columns = [kinds.cast(table[field.name], field.type) for field in schema]
         return pa.table(columns, schema)
 
     def _chunks(self, group: int, columns: Iterable[str]) -> list[Any]:
-        told = self._file.metadata.row_group(group)
-        return [told.column(number) for name in columns for number in self._leaves[name]]
+        metadata = self._file.metadata.row_group(group)
+        return [metadata.column(number) for name in columns for number in self._leaves[name]]
 
     @work.once
     def _leaves(self) -> dict[str, list[int]]:
-        """The columns of the file that make up one of the table: a map has two."""
-        found: dict[str, list[int]] = {name: [] for name in self.schema.names}
+        """Returns the numbers of the file's columns that make up each column: a map has two."""
+        leaves: dict[str, list[int]] = {name: [] for name in self.schema.names}
         schema = self._file.schema
         # A column's own name may hold a dot.
         paths = [(number, schema.column(number).path) for number in range(len(schema))]
-        for name in sorted(found, key=len):
+        for name in sorted(leaves, key=len):
             for number, path in paths:
                 if path == name or path.startswith(f"{name}."):
-                    found[name].append(number)
-        return found
+                    leaves[name].append(number)
+        return leaves
 
     def _need(self, ranges: Iterable[tuple[int, int]]) -> None:
-        """Fetch what of some ranges is not there yet."""
-        missing = _missing(_joined(ranges, GAP), self._there)
+        missing = _missing(_joined(ranges, GAP), self._present)
         if not missing:
             return
         if self._fetch is None:
             raise NotParquet("it ends before what it tells of")
         fetch = self._fetch
-        self._keep(work.map_ordered(lambda one: fetch(*one), missing))
+        self._keep(work.map_ordered(lambda span: fetch(*span), missing))
 
     def _keep(self, pieces: list[ByteRange]) -> None:
-        into = memoryview(self._buffer).cast("B")
-        for piece in pieces:
-            into[piece.start : piece.start + len(piece.body)] = piece.body
-        got = [(piece.start, piece.start + len(piece.body)) for piece in pieces]
-        self._there = _joined([*self._there, *got], 0)
+        buffer = memoryview(self._buffer).cast("B")
+        spans = [(piece.start, piece.start + len(piece.body)) for piece in pieces]
+        for piece, (start, end) in zip(pieces, spans, strict=True):
+            buffer[start:end] = piece.body
+        self._present = _joined([*self._present, *spans], 0)
 
 
 def _range(chunk: Any) -> tuple[int, int]:
     start = chunk.data_page_offset
-    # 0 where there is no dictionary, in files of some writers.
+    # Some writers put 0 where there is no dictionary.
     if chunk.dictionary_page_offset:
         start = min(start, chunk.dictionary_page_offset)
     return start, start + chunk.total_compressed_size
 
 
 def _joined(ranges: Iterable[tuple[int, int]], gap: int) -> list[tuple[int, int]]:
-    found: list[tuple[int, int]] = []
+    merged: list[tuple[int, int]] = []
     for start, end in sorted(ranges):
-        if found and start <= found[-1][1] + gap:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        if merged and start <= merged[-1][1] + gap:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         elif start < end:
-            found.append((start, end))
-    return found
+            merged.append((start, end))
+    return merged
 
 
-def _missing(wanted: list[tuple[int, int]], there: list[tuple[int, int]]) -> list[tuple[int, int]]:
-    found = []
-    for start, end in wanted:
+def _missing(
+    needed: list[tuple[int, int]], present: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    missing = []
+    for start, end in needed:
         at = start
-        for begin, stop in there:
-            if stop <= at or begin >= end:
-                continue
-            if begin > at:
-                found.append((at, begin))
-            at = max(at, stop)
+        for begin, stop in present:
+            if at < stop and begin < end:
+                if at < begin:
+                    missing.append((at, begin))
+                at = stop
         if at < end:
-            found.append((at, end))
-    return found
+            missing.append((at, end))
+    return missing

@@ -1,7 +1,7 @@
-"""A store as it was in one published state: its fixed paths have the contents of then.
+"""Reading a store as it was in a snapshot: fixed paths have the contents of that time.
 
-A snapshot names the content of every table and partition; the contents are read by that name. Which
-snapshots there are is listed in `zs_client.published`.
+A snapshot names the content of every table and partition, and contents are read by these names.
+`zs_client.published` lists the snapshots.
 """
 
 import hashlib
@@ -34,7 +34,7 @@ class State:
     body: bytes
 
     def contents(self, name: str) -> dict[str, str]:
-        """The digest of each file of a table, by its partition's segment."""
+        """Returns the digest of each file of a table, by its partition's segment."""
         if name not in self.tables:
             return {}
         if self.tables[name]["partition_key"]:
@@ -43,10 +43,9 @@ class State:
 
 
 class Pinned:
-    """A store as one snapshot has it: its fixed paths have the contents of then.
+    """A store as it was in a snapshot; a `zs_client.store.Reader`.
 
-    It is a `zs_client.store.Reader`. Nothing of what a store does else is passed on, since it would
-    be about now.
+    The other methods of a store are left out, since they would be about the present.
 
     Attributes:
         snapshot: The snapshot's id.
@@ -64,80 +63,79 @@ class Pinned:
         )
 
     def get(self, key: str) -> bytes:
-        """The bytes under a key.
+        """Returns the bytes under a key.
 
         Raises:
-            FileNotFoundError: Nothing lies there, and lay there then.
+            FileNotFoundError: The snapshot has nothing under the key.
             AcornNotFound: The snapshot has no such table.
-            Unreadable: The snapshot has it, and its content is gone.
+            Unreadable: The snapshot names the content, but the store no longer has it.
         """
         if key == self._state.layout.registry:
             return self._state.body
         below = self._below.fullmatch(key)
         if below and below["facts"]:
             return self._facts(below["facts"])
-        return self._asked(key, self._store.get)
+        return self._read_content(key, self._store.get)
 
     @property
     def is_remote(self) -> bool:
-        """As of the store itself."""
+        """Whether reads go over a network."""
         return self._store.is_remote
 
     @property
     def name(self) -> tuple[str, ...]:
-        """What tells this store from others: also the snapshot."""
+        """The name of the store, followed by the snapshot."""
         return (*self._store.name, self.snapshot)
 
     def get_end(self, key: str, count: int) -> ByteRange:
-        """The last bytes under a key; errors as of `get`."""
-        return self._asked(key, lambda named: self._store.get_end(named, count))
+        """Returns the last bytes under a key; errors as of `get`."""
+        return self._read_content(key, lambda named: self._store.get_end(named, count))
 
     def get_range(self, key: str, start: int, end: int, etag: str) -> ByteRange:
-        """The bytes from `start` up to `end` under a key; errors as of `get`."""
-        return self._asked(key, lambda named: self._store.get_range(named, start, end, etag))
+        """Returns the bytes from `start` up to `end` under a key; errors as of `get`."""
+        return self._read_content(key, lambda named: self._store.get_range(named, start, end, etag))
 
-    def _asked(self, key: str, ask: Callable[[str], T]) -> T:
+    def _read_content(self, key: str, read: Callable[[str], T]) -> T:
         named = self._named(key)
         try:
-            return ask(named)
+            return read(named)
         except FileNotFoundError as error:
             if named == key:
                 raise
             raise Unreadable(gone(self._store, self._state, named)) from error
 
     def exists(self, key: str) -> bool:
-        """Whether something lay under a key."""
-        try:
+        """Returns whether the snapshot has something under a key."""
+        with suppress(FileNotFoundError):
             self._named(key)
-        except FileNotFoundError:
-            return False
-        return True
+            return True
+        return False
 
     def at(self, key: str) -> str:
-        """A key's full address; of a table or partition, that of its content."""
+        """Returns a key's full address; for a table or partition, the address of its content."""
         try:
             return self._store.at(self._named(key))
         except (LookupError, FileNotFoundError):
             return self._store.at(key)
 
     def file(self, key: str) -> str:
-        """Where DuckDB can read it."""
+        """Returns the address where DuckDB can read a key."""
         return self._store.file(self._named(key))
 
     def is_cached(self, key: str) -> bool:
-        """Whether a copy lies in the local cache."""
+        """Returns whether the local cache has a copy."""
         return self._store.is_cached(self._named(key))
 
     def validated_at(self, key: str) -> None:
-        """Nothing: what a snapshot has never changes."""
+        """Returns None: the contents of a snapshot never change."""
 
     def forget(self, name: str) -> None:
-        """Remove what is kept of a key on this machine."""
+        """Remove the local copy of a key."""
         with suppress(FileNotFoundError, AcornNotFound):
             self._store.forget(self._named(name))
 
     def _named(self, key: str) -> str:
-        """The key of the content that lay under a key; the key itself for what is no table."""
+        """Returns the key of the content that lay under a key; other keys than tables' as given."""
         below = self._below.fullmatch(key)
         if not below or below["facts"]:
             return key
@@ -157,44 +155,44 @@ class Pinned:
 
     def _facts(self, table: str) -> bytes:
         name = self._name(table)
-        parts = self._state.partitions.get(name, {})
-        told = {
+        digests = self._state.partitions.get(name, {})
+        facts = {
             **self._state.tables[name],
-            "partitions": {segment: {"sha256": sha256} for segment, sha256 in parts.items()},
+            "partitions": {segment: {"sha256": sha256} for segment, sha256 in digests.items()},
             "empty": {},
         }
-        return json.dumps(told).encode()
+        return json.dumps(facts).encode()
 
 
 def pinned(store: Store, layout: Layout, snapshot: str) -> tuple[Pinned, Layout]:
-    """A store as it was in a snapshot, and the version folder that this one lies in.
+    """Returns a store as it was in a snapshot, and the layout of the snapshot's version.
 
     Raises:
-        SnapshotNotFound: There is none of that id.
-        ReadError: It cannot be read, or is not what its id says.
+        SnapshotNotFound: The store has no snapshot of that id.
+        ReadError: The snapshot cannot be read, or is not what its id says.
     """
     state = state_of(store, layout, snapshot)
     return Pinned(store, state), state.layout
 
 
 def state_of(store: Store, layout: Layout, snapshot: str) -> State:
-    """The contents that an id names; errors as of `pinned`."""
+    """Returns the contents of a snapshot; errors as of `pinned`."""
     if not isinstance(snapshot, str):
         raise TypeError(f"a snapshot is named by the text of its id, not {snapshot!r}")
     if not _ID.fullmatch(snapshot):
         raise SnapshotNotFound(_unknown(store, layout, snapshot))
-    # Where it lies is kept as well: a later version of this package looks elsewhere first.
-    kept = f"{ROOT}/_snapshots/{snapshot}.json"
-    body = store.get_cached(kept)
+    # The cached key names no version: a later version of this package looks elsewhere first.
+    cached_key = f"{ROOT}/_snapshots/{snapshot}.json"
+    body = store.get_cached(cached_key)
     if body is not None:
-        return _parsed(store, kept, snapshot, body)
+        return _parsed(store, cached_key, snapshot, body)
     for key in _places(store, layout, snapshot):
         try:
             body = fetch.get(store, key)
         except FileNotFoundError:
             continue
         state = _parsed(store, key, snapshot, body)
-        store.remember(kept, body)
+        store.remember(cached_key, body)
         return state
     raise SnapshotNotFound(_unknown(store, layout, snapshot))
 
@@ -205,18 +203,18 @@ def _places(store: Store, layout: Layout, snapshot: str) -> Iterator[str]:
 
 
 def _parsed(store: Store, key: str, snapshot: str, body: bytes) -> State:
-    """The contents that a snapshot names, which its id is the digest of."""
+    """Returns the contents that a snapshot names, once their digest is compared with its id."""
     try:
-        told = json.loads(body)
-        tables = {entry["name"]: entry for entry in told["acorns"]}
-        partitions = told["partitions"]
+        squirrel = json.loads(body)
+        tables = {entry["name"]: entry for entry in squirrel["acorns"]}
+        partitions = squirrel["partitions"]
         lines = "".join(f"{name}={entry['sha256']}\n" for name, entry in tables.items())
         whole = _digest(lines)[:16] == snapshot and all(
             entry["sha256"] == _digest("".join(f"{s}={d}\n" for s, d in partitions[name].items()))
             for name, entry in tables.items()
             if entry["partition_key"]
         )
-        state = State(snapshot, Layout(told["version"]), tables, partitions, body)
+        state = State(snapshot, Layout(squirrel["version"]), tables, partitions, body)
     except (ValueError, KeyError, TypeError, AttributeError):
         whole = False
     if not whole:
@@ -233,36 +231,36 @@ def _digest(text: str) -> str:
 
 
 def _unknown(store: Store, layout: Layout, snapshot: str) -> str:
-    found = [
+    published = [
         (entry["last_modified"], id_)
-        for each in all_layouts(store, layout)
-        for id_, entry in snapshot_entries(store, each).items()
+        for existing in all_layouts(store, layout)
+        for id_, entry in snapshot_entries(store, existing).items()
     ]
-    there = [id_ for _, id_ in sorted(found, reverse=True)]
-    more = f" and {len(there) - _SHOWN} more" if len(there) > _SHOWN else ""
+    ids = [id_ for _, id_ in sorted(published, reverse=True)]
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
     return (
         f"there is no snapshot {snapshot[:80]!r} in {store.url}; there are "
-        f"{', '.join(there[:_SHOWN]) or 'none'}{more}. snapshots() tells when each was published"
+        f"{', '.join(ids[:_SHOWN]) or 'none'}{more}. snapshots() tells when each was published"
     )
 
 
 def all_layouts(store: Store, layout: Layout) -> list[Layout]:
-    """Returns the layouts that a store has folders of, and that one, the newest version first."""
+    """Returns the layouts of the version folders in a store, with `layout`, the newest first."""
     with fetch.listing(store, ROOT):
         return layouts([*store.folders(ROOT), layout.name])
 
 
 def snapshot_entries(store: Store, layout: Layout) -> dict[str, dict[str, Any]]:
-    """Returns what lies in a version's folder of snapshots, by the id."""
+    """Returns the entries in a version's folder of snapshots, by the snapshot's id."""
     folder = layout.snapshots
     with fetch.listing(store, folder):
-        found = {entry["path"].rsplit("/", 1)[-1]: entry for entry in store.walk(folder)}
-    names = {name.removesuffix(".json"): entry for name, entry in found.items()}
+        entries = list(store.walk(folder))
+    names = {entry["path"].rsplit("/", 1)[-1].removesuffix(".json"): entry for entry in entries}
     return {name: entry for name, entry in names.items() if _ID.fullmatch(name)}
 
 
 def gone(store: Store, state: State, key: str) -> str:
-    """What to say of a content that a snapshot names, and that is not there."""
+    """Returns the message for a content that a snapshot names and the store no longer has."""
     return (
         f"{store.at(key)}: snapshot {state.id} names this content, and it is gone from the store; "
         "who keeps the store may have a copy"

@@ -1,7 +1,7 @@
-"""The commands that run what the pipeline brings: build, and what doctor tells of builds.
+"""The commands that call the pipeline: build and doctor.
 
-The pipeline is never imported from here. It names what there is to call as entry points of the
-group `zs_client.commands`, which are looked up for these two commands alone.
+The pipeline is never imported from here. It names its functions as entry points of the group
+`zs_client.commands`, which are looked up for these two commands only.
 """
 
 import argparse
@@ -17,10 +17,10 @@ _GROUP = "zs_client.commands"
 
 
 def _from_pipeline(command: str) -> Callable[..., Any]:
-    """Returns what the pipeline brings for a command.
+    """Returns the pipeline's function for a command.
 
     Raises:
-        ImportError: It is not installed, or not with what it needs.
+        ImportError: The pipeline or a package that it needs is not installed.
     """
     from importlib.metadata import entry_points
 
@@ -34,42 +34,37 @@ def run_build(given: argparse.Namespace) -> int:
     try:
         build = _from_pipeline("build")(own_process=given.own_process)
     except ImportError as error:
-        print(
-            f"zs build: the pipeline cannot be imported ({error}); install it with "
-            "pip install 'data-asset-cache[pipeline]'",
-            file=sys.stderr,
+        message = (
+            f"the pipeline cannot be imported ({error}); install it with "
+            "pip install 'data-asset-cache[pipeline]'"
         )
-        return ERROR
     except OSError as error:
         if error.errno != errno.EMFILE:
             raise
-        print(
-            f"zs build: {error.strerror}: raise the limit, as with `ulimit -n 1024`",
-            file=sys.stderr,
+        message = f"{error.strerror}: raise the limit, as with `ulimit -n 1024`"
+    else:
+        return build(  # type: ignore[no-any-return]
+            source=given.source,
+            store=given.store,
+            files=given.files,
+            select=[name.strip() for name in given.select.split(",") if name.strip()],
+            subjects=given.subject,
+            accept_shrink=given.accept_shrink,
         )
-        return ERROR
-    code: int = build(
-        source=given.source,
-        store=given.store,
-        files=given.files,
-        select=[name.strip() for name in given.select.split(",") if name.strip()],
-        subjects=given.subject,
-        accept_shrink=given.accept_shrink,
-    )
-    return code
+    print(f"zs build: {message}", file=sys.stderr)
+    return ERROR
 
 
 def print_findings(given: argparse.Namespace) -> int:
-    """Print whether all that is needed is as it must be."""
+    """Print the findings of `zs doctor`."""
     from zs_client.doctor import NOT_TRIED, WRONG, Finding, findings
 
     all_findings = findings(store_url(given), given.version, write=given.write)
     try:
         all_findings += _from_pipeline("doctor")(given.source or "")
     except ImportError:
-        said = "the pipeline is not installed, and reading does not need it"
-        all_findings += [Finding(what, NOT_TRIED, said) for what in ("source", "history")]
+        reason = "the pipeline is not installed, and reading does not need it"
+        all_findings += [Finding(what, NOT_TRIED, reason) for what in ("source", "history")]
     rows = [(finding.what, finding.state, finding.said) for finding in all_findings]
-    for line in aligned([("what", "state", "found"), *rows], ()):
-        print(line)
+    print(*aligned([("what", "state", "found"), *rows], ()), sep="\n")
     return NOT_ALL if any(finding.state == WRONG for finding in all_findings) else 0

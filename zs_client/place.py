@@ -1,7 +1,7 @@
-"""Which store is read, in which version and at which snapshot: resolved once, from what is asked.
+"""Resolving which store is read, in which version and at which snapshot.
 
-Arguments go before `reading()`, and that before variables. How a store answers is in
-`zs_client.store`, what a snapshot has in `zs_client.pinned`.
+Arguments go before `reading()`, and `reading()` goes before environment variables. Stores are in
+`zs_client.store`, contents of a snapshot in `zs_client.pinned`.
 """
 
 import os
@@ -29,8 +29,8 @@ _lock = work.Lock()
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """What of a place is not left to variables and defaults; None for what is."""
+class _Overrides:
+    """The parts of a place that `reading` or `asking` set; None for what variables decide."""
 
     snapshot: str | None = None
     offline: bool | None = None
@@ -38,11 +38,11 @@ class _Asked:
     version: str | None = None
 
 
-_asked: ContextVar[_Asked] = ContextVar("_asked", default=_Asked())  # noqa: B039 - frozen
+_overrides: ContextVar[_Overrides] = ContextVar("_overrides", default=_Overrides())  # noqa: B039 - frozen
 
 
 class Place(NamedTuple):
-    """A store to read, and where a version has its parts in it.
+    """A store to read, and the layout of a version in it.
 
     Attributes:
         store: The store, as it is now or as it was in a snapshot.
@@ -55,25 +55,26 @@ class Place(NamedTuple):
 
 @contextmanager
 def reading(*, snapshot: str | None = None, offline: bool | None = None) -> Iterator[None]:
-    """Read in one way for the time of a `with` block, in its thread or task.
+    """Set a snapshot, or offline reading, for a `with` block, in its thread or task.
 
-    The functions for tables take the same two as arguments.
+    The functions that read tables take the same two arguments.
 
     Args:
-        snapshot: Read what was published then, an id of `snapshots()`, or `"now"`; else
-            `ZS_SNAPSHOT`, else now. Custom tables and `status` are always those of now.
-        offline: True sends nothing and reads what is in the local cache, as it was when it was last
-            read; else `ZS_OFFLINE`. A local folder, or a store in memory, is read as ever.
+        snapshot: Read this snapshot, an id of `snapshots()`, or `"now"`; else `ZS_SNAPSHOT`, else
+            now. Custom tables and `status` always show the present.
+        offline: True sends no requests and reads the local cache, as of the last read; else
+            `ZS_OFFLINE`. Local folders and stores in memory are read as always.
 
     Raises:
-        SnapshotNotFound: When something is read: the store has no such snapshot.
-        ReadError: When something is read: it is not in the local cache, or cannot be read.
-        TypeError: `snapshot` is no text, or `offline` neither True nor False.
+        SnapshotNotFound: The store has no such snapshot; raised by a read in the block.
+        ReadError: A table is not in the local cache, or cannot be read; raised by a read in the
+            block.
+        TypeError: `snapshot` is not text, or `offline` is neither True nor False.
     """
     if snapshot is not None and not isinstance(snapshot, str):
         raise TypeError(f"a snapshot is named by the text of its id, not {snapshot!r:.80}")
     if offline is not None and not isinstance(offline, bool):
-        raise TypeError(f"offline= is True or False, not {offline!r:.80}")
+        raise TypeError(f"offline= must be True or False, not {offline!r:.80}")
     with asking(snapshot=snapshot, offline=offline):
         yield
 
@@ -86,27 +87,22 @@ def asking(
     url: str | None = None,
     version: str | None = None,
 ) -> Iterator[None]:
-    """As `reading`, of a store and a version as well; what is None stays as it is."""
-    told: dict[str, Any] = {
-        "snapshot": snapshot,
-        "offline": offline,
-        "url": url,
-        "version": version,
-    }
-    changes = {name: value for name, value in told.items() if value is not None}
-    token = _asked.set(replace(_asked.get(), **changes))
+    """Set a snapshot, offline reading, a store or a version for a block; None changes nothing."""
+    values = {"snapshot": snapshot, "offline": offline, "url": url, "version": version}
+    changes: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+    token = _overrides.set(replace(_overrides.get(), **changes))
     try:
         yield
     finally:
-        _asked.reset(token)
+        _overrides.reset(token)
 
 
 def resolve(url: str | Path | None = None, version: str | None = None) -> Place:
-    """Returns the store to read and the version in it, at the snapshot that was asked for.
+    """Returns the store to read and the layout of a version, at the snapshot in effect.
 
     Args:
-        url: As of `resolve_current`.
-        version: As of `resolve_current`.
+        url: As for `resolve_current`.
+        version: As for `resolve_current`.
 
     Raises:
         SnapshotNotFound: The store has no such snapshot.
@@ -115,7 +111,7 @@ def resolve(url: str | Path | None = None, version: str | None = None) -> Place:
         StoreError: As `resolve_current`.
     """
     current = resolve_current(url, version)
-    snapshot = _asked.get().snapshot
+    snapshot = _overrides.get().snapshot
     if snapshot is None:
         snapshot = os.environ.get("ZS_SNAPSHOT") or NOW
     if snapshot == NOW:
@@ -126,7 +122,7 @@ def resolve(url: str | Path | None = None, version: str | None = None) -> Place:
 def resolve_current(
     url: str | Path | None = None, version: str | None = None
 ) -> tuple[Store, Layout]:
-    """Returns the store and the version in it, as they are now, whatever snapshot was asked for.
+    """Returns the store as it is now and the layout of a version, whatever snapshot is in effect.
 
     Args:
         url: The store's URL, the parent of `data-asset-cache`; else `ZS_STORE`, else what
@@ -134,28 +130,28 @@ def resolve_current(
         version: The version; else `ZS_VERSION`, else that of this package.
 
     Raises:
-        ValueError: The version is not dotted numbers, or `FOREST_TYPE` is of no known kind.
-        StoreError: The URL is of no known kind, or names a folder that is not there.
-        TypeError: The version or the URL is no text; a folder may be a path.
+        ValueError: The version is not dotted numbers, or `FOREST_TYPE` has an unknown value.
+        StoreError: The URL has an unknown scheme, or names a folder that is not there.
+        TypeError: The version or the URL is not text; a folder may be a path.
     """
     if version is not None and not isinstance(version, str):
         raise TypeError(f"a version is a text such as '1.0.0', not {version!r:.80}")
     if url is not None and not isinstance(url, str | Path):
         raise TypeError(f"a store is a text or a path, not {url!r:.80}")
-    asked = _asked.get()
-    layout = Layout(version or asked.version or os.environ.get("ZS_VERSION") or __version__)
-    url = str(url or asked.url or os.environ.get("ZS_STORE") or _forest())
+    overrides = _overrides.get()
+    layout = Layout(version or overrides.version or os.environ.get("ZS_VERSION") or __version__)
+    url = str(url or overrides.url or os.environ.get("ZS_STORE") or _forest())
     return _remote(url) if url.startswith("s3://") else _opened(url), layout
 
 
 def _offline() -> bool:
-    asked = _asked.get().offline
-    if asked is not None:
-        return asked
-    told = os.environ.get("ZS_OFFLINE") or ""
-    if told.casefold() not in (*_YES, *_NO):
-        raise ValueError(f"ZS_OFFLINE={told[:_SHOWN]}: it is 1 or 0")
-    return told.casefold() in _YES
+    offline = _overrides.get().offline
+    if offline is not None:
+        return offline
+    text = os.environ.get("ZS_OFFLINE") or ""
+    if text.casefold() not in (*_YES, *_NO):
+        raise ValueError(f"ZS_OFFLINE={text[:_SHOWN]}: it is 1 or 0")
+    return text.casefold() in _YES
 
 
 def _forest() -> str:
@@ -166,29 +162,28 @@ def _forest() -> str:
 
 
 def _opened(url: str) -> Store:
-    where = url if "://" in url else str(Path(url).expanduser().resolve())
+    address = url if "://" in url else str(Path(url).expanduser().resolve())
     with _lock:
-        if (where,) not in remembered.stores:
-            remembered.stores[where,] = open_store(where)
-        found: Store = remembered.stores[where,]
-        return found
+        if (address,) not in remembered.stores:
+            remembered.stores[address,] = open_store(address)
+        store: Store = remembered.stores[address,]
+        return store
 
 
 def _remote(url: str) -> Store:
     bucket, prefix = s3_place(url)
-    where = f"s3://{bucket}/{prefix}".rstrip("/")
-    # The AWS variables say where a bucket is and who asks.
-    told = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    named = server()
+    address = f"s3://{bucket}/{prefix}".rstrip("/")
+    # The AWS variables say where a bucket is and whose credentials are sent.
+    aws_variables = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    endpoint = server()
 
     def connect() -> Any:
         with _lock:
-            name = (where, named, *sorted(told.items()))
+            name = (address, endpoint, *sorted(aws_variables.items()))
             if name not in remembered.stores:
-                anonymous = where == PUBLIC
                 remembered.stores[name] = s3_bucket(
-                    bucket, prefix=prefix, anonymous=anonymous, timeouts=INTERACTIVE
+                    bucket, prefix=prefix, anonymous=address == PUBLIC, timeouts=INTERACTIVE
                 )
             return remembered.stores[name]
 
-    return CachedStore(where, named, connect, offline=_offline(), cache=from_environment())
+    return CachedStore(address, endpoint, connect, offline=_offline(), cache=from_environment())

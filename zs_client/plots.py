@@ -1,14 +1,13 @@
-"""Pictures of what the tables tell: QC by tag, projects, foraging sessions.
+"""Figures of the tables: QC by tag, projects, foraging sessions.
 
-matplotlib is the extra `plot`. Each function returns a Figure of its own and shares nothing with
-pyplot, so servers and threads may call them. What they read is in `zs_client.acorns`.
+matplotlib is the extra `plot`. Each function returns a new Figure and shares nothing with pyplot,
+so servers and threads may call them. The functions that read tables are in `zs_client.acorns`.
 """
 
-import difflib
 import io
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from zs_client import acorns, read
 
@@ -23,7 +22,7 @@ STATUSES = {"Pass": ("#009E73", "o"), "Fail": ("#D55E00", "X"), "Pending": ("#56
 OTHER_STATUS = ("#000000", "s")
 LEVELS = {"raw": ("#0072B2", ""), "derived": ("#E69F00", "///"), "other": ("#999999", "...")}
 _LINE, _MARK = "#0072B2", "#D55E00"
-_STAGES = ("Raw data", "Processing", "Analysis")
+_STAGES = {"Raw data": 0, "Processing": 1, "Analysis": 2}
 
 _WIDTH = 10.0  # inches, as are the next three
 _LANE, _STRIP, _EDGE = 0.14, 0.26, 1.6
@@ -34,98 +33,88 @@ _TICKS = 5
 
 
 def plot_qc(subject_id: str | int | None) -> "Figure":
-    """QC status by tag over time of one subject: a strip for each tag, stages first.
+    """Draws the QC status of one subject over time: a strip for each tag, stages first.
 
-    A mark stands for one status that data assets of one acquisition have under the tag; several
-    statuses of one acquisition lie below one another. Those without an acquisition's time have a
-    column of their own. Days are UTC; the legend counts data assets and tags, not marks.
+    A mark is one status that the data assets of one acquisition have under a tag; several statuses
+    of one acquisition lie below one another. Data assets without an acquisition time are in a
+    separate column. Days are UTC; the legend counts data assets and tags, not marks.
 
     Args:
         subject_id: The animal; None for the data assets that have no subject.
 
     Returns:
-        The figure; it says so when the subject has no QC.
+        The figure; a sentence in it when the subject has no QC.
 
     Raises:
         ImportError: matplotlib is not installed.
         AcornNotFound: The table is not in this store and version.
         SubjectNotFound: No data asset has that subject.
-        ReadError: It is there and cannot be read.
+        ReadError: The table is there and cannot be read.
     """
     figure = _figure()
     rows = acorns.qc_tag_status(subject_id)
     whose = "data assets without a subject" if subject_id is None else f"subject {subject_id}"
     if rows.empty:
         return _without(figure, f"No QC: no data asset of {whose} has a status")
-    days = _days(rows["timestamp"])
-    marks = rows.assign(day=days, status=rows["status"].map(_status)).drop_duplicates(
-        ["tag", "status", "day"]
-    )
+    statuses = rows["status"].map(lambda status: status if status in STATUSES else "other")
+    marks = rows.assign(day=_days(rows["timestamp"]), status=statuses)
+    marks = marks.drop_duplicates(["tag", "status", "day"])
     dated, undated = marks[marks["day"].notna()], marks[marks["day"].isna()]
+    groups = [group for group in (dated, undated) if len(group)]
     first, last = (dated["day"].min(), dated["day"].max()) if len(dated) else (0.0, 0.0)
-    # Two marks of one lane are never nearer than this.
+    # Two marks in one lane are never nearer than this.
     gap = (last - first + 1) * _LANE / _NARROWEST_DATES
-    tags = sorted(set(rows["tag"]), key=_by_stage)
-    lanes = {
-        tag: (
-            _lanes(dated[dated["tag"] == tag], gap),
-            _lanes(undated[undated["tag"] == tag], gap),
-        )
-        for tag in tags
-    }
+    tags = sorted(set(rows["tag"]), key=lambda tag: (_STAGES.get(tag, 3), tag.casefold(), tag))
+    lanes = {tag: [_lanes(g[g["tag"] == tag], gap) for g in groups] for tag in tags}
     heights = [
         max(_STRIP, _LANE * (1 + max((p[0] for part in lanes[tag] for p in part), default=0)) + 0.1)
         for tag in tags
     ]
     figure.set_size_inches(_WIDTH, sum(heights) + _EDGE)
-    both = len(dated) > 0 and len(undated) > 0
-    ratios = [10, 1] if both else [1]
-    parts = figure.subplots(1, len(ratios), sharey=True, squeeze=False, width_ratios=ratios)[0]
+    ratios = [10, 1][: len(groups)]
+    panels = figure.subplots(1, len(ratios), sharey=True, squeeze=False, width_ratios=ratios)[0]
     top = 0.0
-    for place, (tag, height) in enumerate(zip(tags, heights, strict=True)):
-        for axes in parts:
-            axes.axhspan(top, top + height, color="#F2F2F2" if place % 2 else "#FFFFFF", zorder=0)
-        for axes, points in zip(
-            parts,
-            [p for p, d in zip(lanes[tag], (dated, undated), strict=True) if len(d)],
-            strict=True,
-        ):
+    for index, (tag, height) in enumerate(zip(tags, heights, strict=True)):
+        for axes in panels:
+            axes.axhspan(top, top + height, color="#F2F2F2" if index % 2 else "#FFFFFF", zorder=0)
+        for axes, points in zip(panels, lanes[tag], strict=True):
             _draw(axes, points, top, height)
         top += height
-    middles = [sum(heights[:place]) + height / 2 for place, height in enumerate(heights)]
-    parts[0].set_yticks(middles, [_short(tag) for tag in tags], fontsize=_TEXT)
-    parts[0].set_ylim(top, 0)
-    for axes in parts:
+    middles = [sum(heights[:index]) + height / 2 for index, height in enumerate(heights)]
+    panels[0].set_yticks(middles, [_short(tag) for tag in tags], fontsize=_TEXT)
+    panels[0].set_ylim(top, 0)
+    for axes in panels:
         axes.tick_params(length=0, axis="y")
-        for side in ("top", "right", "left"):
-            axes.spines[side].set_visible(False)
+        axes.spines[["top", "right", "left"]].set_visible(False)
     if len(dated):
-        _dates(parts[0], first, last)
-        parts[0].set_xlabel("acquisition (day, UTC)", fontsize=_TEXT)
+        _dates(panels[0], first, last)
+        panels[0].set_xlabel("acquisition (day, UTC)", fontsize=_TEXT)
     if len(undated):
-        parts[-1].set_xlim(-1, 1)
-        parts[-1].set_xticks([0], ["no date"], fontsize=_TEXT)
+        panels[-1].set_xlim(-1, 1)
+        panels[-1].set_xticks([0], ["no date"], fontsize=_TEXT)
     count = rows["asset_name"].nunique()
     figure.suptitle(f"QC of {whose}: {_counted(count, 'data asset')}, {_counted(len(tags), 'tag')}")
-    _status_legend(figure, rows["status"].map(_status))
+    _status_legend(figure, statuses)
     return figure
 
 
 def plot_projects() -> "Figure":
-    """How many data assets each project has, raw and derived, and when they were acquired.
+    """Draws how many data assets each project has, raw and derived, and when they were acquired.
 
-    One row per project, that with most data assets first; at the right a line from its first to
-    its last acquisition (days, UTC). Data assets without a project have a row of their own.
+    Each project has one row, the largest project first. At the right, a line goes from its first
+    to its last acquisition (days, UTC). Data assets without a project share a row.
 
     Returns:
-        The figure; it says so when there are no data assets.
+        The figure; a sentence in it when there are no data assets.
 
     Raises:
         ImportError: matplotlib is not installed.
         AcornNotFound: `asset_basics` is not in this store and version.
-        ReadError: It is there and cannot be read.
+        ReadError: The table is there and cannot be read.
     """
     figure = _figure()
+    from matplotlib.ticker import MaxNLocator
+
     rows = acorns.asset_basics()[["project_name", "data_level", "acquisition_start_time"]]
     if rows.empty:
         return _without(figure, "No data assets")
@@ -141,33 +130,33 @@ def plot_projects() -> "Figure":
     spans = rows.groupby("project")["day"].agg(["min", "max"])
     figure.set_size_inches(_WIDTH + 2, len(names) * _STRIP + _EDGE)
     bars, times = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1])
-    places = range(len(names))
+    positions = range(len(names))
     left = [0] * len(names)
     for level, (colour, hatch) in LEVELS.items():
         if level not in counts.columns:
             continue
         widths = [int(counts.loc[name, level]) for name in names]
         bars.barh(
-            places, widths, left=left, height=0.7, color=colour, hatch=hatch, edgecolor="white",
+            positions, widths, left=left, height=0.7, color=colour, hatch=hatch, edgecolor="white",
             label=f"{level} ({sum(widths):,})",
         )  # fmt: skip
         left = [before + width for before, width in zip(left, widths, strict=True)]
-    for place, count in zip(places, left, strict=True):
+    for position, count in zip(positions, left, strict=True):
         bars.annotate(
-            f"{count:,}", (count, place), (4, 0), textcoords="offset points", va="center",
+            f"{count:,}", (count, position), (4, 0), textcoords="offset points", va="center",
             fontsize=_TEXT,
         )  # fmt: skip
     bars.set_xlim(0, max(left) * 1.18)
-    bars.set_yticks(places, [_short(name) for name in names], fontsize=_TEXT)
+    bars.set_yticks(positions, [_short(name) for name in names], fontsize=_TEXT)
     bars.set_ylim(len(names) - 0.5, -0.5)
-    bars.xaxis.set_major_locator(_whole())
+    bars.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     bars.xaxis.set_major_formatter("{x:,.0f}")
     bars.set_xlabel("data assets", fontsize=_TEXT)
-    for place, name in zip(places, names, strict=True):
+    for position, name in zip(positions, names, strict=True):
         first, last = spans.loc[name]
         if math.isnan(first):
             continue
-        times.plot([first, last], [place, place], color=_LINE, marker="|", linewidth=2)
+        times.plot([first, last], [position, position], color=_LINE, marker="|", linewidth=2)
     if rows["day"].notna().any():
         _dates(times, rows["day"].min(), rows["day"].max(), 4)
         times.set_xlabel("first to last acquisition (day, UTC)", fontsize=_TEXT)
@@ -176,8 +165,7 @@ def plot_projects() -> "Figure":
     for axes in (bars, times):
         axes.tick_params(axis="x", labelsize=_TEXT)
         axes.tick_params(axis="y", length=0)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        axes.spines[["top", "right"]].set_visible(False)
     projects = rows["project_name"].nunique()
     figure.suptitle(f"{_counted(len(rows), 'data asset')}, {_counted(projects, 'project')}")
     figure.legend(*bars.get_legend_handles_labels(), loc="outside lower center", ncols=3,
@@ -186,29 +174,29 @@ def plot_projects() -> "Figure":
 
 
 def plot_foraging(subject_id: str | int) -> "Figure":
-    """Dynamic foraging sessions of one subject over time: how they went, and the stage.
+    """Draws the dynamic foraging sessions of one subject over time.
 
-    Four strips: trials (all and finished), efficiency (1 is that of an optimal forager), bias from
-    -1 (left) to 1 (right), and the stage of the curriculum. What is null has no mark. Several
-    sessions of a day follow one another by the time of their recording.
+    The figure has four strips: trials (all and finished), efficiency (1 is that of an optimal
+    forager), bias from -1 (left) to 1 (right), and the stage of the curriculum. Nulls have no
+    mark. Several sessions of a day are in the order of their recording.
 
     Args:
         subject_id: The animal.
 
     Returns:
-        The figure; it says so when the subject has no sessions, and in a strip without values.
+        The figure; a sentence in it when the subject has no sessions, or in a strip without values.
 
     Raises:
         ImportError: matplotlib is not installed.
         AcornNotFound: `foraging_sessions` is not in this store and version.
         SubjectNotFound: No data asset and no session has that subject.
-        ReadError: It is there and cannot be read.
+        ReadError: The table is there and cannot be read.
     """
     figure = _figure()
     sessions = acorns.foraging_sessions()
     rows = sessions[sessions["subject_id"] == str(subject_id)]
     if rows.empty:
-        _known(str(subject_id), set(sessions["subject_id"].dropna()))
+        _check_subject(str(subject_id), set(sessions["subject_id"].dropna()))
         return _without(figure, f"No foraging sessions of subject {subject_id}")
     rows = rows.assign(day=_session_days(rows)).sort_values(["day", "nwb_suffix"])
     rows = rows[rows["day"].notna()]
@@ -222,24 +210,15 @@ def plot_foraging(subject_id: str | int) -> "Figure":
     _line(trials, rows["day"], rows["total_trials"], "o", "#000000", "all", fill=False)
     _line(trials, rows["day"], rows["finished_trials"], "o", _LINE, "finished")
     _line(efficiency, rows["day"], rows["foraging_eff"], "o", _LINE, "foraging_eff")
-    _line(
-        efficiency,
-        rows["day"],
-        rows["foraging_eff_random_seed"],
-        "^",
-        "#E69F00",
-        "foraging_eff_random_seed",
-    )
+    seeded = "foraging_eff_random_seed"
+    _line(efficiency, rows["day"], rows[seeded], "^", "#E69F00", seeded)
     _line(bias, rows["day"], rows["bias_naive"], "D", _MARK, "")
     bias.set_ylim(-1.1, 1.1)
     bias.set_yticks([-1, 0, 1], ["-1 left", "0", "1 right"])
     trials.set_ylim(bottom=0)
-    for axes, name in (
-        (trials, "trials"),
-        (efficiency, "efficiency, 1 as an optimal forager"),
-        (bias, "bias"),
-    ):
-        axes.set_title(name, fontsize=_TEXT, loc="left")
+    titles = ("trials", "efficiency, 1 as an optimal forager", "bias")
+    for axes, title in zip((trials, efficiency, bias), titles, strict=True):
+        axes.set_title(title, fontsize=_TEXT, loc="left")
         if not axes.lines:
             _say(axes, "no session has a value")
         if axes.get_legend_handles_labels()[0]:
@@ -260,8 +239,7 @@ def plot_foraging(subject_id: str | int) -> "Figure":
     for axes in (trials, efficiency, bias, stage):
         axes.tick_params(labelsize=_TEXT)
         axes.grid(axis="y", color="#E6E6E6", linewidth=0.6)
-        for side in ("top", "right"):
-            axes.spines[side].set_visible(False)
+        axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(
         f"Foraging of subject {subject_id}: {_counted(len(rows), 'session')}, "
         f"{rows['session_date'].iloc[0]} to {rows['session_date'].iloc[-1]}"
@@ -280,7 +258,7 @@ def _figure() -> "Figure":
         ) from error
 
     class Picture(Figure):
-        """A Figure that a notebook shows; it would show one of pyplot's only."""
+        """A Figure that a notebook shows without pyplot."""
 
         def _repr_png_(self) -> bytes:
             body = io.BytesIO()
@@ -307,7 +285,7 @@ def _say(axes: "Axes", what: str) -> None:
 
 
 def _days(times: "pd.Series") -> "pd.Series":
-    """Times as days since 1970, NaN for null."""
+    """Returns times as days since 1970, NaN for null."""
     import pandas as pd
 
     since = pd.to_datetime(times, utc=True) - pd.Timestamp(0, tz="UTC")
@@ -315,7 +293,7 @@ def _days(times: "pd.Series") -> "pd.Series":
 
 
 def _session_days(rows: "pd.DataFrame") -> "pd.Series":
-    """The day of each session, and the part of it that has gone by when the suffix tells that."""
+    """Returns the day of each session, plus the fraction of the day that the suffix tells."""
     import pandas as pd
 
     suffix = rows["nwb_suffix"].fillna(0)
@@ -324,7 +302,7 @@ def _session_days(rows: "pd.DataFrame") -> "pd.Series":
 
 
 def _dates(axes: "Axes", first: float, last: float, most: int = _TICKS) -> None:
-    """At most `most` + 1 whole days as ticks, so that they can be read."""
+    """Set at most `most` + 1 whole days as ticks, so that their labels do not overlap."""
     import pandas as pd
 
     first, last = math.floor(first), math.floor(last) + 1
@@ -337,9 +315,9 @@ def _dates(axes: "Axes", first: float, last: float, most: int = _TICKS) -> None:
 
 
 def _lanes(marks: "pd.DataFrame", gap: float) -> list[tuple[int, float, str]]:
-    """Lane, day and status of each mark of a strip: the first lane in which it has room."""
+    """Returns the lane, day and status of each mark; a mark takes the first free lane."""
     ends: list[float] = []
-    found = []
+    lanes = []
     order = [*STATUSES, "other"]
     ordered = sorted(
         zip(marks["day"].fillna(0.0), marks["status"], strict=True),
@@ -348,17 +326,17 @@ def _lanes(marks: "pd.DataFrame", gap: float) -> list[tuple[int, float, str]]:
     for day, status in ordered:
         lane = next((n for n, end in enumerate(ends) if end + gap <= day), len(ends))
         ends[lane : lane + 1] = [day]
-        found.append((lane, day, status))
-    return found
+        lanes.append((lane, day, status))
+    return lanes
 
 
 def _draw(
     axes: "Axes", points: Sequence[tuple[int, float, str]], top: float, height: float
 ) -> None:
-    used = 1 + max((lane for lane, _, _ in points), default=0)
-    above = top + (height - (used - 1) * _LANE) / 2
+    lane_count = 1 + max((lane for lane, _, _ in points), default=0)
+    first_lane = top + (height - (lane_count - 1) * _LANE) / 2
     for status, (colour, marker) in {**STATUSES, "other": OTHER_STATUS}.items():
-        chosen = [(day, above + lane * _LANE) for lane, day, s in points if s == status]
+        chosen = [(day, first_lane + lane * _LANE) for lane, day, s in points if s == status]
         if chosen:
             axes.plot(
                 *zip(*chosen, strict=True), marker=marker, color=colour, markersize=7,
@@ -393,58 +371,38 @@ def _line(
     *,
     fill: bool = True,
 ) -> None:
-    there = values.notna()
-    if not there.any():
+    has_value = values.notna()
+    if not has_value.any():
         return
     axes.plot(
-        days[there], values[there].astype(float), marker=marker, color=colour, markersize=5,
+        days[has_value], values[has_value].astype(float), marker=marker, color=colour, markersize=5,
         linewidth=1, label=label or None, markerfacecolor=colour if fill else "white",
     )  # fmt: skip
 
 
 def _stage_names(rows: "pd.DataFrame") -> list[str | None]:
-    """The stage of each session, after its curriculum where there are several of them."""
+    """Returns the stage of each session, with its curriculum's name if there are several."""
     several = rows["curriculum_name"].nunique() > 1
     pairs = zip(rows["curriculum_name"], rows["current_stage_actual"], strict=True)
     texts = [[part if isinstance(part, str) else None for part in pair] for pair in pairs]
     return [f"{whole}: {part}" if several and whole and part else part for whole, part in texts]
 
 
-def _known(subject: str, others: set[str]) -> None:
+def _check_subject(subject: str, others: set[str]) -> None:
     subjects = acorns.unique_subject_ids()
-    if subject in subjects:
-        return
-    subjects = sorted(others.union(subjects))
-    alike = difflib.get_close_matches(subject[:80], subjects, n=5)
-    raise read.SubjectNotFound(
-        f"foraging_sessions: no session and no data asset has the subject {subject[:80]}. "
-        f"{'Alike: ' + ', '.join(alike) if alike else 'None is written alike'}; "
-        "unique_subject_ids() has all"
-    )
-
-
-def _status(status: Any) -> str:
-    return status if status in STATUSES else "other"
-
-
-def _by_stage(tag: str) -> tuple[int, str, str]:
-    return (_STAGES.index(tag) if tag in _STAGES else len(_STAGES), tag.casefold(), tag)
+    if subject not in subjects:
+        who = "foraging_sessions: no session and no data asset"
+        raise read.unknown_subject(who, subject, sorted(others.union(subjects)))
 
 
 def _short(text: str) -> str:
-    """A text as a label: in one line, its middle left out when it is long, `$` as it is."""
+    """Returns a text as a one-line label, shortened in the middle, with `$` escaped."""
     text = " ".join(text.split())
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]}…{text[-(_LONGEST // 2 - 1) :]}"
-    # matplotlib would set what stands between two of them as a formula.
+    # matplotlib would set the text between two dollar signs as a formula.
     return text.replace("$", r"\$")
 
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
-def _whole() -> Any:
-    from matplotlib.ticker import MaxNLocator
-
-    return MaxNLocator(integer=True, nbins=5)

@@ -1,6 +1,6 @@
-"""Rows for a terminal, a pipe or a file: an aligned table, CSV, JSON or parquet; sizes and ages.
+"""Formatting rows for a terminal, a pipe or a file: an aligned table, CSV, JSON or parquet.
 
-Which rows they are is not known here (`zs_client.reading_commands`).
+Sizes and ages are formatted here too. `zs_client.reading_commands` reads the rows.
 """
 
 import base64
@@ -23,16 +23,19 @@ _BOLD, _PLAIN = "\x1b[1m", "\x1b[0m"
 def encoded(
     content: "pa.Table", form: str, *, colours: bool = False, widest: int = WIDEST
 ) -> bytes:
-    """The rows in one of `FORMS`.
+    """Returns the rows encoded in one of `FORMS`.
 
-    Times are ISO 8601 in UTC. In CSV null is an empty field, and a list is JSON text; JSON is one
-    array with an object for each row, each on a line of its own. A table has one line for each
-    row, its cells cut at `widest` characters.
+    Times are ISO 8601 in UTC. In CSV, null is an empty field and a list is JSON text. JSON is one
+    array with an object for each row, each on a separate line. A table has one line for each row,
+    with its cells cut at `widest` characters.
     """
     if form == "parquet":
         return _parquet(content)
-    made = {"table": lambda: _table(content, colours, widest), "csv": lambda: _csv(content)}
-    return made.get(form, lambda: _json(content))().encode("utf-8", "replace")
+    if form == "table":
+        text = _table(content, colours, widest)
+    else:
+        text = _csv(content) if form == "csv" else _json(content)
+    return text.encode("utf-8", "replace")
 
 
 def _parquet(content: "pa.Table") -> bytes:
@@ -41,8 +44,7 @@ def _parquet(content: "pa.Table") -> bytes:
 
     sink = pa.BufferOutputStream()
     pq.write_table(content, sink, compression="zstd")
-    body: bytes = sink.getvalue().to_pybytes()
-    return body
+    return sink.getvalue().to_pybytes()  # type: ignore[no-any-return]
 
 
 def _csv(content: "pa.Table") -> str:
@@ -51,7 +53,7 @@ def _csv(content: "pa.Table") -> str:
         lines += [list(map(_cell, row)) for row in _rows(batch)]
     # The standard library's writer leaves a carriage return bare when lines end in a line feed.
     texts = (",".join(map(_field, line)) for line in lines)
-    # A line of one empty field would be no row.
+    # Readers would skip a row whose only field is empty.
     return "".join(f"{text}\n" if text else '""\n' for text in texts)
 
 
@@ -71,9 +73,9 @@ def _json(content: "pa.Table") -> str:
 
 
 def _table(content: "pa.Table", colours: bool, widest: int) -> str:  # noqa: FBT001
-    head = tuple(_shown(name, widest) for name in content.column_names)
-    cells = [tuple(_shown(_rounded(value), widest) for value in row) for row in _rows(content)]
-    numbers = [place for place, field in enumerate(content.schema) if kinds.is_number(field.type)]
+    head = tuple(_printable(name, widest) for name in content.column_names)
+    cells = [tuple(_printable(_rounded(value), widest) for value in row) for row in _rows(content)]
+    numbers = [index for index, field in enumerate(content.schema) if kinds.is_number(field.type)]
     lines = aligned([head, *cells], numbers)
     if colours:
         lines[0] = f"{_BOLD}{lines[0]}{_PLAIN}"
@@ -81,29 +83,26 @@ def _table(content: "pa.Table", colours: bool, widest: int) -> str:  # noqa: FBT
 
 
 def fitting(content: "pa.Table", width: int) -> "pa.Table":
-    """The first columns of a table, as many as fit on lines of that width; one at least."""
-    used, kept = 0, 0
+    """Returns the first columns of a table, as many as fit in `width`, but at least one."""
+    line_width, count = 0, 0
     for name in content.column_names:
         cells = [name, *map(_rounded, content[name].to_pylist(maps_as_pydicts="strict"))]
-        used += max(_width(_shown(cell, WIDEST)) for cell in cells) + 2
-        if kept and used - 2 > width:
+        line_width += max(_width(_printable(cell, WIDEST)) for cell in cells) + 2
+        if count and line_width - 2 > width:
             break
-        kept += 1
-    return content.select(content.column_names[:kept])
+        count += 1
+    return content.select(content.column_names[:count])
 
 
 def aligned(rows: Sequence[Sequence[str]], numbers: Sequence[int]) -> list[str]:
-    """Rows of cells as lines, those of some columns at the right of it."""
+    """Returns one line for each row of cells; the columns in `numbers` are aligned right."""
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            f"{' ' * (width - _width(cell))}{cell}"
-            if place in numbers
-            else f"{cell}{' ' * (width - _width(cell))}"
-            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    ]
+
+    def padded(index: int, cell: str) -> str:
+        padding = " " * (widths[index] - _width(cell))
+        return padding + cell if index in numbers else cell + padding
+
+    return ["  ".join(padded(*cell) for cell in enumerate(row)).rstrip() for row in rows]
 
 
 def _rows(content: Any) -> list[tuple[Any, ...]]:
@@ -124,7 +123,7 @@ def _cell(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON has no value for."""
+    """Returns a value that JSON can hold, in place of a date, bytes or another object."""
     if isinstance(value, date):
         return value.isoformat().replace("+00:00", "Z")
     if isinstance(value, bytes):
@@ -136,15 +135,14 @@ def _rounded(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else _cell(value)
 
 
-def _shown(text: str, widest: int) -> str:
-    """A text of one line that leaves the terminal as it is, cut when it is long."""
+def _printable(text: str, widest: int) -> str:
+    """Returns a text in one line without control characters, cut when it is long."""
     if not text.isprintable():
         text = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
     return text if len(text) <= widest else f"{text[: widest - 1]}…"
 
 
 def _width(text: str) -> int:
-    """The columns of a terminal that a text takes."""
     if text.isascii():
         return len(text)
     wide = sum(unicodedata.east_asian_width(c) in "WF" for c in text)
@@ -152,7 +150,7 @@ def _width(text: str) -> int:
 
 
 def size(count: int) -> str:
-    """Returns bytes for a person: `512 B`, `1.5 KB`, in steps of 1,000."""
+    """Returns a number of bytes as text: `512 B`, `1.5 KB`, in steps of 1,000."""
     amount = float(count)
     for unit in ("B", "KB", "MB", "GB"):
         if amount < 999.5:
@@ -162,7 +160,7 @@ def size(count: int) -> str:
 
 
 def age(since: timedelta) -> str:
-    """Returns a time span for a person, in its largest unit: `40 s`, `12 min`, `5 h`, `3 d`."""
+    """Returns a time span as text in its largest unit: `40 s`, `12 min`, `5 h`, `3 d`."""
     seconds = int(since.total_seconds())
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds >= length:

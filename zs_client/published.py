@@ -1,7 +1,7 @@
-"""Published states: which there are.
+"""Listing snapshots, the published states of a store.
 
-How one comes about is in `zs_pipeline.publishing.squirrel`, a store as it was in one of them in
-`zs_client.pinned`, what differs between two in `zs_client.comparison`.
+`zs_pipeline.publishing.squirrel` writes snapshots, `zs_client.pinned` reads a store as it was in a
+snapshot, and `zs_client.comparison` compares two of them.
 """
 
 import json
@@ -30,13 +30,13 @@ class Snapshot:
     """A published state of all tables.
 
     Attributes:
-        id: What `snapshot=` and `ZS_SNAPSHOT` take. The same contents have the same id.
-        version: The version folder it lies in.
+        id: The id that `snapshot=` and `ZS_SNAPSHOT` take. The same contents have the same id.
+        version: The version folder that the snapshot lies in.
         published_at: When these contents were first published.
-        current: Whether it is what was published last in its version.
-        tables: How many rows each table has, by its name.
-        rows: How many rows all of them have.
-        bytes: How many bytes of parquet.
+        current: Whether the snapshot is the last published one of its version.
+        tables: The number of rows of each table, by its name.
+        rows: The number of rows of all tables.
+        bytes: The number of bytes of parquet.
     """
 
     id: str
@@ -49,65 +49,65 @@ class Snapshot:
 
 
 def snapshots(store_url: str | Path | None = None) -> list[Snapshot]:
-    """The published states that a store keeps, of all its versions, the latest first.
+    """Returns the snapshots in a store, of all its versions, the latest first.
 
     Args:
         store_url: The store; else as the functions take it from `ZS_STORE` and `FOREST_TYPE`.
 
     Returns:
-        A `Snapshot` for each, with its id, time, version and the rows of each table; an empty list
-        when nothing was published. Ids that `snapshot=` takes.
+        A `Snapshot` for each, with the id that `snapshot=` takes, the time, the version and the
+        number of rows of each table; an empty list when nothing was published.
 
     Raises:
         StoreError: The store cannot be opened.
-        ReadError: It cannot be listed, also since it is asked offline, or one cannot be read.
+        ReadError: The store cannot be listed, as when offline, or a snapshot cannot be read.
     """
-    store, layout = resolve_current(store_url)
-    found = [
-        (each, id_) for each in all_layouts(store, layout) for id_ in snapshot_entries(store, each)
+    store, own_layout = resolve_current(store_url)
+    ids = [
+        (layout, id_)
+        for layout in all_layouts(store, own_layout)
+        for id_ in snapshot_entries(store, layout)
     ]
-    if not found:
-        return []
-    current = {each: latest(store, each) for each in {each for each, _ in found}}
-    heads = work.map_ordered(lambda one: _head(store, *one), found)
-    listed = [
+    current = {layout: latest(store, layout) for layout in {layout for layout, _ in ids}}
+    heads = work.map_ordered(lambda key: _head(store, *key), ids)
+    published = [
         Snapshot(
             id=id_,
-            version=each.version,
+            version=layout.version,
             published_at=datetime.fromisoformat(head["published_at"]),
-            current=current[each] == id_,
+            current=current[layout] == id_,
             tables={entry["name"]: entry["rows"] for entry in head["acorns"]},
             rows=sum(entry["rows"] for entry in head["acorns"]),
             bytes=sum(entry["bytes"] for entry in head["acorns"]),
         )
-        for (each, id_), head in zip(found, heads, strict=True)
+        for (layout, id_), head in zip(ids, heads, strict=True)
     ]
-    return sorted(listed, key=lambda one: (one.published_at, one.current, one.id), reverse=True)
+    return sorted(published, key=lambda s: (s.published_at, s.current, s.id), reverse=True)
 
 
 def latest(store: Store, layout: Layout) -> str | None:
-    """Returns the id of what was published last in a version; None where nothing was."""
+    """Returns the id of the last published snapshot of a version; None if there is none."""
     try:
-        found = fetch.get_json(store, layout.registry)
+        registry = fetch.get_json(store, layout.registry)
     except FileNotFoundError:
         return None
-    told = found.get("snapshot") if isinstance(found, dict) else None
-    return str(told) if told else None
+    snapshot = registry.get("snapshot") if isinstance(registry, dict) else None
+    return str(snapshot) if snapshot else None
 
 
 def _head(store: Store, layout: Layout, snapshot: str) -> dict[str, Any]:
-    """What a snapshot says before its partitions."""
+    """Returns the part of a snapshot before its partitions."""
     key = layout.snapshot(snapshot)
-    kept = f"{key}.head.json"
-    body = store.get_cached(kept)
+    cached_key = f"{key}.head.json"
+    body = store.get_cached(cached_key)
     if body is None:
         with fetch.listing(store, key):
             start = store.head(key, _HEAD)
         before, mark, _ = start.partition(_PARTITIONS)
         body = before.rstrip().rstrip(b",") + b"}" if mark else fetch.get(store, key)
     try:
-        told: dict[str, Any] = json.loads(body)
+        head: dict[str, Any] = json.loads(body)
     except ValueError as error:
         raise ReadError(f"{store.at(key)}: is no snapshot: {error}") from error
-    store.remember(kept, body)
-    return told
+    store.remember(cached_key, body)
+    return head

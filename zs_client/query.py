@@ -1,12 +1,13 @@
 """SQL over all tables: `sql("select … from asset_basics join quality_control …")`.
 
-DuckDB answers from Arrow tables in memory; it opens no file and loads no extension. Which tables
-are read, which columns and which partitions comes from DuckDB's own parser and planner.
+DuckDB answers from Arrow tables in memory; it opens no file and loads no extension. DuckDB's own
+parser and planner say which tables, columns and partitions are read.
 """
 
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -31,8 +32,7 @@ if TYPE_CHECKING:
 # as an error of DuckDB. The filters that `EXPLAIN` shows do not give partitions either: `IN` of
 # three values is shown as `IN (...)`.
 
-# A query is no program: it sees the tables and what it is given, no file, no network, no variable
-# of the caller.
+# A query sees the tables and its parameters, but no file, no network and no variable of the caller.
 _CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
@@ -50,14 +50,14 @@ class _Used:
     """A table in a query.
 
     Attributes:
-        name: As the query has it.
+        name: The name in the query.
         table: The acorn's name.
-        folder: Its name in the store.
-        partition: The column by which it is partitioned; empty when it is not.
-        schema: Its columns.
-        types: Theirs, as DuckDB calls them.
-        columns: Those that are read; all when None.
-        parts: The partitions that are read; all when None.
+        folder: The name in the store.
+        partition: The column by which the table is partitioned; empty when it is not.
+        schema: The columns.
+        types: DuckDB's types of the columns.
+        columns: The columns to read; all when None.
+        partition_values: The partitions to read; all when None.
     """
 
     name: str
@@ -67,7 +67,7 @@ class _Used:
     schema: "pa.Schema"
     types: list[str] = field(default_factory=list)
     columns: list[str] | None = None
-    parts: tuple[Any, ...] | None = None
+    partition_values: tuple[Any, ...] | None = None
 
 
 def _sql(  # noqa: D417 - `zs_client.shapes` adds the rest
@@ -78,27 +78,27 @@ def _sql(  # noqa: D417 - `zs_client.shapes` adds the rest
     offline: bool | None = None,  # noqa: ARG001
     **tables: Any,
 ) -> "pa.Table":
-    """The answer to one SELECT over the tables, in DuckDB's SQL; needs the extra sql.
+    """Returns the answer to one SELECT over the tables, in DuckDB's SQL; needs the extra sql.
 
-    Tables go by the acorns' names; `qc` is `quality_control`. Of each only the columns are read
-    that the query needs, and of one by subject or platform only the partitions that a condition
-    like `subject_id = '…'` or `subject_id IN (…)` leaves; without one, all of them.
+    Tables have the acorns' names; `qc` is `quality_control`. Only the columns that the query needs
+    are read. Of a table by subject or platform, only the partitions that a condition like
+    `subject_id = '…'` or `subject_id IN (…)` selects are read; without such a condition, all.
 
     Args:
-        query: One SELECT; it sees no files and no network.
-        parameters: Values for its `?`, or for its `$name`.
-        tables: Tables of one's own that it may name: pandas or polars frames, or Arrow tables.
+        query: One SELECT; it has no access to files or the network.
+        parameters: Values for each `?` in the query, or for each `$name`.
+        tables: Your own tables that the query may name: pandas or polars frames, or Arrow tables.
 
     Returns:
         The rows. Times are UTC.
 
     Raises:
         ImportError: DuckDB is not installed.
-        QueryError: It is no SELECT, or names a table or column that there is not; a ValueError.
-        TypeError: The query is no text, the parameters are neither a list nor a dict, or one of
-            one's own tables is none.
+        QueryError: The query is not one SELECT, or names an unknown table or column; a ValueError.
+        TypeError: The query is not text, the parameters are neither a list nor a dict, or one of
+            your own tables is not a table.
         AcornNotFound: A table is not in this store and version.
-        ReadError: One is there and cannot be read.
+        ReadError: A table is there and cannot be read.
     """
     return answer(query, parameters, tables)
 
@@ -113,12 +113,12 @@ def answer(
     tables: Mapping[str, Any] | None = None,
     at: Place | None = None,
 ) -> "pa.Table":
-    """As `sql`, of a store and version.
+    """Returns what `sql` returns, from a given store and version.
 
     Args:
         query: One SELECT.
-        parameters: Values for it.
-        tables: Tables of one's own.
+        parameters: Values for its parameters.
+        tables: The caller's own tables, by name.
         at: The store and version; else as `zs_client.place.resolve` takes them.
     """
     try:
@@ -127,14 +127,15 @@ def answer(
         raise needs("DuckDB", "sql") from error
 
     if isinstance(parameters, str | bytes) or not isinstance(parameters, Iterable | None):
-        raise TypeError(f"parameters are a list of values or a dict, not {short(parameters)}")
+        raise TypeError(f"parameters must be a list of values or a dict, not {short(parameters)}")
     own = {name.lower(): table for name, table in (tables or {}).items()}
     with duckdb.connect(config=_CLOSED) as connection:
         connection.execute("SET TimeZone = 'UTC'").fetchall()
         try:
             return _answer(connection, query, parameters, own, at or resolve())
         except duckdb.Error as error:
-            raise QueryError(_said(error)) from error
+            # Our internal column names are no words of the reader's query.
+            raise QueryError(_MARK.sub("…", str(error).strip())) from error
 
 
 def _answer(
@@ -149,11 +150,13 @@ def _answer(
     tree = _tree(connection, query)
     for name, table in own.items():
         connection.register(name, _arrow(name, table))
-    used = [_used(name, at) for name in _named(tree, own)]
-    for number, table in enumerate(used):
+    tables = []
+    for number, name in enumerate(_named(tree, own)):
+        table = _Used(name, *find(name), schema(name, at))
+        tables.append(table)
         if table.partition:
-            table.parts = _parts(tree, table, parameters)
-        marks = [f"zs_{number}_{place}_zs" for place in range(len(table.schema))]
+            table.partition_values = _partition_values(tree, table, parameters)
+        marks = [f"zs_{number}_{index}_zs" for index in range(len(table.schema))]
         connection.register(f"zs_{number}", table.schema.empty_table().rename_columns(marks))
         table.types = [str(kind) for kind in connection.table(f"zs_{number}").types]
         renamed = ", ".join(
@@ -161,21 +164,21 @@ def _answer(
             for mark, column in zip(marks, table.schema.names, strict=True)
         )
         _view(connection, table, f"SELECT {renamed} FROM zs_{number}")  # noqa: S608 our own names
-    if not used:
+    if not tables:
         return _result(connection, query, parameters)
-    _plan(connection, query, parameters, used)
-    told = _register(connection, used, at)
+    _plan(connection, query, parameters, tables)
+    labels = _register(connection, tables, at)
     try:
-        found = _result(connection, query, parameters)
+        content = _result(connection, query, parameters)
     except duckdb.Error as error:
         if _NOT_READ not in str(error):
             raise
         # The plan did not name a column that is read after all.
-        for table in used:
+        for table in tables:
             table.columns = None
-        told = _register(connection, used, at)
-        found = _result(connection, query, parameters)
-    return provenance.mark(found, told)
+        labels = _register(connection, tables, at)
+        content = _result(connection, query, parameters)
+    return provenance.mark(content, labels)
 
 
 def _arrow(name: str, table: Any) -> "pa.Table":
@@ -184,14 +187,13 @@ def _arrow(name: str, table: Any) -> "pa.Table":
     if isinstance(table, pa.Table):
         return table
     # pandas would give its row index as a column.
-    is_pandas = type(table).__module__.partition(".")[0] == "pandas"
-    if is_pandas:
+    if type(table).__module__.partition(".")[0] == "pandas":
         return pa.Table.from_pandas(table, preserve_index=False)
     try:
         return table.to_arrow() if hasattr(table, "to_arrow") else pa.table(table)
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"{name}= is a table that the query may name, a pandas or polars frame or an Arrow "
+            f"{name}= must be a table for the query to read, a pandas or polars frame or an Arrow "
             f"table, not {short(table)}"
         ) from error
 
@@ -210,30 +212,24 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _said(error: Exception) -> str:
-    """DuckDB's message, without what it says of names that are ours."""
-    return _MARK.sub("…", str(error).strip())
-
-
 def _tree(connection: "duckdb.DuckDBPyConnection", query: str) -> Any:
-    """The query as DuckDB's parser has it."""
     if not isinstance(query, str):
-        raise TypeError(f"the query is a text with one SELECT, not {short(query)}")
+        raise TypeError(f"the query must be text with one SELECT, not {short(query)}")
     rows = connection.execute("SELECT json_serialize_sql(?::VARCHAR)", [query]).fetchall()
-    found = json.loads(rows[0][0])
-    if found.get("error"):
-        said = found.get("error_message", "")
-        if "Only SELECT" in said:
-            raise QueryError("sql takes one SELECT and only reads; this is another statement")
-        raise QueryError(f"the query cannot be understood: {said}")
-    if len(found["statements"]) != 1:
-        raise QueryError(f"there are {len(found['statements'])} statements; it takes one SELECT")
-    if any(node.get("type") == "SHOW_REF" and not node.get("query") for node in _nodes(found)):
+    parsed = json.loads(rows[0][0])
+    if parsed.get("error"):
+        message = parsed.get("error_message", "")
+        if "Only SELECT" in message:
+            raise QueryError("sql runs one SELECT and nothing else; this is another statement")
+        raise QueryError(f"the query cannot be understood: {message}")
+    if len(parsed["statements"]) != 1:
+        raise QueryError(f"there are {len(parsed['statements'])} statements; it takes one SELECT")
+    if any(node.get("type") == "SHOW_REF" and not node.get("query") for node in _nodes(parsed)):
         raise QueryError(
-            "SHOW sees no tables; DESCRIBE and a table's name tells its columns. "
+            "SHOW lists no tables; DESCRIBE with a table's name lists its columns. "
             f"{near('', [line[0] for line in TABLES])}"
         )
-    return found["statements"][0]
+    return parsed["statements"][0]
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
@@ -252,10 +248,10 @@ def _tables(tree: Any) -> Iterator[dict[str, Any]]:
 
 
 def _named(tree: Any, own: Mapping[str, Any]) -> list[str]:
-    """The tables of the cache that a query may read.
+    """Returns the names of the cache's tables that a query may read.
 
     Raises:
-        QueryError: It names a table that there is not.
+        QueryError: The query names an unknown table.
     """
     known = {name for line in TABLES for name in line[:2]} - own.keys()
     within = {
@@ -271,71 +267,66 @@ def _named(tree: Any, own: Mapping[str, Any]) -> list[str]:
     return sorted(named & known)
 
 
-def _used(name: str, at: Place) -> _Used:
-    table, folder, partition = find(name)
-    return _Used(name, table, folder, partition, schema(table, at))
-
-
 def schema(table: str, at: Place) -> "pa.Schema":
-    """The columns of a table, that of its partitions among them.
+    """Returns the columns of a table, including the column of its partitions.
 
     Raises:
-        AcornNotFound: It is not in this store and version.
-        ReadError: It cannot be read.
+        AcornNotFound: The table is not in this store and version.
+        ReadError: The table cannot be read.
     """
     import pyarrow as pa
 
     store, layout = at
     name, folder, partition = find(table)
     registry = provenance.begin(store, layout, fetch.get_json)()
-    told = provenance.entry(registry, name)
-    if not read.has_types(told):
-        told = fetch.facts(store, layout, folder) or {}
-    if read.has_types(told):
-        found = read.empty(told).schema
+    facts = provenance.entry(registry, name)
+    if not read.has_types(facts):
+        facts = fetch.facts(store, layout, folder) or {}
+    if read.has_types(facts):
+        columns = read.empty(facts).schema
     elif partition:
         key = layout.partition(folder, partition, "…")
         raise fetch.not_found(store, layout, f"the list of partitions of {name}", key)
     else:
-        found = read.content(ReadRequest(name, folder, limit=0), at).schema.remove_metadata()
-    if partition and partition not in found.names:
-        found = found.append(pa.field(partition, pa.string()))
-    return found
+        columns = read.content(ReadRequest(name, folder, limit=0), at).schema.remove_metadata()
+    if partition and partition not in columns.names:
+        columns = columns.append(pa.field(partition, pa.string()))
+    return columns
 
 
 def _plan(
-    connection: "duckdb.DuckDBPyConnection", query: str, parameters: Parameters, used: list[_Used]
+    connection: "duckdb.DuckDBPyConnection", query: str, parameters: Parameters, tables: list[_Used]
 ) -> None:
-    """Find the columns that are read: those that the scans in DuckDB's plan name."""
+    """Set the columns to read: those that the scans in DuckDB's plan name."""
     import duckdb
 
     try:
         rows = connection.execute(f"EXPLAIN (FORMAT json) {query}", parameters or None).fetchall()
     except duckdb.Error:
-        # Of the query itself, on tables without rows, DuckDB says the same and shows its own words.
+        # On tables without rows the query itself fails alike, and the message shows its text.
         connection.execute(query, parameters or None).fetchall()
         raise
-    wanted: set[tuple[int, int]] = set()
+    scanned: set[tuple[int, int]] = set()
     for text in (str(cell) for row in rows for cell in row):
-        wanted |= {(int(number), int(place)) for number, place in _MARK.findall(text)}
-    for number, table in enumerate(used):
-        names = [n for place, n in enumerate(table.schema.names) if (number, place) in wanted]
+        scanned |= {(int(number), int(index)) for number, index in _MARK.findall(text)}
+    for number, table in enumerate(tables):
+        names = [n for index, n in enumerate(table.schema.names) if (number, index) in scanned]
         # `count(*)` may need no column, and its rows have to be counted.
         table.columns = names or [table.partition or table.schema.names[0]]
 
 
 def _register(
-    connection: "duckdb.DuckDBPyConnection", used: list[_Used], at: Place
+    connection: "duckdb.DuckDBPyConnection", tables: list[_Used], at: Place
 ) -> dict[str, Any]:
-    """Read what is used, and what is told about it."""
-    contents = work.map_ordered(lambda table: _content(table, at), used)
-    told = []
-    for number, (table, content) in enumerate(zip(used, contents, strict=True)):
-        told.append(provenance.marks(content))
-        provenance.warn_if_stale(told[-1])
+    """Read the tables into DuckDB; returns their common labels."""
+    contents = work.map_ordered(lambda table: _content(table, at), tables)
+    labels = []
+    for number, (table, content) in enumerate(zip(tables, contents, strict=True)):
+        labels.append(provenance.marks(content))
+        provenance.warn_if_stale(labels[-1])
         connection.register(f"zs_full_{number}", content)
-        # Every column is there, or `*` and columns by their place would be others. One that was not
-        # read refuses to be.
+        # Every column is there, or `*` and columns by position would mean others. A column that was
+        # not read raises an error when it is used.
         columns = ", ".join(
             _quoted(name)
             if name in content.column_names
@@ -343,30 +334,29 @@ def _register(
             for name, kind in zip(table.schema.names, table.types, strict=True)
         )
         _view(connection, table, f"SELECT {columns} FROM zs_full_{number}")  # noqa: S608 our names
-    same = {key: found for key, found in told[0].items() if all(t[key] == found for t in told)}
-    return {**same, "table": ", ".join(table.table for table in used)}
+    same = {key: value for key, value in labels[0].items() if all(t[key] == value for t in labels)}
+    return {**same, "table": ", ".join(table.table for table in tables)}
 
 
 def _content(table: _Used, at: Place) -> "pa.Table":
     store, layout = at
-    wish = ReadRequest(
-        table.table, table.folder, {}, table.columns, None, table.partition, table.parts
+    values = table.partition_values
+    request = ReadRequest(
+        table.table, table.folder, {}, table.columns, None, table.partition, values
     )
-    try:
-        if table.partition == "subject_id" or table.parts is None:
-            return read.content(wish, at)
-    except read.SubjectNotFound:
-        pass
-    # A query that asks for what is not there has no rows of it.
-    there = read.partition_values(store, layout, wish)
-    wanted = set(table.parts or ())
-    return read.content(replace(wish, parts=tuple(p for p in there if p in wanted)), at)
+    with suppress(read.SubjectNotFound):
+        if table.partition == "subject_id" or values is None:
+            return read.content(request, at)
+    # A partition that does not exist has no rows.
+    existing = read.partition_values(store, layout, request)
+    selected = set(values or ())
+    return read.content(replace(request, parts=tuple(v for v in existing if v in selected)), at)
 
 
-def _parts(tree: Any, table: _Used, parameters: Parameters) -> tuple[Any, ...] | None:
-    """The partitions that conditions leave, when each mention of the table has such a condition."""
+def _partition_values(tree: Any, table: _Used, parameters: Parameters) -> tuple[Any, ...] | None:
+    """Returns the partitions that conditions select; None when the query needs all partitions."""
     mentions = sum(node["table_name"].lower() == table.name for node in _tables(tree))
-    left: set[str] = set()
+    selected: set[str] = set()
     for node in _nodes(tree):
         if node.get("type") != "SELECT_NODE" or node.get("sample"):
             continue
@@ -374,16 +364,16 @@ def _parts(tree: Any, table: _Used, parameters: Parameters) -> tuple[Any, ...] |
         for leaf in leaves:
             if leaf.get("type") != "BASE_TABLE" or leaf["table_name"].lower() != table.name:
                 continue
-            found = _condition(node, leaf, table.partition, parameters, alone=len(leaves) == 1)
-            if found is None:
+            values = _condition(node, leaf, table.partition, parameters, alone=len(leaves) == 1)
+            if values is None:
                 return None
-            left |= found
+            selected |= values
             mentions -= 1
-    return tuple(sorted(left)) if mentions == 0 else None
+    return tuple(sorted(selected)) if mentions == 0 else None
 
 
 def _leaves(source: dict[str, Any]) -> list[dict[str, Any]]:
-    """What is joined; nothing where a join is not one of rows that fit."""
+    """Returns the joined tables; none for a join that also gives rows without a match."""
     if source.get("type") != "JOIN":
         return [source]
     if source.get("ref_type") not in ("REGULAR", "CROSS"):
@@ -394,11 +384,11 @@ def _leaves(source: dict[str, Any]) -> list[dict[str, Any]]:
 def _condition(
     node: dict[str, Any], leaf: dict[str, Any], column: str, parameters: Parameters, *, alone: bool
 ) -> set[str] | None:
-    """The values that a SELECT leaves of a column of one of its tables; None when any."""
+    """Returns the values of a table's column that a SELECT selects; None when it selects any."""
     if leaf.get("sample") or leaf.get("column_name_alias"):
         return None
     names = [[(leaf.get("alias") or leaf["table_name"]).lower(), column]]
-    aliases = {(each.get("alias") or "").lower() for each in node.get("select_list") or ()}
+    aliases = {(item.get("alias") or "").lower() for item in node.get("select_list") or ()}
     if alone and column not in aliases:
         names.append([column])
     waiting = [node.get("where_clause") or {}]
@@ -408,34 +398,34 @@ def _condition(
         if kind == "CONJUNCTION_AND":
             waiting.extend(test["children"])
             continue
-        if kind == "COMPARE_EQUAL":
-            sides = [test["left"], test["right"]]
-        elif kind == "COMPARE_IN":
+        if kind == "COMPARE_IN":
             sides = test["children"]
+        elif kind == "COMPARE_EQUAL":
+            sides = [test["left"], test["right"]]
+            if sides[0].get("type") != "COLUMN_REF":
+                sides.reverse()
         else:
             continue
-        if kind == "COMPARE_EQUAL" and sides[0].get("type") != "COLUMN_REF":
-            sides.reverse()
-        said = [each.lower() for each in sides[0].get("column_names") or ()]
+        column_path = [item.lower() for item in sides[0].get("column_names") or ()]
         values = [_constant(side, parameters) for side in sides[1:]]
-        if said in names and all(value is not None for value in values):
+        if column_path in names and all(value is not None for value in values):
             return {value for value in values if value is not None}
     return None
 
 
 def _constant(side: dict[str, Any], parameters: Parameters) -> str | None:
-    """A text that stands in the query, or is given for a parameter of it."""
-    found: Any = None
+    """Returns a text constant of the query or a text given for a parameter; else None."""
+    constant: Any = None
     if side.get("type") == "VALUE_CONSTANT":
         literal, value = side.get("literal") or {}, side.get("value") or {}
         if literal.get("kind") == "STRING":
-            found = literal.get("text", "")
+            constant = literal.get("text", "")
         elif isinstance(value, dict) and (value.get("type") or {}).get("id") == "VARCHAR":
-            found = value.get("value")
+            constant = value.get("value")
     elif side.get("type") == "VALUE_PARAMETER":
         name = str(side.get("identifier"))
         if isinstance(parameters, Mapping):
-            found = parameters.get(name)
+            constant = parameters.get(name)
         elif parameters is not None and name.isdecimal() and int(name) <= len(parameters):
-            found = parameters[int(name) - 1]
-    return found if isinstance(found, str) else None
+            constant = parameters[int(name) - 1]
+    return constant if isinstance(constant, str) else None

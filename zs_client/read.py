@@ -1,17 +1,17 @@
-"""Rows of a table, of one file or of many partitions, and what it means that one is missing.
+"""Reading the rows of a table, from one file or from many partitions.
 
-Which store and version is read is in `zs_client.place`, bytes under a key are in
-`zs_client.fetch`, which rows of a file are wanted in `zs_client.filters`. No table is named here
-(`zs_client.acorns`), and the store is not written.
+`zs_client.place` resolves the store and version, `zs_client.fetch` gets bytes, `zs_client.filters`
+selects rows of a file, and `zs_client.acorns` names the tables. Nothing is written here.
 """
 
 import difflib
 import operator
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from zs_client import fetch, filters, kinds, provenance, work
 from zs_client.contract import Layout, decode_partition, encode_partition
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# Some are imported from here by programs of before.
+# Earlier programs import some of these names from here.
 __all__ = [
     "AcornNotFound",
     "ReadError",
@@ -49,17 +49,17 @@ __all__ = [
 
 @dataclass(frozen=True)
 class ReadRequest:
-    """What is to be read of one table.
+    """What to read of one table.
 
     Attributes:
         table: The acorn's name.
-        folder: Its name in the store.
+        folder: The table's name in the store.
         filters: Words of `zs_client.filters` and their values.
         columns: The columns, in this order; all when None.
-        limit: No more rows than this.
+        limit: The largest number of rows.
         partition: The column by which the table is partitioned; empty when it is not.
-        parts: Which partitions; None for all of them.
-        names: Only rows of these data assets; one that has none is warned of.
+        parts: The values of the partitions to read; None for all.
+        names: Only rows of these data assets, with a warning of names that have no rows.
     """
 
     table: str
@@ -73,10 +73,10 @@ class ReadRequest:
 
 
 def rows(request: ReadRequest, at: Place | None = None) -> "pa.Table":
-    """What is wished for, with what is told of it in the schema's metadata.
+    """Returns the rows of a request, with their labels in the schema's metadata.
 
     Args:
-        request: What is to be read.
+        request: What to read.
         at: The store and version; else as `zs_client.place.resolve` takes them.
 
     Raises:
@@ -84,102 +84,98 @@ def rows(request: ReadRequest, at: Place | None = None) -> "pa.Table":
         SubjectNotFound: No data asset has that subject.
         ValueError: There is no such platform, column or filter, or a value does not fit.
         TypeError: A value is of another kind than the column.
-        ReadError: It is there and cannot be read.
+        ReadError: The table is there and cannot be read.
     """
-    found = content(request, at)
-    provenance.warn_if_stale(provenance.marks(found))
-    return found
+    table = content(request, at)
+    provenance.warn_if_stale(provenance.marks(table))
+    return table
 
 
 def content(request: ReadRequest, at: Place | None = None) -> "pa.Table":
-    """As `rows`, without a warning of a stale table."""
+    """Returns what `rows` returns, without a warning of a stale table."""
     _check_limit(request.limit)
     store, layout = at or resolve()
     with work.scope():
         wait = provenance.begin(store, layout, fetch.get_json)
         if request.partition:
-            found, checked = _partitions(store, layout, request)
+            table, checked = _partitions(store, layout, request)
         else:
-            found, size, digest = _whole(store, layout, request)
+            key = layout.table(request.folder)
+            try:
+                table, size, digest = _read_file(store, key, request)
+            except FileNotFoundError:
+                raise fetch.not_found(store, layout, request.table, key) from None
         registry = wait()
-    told = provenance.told(registry, request.table, store, layout)
     if request.partition:
         published = provenance.is_of(registry, checked)
     else:
         published = provenance.is_content(registry, request.table, size, digest)
-    if not published:
-        told = provenance.unpublished(told)
-    return provenance.mark(found, told)
-
-
-def _whole(
-    store: Reader, layout: Layout, request: ReadRequest
-) -> "tuple[pa.Table, int, str | None]":
-    key = layout.table(request.folder)
-    try:
-        return _chosen(store, key, request)
-    except FileNotFoundError:
-        _refuse(store, layout, request.table, key)
+    # The labels of a registry are not those of a newer or older content.
+    labels = provenance.labels_of(registry if published else None, request.table, store, layout)
+    return provenance.mark(table, labels)
 
 
 def opened(store: Reader, key: str, *, whole: bool = False) -> File:
-    """A parquet file; of a large one that is far away only its end, the rest when it is read.
+    """Opens a parquet file; of a large remote file only the end is fetched, the rest on demand.
 
-    What the local cache has a copy of is read, and brought up to date, as a whole. All bytes of
-    tables come through here and through `get`.
+    A file with a copy in the local cache is read, and brought up to date, as a whole.
 
     Raises:
         FileNotFoundError: Nothing lies there.
-        ReadError: The store could not answer, or does not let us read.
+        ReadError: The store could not answer, or does not permit the read.
     """
     if not (whole or not store.is_remote or fetch.is_too_long(store, key) or store.is_cached(key)):
-        end = _asking(store, key, lambda: store.get_end(key, END))
-        # Without an ETag nobody can tell whether further parts are of the same content.
-        named = end is not None and (end.etag or not end.start)
-        if end is not None and named and end.start + len(end.body) == end.size:
-            part = partial(_part, store, key, end)
-            return File(end, part if end.start else None)
-    body = fetch.get(store, key)
+        end = _ask_for_part(store, key, lambda: store.get_end(key, END))
+        if end is not None and end.start + len(end.body) == end.size:
+            if not end.start:
+                return File(end)
+            # Without an ETag nobody can tell whether further parts are of the same content.
+            if end.etag:
+                return File(end, partial(_read_part, store, key, end))
+    return _whole_file(fetch.get(store, key))
+
+
+def _whole_file(body: bytes) -> File:
     return File(ByteRange(body, 0, len(body), ""))
 
 
 def file_rows(
     store: Reader, key: str, words: Mapping[str, Any], columns: Sequence[str]
 ) -> "pa.Table":
-    """Rows of a parquet file that is no table of the cache, such as a shard of documents.
+    """Returns rows of a parquet file that is not a table of the cache, such as a shard.
 
     Args:
-        store: Where it lies.
-        key: Its key.
+        store: The store.
+        key: The file's key.
         words: Filters, as of a table.
-        columns: The columns, of which no more is fetched from afar.
+        columns: The columns; only these are fetched from a remote store.
 
     Raises:
         FileNotFoundError: Nothing lies there.
-        ReadError: It cannot be read.
+        ReadError: The file cannot be read.
     """
-    return _chosen(store, key, ReadRequest(key, key, words, tuple(columns)))[0]
+    return _read_file(store, key, ReadRequest(key, key, words, tuple(columns)))[0]
 
 
-def _part(store: Reader, key: str, first: ByteRange, start: int, end: int) -> ByteRange:
-    """Returns a part of what the first part is of.
+def _read_part(store: Reader, key: str, first: ByteRange, start: int, end: int) -> ByteRange:
+    """Returns a further part of the content that the first part belongs to.
 
     Raises:
-        Changed: It is of another content, whether the store compared that or not.
-        ReadError: It is another part, or cannot be read.
+        Changed: The part is of another content, whether the store compared that or not.
+        ReadError: The store gave another part, or cannot be read.
     """
-    found = _asking(store, key, lambda: store.get_range(key, start, end, first.etag))
-    if found is not None and (found.etag, found.size) != (first.etag, first.size):
+    part = _ask_for_part(store, key, lambda: store.get_range(key, start, end, first.etag))
+    if part is not None and (part.etag, part.size) != (first.etag, first.size):
         raise Changed(store.at(key))
-    if found is None or found.start != start or len(found.body) != end - start:
+    if part is None or part.start != start or len(part.body) != end - start:
         raise ReadError(
             f"{store.at(key)}: the store gave another part than was asked for; try again"
         )
-    return found
+    return part
 
 
-def _asking(store: Reader, key: str, ask: Callable[[], ByteRange]) -> ByteRange | None:
-    """A part of what lies under a key; None when the store gives no part of it."""
+def _ask_for_part(store: Reader, key: str, ask: Callable[[], ByteRange]) -> ByteRange | None:
+    """Returns a part of the content under a key; None when the store gives no parts."""
     from obstore.exceptions import GenericError
 
     with fetch.answering(store, key):
@@ -192,18 +188,18 @@ def _asking(store: Reader, key: str, ask: Callable[[], ByteRange]) -> ByteRange 
             raise
 
 
-def _chosen(
+def _read_file(
     store: Reader,
     key: str,
     request: ReadRequest,
-    found: "set[str | None] | None" = None,
+    asset_names: "set[str | None] | None" = None,
     *,
     checked: bool = False,
 ) -> "tuple[pa.Table, int, str | None]":
-    """What a request wants of one file, the size of the file, and its digest where all was read.
+    """Returns the requested rows of one file, the file's size, and its digest if read whole.
 
-    A file that is replaced while parts of it are read, or whose parts make no sense, is read again
-    in one piece: that is compared with its digest.
+    A file that is replaced while its parts are read, or whose parts make no sense, is read again
+    in one piece, which is compared with its digest.
     """
     whole = not request.filters and request.columns is None and request.limit is None
     for at_once in (whole, True):
@@ -211,7 +207,7 @@ def _chosen(
             file = opened(store, key, whole=at_once)
             if checked:
                 _check_partition(file, request)
-            return _selected(file, request, found), file.size, file.sha256
+            return _select(file, request, asset_names), file.size, file.sha256
         except Changed:
             continue
         except NotParquet as error:
@@ -224,82 +220,81 @@ def _chosen(
     raise ReadError(f"{store.at(key)}: changes while it is read; try again")
 
 
-class _Another(Exception):
-    """A file holds another partition than was asked for."""
+class _OtherPartition(Exception):
+    """A file holds another partition than the requested one."""
 
 
 def _check_partition(file: File, request: ReadRequest) -> None:
-    """Compare the partition that is asked for with what the file's statistics tell of it."""
-    if (
-        request.partition not in file.schema.names
-        or request.parts is None
-        or len(request.parts) != 1
-    ):
+    """Compare the requested partition with the file's statistics."""
+    values = request.parts or ()
+    if request.partition not in file.schema.names or len(values) != 1:
         return
-    value = _text(request.partition, request.parts[0])
+    value = _text(request.partition, values[0])
     for group in file.groups:
-        told = file.statistics(group, request.partition)
-        if told is None or not file.rows(group):
+        statistics = file.statistics(group, request.partition)
+        if statistics is None or not file.rows(group):
             continue
         if (
-            told.has_min_max
-            and isinstance(told.min, str)
-            and (value is None or not told.min <= value <= told.max)
+            statistics.has_min_max
+            and isinstance(statistics.min, str)
+            and (value is None or not statistics.min <= value <= statistics.max)
         ):
-            raise _Another
-        if told.has_null_count and (value is None) != (told.null_count == file.rows(group)):
-            raise _Another
+            raise _OtherPartition
+        is_null = statistics.null_count == file.rows(group)
+        if statistics.has_null_count and (value is None) != is_null:
+            raise _OtherPartition
 
 
-def _selected(
-    file: File, request: ReadRequest, found: "set[str | None] | None" = None
+def _select(
+    file: File, request: ReadRequest, asset_names: "set[str | None] | None" = None
 ) -> "pa.Table":
     import pyarrow as pa
 
     schema = file.schema
     if request.partition and request.partition not in schema.names:
         schema = schema.append(pa.field(request.partition, pa.string()))
-    wanted = filters.chosen(request.columns, schema, request.folder)
-    asked = dict(request.filters)
+    columns = filters.chosen(request.columns, schema, request.folder)
+    words = dict(request.filters)
     if request.names is not None:
-        asked["asset_name"] = request.names
-        if found is not None:
-            found.update(file.read(file.groups, ["asset_name"])["asset_name"].to_pylist())
-    tests = filters.tests(asked, file.schema, request.folder)
-    stored = [name for name in wanted if name in file.schema.names] or file.schema.names[:1]
+        words["asset_name"] = request.names
+        if asset_names is not None:
+            asset_names.update(file.read(file.groups, ["asset_name"])["asset_name"].to_pylist())
+    tests = filters.tests(words, file.schema, request.folder)
+    stored = [name for name in columns if name in file.schema.names] or file.schema.names[:1]
     content = filters.select(file, stored, tests, request.limit)
-    if wanted == stored:
+    if columns == stored:
         return content
     value = pa.array([None if p is None else str(p) for p in request.parts or ()], pa.string())
     column = pa.repeat(value[0], content.num_rows)
-    return content.append_column(pa.field(request.partition, pa.string()), column).select(wanted)
+    return content.append_column(pa.field(request.partition, pa.string()), column).select(columns)
 
 
 def _partitions(
     store: Reader, layout: Layout, request: ReadRequest
 ) -> "tuple[pa.Table, list[datetime | None]]":
-    """The rows of several partitions, one after another; and when each was known to be current."""
-    parts, checked = request.parts, []
-    if parts is None:
-        parts = partition_values(store, layout, request)
+    """Returns the rows of several partitions, in order, and when each was known to be current."""
+    values, checked = request.parts, []
+    if values is None:
+        values = partition_values(store, layout, request)
         checked.append(store.validated_at(layout.facts(request.folder)))
-    parts = tuple(dict.fromkeys(_text(request.partition, part) for part in parts))
-    found: set[str | None] = set()
-    if not parts:
-        told = _facts_or_refuse(store, layout, request)
-        contents = [_selected(_of_none(told), replace(request, parts=("",)))]
+    values = tuple(dict.fromkeys(_text(request.partition, value) for value in values))
+    asset_names: set[str | None] = set()
+    if not values:
+        facts = _facts_or_refuse(store, layout, request)
+        contents = [_select(_empty_file(facts), replace(request, parts=("",)))]
     else:
-        contents = work.map_ordered(partial(_one, store, layout, request, found=found), parts)
+        get_rows = partial(_partition_rows, store, layout, request, asset_names)
+        contents = work.map_ordered(get_rows, values)
     if request.names is not None:
-        _warn_of_missing(request.names, found)
-    for part in parts:
-        key = layout.partition(request.folder, request.partition, encode_partition(part))
+        _warn_of_missing(request.names, asset_names)
+    for value in values:
+        key = layout.partition(request.folder, request.partition, encode_partition(value))
         checked.append(store.validated_at(key))
     # Files of before 1.0.0 do not all have the same schema.
     try:
         content = kinds.joined(contents)
     except kinds.Unlike as error:
-        segment = encode_partition(parts[error.place])
+        segment = encode_partition(values[error.index])
         key = layout.partition(request.folder, request.partition, segment)
         raise ReadError(
             f"{store.at(key)}: {error}; read the partitions one by one, or without that column"
@@ -308,78 +303,73 @@ def _partitions(
 
 
 def partition_values(store: Reader, layout: Layout, request: ReadRequest) -> tuple[str | None, ...]:
-    """Which partitions a table has.
+    """Returns the values of a table's partitions.
 
     Raises:
         AcornNotFound: The table is not in this store and version.
-        ReadError: Its facts cannot be read.
+        ReadError: The table's facts cannot be read.
     """
-    told = _facts_or_refuse(store, layout, request)
-    return tuple(decode_partition(segment) for segment in told["partitions"])
+    facts = _facts_or_refuse(store, layout, request)
+    return tuple(decode_partition(segment) for segment in facts["partitions"])
 
 
 def _facts_or_refuse(store: Reader, layout: Layout, request: ReadRequest) -> dict[str, Any]:
-    told = fetch.facts(store, layout, request.folder)
-    if told is None:
-        _refuse(
-            store,
-            layout,
-            f"the list of partitions of {request.table}",
-            layout.facts(request.folder),
-        )
-    return told
+    facts = fetch.facts(store, layout, request.folder)
+    if facts is None:
+        what, key = f"the list of partitions of {request.table}", layout.facts(request.folder)
+        raise fetch.not_found(store, layout, what, key)
+    return facts
 
 
-def _one(
+def _partition_rows(
     store: Reader,
     layout: Layout,
     request: ReadRequest,
+    asset_names: "set[str | None]",
     value: str | None,
-    found: "set[str | None]",
 ) -> "pa.Table":
-    """The rows of one partition; none, but all columns, when it is known and has no rows."""
+    """Returns the rows of one partition; a table without rows for a known but empty partition."""
     request = replace(request, parts=(value,))
     column, segment = request.partition, encode_partition(value)
     key = layout.partition(request.folder, column, segment)
     try:
         try:
-            return _chosen(store, key, request, found, checked=True)[0]
-        except _Another:
-            # A copy on this machine that was put in the place of another: the store is asked.
+            return _read_file(store, key, request, asset_names, checked=True)[0]
+        except _OtherPartition:
+            # A local copy was put in place of another partition's; the store has the right one.
             store.forget(key)
-            return _chosen(store, key, request, found)[0]
+            return _read_file(store, key, request, asset_names)[0]
     except FileNotFoundError:
-        told = _known(store, layout, request.folder, column, segment)
-        if segment not in told["partitions"]:
-            return _selected(_of_none(told), request, found)
-    key = layout.object(told["table"], told["partitions"][segment]["sha256"])
+        facts = _facts_of_known(store, layout, request.folder, column, segment)
+        if segment not in facts["partitions"]:
+            return _select(_empty_file(facts), request, asset_names)
+    key = layout.object(facts["table"], facts["partitions"][segment]["sha256"])
     try:
-        return _chosen(store, key, request, found)[0]
+        return _read_file(store, key, request, asset_names)[0]
     except FileNotFoundError as error:
-        raise _lost(store, key, told) from error
+        raise _lost(store, key, facts) from error
 
 
-def _warn_of_missing(names: Iterable[str], found: "set[str | None]") -> None:
-    missing = [name for name in dict.fromkeys(names) if name not in found]
+def _warn_of_missing(names: Iterable[str], asset_names: "set[str | None]") -> None:
+    missing = [name for name in dict.fromkeys(names) if name not in asset_names]
     if missing:
         warnings.warn(
             f"no rows with asset_name {', '.join(map(fetch.short, map(repr, missing[:20])))}"
             f"{' and others' if len(missing) > 20 else ''}"
-            f"{f'; there are {len(found)} others' if found else ''}",
+            f"{f'; there are {len(asset_names)} others' if asset_names else ''}",
             UserWarning,
             stacklevel=provenance.outside(),
         )
 
 
-def _of_none(told: dict[str, Any]) -> File:
-    """A file without rows, of the columns that a table's facts tell."""
+def _empty_file(facts: dict[str, Any]) -> File:
+    """Returns a file without rows, with the columns in a table's facts."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     sink = pa.BufferOutputStream()
-    pq.write_table(empty(told), sink)
-    body = sink.getvalue().to_pybytes()
-    return File(ByteRange(body, 0, len(body), ""))
+    pq.write_table(empty(facts), sink)
+    return _whole_file(sink.getvalue().to_pybytes())
 
 
 def _check_limit(limit: Any) -> None:
@@ -390,7 +380,7 @@ def _check_limit(limit: Any) -> None:
 
 
 def partition_path(name: str, column: str, value: str | int | None) -> str:
-    """Where one partition's file lies: a local path or `s3://…`, fit for DuckDB.
+    """Returns the address of a partition's file: a local path or `s3://…`, fit for DuckDB.
 
     Raises:
         ValueError: A store in memory has no paths, or there is no such platform.
@@ -406,72 +396,69 @@ def partition_path(name: str, column: str, value: str | int | None) -> str:
     key = layout.partition(name, column, segment)
     if fetch.exists(store, key):
         return store.file(key)
-    told = _known(store, layout, name, column, segment)
-    if segment not in told["partitions"]:
+    facts = _facts_of_known(store, layout, name, column, segment)
+    if segment not in facts["partitions"]:
         raise AcornNotFound(
             f"{name}: {column} {fetch.short(text)} is known and has no rows, so there is no file "
             f"at {store.at(key)}; without lazy=True it is an empty frame"
         )
-    # A partition that the facts have and whose fixed path is not there, as while it is written.
-    key = layout.object(told["table"], told["partitions"][segment]["sha256"])
+    # The facts name the partition, but its fixed path is not there, as while it is written.
+    key = layout.object(facts["table"], facts["partitions"][segment]["sha256"])
     if not fetch.exists(store, key):
-        raise _lost(store, key, told)
+        raise _lost(store, key, facts)
     return store.file(key)
 
 
-def _refuse(store: Reader, layout: Layout, what: str, key: str) -> NoReturn:
-    raise fetch.not_found(store, layout, what, key) from None
-
-
-def _known(store: Reader, layout: Layout, name: str, column: str, segment: str) -> dict[str, Any]:
-    """The facts of a table that has no file for a partition, when the partition is known."""
-    told = fetch.facts(store, layout, name)
-    if told is None:
-        _refuse(store, layout, name, layout.partition(name, column, segment))
-    if segment in told["partitions"] or segment in told["empty"]:
-        return told
-    if not told["source_state"]:
+def _facts_of_known(
+    store: Reader, layout: Layout, name: str, column: str, segment: str
+) -> dict[str, Any]:
+    """Returns the facts of a table, for a known partition without a file; raises for others."""
+    facts = fetch.facts(store, layout, name)
+    if facts is None:
+        key = layout.partition(name, column, segment)
+        raise fetch.not_found(store, layout, name, key) from None
+    if segment in facts["partitions"] or segment in facts["empty"]:
+        return facts
+    if not facts["source_state"]:
         raise AcornNotFound(
-            f"{name} of {store.url}, version {layout}, is not whole: {told['reason']}. "
+            f"{name} of {store.url}, version {layout}, is not whole: {facts['reason']}. "
             "End it with `zs build`"
         )
     value = decode_partition(segment)
-    parts = [decode_partition(s) or "" for s in {**told["partitions"], **told["empty"]}]
+    values = [decode_partition(s) or "" for s in {**facts["partitions"], **facts["empty"]}]
     if column != "subject_id":
-        raise ValueError(f"{column} {fetch.short(value)}: there are {', '.join(sorted(parts))}")
-    subjects = _subjects(layout, store, parts)
+        raise ValueError(f"{column} {fetch.short(value)}: there are {', '.join(sorted(values))}")
+    key = layout.table("unique_subject_ids")
+    subjects = values
+    with suppress(FileNotFoundError):
+        subjects = fetch.decode(fetch.get(store, key), store.at(key))["subject_id"].to_pylist()
     if value in subjects:
-        return told
-    alike = difflib.get_close_matches((value or "")[: fetch.SHOWN], subjects, n=5)
-    near = f"Alike: {', '.join(alike)}" if alike else "None is written alike"
-    raise SubjectNotFound(
-        f"{name}: no data asset in {store.url}, version {layout}, has the subject "
-        f"{fetch.short(value)}. {near}; unique_subject_ids() has all"
+        return facts
+    who = f"{name}: no data asset in {store.url}, version {layout},"
+    raise unknown_subject(who, value, subjects)
+
+
+def unknown_subject(who: str, subject: str | None, subjects: Sequence[str]) -> SubjectNotFound:
+    """Returns the error for a subject that nobody has, with similar subjects."""
+    similar = difflib.get_close_matches((subject or "")[: fetch.SHOWN], subjects, n=5)
+    hint = f"Alike: {', '.join(similar)}" if similar else "None is written alike"
+    return SubjectNotFound(
+        f"{who} has the subject {fetch.short(subject)}. {hint}; unique_subject_ids() has all"
     )
 
 
-def _subjects(layout: Layout, store: Reader, otherwise: list[str]) -> list[str]:
-    key = layout.table("unique_subject_ids")
-    try:
-        body = fetch.get(store, key)
-    except FileNotFoundError:
-        return otherwise
-    found: list[str] = fetch.decode(body, store.at(key))["subject_id"].to_pylist()
-    return found
-
-
-def _lost(store: Reader, key: str, told: dict[str, Any]) -> ReadError:
+def _lost(store: Reader, key: str, facts: dict[str, Any]) -> ReadError:
     return ReadError(
-        f"{store.at(key)}: the facts of {told['name']} name it and it is not there; build the "
+        f"{store.at(key)}: the facts of {facts['name']} name it and it is not there; build the "
         "table again"
     )
 
 
 def frame(content: "pa.Table", name: str) -> "pd.DataFrame":
-    """A table as a pandas frame: maps as dicts, lists as arrays.
+    """Returns a table as a pandas frame: maps as dicts, lists as arrays.
 
     Raises:
-        ReadError: A value has no place in a frame.
+        ReadError: A frame cannot hold a value.
     """
     import pyarrow as pa
 
@@ -481,27 +468,25 @@ def frame(content: "pa.Table", name: str) -> "pd.DataFrame":
         raise ReadError(f"{name}: cannot become a frame: {first_line(error)}") from error
 
 
-def has_types(told: Mapping[str, Any]) -> bool:
-    """Whether facts tell the types of columns; those of before 1.0.0 do not."""
-    columns = told.get("columns") or ()
+def has_types(facts: Mapping[str, Any]) -> bool:
+    """Returns whether facts have the types of columns; facts from before 1.0.0 do not."""
+    columns = facts.get("columns") or ()
     return bool(columns) and all(isinstance(c, dict) and "type" in c for c in columns)
 
 
-def empty(told: Mapping[str, Any]) -> "pa.Table":
-    """A table without rows, of the columns that facts tell."""
+def empty(facts: Mapping[str, Any]) -> "pa.Table":
+    """Returns a table without rows, with the columns in a table's facts."""
     import pyarrow as pa
 
     types = kinds.arrow_types()
-    fields = [(c["name"], types.get(c["type"], pa.null())) for c in told["columns"]]
+    fields = [(c["name"], types.get(c["type"], pa.null())) for c in facts["columns"]]
     return pa.schema(fields).empty_table()
 
 
 def _text(column: str, value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
-    try:
+    with suppress(TypeError):
         if not isinstance(value, bool):
             return str(operator.index(value))
-    except TypeError:
-        pass
     raise TypeError(f"{column} is a text or a whole number, not {value!r:.80}")

@@ -1,6 +1,6 @@
 """The commands that read tables: show, sql, describe, explain, derived, plot.
 
-Each prints rows or draws them; what it refuses is an error, which `zs_client.cli` makes a sentence.
+Each prints or draws rows, or raises an error, which `zs_client.cli` prints as a sentence.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from zs_client.printing import WIDEST, encoded, fitting
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# Of a sentence more is printed than of a value in a row.
+# Sentences are cut at more characters than values in a row.
 _LINE = 240
 
 
@@ -33,7 +33,7 @@ def print_rows(given: argparse.Namespace) -> int:
         if name in ("columns", "limit", "others", "lazy", "snapshot", "offline"):
             raise ValueError(f"--where {condition}: there is no filter {name!r}")
         filters.setdefault(name, []).append(value)
-    # Borders and parts of a text are one value.
+    # Filters such as `acquired_after` and `…_contains` take one value and no list.
     filters = {name: v[0] if len(v) == 1 else v for name, v in filters.items()}
     columns = None if given.columns is None else [c.strip() for c in given.columns.split(",")]
     form, limit = _form(given), given.limit
@@ -45,23 +45,23 @@ def print_rows(given: argparse.Namespace) -> int:
     if form == "table" and sys.stdout.isatty() and columns is None:
         printed = fitting(printed, shutil.get_terminal_size().columns)
     _write(printed, form)
-    left = [name for name in content.column_names if name not in printed.column_names]
-    if left:
+    omitted = [name for name in content.column_names if name not in printed.column_names]
+    if omitted:
         print(
-            f"zs show: {len(left)} columns more: {', '.join(left)}; --columns chooses",
+            f"zs show: {len(omitted)} columns more: {', '.join(omitted)}; --columns chooses",
             file=sys.stderr,
         )
     if is_screen and content.num_rows > SCREEN_ROWS:
         print(
-            f"zs show: the first {SCREEN_ROWS} rows; --limit takes another number, "
-            "--format csv all",
+            f"zs show: the first {SCREEN_ROWS} rows; --limit sets another number, and "
+            "--format csv prints all rows",
             file=sys.stderr,
         )
     return 0
 
 
 def print_answer(given: argparse.Namespace) -> int:
-    """Print what a SELECT answers."""
+    """Print the answer to a SELECT."""
     from zs_client.query import answer
 
     _write(answer(given.query, at=resolve(given)), _form(given))
@@ -72,7 +72,6 @@ def print_columns(given: argparse.Namespace) -> int:
     """Print what the columns of a table mean."""
     from zs_client.registry import described
 
-    # What a column means is what was asked for.
     _write(described(given.table, resolve(given)), _form(given), widest=_LINE)
     return 0
 
@@ -84,8 +83,8 @@ def print_explanation(given: argparse.Namespace) -> int:
 
     with reading(offline=given.offline):
         current = resolve_current(store_url(given), given.version)[0]
-    parts = explained(given.name, given.column, resolve(given), current)
-    _write(parts, _form(given), widest=_LINE)
+    rows = explained(given.name, given.column, resolve(given), current)
+    _write(rows, _form(given), widest=_LINE)
     return 0
 
 
@@ -108,8 +107,8 @@ def draw(given: argparse.Namespace) -> int:
     if Path(given.output).suffix.lower() not in (".png", ".svg", ".pdf"):
         raise ValueError(f"-o {given.output}: its end is none of .png, .svg and .pdf")
     if (of_subject is None) != (given.subject is None):
-        says = "takes no subject" if of_subject is None else "needs a subject"
-        raise ValueError(f"{given.picture} {says}")
+        problem = "takes no subject" if of_subject is None else "needs a subject"
+        raise ValueError(f"{given.picture} {problem}")
     with asking(
         snapshot=given.snapshot, offline=given.offline, url=store_url(given), version=given.version
     ):
@@ -117,7 +116,7 @@ def draw(given: argparse.Namespace) -> int:
     try:
         figure.savefig(given.output, dpi=150)
     except OSError as error:
-        raise ValueError(f"-o {given.output}: it could not be written: {error}") from error
+        raise ValueError(f"-o {given.output}: the file could not be written: {error}") from error
     return 0
 
 

@@ -1,6 +1,6 @@
-"""The registry of a version, and how each acorn of it stands.
+"""The registry of a version, and the status of each acorn.
 
-Both are told by the pipeline in `squirrel.json` and `<table>.json`; nothing is counted here.
+The pipeline writes both, in `squirrel.json` and `<table>.json`; nothing is counted here.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-# Of a table by subject or platform so many partitions are read to describe it.
+# How many partitions of a table by subject or platform are read to describe it.
 SAMPLED = 32
 _EXAMPLES, _LONGEST = 3, 80
 
@@ -31,10 +31,10 @@ class ColumnInfo:
     """A column of an acorn.
 
     Attributes:
-        name: Its name.
+        name: The column's name.
         description: What the value means; empty where an old registry has none.
-        type: As in `zs_client.contract.TYPES`; empty where an old registry has none.
-        nullable: Whether it may be null.
+        type: A type of `zs_client.contract.TYPES`; empty where an old registry has none.
+        nullable: Whether the value may be null.
     """
 
     name: str
@@ -45,26 +45,26 @@ class ColumnInfo:
 
 @dataclass(frozen=True)
 class AcornInfo:
-    """What the registry says about an acorn; None, empty or blank where an old one says nothing.
+    """An acorn's entry in the registry; None or empty where an old registry has no value.
 
     Attributes:
         name: The acorn's name.
         description: What a row is and how to join it.
-        location: Its file, or its folder with a slash at the end when it is partitioned.
-        partitioned: Whether it is split into files.
-        partition_key: By which column; None when it is not partitioned.
+        location: The file, or the folder with a slash at the end when the acorn is partitioned.
+        partitioned: Whether the acorn is split into files.
+        partition_key: The column that splits it; None when the acorn is not partitioned.
         type: `metadata` (may be loaded whole), `asset` or `platform`.
-        columns: In the file's order.
-        table: Its name in the store.
-        key: The columns that together occur once.
-        rows: How many rows.
-        bytes: How many bytes of parquet.
-        sha256: Of its file; of the names and digests of its files when it is partitioned.
-        partitions: How many files when it is partitioned, else 0.
-        built_at: When its content last changed.
-        checked_at: When it was last looked at.
-        state: `fresh`, or `stale` while it stays on earlier content.
-        reason: Why it is stale.
+        columns: The columns, in the file's order.
+        table: The acorn's name in the store.
+        key: The columns whose values together identify a row.
+        rows: The number of rows.
+        bytes: The number of bytes of parquet.
+        sha256: The digest of the file, or of the names and digests of the partitions' files.
+        partitions: The number of files when the acorn is partitioned, else 0.
+        built_at: When the content last changed.
+        checked_at: When a build last checked the acorn.
+        state: `fresh`, or `stale` while the acorn stays on earlier content.
+        reason: Why the acorn is stale.
     """
 
     name: str
@@ -91,12 +91,12 @@ class SquirrelInfo:
     """The registry of all acorns of one version.
 
     Attributes:
-        acorns: Those that are there.
+        acorns: The acorns of the version.
         version: The version.
         snapshot: The id of this published state; None in an old registry.
-        published_at: When it was published; None in an old registry.
-        source_state: What the acorns were made from.
-        expected_every_hours: How often a schedule publishes here; None when none is known to.
+        published_at: When this state was published; None in an old registry.
+        source_state: The state of the source that the acorns were made from.
+        expected_every_hours: The hours between two runs of the schedule; None if there is none.
     """
 
     acorns: tuple[AcornInfo, ...]
@@ -109,18 +109,18 @@ class SquirrelInfo:
 
 @dataclass(frozen=True)
 class AcornStatus:
-    """How an acorn stands.
+    """The status of an acorn; None stands for an unknown number or time.
 
     Attributes:
         name: The acorn's name.
-        rows: How many rows; None when that is not told.
-        bytes: How many bytes of parquet; None when that is not told.
-        partitions: How many files; None when it is not partitioned or that is not told.
-        age: Since it was last known to be as the documents are; since it was last looked at when it
-            is stale; None when that is not told.
+        rows: The number of rows.
+        bytes: The number of bytes of parquet.
+        partitions: The number of files; None also for an acorn that is not partitioned.
+        age: The time since the acorn last agreed with the documents; for a stale acorn, the time
+            since its last check.
         state: `fresh`, `stale` or `missing`.
-        reason: Why it is stale or missing.
-        built_at: When its content last changed; None when that is not told.
+        reason: Why the acorn is stale or missing.
+        built_at: When the content last changed.
     """
 
     name: str
@@ -134,11 +134,11 @@ class AcornStatus:
 
 
 def get_squirrel_info(*, snapshot: str | None = None, offline: bool | None = None) -> SquirrelInfo:
-    """The registry of the version that the functions read.
+    """Returns the registry of the version that the functions read.
 
     Args:
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
 
     Raises:
         AcornNotFound: This store has no such version.
@@ -146,14 +146,14 @@ def get_squirrel_info(*, snapshot: str | None = None, offline: bool | None = Non
     """
     with reading(snapshot=snapshot, offline=offline):
         store, layout = resolve()
-        found = _registry(store, layout)
-        if found is None:
+        registry = _registry(store, layout)
+        if registry is None:
             raise fetch.not_found(store, layout, "the registry", layout.registry)
-        return found
+        return registry
 
 
 def status(store_url: str | Path | None = None, version: str | None = None) -> list[AcornStatus]:
-    """How each acorn stands: those that this package knows, then others of the registry.
+    """Returns the status of each acorn: this package's acorns, then others in the registry.
 
     Args:
         store_url: The store; else as the functions take it from `ZS_STORE` and `FOREST_TYPE`.
@@ -167,31 +167,31 @@ def status(store_url: str | Path | None = None, version: str | None = None) -> l
     """
     store, layout = resolve_current(store_url, version)
     registry = _registry(store, layout)
-    listed = {acorn.name: acorn for acorn in registry.acorns} if registry else {}
+    known = {acorn.name: acorn for acorn in registry.acorns} if registry else {}
     tables = {name: table for name, table, _ in TABLES}
-    tables |= {name: acorn.table or name for name, acorn in listed.items() if name not in tables}
-    told = work.map_ordered(lambda table: fetch.facts(store, layout, table), tables.values())
+    tables |= {name: acorn.table or name for name, acorn in known.items() if name not in tables}
+    all_facts = work.map_ordered(lambda table: fetch.facts(store, layout, table), tables.values())
     published = registry.published_at if registry else None
-    if registry is None and not any(told) and fetch.is_too_deep(store):
+    if registry is None and not any(all_facts) and fetch.is_too_deep(store):
         raise fetch.not_found(store, layout, "the registry", layout.registry)
-    found = [
-        _status(name, listed.get(name), facts, published)
-        for name, facts in zip(tables, told, strict=True)
+    statuses = [
+        _status(name, known.get(name), facts, published)
+        for name, facts in zip(tables, all_facts, strict=True)
     ]
     every = registry.expected_every_hours if registry else None
-    late = every and any(_is_late(one, every) for one in found)
-    if not every or not late or not provenance.is_newest(store, layout, fetch.get_json):
-        return found
-    return [_aged(one, every) if _is_late(one, every) else one for one in found]
+    if not every:
+        return statuses
+    aged = [_aged(acorn, every) for acorn in statuses]
+    if aged == statuses or not provenance.is_newest(store, layout, fetch.get_json):
+        return statuses
+    return aged
 
 
-def _is_late(one: AcornStatus, every: float) -> bool:
-    return one.state == "fresh" and one.age is not None and provenance.is_late(one.age, every)
-
-
-def _aged(one: AcornStatus, every: float) -> AcornStatus:
-    reason = provenance.lateness(one.age or timedelta(), every)
-    return replace(one, state="stale", reason=reason)
+def _aged(acorn: AcornStatus, every: float) -> AcornStatus:
+    """Returns the status of an acorn, stale when a schedule has not checked it for too long."""
+    if acorn.state != "fresh" or acorn.age is None or not provenance.is_late(acorn.age, every):
+        return acorn
+    return replace(acorn, state="stale", reason=provenance.lateness(acorn.age, every))
 
 
 def describe(
@@ -202,73 +202,73 @@ def describe(
     snapshot: str | None = None,
     offline: bool | None = None,
 ) -> "pd.DataFrame":
-    """What the columns of a table are, one row per column.
+    """Describes the columns of a table, one row per column.
 
-    Of a table by subject or platform, nulls and examples are those of 32 partitions, spread over
-    all of them; `attrs["rows_read"]` and `attrs["partitions_read"]` tell of how much.
+    For a table by subject or platform, nulls and examples come from 32 of its partitions, evenly
+    spread; `attrs["rows_read"]` and `attrs["partitions_read"]` say how much was read.
 
     Args:
         table: The table, by the acorn's name.
         store_url: The store; else as the functions take it from `ZS_STORE` and `FOREST_TYPE`.
         version: The version; else `ZS_VERSION`, else that of this package.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
-        offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
+        snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
-        `column`, `type` (as in the registry), `description`, `nulls` (the share of rows, 0 to 1;
-        null without rows), `examples`, a list with the most frequent values as text, and
-        `findings`: how many values of the whole table were chosen between readings, contradict
-        others or could not be read, as document_problems and data_asset_problems have them; null
-        where those do not tell.
+        A frame with `column`, `type` (as in the registry), `description`, `nulls` (a share from 0
+        to 1; null without rows), `examples` (the most frequent values as text) and `findings`: how
+        many values in the whole table were chosen between readings, contradict others or could not
+        be read, as in document_problems and data_asset_problems; null if these do not say.
 
     Raises:
-        AcornNotFound: There is no such table; the message names those that there are.
-        ReadError: It is there and cannot be read.
+        AcornNotFound: There is no such table; the message names the tables.
+        ReadError: The table is there and cannot be read.
     """
     with reading(snapshot=snapshot, offline=offline):
         content = described(table, resolve(store_url, version))
-    found = read.frame(content, table)
-    found.attrs = provenance.marks(content)
-    read_of = content.schema.metadata
+    frame = read.frame(content, table)
+    frame.attrs = provenance.marks(content)
     for key in ("rows_read", "partitions_read"):
-        if key.encode() in read_of:
-            found.attrs[key] = int(read_of[key.encode()])
-    return found
+        if count := content.schema.metadata.get(key.encode()):
+            frame.attrs[key] = int(count)
+    return frame
 
 
 def described(table: str, at: Place) -> "pa.Table":
-    """As `describe`, of a store and version, as Arrow."""
+    """Returns what `describe` returns, as Arrow, from a given store and version."""
     import pyarrow as pa
 
     store, layout = at
     name, folder, partition = find(table)
-    wanted = ReadRequest(name, folder, partition=partition)
+    request = ReadRequest(name, folder, partition=partition)
     counted = {}
     if partition:
-        parts = read.partition_values(store, layout, wanted)
-        parts = parts[:: max(1, -(-len(parts) // SAMPLED))]
-        wanted = replace(wanted, parts=parts)
-        counted = {"partitions_read": str(len(parts))}
-    content = read.content(wanted, at)
+        values = read.partition_values(store, layout, request)
+        values = values[:: max(1, -(-len(values) // SAMPLED))]
+        request = replace(request, parts=values)
+        counted = {"partitions_read": str(len(values))}
+    content = read.content(request, at)
     provenance.warn_if_stale(provenance.marks(content))
-    listed = provenance.entry(provenance.begin(store, layout, fetch.get_json)(), name)
-    told = {c.name: c for c in (_column(each) for each in listed.get("columns") or ())}
+    registered = provenance.entry(provenance.begin(store, layout, fetch.get_json)(), name)
+    infos = {
+        partition: ColumnInfo(partition, f"The {partition} by which the table is split into files.")
+    }
+    infos |= {info.name: info for info in map(_column, registered.get("columns") or ())}
     findings = _findings(name, at)
     rows = [
         {
-            "column": column.name,
-            "type": (told[column.name].type if column.name in told else "")
-            or kinds.name(column.type),
-            "description": told[column.name].description
-            if column.name in told
-            else f"The {column.name} by which the table is split into files."
-            if column.name == partition
-            else "",
+            "column": info.name,
+            "type": info.type or kinds.name(values.type),
+            "description": info.description,
             "nulls": values.null_count / len(values) if len(values) else None,
             "examples": _examples(values),
-            "findings": None if findings is None else findings.get(f"{name}.{column.name}", 0),
+            "findings": None if findings is None else findings.get(f"{name}.{info.name}", 0),
         }
-        for column, values in zip(content.schema, content.columns, strict=True)
+        for info, values in zip(
+            [infos.get(column, ColumnInfo(column)) for column in content.column_names],
+            content.columns,
+            strict=True,
+        )
     ]
     text = pa.string()
     types = [text, text, text, pa.float64(), pa.list_(text), pa.int64()]
@@ -279,25 +279,22 @@ def described(table: str, at: Place) -> "pa.Table":
 
 
 def _findings(table: str, at: Place) -> dict[str, int] | None:
-    """Returns how many values of each column of a table have a finding; None where not told."""
+    """Returns how many values of each column have a finding; None when the tables do not say."""
     counts: Counter[str] = Counter()
     for name in ("document_problems", "data_asset_problems"):
         words = {"column_contains": f"{table}.", "columns": ["column", "count"]}
         try:
-            found = read.content(read_request(name, words), at)
-        # A store of before has the tables without these columns, or not at all; offline they may
-        # not have been read.
+            findings = read.content(read_request(name, words), at)
+        # An older store lacks the tables or these columns; offline they may not have been read.
         except (read.AcornNotFound, read.ReadError, ValueError):
             return None
-        for column, count in zip(
-            *(found[key].to_pylist() for key in words["columns"]), strict=True
-        ):
-            counts[column] += count or 1
+        for finding in findings.to_pylist():
+            counts[finding["column"]] += finding["count"] or 1
     return counts
 
 
 def _examples(values: "pa.ChunkedArray") -> list[str]:
-    """The most frequent values as text; of lists their entries, of maps their keys."""
+    """Returns the most frequent values as text; of lists their entries, of maps their keys."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -305,38 +302,38 @@ def _examples(values: "pa.ChunkedArray") -> list[str]:
         values = pa.chunked_array([chunk.keys for chunk in values.chunks], values.type.key_type)
     if kinds.is_list(values.type):
         values = pc.list_flatten(values)
-    there = values.drop_null()
-    # Before pyarrow 26 the first of none is an error.
-    if not len(there):
+    not_null = values.drop_null()
+    # Before pyarrow 26, selecting from an empty table is an error.
+    if not len(not_null):
         return []
-    counted = there.value_counts()
+    counted = not_null.value_counts()
     order = pc.select_k_unstable(
         pa.table({"n": counted.field("counts"), "at": pa.array(range(len(counted)))}),
         k=_EXAMPLES,
         sort_keys=[("n", "descending"), ("at", "ascending")],
     )
-    found = counted.field("values").take(order).to_pylist()
-    texts = [value.isoformat() if hasattr(value, "isoformat") else str(value) for value in found]
+    frequent = counted.field("values").take(order).to_pylist()
+    texts = [value.isoformat() if hasattr(value, "isoformat") else str(value) for value in frequent]
     return [text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…" for text in texts]
 
 
 def _status(
-    name: str, listed: AcornInfo | None, facts: dict[str, Any] | None, published: datetime | None
+    name: str, entry: AcornInfo | None, facts: dict[str, Any] | None, published: datetime | None
 ) -> AcornStatus:
     if facts is None:
-        return _from_registry(name, listed)
+        return _from_registry(name, entry)
     state: Literal["fresh", "stale", "missing"] = "stale" if facts["state"] == "stale" else "fresh"
     reason, checked, built = facts["reason"], _time(facts["checked_at"]), _time(facts["built_at"])
-    # The registry also knows the documents; it is heard unless the facts changed since.
-    if listed is not None and published and checked and published < checked:
-        listed = None
+    # The registry also knows the documents; it counts unless the facts changed since.
+    if entry is not None and published and checked and published < checked:
+        entry = None
     if not facts["source_state"]:
         state = "missing"
-    elif listed is not None and state == "fresh" and listed.state == "stale":
-        state, reason = "stale", listed.reason
+    elif entry is not None and state == "fresh" and entry.state == "stale":
+        state, reason = "stale", entry.reason
     # A night that finds nothing changed leaves the facts as they are and publishes anew.
-    again = listed.checked_at if listed is not None and state == "fresh" else None
-    current = [moment for moment in (checked, again) if moment]
+    rechecked = entry.checked_at if entry is not None and state == "fresh" else None
+    current = [moment for moment in (checked, rechecked) if moment]
     return AcornStatus(
         name=name,
         rows=facts["rows"],
@@ -349,35 +346,35 @@ def _status(
     )
 
 
-def _from_registry(name: str, listed: AcornInfo | None) -> AcornStatus:
-    if listed is None:
+def _from_registry(name: str, entry: AcornInfo | None) -> AcornStatus:
+    if entry is None:
         return AcornStatus(name, None, None, None, None, "missing", "never built", None)
     return AcornStatus(
         name=name,
-        rows=listed.rows,
-        bytes=listed.bytes,
-        partitions=listed.partitions if listed.partitioned else None,
-        age=_since(listed.checked_at or listed.built_at),
-        state="stale" if listed.state == "stale" else "fresh",
-        reason=listed.reason,
-        built_at=listed.built_at,
+        rows=entry.rows,
+        bytes=entry.bytes,
+        partitions=entry.partitions if entry.partitioned else None,
+        age=_since(entry.checked_at or entry.built_at),
+        state="stale" if entry.state == "stale" else "fresh",
+        reason=entry.reason,
+        built_at=entry.built_at,
     )
 
 
 def _registry(store: Reader, layout: Layout) -> SquirrelInfo | None:
     key = layout.registry
     try:
-        found = fetch.get_json(store, key)
+        registry = fetch.get_json(store, key)
     except FileNotFoundError:
         return None
     try:
         return SquirrelInfo(
-            acorns=tuple(_acorn(entry) for entry in found["acorns"]),
-            version=found.get("version") or layout.version,
-            snapshot=found.get("snapshot"),
-            published_at=_time(found.get("published_at")),
-            source_state=found.get("source_state") or {},
-            expected_every_hours=found.get("expected_every_hours"),
+            acorns=tuple(_acorn(entry) for entry in registry["acorns"]),
+            version=registry.get("version") or layout.version,
+            snapshot=registry.get("snapshot"),
+            published_at=_time(registry.get("published_at")),
+            source_state=registry.get("source_state") or {},
+            expected_every_hours=registry.get("expected_every_hours"),
         )
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise read.ReadError(
@@ -400,11 +397,11 @@ def _acorn(entry: dict[str, Any]) -> AcornInfo:
         key=tuple(entry.get("key") or ()),
         built_at=_time(entry.get("built_at")),
         checked_at=_time(entry.get("checked_at")),
-        **{name: entry.get(name) for name in _AS_TOLD},
+        **{name: entry.get(name) for name in _UNCHANGED},
     )
 
 
-_AS_TOLD = ("rows", "bytes", "sha256", "partitions", "state", "reason")
+_UNCHANGED = ("rows", "bytes", "sha256", "partitions", "state", "reason")
 
 
 def _column(column: str | dict[str, Any]) -> ColumnInfo:
@@ -421,8 +418,8 @@ def _column(column: str | dict[str, Any]) -> ColumnInfo:
 def _time(text: str | None) -> datetime | None:
     if not text:
         return None
-    found = datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _since(moment: datetime | None) -> timedelta | None:

@@ -1,7 +1,7 @@
-"""What a process remembers of stores from one read to the next, and the one way to forget it.
+"""What a process remembers of stores between reads, and the only function that forgets it.
 
-Whoever asks also writes here, under a lock of its own. What lies on the disk is in
-`zs_client.cache`; the stores in memory are no copy of anything, and stay in `zs_client.opening`.
+Each module writes its own values, under its own lock. The cache on disk is in `zs_client.cache`.
+Stores in memory are not copies, and stay in `zs_client.opening`.
 """
 
 from pathlib import Path
@@ -11,15 +11,15 @@ from typing import Any
 stores: dict[tuple[Any, ...], Any] = {}
 # Why a bucket must not be written to, by server and name (`zs_client.conditions`).
 refusals: dict[tuple[str, str], str] = {}
-# Registries and when they were asked for, by store and version; the tables whose readers were
-# warned that they are stale (`zs_client.provenance`).
+# Registries and when they were read, by store and version; the stale tables that readers were
+# warned of (`zs_client.provenance`).
 registries: dict[tuple[str, ...], tuple[float, dict[str, Any] | None]] = {}
 warned: set[tuple[str, ...]] = set()
-# How many bytes may be written to a local cache until it is looked through (`zs_client.cache`).
+# How many bytes may be written to a local cache before its size is checked (`zs_client.cache`).
 room: dict[Path, int] = {}
 
 
 def forget() -> None:
-    """Open stores and ask for registries anew, and warn again of stale tables."""
+    """Forget open stores, registries and warnings, so that the next read begins anew."""
     for remembered in (stores, refusals, registries, warned, room):
         remembered.clear()

@@ -1,7 +1,6 @@
-"""Buckets on S3 as obstore has them: how long is waited for one, by which server and credentials.
+"""Opening buckets on S3 with obstore: timeouts, the server and credentials.
 
-What is done with a bucket is in `zs_client.store`; profiles and variables are read in
-`zs_client.aws`.
+Buckets are read and written in `zs_client.store`; `zs_client.aws` reads profiles and variables.
 """
 
 from dataclasses import dataclass
@@ -19,33 +18,33 @@ PUBLIC = "s3://allen-data-views"
 
 @dataclass(frozen=True)
 class Timeouts:
-    """How long S3 is waited for, in seconds.
+    """How many seconds to wait for S3.
 
     Attributes:
-        connect: For a connection.
-        silence: For the next bytes of an answer.
-        answer: For a whole answer.
-        retries: How often what failed is asked again.
-        together: After which nothing is asked again.
+        connect: The time for a connection.
+        silence: The time for the next bytes of an answer.
+        answer: The time for a whole answer.
+        retries: How often a failed request is repeated.
+        total: The time after which no request is repeated.
     """
 
     connect: int
     silence: int
     answer: int
     retries: int
-    together: int
+    total: int
 
 
-UNATTENDED = Timeouts(connect=10, silence=60, answer=60, retries=8, together=120)
-# A person waits for what is read, perhaps without a network. A table may come over a slow line.
-INTERACTIVE = Timeouts(connect=4, silence=10, answer=900, retries=4, together=8)
+UNATTENDED = Timeouts(connect=10, silence=60, answer=60, retries=8, total=120)
+# A person waits for a read, perhaps without a network. A table may come over a slow line.
+INTERACTIVE = Timeouts(connect=4, silence=10, answer=900, retries=4, total=8)
 
 
 def s3_place(url: str) -> tuple[str, str]:
     """Returns the bucket and the prefix in `s3://bucket[/prefix]`.
 
     Raises:
-        StoreError: It names no bucket.
+        StoreError: The URL names no bucket.
     """
     parts = urlsplit(without_user("ZS_STORE", url))
     if not parts.netloc:
@@ -56,10 +55,10 @@ def s3_place(url: str) -> tuple[str, str]:
 def s3_bucket(
     bucket: str, *, prefix: str = "", anonymous: bool = False, timeouts: Timeouts = UNATTENDED
 ) -> Any:
-    """Returns an obstore view of a bucket, with the usual AWS variables.
+    """Opens a bucket with obstore and the usual AWS variables.
 
     Credentials come from boto3's chain where boto3 is installed (profiles, SSO, roles), else from
-    the AWS variables; where there are none, requests go unsigned.
+    the AWS variables. Without credentials, requests are not signed.
     """
     from obstore.exceptions import BaseError
     from obstore.store import S3Store
@@ -72,7 +71,7 @@ def s3_bucket(
         },
         "retry_config": {
             "max_retries": timeouts.retries,
-            "retry_timeout": timedelta(seconds=timeouts.together),
+            "retry_timeout": timedelta(seconds=timeouts.total),
         },
     }
     endpoint, certificates = server(), _certificates(bucket)
@@ -82,7 +81,7 @@ def s3_bucket(
         options["endpoint"] = endpoint
         options["client_options"]["allow_http"] = endpoint.startswith("http:")
     region = aws.region()
-    # Where the public bucket lies does not depend on where its reader works.
+    # The public bucket's region does not depend on the reader's.
     public = f"s3://{bucket}" == PUBLIC and not endpoint
     options["region"] = "us-west-2" if public or not region else region
     provider = None if anonymous else _credentials()
@@ -101,10 +100,10 @@ def s3_bucket(
 
 
 def server() -> str:
-    """Returns the S3 server that variables or the profile name; empty for Amazon's.
+    """Returns the S3 server in variables or the profile; empty for Amazon's.
 
     Raises:
-        StoreError: It is no address, or has a user or a password.
+        StoreError: The value is no address, or has a user or a password.
     """
     try:
         return aws.endpoint()
@@ -116,10 +115,10 @@ def without_user(what: str, url: str) -> str:
     """Returns a URL that may be shown.
 
     Raises:
-        StoreError: It has a user or a password, which would be written into facts and messages.
+        StoreError: The URL has a user or a password, which facts and messages would show.
     """
-    if said := unfit(what, url):
-        raise StoreError(said)
+    if reason := unfit(what, url):
+        raise StoreError(reason)
     return url
 
 
@@ -131,7 +130,7 @@ def _certificates(bucket: str) -> bytes | None:
 
 
 def credentials_in_use() -> str:
-    """Returns what to do about credentials that do not suffice."""
+    """Returns advice about credentials that do not suffice."""
     return aws.lacks_boto3() or "check the AWS credentials in use"
 
 

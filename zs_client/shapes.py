@@ -1,8 +1,8 @@
-"""The shapes of a table: a pandas frame when a function is called, others by its attributes.
+"""The shapes of a table: a function returns a pandas frame, and its attributes other shapes.
 
-`asset_basics(…)` is a pandas frame, `asset_basics.arrow(…)`, `.polars(…)` and `.duckdb(…)` are the
-same rows, straight from Arrow. pandas, polars and DuckDB are loaded when they are asked for.
-Arguments and errors that the functions share are described here, and put into their docstrings.
+`asset_basics(…)` is a pandas frame; `asset_basics.arrow(…)`, `.polars(…)` and `.duckdb(…)` are the
+same rows, straight from Arrow. pandas, polars and DuckDB are loaded when they are used. This module
+adds the arguments and errors that the functions share to their docstrings.
 """
 
 import inspect
@@ -32,77 +32,71 @@ SHAPES = {
 
 # The meaning of parameters that a function's docstring leaves out.
 ARGUMENTS = {
-    "asset_names": "Only rows of these data assets; a `UserWarning` names those that have none.",
-    "acquired_after": "The acquisition began then or later.",
-    "acquired_before": "The acquisition began before.",
-    "columns": "Only these, in this order.",
-    "limit": "No more rows than this.",
-    "snapshot": "Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.",
-    "offline": "Send nothing and read the local cache; else `ZS_OFFLINE`.",
-    "others": "Any other column by its name; see the module for all words.",
+    "asset_names": "Only rows of these data assets; a `UserWarning` names those without rows.",
+    "acquired_after": "Only acquisitions that began at this time or later.",
+    "acquired_before": "Only acquisitions that began before this time.",
+    "columns": "Only these columns, in this order.",
+    "limit": "The largest number of rows.",
+    "snapshot": "Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.",
+    "offline": "Send no requests and read the local cache; else `ZS_OFFLINE`.",
+    "others": "Filters on other columns, by the column's name; the module lists all filters.",
 }
 # Each error, the parameter that every function raising it has, and when it is raised.
 ERRORS = (
     ("AcornNotFound", "snapshot", "The table is not in this store and version."),
-    ("SubjectNotFound", "asset_names", "No data asset has that subject, or one of them."),
-    (
-        "ValueError",
-        "others",
-        (
-            "There is no such column or filter, or a value does not fit; the message lists\n"
-            "        what there is."
-        ),
-    ),
+    ("SubjectNotFound", "asset_names", "No data asset has that subject, or one of the subjects."),
+    ("ValueError", "others", "Unknown column or filter (the message lists them), or a bad value."),
     ("TypeError", "others", "A value is of another kind than the column."),
-    ("ReadError", "snapshot", "It is there and cannot be read."),
+    ("ReadError", "snapshot", "The table is there and cannot be read."),
 )
 
 
 class Reader(Protocol, Generic[P, R_co]):
-    """A function that reads a table, and the same function for each other shape.
+    """A function that reads a table, with an attribute for each other shape.
 
-    All take the same arguments, and raise the same errors.
+    All take the same arguments and raise the same errors.
     """
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
-        """The rows as a pandas frame, or as the function says."""
+        """Returns the rows as a pandas frame, or as the function says."""
 
     def arrow(self, *args: P.args, **kwargs: P.kwargs) -> "pa.Table":
-        """The rows as a pyarrow.Table."""
+        """Returns the rows as a pyarrow.Table."""
 
     def polars(self, *args: P.args, **kwargs: P.kwargs) -> "pl.DataFrame":
-        """The rows as a polars.DataFrame; needs the extra polars."""
+        """Returns the rows as a polars.DataFrame; needs the extra polars."""
 
     def duckdb(self, *args: P.args, **kwargs: P.kwargs) -> "duckdb.DuckDBPyRelation":
-        """The rows as a DuckDB relation; needs the extra sql."""
+        """Returns the rows as a DuckDB relation; needs the extra sql."""
 
 
 def frames(function: "Callable[P, ReadRequest | pa.Table]") -> "Reader[P, pd.DataFrame]":
-    """Make a function that says what is wished for one that reads it, in every shape."""
+    """Returns a function that reads the request that `function` makes, in every shape."""
     return cast("Reader[P, pd.DataFrame]", in_shapes(function, pandas, "pd.DataFrame"))
 
 
 def lists(function: "Callable[P, ReadRequest]") -> "Reader[P, list[str]]":
-    """As `frames`, of a table of one column, which is a list when it is called."""
-    return cast("Reader[P, list[str]]", in_shapes(function, _first, "list[str]"))
+    """Does what `frames` does, for a table of one column; the function returns a list."""
+    first_column = in_shapes(function, lambda content: content.column(0).to_pylist(), "list[str]")
+    return cast("Reader[P, list[str]]", first_column)
 
 
 def in_shapes(function: Any, plain: Callable[["pa.Table"], Any], returns: str) -> Any:
-    """The function that reads, with an attribute for each other shape.
+    """Returns a function that reads, with an attribute for each other shape.
 
     Its keywords `snapshot` and `offline` are those of `zs_client.place.reading`.
     """
     doc = _completed(function)
-    made = _made(function, plain, function.__name__, doc, returns)
+    reader = _reader(function, plain, function.__name__, doc, returns)
     for shape, (kind, words) in SHAPES.items():
         name = f"{function.__name__}.{shape}"
         other = f"As `{function.__name__}`, but {words}.\n\n{doc}"
-        setattr(made, shape, _made(function, _BY[shape], name, other, kind))
-    return made
+        setattr(reader, shape, _reader(function, _BY[shape], name, other, kind))
+    return reader
 
 
 def _completed(function: Any) -> str | None:
-    """Returns a function's docstring with the arguments and errors that it leaves out."""
+    """Returns a function's docstring, completed with the shared arguments and errors."""
     if function.__doc__ is None:  # `python -OO`
         return None
     head, *rest = re.split(
@@ -122,21 +116,21 @@ def _completed(function: Any) -> str | None:
 
 
 def _entries(section: str) -> dict[str, str]:
-    """Returns the entries of a docstring's section by the names that they begin with."""
+    """Returns the entries of a docstring's section, by the names at their beginning."""
     entries = re.split(r"\n(?=    \w)", section)[1:]
     return {entry.strip().partition(":")[0]: entry for entry in entries}
 
 
-def _made(
+def _reader(
     function: Any, shape: Callable[["pa.Table"], Any], name: str, doc: str | None, returns: str
 ) -> Any:
     @wraps(function)
     def reader(*args: Any, **kwargs: Any) -> Any:
-        how = {word: kwargs.get(word) for word in ("snapshot", "offline")}
-        with reading(**how):
-            wish = function(*args, **kwargs)
-            content = read.rows(wish) if isinstance(wish, ReadRequest) else wish
-        # A path, as `lazy` asks for, has no shape.
+        with reading(snapshot=kwargs.get("snapshot"), offline=kwargs.get("offline")):
+            content = function(*args, **kwargs)
+            if isinstance(content, ReadRequest):
+                content = read.rows(content)
+        # A path, as from `lazy=True`, has no shape.
         return content if isinstance(content, str) else shape(content)
 
     reader.__name__ = name.rpartition(".")[2]
@@ -149,11 +143,11 @@ def _made(
 
 
 def pandas(content: "pa.Table") -> "pd.DataFrame":
-    """A table as a pandas frame, with what is told about it in `attrs`."""
-    told = provenance.marks(content)
-    found = read.frame(content, told.get("table") or "the table")
-    found.attrs = told
-    return found
+    """Returns a table as a pandas frame, with its labels in `attrs`."""
+    labels = provenance.marks(content)
+    frame = read.frame(content, labels.get("table") or "the table")
+    frame.attrs = labels
+    return frame
 
 
 def _polars(content: "pa.Table") -> "pl.DataFrame":
@@ -165,7 +159,7 @@ def _polars(content: "pa.Table") -> "pl.DataFrame":
 
 
 def _duckdb(content: "pa.Table") -> "duckdb.DuckDBPyRelation":
-    # A relation of the default connection: `duckdb.sql` knows it by its name.
+    # A relation of the default connection, so that `duckdb.sql` knows it by its variable's name.
     try:
         import duckdb as engine
     except ImportError as error:
@@ -174,17 +168,12 @@ def _duckdb(content: "pa.Table") -> "duckdb.DuckDBPyRelation":
 
 
 def needs(what: str, extra: str) -> ImportError:
-    """The error for an extra that is not installed."""
+    """Returns the error for an extra that is not installed."""
     return ImportError(f"{what} is not installed: pip install 'data-asset-cache[{extra}]'")
 
 
-def _arrow(content: "pa.Table") -> "pa.Table":
-    return content
-
-
-def _first(content: "pa.Table") -> list[str]:
-    found: list[str] = content.column(0).to_pylist()
-    return found
-
-
-_BY: dict[str, Callable[[Any], Any]] = {"arrow": _arrow, "polars": _polars, "duckdb": _duckdb}
+_BY: dict[str, Callable[[Any], Any]] = {
+    "arrow": lambda content: content,
+    "polars": _polars,
+    "duckdb": _duckdb,
+}

@@ -1,15 +1,14 @@
-"""The store: where the cache lies, as bytes under keys; and what of it a reader needs.
+"""The store, bytes under keys, and the protocol that readers need of it.
 
-What a key means is in `zs_client.contract`, how a store is opened in `zs_client.opening`. A local
-folder, where files are renamed in place of requests, is in `zs_client.local`; what lies on a
-reader's own machine of a store on S3 is in `zs_client.cache`.
+The meaning of keys is in `zs_client.contract`, opening a store in `zs_client.opening`, the store in
+a local folder in `zs_client.local`, and the local cache of a store on S3 in `zs_client.cache`.
 """
 
 import hashlib
 import re
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -32,7 +31,7 @@ from zs_client.obstore_errors import (
 )
 from zs_client.s3 import credentials_in_use
 
-# Programs of before import the errors from here.
+# Earlier programs import the errors from here.
 __all__ = [
     "ATTEMPTS",
     "IMMUTABLE",
@@ -51,27 +50,27 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=60"
 DIGEST = "sha256"
 _TYPES = {".pqt": "application/vnd.apache.parquet", ".json": "application/json"}
-# How often a content is fetched that is not what its digest says.
+# How often a content that does not match its digest is fetched.
 ATTEMPTS = 3
-# How often a change is tried again that another writer came before.
+# How often a change is tried again after another writer was faster.
 UPDATES = 20
 _NAMED = re.compile(r".*/(?:_objects|_custom)/[^/]+/([0-9a-f]{64})\.pqt")
 
 
 class Changed(Exception):
-    """What lies under a key is no longer what was there when its first part was read."""
+    """The content under a key changed after its first part was read."""
 
 
 @dataclass(frozen=True)
 class ByteRange:
-    """A part of what lies under a key.
+    """A part of the content under a key.
 
     Attributes:
-        body: Its bytes.
-        start: Where they begin in the whole.
-        size: How many bytes the whole has.
-        tag: Names the content, for further parts of the same.
-        sha256: The digest of the whole that its writer sent along; empty when it sent none.
+        body: The bytes of the part.
+        start: Where they begin in the whole content.
+        size: The number of bytes of the whole content.
+        etag: The ETag of the content, for further parts.
+        sha256: The digest of the whole content that its writer sent; empty without one.
     """
 
     body: bytes
@@ -82,18 +81,18 @@ class ByteRange:
 
 
 class Unreadable(OSError):
-    """What was asked for cannot be had; the message says all, also what to do."""
+    """A content cannot be had; the message also says what to do."""
 
-    def __init__(self, said: str) -> None:
-        super().__init__(masked(said))
+    def __init__(self, message: str) -> None:
+        super().__init__(masked(message))
 
 
 class Altered(Unreadable):
-    """What lies under a key is not what was written there; asking again does not help."""
+    """The content under a key is not the one that was written; another try does not help."""
 
 
 class Reader(Protocol):
-    """What is read of a store, whether as it is now or as it was in a snapshot.
+    """A store to read, as it is now or as it was in a snapshot.
 
     Attributes:
         url: The store's URL, or a local folder's path.
@@ -107,7 +106,7 @@ class Reader(Protocol):
 
     @property
     def name(self) -> tuple[str, ...]:
-        """What tells this store from others, as for what is remembered of it."""
+        """The parts of a name that no other store has, for what a process remembers."""
 
     def get(self, key: str) -> bytes:
         """Returns the bytes under a key."""
@@ -125,16 +124,16 @@ class Reader(Protocol):
         """Returns a key's full address."""
 
     def file(self, key: str) -> str:
-        """Returns where DuckDB can read what lies under a key."""
+        """Returns the address where DuckDB can read a key."""
 
     def is_cached(self, key: str) -> bool:
-        """Returns whether a copy lies in the local cache."""
+        """Returns whether the local cache has a copy."""
 
     def validated_at(self, key: str) -> datetime | None:
-        """Returns when a copy was known to be what the store has; None when it is."""
+        """Returns when a copy was last known to be current; None when it is current now."""
 
     def forget(self, name: str) -> None:
-        """Remove what is kept of a key on this machine."""
+        """Remove the local copy of a key."""
 
 
 class Store:
@@ -147,8 +146,8 @@ class Store:
 
     is_local = False
 
-    def __init__(self, held: Any, url: str, *, object_cache: Path | None = None) -> None:
-        self._objects = held
+    def __init__(self, bucket: Any, url: str, *, object_cache: Path | None = None) -> None:
+        self._objects = bucket
         self.url = url
         self._object_cache = object_cache
 
@@ -162,25 +161,24 @@ class Store:
         return self.get_with_etag(key)[0]
 
     def get_with_etag(self, key: str) -> tuple[bytes, str]:
-        """Returns the bytes under a key, and the ETag that `replace` compares.
+        """Returns the bytes under a key, and the ETag that `put_if_match` compares.
 
         Raises:
-            Altered: They are not those that their writer put there.
+            Altered: They are not the bytes that their writer put there.
         """
         return self._received(key, {})
 
     def _received(self, key: str, options: Any, sha256: str = "") -> tuple[bytes, str]:
-        """Returns the bytes under a key, compared with the digest that is known, and their ETag.
+        """Returns the bytes under a key, once compared with their digest, and their ETag.
 
         Args:
             key: The key.
-            options: Those of obstore.
-            sha256: The digest that the bytes have; else what the key names, or the writer sent.
+            options: The options for obstore.
+            sha256: The digest of the bytes; else the one that the key names or the writer sent.
         """
-        sha256 = sha256 or named_digest(key)
         for _ in range(ATTEMPTS):
             body, meta, sent = self._answered(key, options)
-            expected = sha256 or sent
+            expected = sha256 or named_digest(key) or sent
             if not expected or hashlib.sha256(body).hexdigest() == expected:
                 return body, self._etag(meta, body)
         raise Altered(
@@ -190,37 +188,37 @@ class Store:
         )
 
     def _answered(self, key: str, options: Any) -> tuple[bytes, Any, str]:
-        """Returns the bytes of an answer, what it tells of them, and the digest it sent along."""
+        """Returns the bytes of an answer, their metadata, and the digest that their writer sent."""
 
         def ask() -> tuple[bytes, Any, str]:
-            found = objects.get(self._objects, key, options=options)
-            return self._body(found, key), found.meta, str(found.attributes.get(DIGEST) or "")
+            result = objects.get(self._objects, key, options=options)
+            return self._body(result, key), result.meta, str(result.attributes.get(DIGEST) or "")
 
         with refusals_as_permission_errors():
             return repeated(ask)
 
-    def _body(self, found: Any, key: str) -> bytes:  # noqa: ARG002 - of a store that shows it
-        return bytes(found.bytes())
+    def _body(self, result: Any, key: str) -> bytes:  # noqa: ARG002 - for stores with progress
+        return bytes(result.bytes())
 
     @property
     def is_remote(self) -> bool:
-        """Whether a byte less to read is worth a request more."""
+        """Whether reads go over a network, so that range requests pay."""
         return self.url.startswith("s3:")
 
     @property
     def name(self) -> tuple[str, ...]:
-        """What tells this store from others, as for what is remembered of it."""
+        """The parts of a name that no other store has, for what a process remembers."""
         return (self.url,)
 
     def get_end(self, key: str, count: int) -> ByteRange:
-        """The last bytes under a key, all of them when there are fewer; errors as of `get`."""
+        """Returns the last bytes under a key, or all if there are fewer; errors as of `get`."""
         return self._byte_range(key, {"range": {"suffix": count}})
 
     def get_range(self, key: str, start: int, end: int, etag: str) -> ByteRange:
-        """The bytes from `start` up to `end` under a key; errors as of `get`.
+        """Returns the bytes from `start` up to `end` under a key; errors as of `get`.
 
         Raises:
-            Changed: The content is no longer the one that the tag names.
+            Changed: The content no longer has this ETag.
         """
         return self._byte_range(key, {"range": (start, end), "if_match": etag})
 
@@ -228,10 +226,10 @@ class Store:
         from obstore.exceptions import PreconditionError
 
         def ask() -> ByteRange:
-            found = objects.get(self._objects, key, options=options)
-            body, sent = bytes(found.bytes()), str(found.attributes.get(DIGEST) or "")
-            etag = self._etag(found.meta, body)
-            return ByteRange(body, found.range[0], found.meta["size"], etag, sent)
+            result = objects.get(self._objects, key, options=options)
+            body, sent = bytes(result.bytes()), str(result.attributes.get(DIGEST) or "")
+            etag = self._etag(result.meta, body)
+            return ByteRange(body, result.range[0], result.meta["size"], etag, sent)
 
         try:
             with refusals_as_permission_errors():
@@ -243,33 +241,30 @@ class Store:
         return str(meta["e_tag"] or "")
 
     def exists(self, key: str) -> bool:
-        """Whether something lies under a key."""
-        try:
+        """Returns whether something lies under a key."""
+        with suppress(FileNotFoundError):
             repeated(lambda: objects.head(self._objects, key))
-        except FileNotFoundError:
-            return False
-        return True
+            return True
+        return False
 
     def put(self, key: str, body: bytes, *, cache: str = SHORT) -> None:
-        """Write bytes under a key: the old or the new content is there, never a part of it."""
-        with self._permitted(f"write {key}"):
-            self._ask_for_conditions()
-            attributes = self._attributes(key, body, cache)
-            repeated(lambda: objects.put(self._objects, key, body, attributes=attributes))
+        """Write bytes under a key; readers see the old or the new content, never a part."""
+        with self._writing(key, body, cache) as put:
+            repeated(put)
 
     def put_object(self, key: str, body: bytes) -> None:
-        """Write bytes under a key that names its content; what lies there whole is left alone.
+        """Write bytes under a key that names its content, unless the same content is there.
 
         Raises:
-            Conflict: The store says again and again that another writer is at it.
+            Conflict: The store reports another writer again and again.
         """
         self._cache_object(key, body)
         for pause in PAUSES:
-            said = self._create(key, body, IMMUTABLE)
-            # "Already there" is also said of an object that another writer did not end to write.
-            if not said or self._has(key, body):
+            refusal = self._create(key, body, IMMUTABLE)
+            # S3 also says "already there" of an object that another writer did not finish.
+            if not refusal or self._has(key, body):
                 return
-            if MET not in said:
+            if MET not in refusal:
                 self.put(key, body, cache=IMMUTABLE)
                 return
             wait(pause)
@@ -279,67 +274,62 @@ class Store:
         )
 
     def put_first(self, key: str, body: bytes) -> None:
-        """Write bytes under a key where nothing lies; what lies there is left alone.
+        """Write bytes under a key, unless something lies there.
 
         Raises:
-            Conflict: As of `put_object`.
+            Conflict: As for `put_object`.
         """
         for pause in PAUSES:
-            said = self._create(key, body, IMMUTABLE)
-            if not said or self.exists(key):
+            refusal = self._create(key, body, IMMUTABLE)
+            if not refusal or self.exists(key):
                 return
             wait(pause)
         raise Conflict(f"{self.at(key)}: {len(PAUSES)} times two writers met; try again")
 
     def _create(self, key: str, body: bytes, cache: str) -> str:
-        """Write bytes where nothing lies; returns what the store said that did not, else empty."""
+        """Write bytes where nothing lies; returns the store's refusal, empty after success."""
         from obstore.exceptions import AlreadyExistsError
 
-        with self._permitted(f"write {key}"):
-            self._ask_for_conditions()
-            attributes = self._attributes(key, body, cache)
-            create = partial(objects.put, self._objects, key, body, attributes=attributes)
+        with self._writing(key, body, cache) as put:
             try:
-                # Sent again after its own success it is already there: the content tells.
-                repeated(partial(create, mode="create", use_multipart=False), CUT)
+                # A request repeated after its own success is refused; the caller compares contents.
+                repeated(partial(put, mode="create", use_multipart=False), CUT)
             except AlreadyExistsError as error:
                 return str(error)
         return ""
 
     def _has(self, key: str, body: bytes) -> bool:
-        """Returns whether that content lies under a key, by size and checksum, else by reading."""
-        try:
-            found = objects.get(self._objects, key, options={"head": True})
-            if found.meta["size"] != len(body):
-                return False
-            digest = found.attributes.get(DIGEST)
-            return hashlib.sha256(body).hexdigest() == digest if digest else self.get(key) == body
-        except (FileNotFoundError, Altered):
-            return False
+        """Returns whether a content lies under a key, by size and digest, else by reading."""
+        with suppress(FileNotFoundError, Altered):
+            result = objects.get(self._objects, key, options={"head": True})
+            if result.meta["size"] == len(body):
+                sent = result.attributes.get(DIGEST)
+                return hashlib.sha256(body).hexdigest() == sent if sent else self.get(key) == body
+        return False
 
     def _ask_for_conditions(self) -> None:
-        """Find out before the first write whether the server honours conditional ones.
+        """Check before the first write that the server honours conditional writes.
 
         Raises:
-            StoreError: It does not, or there is no such bucket.
+            StoreError: The server does not honour them, or there is no such bucket.
         """
         if not self.url.startswith("s3://"):
             return
         from zs_client import conditions
 
         try:
-            said = conditions.refusal(self._objects)
+            refusal = conditions.refusal(self._objects)
         except FileNotFoundError as error:
-            raise StoreError(f"{self.url}: no such bucket; create it, or name another") from error
-        if said:
-            raise Careless(f"{self.url}: {said}")
+            raise self._no_bucket() from error
+        if refusal:
+            raise Careless(f"{self.url}: {refusal}")
 
     def check_writes(self) -> None:
-        """Find out before any work whether the store may be written, by one small write.
+        """Check by one small write, before any work, that the store may be written.
 
         Raises:
             StoreError: It cannot be written, or its server does not honour conditional writes.
-            PermissionError: It may not be written.
+            PermissionError: The credentials do not permit writing.
         """
         from obstore.exceptions import BaseError
 
@@ -352,15 +342,15 @@ class Store:
             raise self._unwritable(error) from error
 
     def _unwritable(self, error: Exception) -> StoreError:
-        said = getattr(error, "strerror", None) or first_line(error)
-        return StoreError(f"{self.url}: cannot be written: {said}")
+        reason = getattr(error, "strerror", None) or first_line(error)
+        return StoreError(f"{self.url}: cannot be written: {reason}")
 
     def get_object(self, key: str) -> bytes:
-        """Returns the bytes of an object, from the cache of objects if they are there.
+        """Returns the bytes of an object, from the cache of objects if possible.
 
         Raises:
             FileNotFoundError: Nothing lies there.
-            PermissionError: It may not be read.
+            PermissionError: The object may not be read.
         """
         if self._object_cache:
             with suppress(OSError):
@@ -383,49 +373,40 @@ class Store:
         return object_cache / hashlib.sha256(key.encode()).hexdigest()
 
     def put_if_match(self, key: str, body: bytes, etag: str | None) -> str:
-        """Write bytes under a key if nobody wrote there since `tag` was read; None: nothing there.
+        """Write bytes under a key if the content there still has `etag`; None means no content.
 
         Returns:
-            The new tag.
+            The new ETag.
 
         Raises:
             Conflict: Another writer was faster.
         """
         for pause in PAUSES:
-            done, met = self._put_if_match(key, body, etag)
-            if not met:
-                return done
+            new_etag = self._put_if_match(key, body, etag)
+            if new_etag is not None:
+                return new_etag
             wait(pause)
         raise Conflict(f"{self.at(key)}: {len(PAUSES)} times two writers met; try again")
 
-    def _put_if_match(self, key: str, body: bytes, etag: str | None) -> tuple[str, bool]:
-        """Returns the new tag, and whether two writers met without a change of what lies there."""
+    def _put_if_match(self, key: str, body: bytes, etag: str | None) -> str | None:
+        """Returns the new ETag; None when two writers met and neither changed the content."""
         from obstore.exceptions import AlreadyExistsError, PreconditionError
 
         try:
-            with self._permitted(f"write {key}"):
-                self._ask_for_conditions()
-                attributes = self._attributes(key, body, SHORT)
-                put = partial(objects.put, self._objects, key, body, attributes=attributes)
+            with self._writing(key, body, SHORT) as put:
                 mode: Any = "create" if etag is None else {"e_tag": etag}
-                done = repeated(partial(put, mode=mode, use_multipart=False), CUT)
+                return str(repeated(partial(put, mode=mode, use_multipart=False), CUT)["e_tag"])
         except (AlreadyExistsError, PreconditionError, FileNotFoundError) as error:
-            # A request that S3 answered but whose answer was lost is sent again by obstore, and
-            # then fails on its own success: the content says whether it was ours.
-            try:
-                there, now = self.get_with_etag(key)
-            except FileNotFoundError:
-                there, now = None, None
-            if there == body:
-                return str(now), False
-            if etag is None and there is None and isinstance(error, FileNotFoundError):
-                raise StoreError(
-                    f"{self.url}: no such bucket; create it, or name another"
-                ) from error
-            if MET in str(error) and now == etag:
-                return "", True
+            # When S3's answer is lost, obstore sends the request again, which then fails on its own
+            # success: the content says whether the write was ours.
+            present, present_etag = self.get_if_there(key)
+            if present == body:
+                return str(present_etag)
+            if etag is None and present is None and isinstance(error, FileNotFoundError):
+                raise self._no_bucket() from error
+            if MET in str(error) and present_etag == etag:
+                return None
             raise Conflict(f"{self.at(key)} was changed by another writer") from error
-        return str(done["e_tag"]), False
 
     def update(
         self,
@@ -435,17 +416,17 @@ class Store:
         known: tuple[bytes | None, str | None] | None = None,
         advice: str = "try again later",
     ) -> tuple[bytes | None, str | None]:
-        """Change what lies under a key; where another writer was faster, change what it wrote.
+        """Change the content under a key; if another writer was faster, change the new content.
 
         Args:
             key: The key.
-            change: Makes the new content out of what lies there, None where nothing does; returns
-                None to leave it.
-            known: What lies there as far as is known, and its ETag; read when None.
+            change: Makes the new content from the present one, None if there is none; returns None
+                to change nothing.
+            known: The content as far as is known, and its ETag; read when None.
             advice: What to do when others are faster again and again.
 
         Returns:
-            What lies there now, and its ETag.
+            The content that is there now, and its ETag.
 
         Raises:
             Conflict: Another writer was faster each time.
@@ -456,18 +437,15 @@ class Store:
             changed = change(body)
             if changed is None:
                 return body, etag
-            try:
+            with suppress(Conflict):
                 return changed, self.put_if_match(key, changed, etag)
-            except Conflict:
-                continue
         raise Conflict(f"{self.at(key)}: {UPDATES} times another writer was faster; {advice}")
 
     def get_if_there(self, key: str) -> tuple[bytes | None, str | None]:
         """Returns the bytes under a key and their ETag; None for both where nothing lies."""
-        try:
+        with suppress(FileNotFoundError):
             return self.get_with_etag(key)
-        except FileNotFoundError:
-            return None, None
+        return None, None
 
     def copy(self, key: str, to: str, body: bytes, *, cache: str = SHORT) -> None:  # noqa: ARG002
         """Give the content of an object a second key.
@@ -478,31 +456,30 @@ class Store:
         self.put(to, body, cache=cache)
 
     def is_placed(self, key: str, to: str) -> bool | None:  # noqa: ARG002
-        """Returns whether a path has the content of an object; None where that takes reading."""
+        """Returns whether a path has an object's content; None when only reading would tell."""
         return None
 
     def note_placed(self, key: str, to: str, *, alone: bool = True) -> None:
-        """Remember that a path has the content of an object, where a file's time can say so."""
+        """Remember, by a file's time where there are files, that a path has an object's content."""
 
     def is_one_place(self, key: str, other: str) -> bool:  # noqa: ARG002
-        """Returns whether two keys that differ in capitals alone are one."""
+        """Returns whether two keys that differ in capitals only are the same file."""
         return False
 
     def delete(self, keys: list[str]) -> None:
-        """Remove keys; one that is not there is no error."""
+        """Remove keys; missing keys are ignored."""
         for start in range(0, len(keys), 1000):
+            batch = keys[start : start + 1000]
             try:
                 with self._permitted("remove what lies there"):
-                    repeated(partial(objects.delete, self._objects, keys[start : start + 1000]))
+                    repeated(partial(objects.delete, self._objects, batch))
             except FileNotFoundError:
-                for key in keys[start : start + 1000]:
-                    try:
+                for key in batch:
+                    with suppress(FileNotFoundError):
                         objects.delete(self._objects, key)
-                    except FileNotFoundError:
-                        continue
 
     def walk(self, prefix: str) -> Iterator[dict[str, Any]]:
-        """What lies under a folder, as dicts with `path`, `size` and `last_modified`."""
+        """Yields the entries under a folder: dicts with `path`, `size` and `last_modified`."""
         from obstore.exceptions import BaseError
 
         last: str | None = None
@@ -510,7 +487,7 @@ class Store:
 
         def following() -> Any:
             nonlocal pages
-            # A listing that is cut short goes on behind what came.
+            # A listing that was cut short goes on after the last entry.
             pages = pages or iter(objects.list(self._objects, prefix, offset=last))
             try:
                 return next(pages, None)
@@ -524,21 +501,22 @@ class Store:
                 last = entry["path"]
 
     def folders(self, prefix: str) -> list[str]:
-        """The names of the folders directly under a folder."""
-        found = repeated(lambda: objects.list_with_delimiter(self._objects, prefix))
-        return [p.rstrip("/").rsplit("/", 1)[-1] for p in found["common_prefixes"]]
+        """Returns the names of the folders directly in a folder."""
+        return [p.rstrip("/").rsplit("/", 1)[-1] for p in self._listing(prefix)["common_prefixes"]]
 
     def files(self, prefix: str) -> list[dict[str, Any]]:
-        """What lies directly in a folder, as `walk` tells it of all below."""
-        found = repeated(lambda: objects.list_with_delimiter(self._objects, prefix))
-        return [dict(entry) for entry in found["objects"]]
+        """Returns the entries directly in a folder, as `walk` yields them."""
+        return [dict(entry) for entry in self._listing(prefix)["objects"]]
+
+    def _listing(self, prefix: str) -> Any:
+        return repeated(lambda: objects.list_with_delimiter(self._objects, prefix))
 
     def at(self, key: str) -> str:
-        """A key's full address, fit for DuckDB."""
+        """Returns a key's full address, fit for DuckDB."""
         return f"{self.url}/{key}"
 
     def head(self, key: str, size: int) -> bytes:
-        """The first bytes under a key, all of them where there are fewer."""
+        """Returns the first bytes under a key, or all if there are fewer."""
 
         def ask() -> bytes:
             return bytes(objects.get(self._objects, key, options={"range": (0, size)}).bytes())
@@ -546,64 +524,69 @@ class Store:
         return repeated(ask)
 
     def file(self, key: str) -> str:
-        """Where DuckDB can read what lies under a key."""
+        """Returns the address where DuckDB can read a key."""
         return self.at(key)
 
-    def is_cached(self, key: str) -> bool:  # noqa: ARG002 - of a store that is its own copy
-        """Whether a copy lies in the local cache, to be read without a network."""
+    def is_cached(self, key: str) -> bool:  # noqa: ARG002 - for a store with a local cache
+        """Returns whether the local cache has a copy that needs no network."""
         return False
 
     def validated_at(self, key: str) -> datetime | None:  # noqa: ARG002
-        """When what is read under a key was known to be what the store has; None when it is."""
+        """Returns when a content was last known to be current; None when it is current now."""
         return None
 
     def get_cached(self, name: str) -> bytes | None:  # noqa: ARG002
-        """What `remember` was given on this machine; None when there is nothing."""
+        """Returns the bytes that `remember` stored on this machine; None if there are none."""
         return None
 
     def remember(self, name: str, body: bytes) -> None:
-        """Keep on this machine what never changes, where there is a local cache."""
+        """Store bytes that never change on this machine, if there is a local cache."""
 
     def forget(self, name: str) -> None:
-        """Remove what is kept of a key on this machine."""
+        """Remove the local copy of a key."""
 
     def check(self) -> None:
-        """Find out before any work whether the store can be read.
+        """Check before any work that the store can be read.
 
         Raises:
-            StoreError: No such bucket, no permission, or no answer.
+            StoreError: There is no such bucket, no permission, or no answer.
         """
         try:
-            repeated(lambda: objects.list_with_delimiter(self._objects, ROOT))
+            self._listing(ROOT)
         except Exception as error:
             if is_forbidden(error):
                 raise StoreError(
                     f"{self.url}: no permission to list; {credentials_in_use()}"
                 ) from error
             if isinstance(error, FileNotFoundError) or "404 Not Found" in str(error):
-                raise StoreError(
-                    f"{self.url}: no such bucket; create it, or name another"
-                ) from error
+                raise self._no_bucket() from error
             raise StoreError(f"{self.url}: cannot be reached: {first_line(error)}") from error
 
+    def _no_bucket(self) -> StoreError:
+        return StoreError(f"{self.url}: no such bucket; create it, or name another")
+
     def sweep_staging(self) -> None:
-        """Remove what a killed writer left behind, where that is not the server's matter."""
+        """Remove files that killed writers left behind, if the store stages its writes."""
 
     def _permitted(self, what: str) -> AbstractContextManager[None]:
         return refusals_as_permission_errors(
             f"{self.url}: no permission to {what}; check the AWS credentials in use: "
         )
 
-    @staticmethod
-    def _attributes(key: str, body: bytes, cache: str) -> dict[str, str]:
-        kind = _TYPES.get(Path(key).suffix, "application/octet-stream")
-        # It goes with the content, so that who receives it can tell whether it came whole: an ETag
-        # is no digest of what was put in parts or is encrypted.
-        digest = hashlib.sha256(body).hexdigest()
-        return {"Content-Type": kind, "Cache-Control": cache, DIGEST: digest}
+    @contextmanager
+    def _writing(self, key: str, body: bytes, cache: str) -> Iterator[Callable[..., Any]]:
+        """Open a block with the function that writes some bytes under a key."""
+        with self._permitted(f"write {key}"):
+            self._ask_for_conditions()
+            kind = _TYPES.get(Path(key).suffix, "application/octet-stream")
+            # The digest tells a receiver whether the content came whole: an ETag is no digest of a
+            # content that was put in parts or is encrypted.
+            digest = hashlib.sha256(body).hexdigest()
+            attributes = {"Content-Type": kind, "Cache-Control": cache, DIGEST: digest}
+            yield partial(objects.put, self._objects, key, body, attributes=attributes)
 
 
 def named_digest(key: str) -> str:
-    """Returns the sha256 that a key names as its content's; empty where it names none."""
-    found = _NAMED.fullmatch(key)
-    return found[1] if found else ""
+    """Returns the sha256 in a key that names its content; empty for other keys."""
+    match = _NAMED.fullmatch(key)
+    return match[1] if match else ""

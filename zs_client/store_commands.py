@@ -1,7 +1,6 @@
-"""The commands that tell how things stand: status, snapshots, diff, cache.
+"""The commands that report on a store or the local cache: status, snapshots, diff, cache.
 
-Of a store, and of what this machine keeps of one; rows of tables are in
-`zs_client.reading_commands`.
+Commands that print rows of tables are in `zs_client.reading_commands`.
 """
 
 import argparse
@@ -24,23 +23,20 @@ _BRIEF, _NULL = 60, "null"
 
 
 def print_status(given: argparse.Namespace) -> int:
-    """Print how each acorn stands."""
+    """Print the status of each acorn."""
     from zs_client.registry import status
     from zs_client.user_tables import custom_tables
 
     url = store_url(given)
     acorns = status(url, given.version)
-    custom_tables_there = custom_tables(url)
-    for line in _acorn_lines(acorns):
-        print(line)
-    if custom_tables_there:
-        print()
-        for line in _custom_lines(custom_tables_there):
-            print(line)
-    bad = [a for a in acorns if a.state != "fresh"]
-    if bad:
-        print(f"zs status: {len(bad)} of {len(acorns)} acorns are not fresh", file=sys.stderr)
-    return NOT_ALL if bad else 0
+    tables = custom_tables(url)
+    print(*_acorn_lines(acorns), sep="\n")
+    if tables:
+        print("", *_custom_lines(tables), sep="\n")
+    not_fresh = [a for a in acorns if a.state != "fresh"]
+    if not_fresh:
+        print(f"zs status: {len(not_fresh)} of {len(acorns)} acorns are not fresh", file=sys.stderr)
+    return NOT_ALL if not_fresh else 0
 
 
 def _acorn_lines(acorns: "list[AcornStatus]") -> list[str]:
@@ -59,7 +55,7 @@ def _acorn_lines(acorns: "list[AcornStatus]") -> list[str]:
     return aligned(rows, range(1, 5))
 
 
-def _custom_lines(custom_tables_there: "list[CustomTable]") -> list[str]:
+def _custom_lines(tables: "list[CustomTable]") -> list[str]:
     now = datetime.now(UTC)
     rows: list[tuple[str, ...]] = [("custom table", "rows", "size", "age")]
     rows += [
@@ -69,7 +65,7 @@ def _custom_lines(custom_tables_there: "list[CustomTable]") -> list[str]:
             size(table.bytes),
             "-" if table.written_at is None else age(max(now - table.written_at, timedelta())),
         )
-        for table in custom_tables_there
+        for table in tables
     ]
     return aligned(rows, range(1, 4))
 
@@ -94,13 +90,12 @@ def print_snapshots(given: argparse.Namespace) -> int:
         )
         for snapshot in published
     ]
-    for line in aligned(rows, range(4, 7)):
-        print(line)
+    print(*aligned(rows, range(4, 7)), sep="\n")
     return 0
 
 
 def print_diff(given: argparse.Namespace) -> int:
-    """Print what differs between two published states."""
+    """Print the differences between two published states."""
     from zs_client.comparison import diff
 
     url = store_url(given)
@@ -108,49 +103,42 @@ def print_diff(given: argparse.Namespace) -> int:
         lines = _summary_lines(diff(given.before, given.after, store_url=url))
     else:
         lines = _diff_lines(diff(given.before, given.after, given.table, store_url=url))
-    for line in lines:
-        print(line)
+    print(*lines, sep="\n")
     return 0
 
 
-def _summary_lines(found: "pd.DataFrame") -> list[str]:
+def _summary_lines(summary: "pd.DataFrame") -> list[str]:
     rows: list[tuple[str, ...]] = [("table", "change", "rows before", "rows after", "files")]
-    for line in found.astype(object).where(found.notna(), None).to_dict("records"):
+    for line in summary.astype(object).where(summary.notna(), None).to_dict("records"):
         counts = [line[name] for name in ("rows_before", "rows_after")]
-        files = [line[f"files_{word}"] for word in ("added", "removed", "changed")]
-        rows.append(
-            (
-                line["table"],
-                line["change"],
-                *("-" if count is None else f"{count:,}" for count in counts),
-                " ".join(f"{s}{n:,}" for s, n in zip("+-~", files, strict=True) if n),
-            )
-        )
+        before, after = ("-" if count is None else f"{count:,}" for count in counts)
+        signs = {"+": "added", "-": "removed", "~": "changed"}
+        numbers = {sign: line[f"files_{word}"] for sign, word in signs.items()}
+        files = " ".join(f"{sign}{number:,}" for sign, number in numbers.items() if number)
+        rows.append((line["table"], line["change"], before, after, files))
     return aligned(rows, range(2, 4))
 
 
-def _diff_lines(found: "TableDiff") -> list[str]:
-    key = list(found.key)
+def _diff_lines(table_diff: "TableDiff") -> list[str]:
+    key = list(table_diff.key)
     changed: dict[tuple[Any, ...], list[str]] = {}
-    for line in found.changed.to_dict("records"):
+    for line in table_diff.changed.to_dict("records"):
         change = f"{line['column']} {_brief(line['before'])} → {_brief(line['after'])}"
         changed.setdefault(tuple(line[name] for name in key), []).append(change)
-    counts = (len(found.added), len(found.removed), len(changed))
-    lines = ["{}: {:,} added, {:,} removed, {:,} changed".format(found.table, *counts)]
-    for sign, frame in (("+", found.added), ("-", found.removed)):
-        shown = frame[key] if key else frame
-        for line in shown.to_dict("records"):
-            told = {name: _brief(value) for name, value in line.items()}
-            values = [v if key else f"{k}={v}" for k, v in told.items() if key or v != _NULL]
+    counts = (len(table_diff.added), len(table_diff.removed), len(changed))
+    lines = ["{}: {:,} added, {:,} removed, {:,} changed".format(table_diff.table, *counts)]
+    for sign, frame in (("+", table_diff.added), ("-", table_diff.removed)):
+        rows = frame[key] if key else frame
+        for line in rows.to_dict("records"):
+            cells = {name: _brief(value) for name, value in line.items()}
+            values = [v if key else f"{k}={v}" for k, v in cells.items() if key or v != _NULL]
             lines.append(f"{sign} {', '.join(values)}")
-    lines += [
-        f"~ {', '.join(map(_brief, row))}: {', '.join(told)}" for row, told in changed.items()
-    ]
-    return lines
+    changes = (f"~ {', '.join(map(_brief, k))}: {', '.join(v)}" for k, v in changed.items())
+    return [*lines, *changes]
 
 
 def _brief(value: Any) -> str:
-    """A value in few letters; a frame has NaN and NaT, which are not themselves, for null."""
+    """Returns a value as a short text; NaN and NaT, which differ from themselves, are null."""
     if value is None or (not isinstance(value, Sized) and value != value):  # noqa: PLR0124
         return _NULL
     text = str(value)
@@ -158,7 +146,7 @@ def _brief(value: Any) -> str:
 
 
 def print_cache(given: argparse.Namespace) -> int:
-    """Print, or remove, what is kept on this machine."""
+    """Print the size of the local cache, or clear it."""
     from zs_client.cache import from_environment
 
     try:
@@ -173,8 +161,8 @@ def print_cache(given: argparse.Namespace) -> int:
     except (OSError, ValueError) as error:
         print(f"zs cache: {error}", file=sys.stderr)
         return ERROR
-    used = sum(found.st_size for _, found in files)
-    print(f"{cache.folder}: {size(used)} of {size(cache.size)}, {len(files):,} files")
+    used_bytes = sum(status.st_size for _, status in files)
+    print(f"{cache.folder}: {size(used_bytes)} of {size(cache.size)}, {len(files):,} files")
     if not cache.writable():
         print("zs cache: nothing can be written there, so nothing is kept", file=sys.stderr)
         return NOT_ALL

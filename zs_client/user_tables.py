@@ -1,7 +1,7 @@
-"""Tables of one's own: `custom` keeps a frame under a name, outside the versions, and reads it.
+"""User tables: `custom` stores a frame under a name, outside the version folders, and reads it.
 
-They hold other programs' state: no build touches them, and of two writers none loses its work
-unheard. The acorns have their functions in `zs_client.acorns`; keys are bytes in `zs_client.store`.
+They hold other programs' state: no build touches them, and no writer's work is lost without an
+error. The functions for acorns are in `zs_client.acorns`, the store is in `zs_client.store`.
 """
 
 import difflib
@@ -10,7 +10,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,12 +20,7 @@ from zs_client import fetch, read, work
 from zs_client.acorns import TABLES
 from zs_client.conditions import PROBES
 from zs_client.contract import ROOT, Layout, layouts
-from zs_client.errors import (
-    CustomConflict,
-    CustomNotFound,
-    ReadError,
-    StoreError,
-)
+from zs_client.errors import CustomConflict, CustomNotFound, ReadError, StoreError
 from zs_client.frame_files import STATE, encode, row_count
 from zs_client.obstore_errors import first_line, is_forbidden, is_missing_bucket
 from zs_client.opening import open_store
@@ -38,22 +33,22 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 HOME = f"{ROOT}/custom"
-# Beside the home, not in it: who reads `custom/**` sees no row twice.
+# Beside the home, not in it: readers of `custom/**` see no row twice.
 OBJECTS = f"{ROOT}/_custom"
 ABSENT = "absent"
 LONGEST = 100
-# States that the history lists; what is older stays as an object.
+# How many states the history lists; older states stay as objects.
 LISTED = 1000
 
-# No file on Windows can be called so, whatever its ending.
+# No file on Windows can have these names, whatever its ending.
 _DEVICES = frozenset(
     ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)))
 )
 _NAME = re.compile(r"[\w-]([\w .-]*[\w-])?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _HOME = re.compile(r"(zs|bdc)-v\d+(\.\d+)*", re.ASCII).fullmatch
-# Acorns of other versions, and names that the folders use: in a version folder one of these would
-# hide the other.
+# Acorns of other versions, and names that folders use: a custom table of the same name would hide
+# them in a version folder.
 _RESERVED = (
     *("assets_smartspim", "platform_exaspim", "platform_fib", "behavior_curriculum"),
     *("foraging_sessions", "metadata_upgrade", "metadata_core", "data_asset_problems"),
@@ -63,14 +58,14 @@ _RESERVED = (
 
 @dataclass(frozen=True)
 class CustomTable:
-    """A custom table in one of its states.
+    """A custom table in one of its states; None stands for an unknown value.
 
     Attributes:
-        name: Its name.
-        state: Names the content; None when that is not told.
-        rows: How many rows; None when that is not told.
-        bytes: How many bytes of parquet.
-        written_at: When it was stored; None when that is not told.
+        name: The table's name.
+        state: The name of the content.
+        rows: The number of rows.
+        bytes: The number of bytes of parquet.
+        written_at: When the state was stored.
     """
 
     name: str
@@ -87,34 +82,35 @@ def custom(
     expect: "pd.DataFrame | str | None" = None,
     state: str | None = None,
 ) -> "pd.DataFrame":
-    """Store a table of one's own, or read it.
+    """Store your own table, or read it.
 
-    It lies in `data-asset-cache/custom/<name>.pqt`, where a new version finds it and no build
-    touches it, and a second time in the version folder, where readers of old look. One that only an
-    older version folder has is read from the newest such folder.
+    The table is stored in `data-asset-cache/custom/<name>.pqt`, which no build touches, and a
+    second time in the version folder, where older readers look. A table that only older version
+    folders have is read from the newest of them.
 
-    When several programs write the same table, read it, change it, and store it with
-    `expect=` what was read: the later one gets `CustomConflict` instead of undoing the other's
-    work. Without `expect` the last one wins, and what was there stays in `custom_history`.
+    When several programs write the same table, each reads it, changes it, and stores it with
+    `expect=` the frame that was read: the later program gets `CustomConflict` instead of undoing
+    the other's work. Without `expect` the last writer wins, and `custom_history` keeps the earlier
+    state.
 
     Args:
-        name: Letters, digits, `_` and `-`, dots and blanks inside; no acorn's name, no path.
-        df: What to store: a pandas DataFrame, or a pyarrow Table. Columns need names of text. The
-            row index is not stored: `reset_index()` makes columns of it.
-        expect: Store only if this is still there: the frame that was read (or its
-            `attrs["custom_state"]`), or `"absent"` for no table at all.
-        state: Read what the table was, one of `custom_history(name)`.
+        name: Letters, digits, `_` and `-`, with dots and blanks inside; no acorn's name, no path.
+        df: The table to store: a pandas DataFrame or a pyarrow Table. Names of columns must be
+            text. The row index is not stored: `reset_index()` makes columns of it.
+        expect: Store only if this state is still there: the frame that was read (or its
+            `attrs["custom_state"]`), or `"absent"` for no table.
+        state: Read an earlier state, one of `custom_history(name)`.
 
     Returns:
         The frame. `attrs["custom_state"]` names its state, for `expect`. Lists come back as arrays,
-        times in their zone, categories of text as such. An empty table has its columns.
+        times keep their zone, and categories of text stay categories. An empty table has columns.
 
     Raises:
         ValueError: The name is not allowed, or the frame cannot be stored; nothing was written.
         CustomNotFound: There is no such table or state; an `AcornNotFound`, and a ValueError.
-        CustomConflict: What was expected is no longer there; nothing was written.
-        ReadError: It is there and cannot be read.
-        PermissionError: The store may not be written; the message says what is needed.
+        CustomConflict: The expected state is no longer there; nothing was written.
+        ReadError: The table is there and cannot be read.
+        PermissionError: The store may not be written; the message says which right is needed.
         StoreError: The store could not be used.
     """
     _check(name)
@@ -122,89 +118,87 @@ def custom(
         if expect is not None:
             raise ValueError("expect= is for storing: give the frame too, custom(name, df, …)")
         store, layout = resolve_current()
-        body, where = _content(store, layout, name, state)
-        table = _decoded(body, where)
-        found = read.frame(table, where)
-        found.attrs = found.attrs or (table.schema.pandas_metadata or {}).get("attributes") or {}
-        return _with_state(found, _digest(body))
+        body, address = _content(store, layout, name, state)
+        table = _decoded(body, address)
+        frame = read.frame(table, address)
+        frame.attrs = frame.attrs or (table.schema.pandas_metadata or {}).get("attributes") or {}
+        return _with_state(frame, _digest(body))
     if state is not None:
         raise ValueError(
             "state= is for reading; to store a former state again: custom(name, custom(name, "
             "state=…))"
         )
     expected = _expected(expect)
-    # Of two writers that store the same rows over the same state one has to be the second, as when
-    # both count up: their bytes must differ.
+    # When two writers store the same rows over the same state, as when both count up, the second
+    # must fail: their bytes must differ.
     body, rows = encode(name, df, {b"zs_writer": uuid.uuid4().hex.encode()} if expected else {})
     store, layout = resolve_current()
     # The public bucket is read without credentials.
     store = open_store(store.url) if store.url == PUBLIC else store
-    with _told(store, layout, name):
+    with _storing(store, layout, name):
         _store(store, layout, name, body, rows, expected)
     frame = df.copy(deep=False) if hasattr(df, "attrs") else read.frame(df, name)
     return _with_state(frame, _digest(body))
 
 
 def custom_history(name: str) -> list[CustomTable]:
-    """The states that a custom table had, the present one first, then the latest first.
+    """Returns the states of a custom table, the present one first, then the latest first.
 
-    `custom(name, state=history[1].state)` reads what was there before.
+    `custom(name, state=history[1].state)` reads the state before the present one.
 
     Raises:
         ValueError: The name is not allowed.
         CustomNotFound: There is no such table.
-        ReadError: It is there and cannot be read.
+        ReadError: The table is there and cannot be read.
     """
     _check(name)
     store, layout = resolve_current()
     body, _ = _content(store, layout, name, None)
-    listed = [_table(name, entry) for entry in reversed(_history(store, name))]
-    present = [table for table in listed if table.state == _digest(body)]
-    present = present or [_table(name, _entry(body, row_count(body), None))]
-    return present + [table for table in listed if table.state != _digest(body)]
+    states = [_table(name, entry) for entry in reversed(_history(store, name))]
+    present = [table for table in states if table.state == _digest(body)]
+    present = present or [_table(name, _entry(body, row_count(body)))]
+    return present + [table for table in states if table.state != _digest(body)]
 
 
 def custom_tables(store_url: str | Path | None = None) -> list[CustomTable]:
-    """The custom tables of a store, by name; not those that only an older version folder has.
+    """Returns the custom tables of a store, by name, without those in older version folders only.
 
     Args:
         store_url: The store; else as the functions take it from `ZS_STORE` and `FOREST_TYPE`.
 
     Raises:
         StoreError: The store cannot be opened.
-        ReadError: It cannot be listed, or a table's history cannot be read.
+        ReadError: The store cannot be listed, or a table's history cannot be read.
     """
     store, _ = resolve_current(store_url)
-    found = _listed(store)
-    if not found:
-        return []
-    histories = work.map_ordered(lambda name: _history(store, name), found)
+    entries = _home_entries(store)
+    histories = work.map_ordered(lambda name: _history(store, name), entries)
     return [
-        _listed_table(name, entry, history[-1] if history else None)
-        for (name, entry), history in zip(found.items(), histories, strict=True)
+        _table_in_home(name, entry, history[-1] if history else None)
+        for (name, entry), history in zip(entries.items(), histories, strict=True)
     ]
 
 
 def content(store: Store, layout: Layout, name: str) -> "tuple[pa.Table, str]":
-    """A custom table as Arrow, and the name of its state; for the pipeline.
+    """Returns a custom table as Arrow, and the name of its state, for the pipeline.
 
     Raises:
         CustomNotFound: There is no such table.
-        ReadError: It is there and cannot be read.
+        ReadError: The table is there and cannot be read.
     """
-    body, where = _content(store, layout, name, None)
-    return _decoded(body, where), _digest(body)
+    body, address = _content(store, layout, name, None)
+    return _decoded(body, address), _digest(body)
 
 
 @dataclass(frozen=True)
 class Copy:
-    """What lies in one of the places where a custom table may lie.
+    """A copy of a custom table, in the home or in a version folder.
 
     Attributes:
-        key: Its key.
-        table: Its rows.
-        state: Names the content.
-        modified: When it was written there.
+        key: The copy's key.
+        table: The rows.
+        state: The name of the content.
+        modified: When the copy was written.
     """
 
     key: str
@@ -214,68 +208,68 @@ class Copy:
 
 
 def copies(store: Store, name: str) -> list[Copy]:
-    """Returns every copy of a custom table, for the pipeline: the one in the home first.
+    """Returns every copy of a custom table, for the pipeline: the copy in the home first.
 
-    Those in the folders of this program's versions and of its successor's follow, the last folder
+    The copies in the version folders of this program and of its successor follow, the last folder
     by name first; each folder is listed once.
 
     Raises:
-        CustomNotFound: There is none.
-        ReadError: One is there and cannot be read.
+        CustomNotFound: There is no copy.
+        ReadError: A copy is there and cannot be read.
     """
     with _read(store, f"{ROOT}/"):
         folders = sorted(filter(_HOME, store.folders(ROOT)), reverse=True)
         homes = [HOME, *(f"{ROOT}/{folder}" for folder in folders)]
-        there = [entry for home in homes for entry in store.files(home)]
-    found = []
-    for entry in there:
+        entries = [entry for home in homes for entry in store.files(home)]
+    tables = []
+    for entry in entries:
         key = entry["path"]
         if key.endswith(f"/{name}.pqt"):
             body = fetch.get(store, key)
             table = _decoded(body, store.at(key))
-            found.append(Copy(key, table, _digest(body), entry["last_modified"]))
-    if not found:
+            tables.append(Copy(key, table, _digest(body), entry["last_modified"]))
+    if not tables:
         raise CustomNotFound(_nowhere(store, name))
-    return found
+    return tables
 
 
 def _check(name: str) -> None:
     if not isinstance(name, str):
         raise TypeError(f"a custom table's name is a text, not {name!r}")
-    shown = f"{name[:LONGEST]!r}"
+    quoted = f"{name[:LONGEST]!r}"
     if not name:
         raise ValueError("a custom table needs a name")
     if any(c in name for c in "/\\") or name.startswith("."):
-        raise ValueError(f"{shown} is a path, and a custom table has a name, with no folder")
+        raise ValueError(f"{quoted} is a path, and a custom table has a name, with no folder")
     size = len(name.encode("utf-8", "replace"))
     if size > LONGEST:
         raise ValueError(
-            f"{shown}… has {size:,} bytes; a custom table's name has at most {LONGEST}"
+            f"{quoted}… has {size:,} bytes; a custom table's name has at most {LONGEST}"
         )
     if not _NAME.fullmatch(name):
         raise ValueError(
-            f"{shown}: a custom table's name is of letters, digits, _ and -, with dots and blanks "
+            f"{quoted}: a custom table's name is of letters, digits, _ and -, with dots and blanks "
             "inside it"
         )
     acorns = {word for line in TABLES for word in line[:2]}
     # Some file systems do not tell capitals from small letters.
     if name.casefold().partition(".")[0].rstrip() in _DEVICES:
-        raise ValueError(f"{shown} is a device to Windows; choose another name for a custom table")
+        raise ValueError(f"{quoted} is a device to Windows; choose another name for a custom table")
     if name.startswith("_") or name.casefold() in {*_RESERVED, *acorns}:
         kind = "the name of an acorn" if name.casefold() in acorns else "reserved"
-        raise ValueError(f"{shown} is {kind}; choose another name for a custom table")
+        raise ValueError(f"{quoted} is {kind}; choose another name for a custom table")
 
 
 def _expected(expect: Any) -> str | None:
     if expect is None:
         return None
-    found = expect if isinstance(expect, str) else getattr(expect, "attrs", {}).get(STATE)
-    if not isinstance(found, str) or not (found == ABSENT or _DIGEST.fullmatch(found)):
+    state = expect if isinstance(expect, str) else getattr(expect, "attrs", {}).get(STATE)
+    if not isinstance(state, str) or not (state == ABSENT or _DIGEST.fullmatch(state)):
         raise ValueError(
             f"expect= is the frame that custom() gave, its attrs[{STATE!r}], or {ABSENT!r} for no "
             "table; what merge and concat make of such a frame has no state any more"
         )
-    return found
+    return state
 
 
 def _key(name: str) -> str:
@@ -291,34 +285,30 @@ def _history_key(name: str) -> str:
 
 
 def _content(store: Store, layout: Layout, name: str, state: str | None) -> tuple[bytes, str]:
-    """The bytes of a table, and where they lie."""
+    """Returns the bytes of a table, and their address."""
     if state is not None and _DIGEST.fullmatch(state):
-        try:
+        with suppress(FileNotFoundError):
             return fetch.get(store, _object_key(name, state)), store.at(_object_key(name, state))
-        except FileNotFoundError:
-            pass
-    found = _present(store, layout, name)
-    if found is None:
+    present = _present(store, layout, name)
+    if present is None:
         raise CustomNotFound(_nowhere(store, name))
-    if state is not None and _digest(found[0]) != state:
+    if state is not None and _digest(present[0]) != state:
         raise CustomNotFound(
             f"the custom table {name!r} of {store.url} has no state {state[:64]!r}; "
             f"custom_history({name!r}) lists those that it has"
         )
-    return found
+    return present
 
 
 def _present(store: Store, layout: Layout, name: str) -> tuple[bytes, str] | None:
     for key in _homes(store, layout, name):
-        try:
+        with suppress(FileNotFoundError):
             return fetch.get(store, key), store.at(key)
-        except FileNotFoundError:
-            continue
     return None
 
 
 def _homes(store: Store, layout: Layout, name: str) -> Iterator[str]:
-    """Where a table may lie; the folders are listed only when it lies in none of the first two."""
+    """Yields the keys where a table may lie; folders are listed only after the first two keys."""
     yield _key(name)
     yield layout.table(name)
     with _read(store, f"{ROOT}/"):
@@ -327,96 +317,95 @@ def _homes(store: Store, layout: Layout, name: str) -> Iterator[str]:
 
 
 def _nowhere(store: Store, name: str) -> str:
-    names = list(_listed(store))
-    alike = difflib.get_close_matches(name, names, n=5)
-    there = f"alike are {', '.join(alike)}" if alike else f"there are {', '.join(names) or 'none'}"
+    names = list(_home_entries(store))
+    similar = difflib.get_close_matches(name, names, n=5)
+    hint = (
+        f"alike are {', '.join(similar)}" if similar else f"there are {', '.join(names) or 'none'}"
+    )
     return (
         f"there is no custom table {name!r} in {store.url}: nothing lies at {store.at(_key(name))} "
-        f"or in a version folder; {there}. custom({name!r}, df) stores one"
+        f"or in a version folder; {hint}. custom({name!r}, df) stores one"
     )
 
 
-def _listed(store: Store) -> dict[str, dict[str, Any]]:
-    """What lies in the home, by name."""
+def _home_entries(store: Store) -> dict[str, dict[str, Any]]:
     with _read(store, f"{HOME}/"):
-        found = {entry["path"].removeprefix(f"{HOME}/"): entry for entry in store.walk(HOME)}
+        entries = {entry["path"].removeprefix(f"{HOME}/"): entry for entry in store.walk(HOME)}
     return {
-        path.removesuffix(".pqt"): found[path]
-        for path in sorted(found)
+        path.removesuffix(".pqt"): entries[path]
+        for path in sorted(entries)
         if path.endswith(".pqt") and "/" not in path
     }
 
 
-def _listed_table(name: str, there: dict[str, Any], last: dict[str, Any] | None) -> CustomTable:
-    # What was put there by other means is not in the history.
-    if last is not None and last["bytes"] == there["size"]:
+def _table_in_home(name: str, entry: dict[str, Any], last: dict[str, Any] | None) -> CustomTable:
+    # A table that another program put there is not in the history.
+    if last is not None and last["bytes"] == entry["size"]:
         return _table(name, last)
-    return CustomTable(name, None, None, there["size"], there["last_modified"])
+    return CustomTable(name, None, None, entry["size"], entry["last_modified"])
 
 
 def _store(
     store: Store, layout: Layout, name: str, body: bytes, rows: int, expected: str | None
 ) -> None:
-    """Object, home, version folder, history: a reader finds the old or the new content, whole."""
+    """Write object, home, version folder and history; readers find the old or the new content."""
     _tell_apart(store, name)
-    states = _history(store, name)
-    known = {entry["state"] for entry in states}
+    known = {entry["state"] for entry in _history(store, name)}
     state = _digest(body)
-    told = [_entry(body, rows, None)]
+    new_states = [_entry(body, rows)]
     if state not in known:
         store.put(_object_key(name, state), body, cache=IMMUTABLE)
 
-    def change(there: bytes | None) -> bytes | None:
-        former = there
+    def change(home: bytes | None) -> bytes | None:
+        former = home
         if former is None:
-            found = _present(store, layout, name)
-            former = found[0] if found else None
-        was = ABSENT if former is None else _digest(former)
-        if expected not in (None, was):
-            raise CustomConflict(_overtaken(store, name, expected, was))
-        if former is not None and was not in known and was != state:
-            store.put(_object_key(name, was), former, cache=IMMUTABLE)
-            told.insert(0, _entry(former, row_count(former), None))
-            known.add(was)
-        return None if there == body else body
+            present = _present(store, layout, name)
+            former = present[0] if present else None
+        former_state = ABSENT if former is None else _digest(former)
+        if expected not in (None, former_state):
+            raise CustomConflict(_overtaken(store, name, expected, former_state))
+        if former is not None and former_state not in known and former_state != state:
+            store.put(_object_key(name, former_state), former, cache=IMMUTABLE)
+            new_states.insert(0, _entry(former, row_count(former)))
+            known.add(former_state)
+        return None if home == body else body
 
     store.update(_key(name), change)
-    told[-1]["written_at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
-    _settle(store, layout, name, told)
+    new_states[-1]["written_at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+    _settle(store, layout, name, new_states)
 
 
 def _tell_apart(store: Store, name: str) -> None:
-    """Refuse a name that is another table's file on a disk that folds capitals.
+    """Refuse a name whose file is another table's on a disk that ignores capitals.
 
     Raises:
-        ValueError: It is.
+        ValueError: The file is another table's.
     """
     if not store.is_local:
         return
-    for other in _listed(store):
-        alike = other != name and other.casefold() == name.casefold()
-        if alike and store.is_one_place(_key(name), _key(other)):
+    for other in _home_entries(store):
+        is_alike = other != name and other.casefold() == name.casefold()
+        if is_alike and store.is_one_place(_key(name), _key(other)):
             raise ValueError(
                 f"custom table {name!r}: {other!r} is the same file in {store.url}, whose disk "
                 "does not tell capitals from small letters; choose another name"
             )
 
 
-def _settle(store: Store, layout: Layout, name: str, told: list[dict[str, Any]]) -> None:
-    """Bring the version folder and the history up to what lies in the home by now.
+def _settle(store: Store, layout: Layout, name: str, new_states: list[dict[str, Any]]) -> None:
+    """Bring the version folder and the history up to date with the home.
 
-    The copy is made between reading the history and replacing it: of two writers the later one to
-    replace it has copied what was in the home after both had written there.
+    The copy is made between reading and replacing the history: the writer that replaces the history
+    last has copied the content that the home had after both writers.
     """
 
     def change(body: bytes | None) -> bytes:
         states = _states(store, name, body)
-        there = _get_if_there(store, _key(name))
-        copy = layout.table(name)
-        if there is not None and _get_if_there(store, copy) != there:
-            store.put(copy, there)
-        new = {entry["state"] for entry in told}
-        states = [entry for entry in states if entry["state"] not in new] + told
+        home, copy = _get_if_there(store, _key(name)), layout.table(name)
+        if home is not None and _get_if_there(store, copy) != home:
+            store.put(copy, home)
+        new = {entry["state"] for entry in new_states}
+        states = [entry for entry in states if entry["state"] not in new] + new_states
         states.sort(key=lambda entry: entry["written_at"] or "")
         return json.dumps({"name": name, "states": states[-LISTED:]}, indent=1).encode()
 
@@ -424,14 +413,14 @@ def _settle(store: Store, layout: Layout, name: str, told: list[dict[str, Any]])
     store.update(_history_key(name), change, advice=advice)
 
 
-def _overtaken(store: Store, name: str, expected: str | None, was: str) -> str:
-    def said(state: str | None) -> str:
+def _overtaken(store: Store, name: str, expected: str | None, state: str) -> str:
+    def label(state: str | None) -> str:
         return "no table" if state == ABSENT else f"state {str(state)[:12]}"
 
     return (
         f"the custom table {name!r} of {store.url} was changed by another writer: expected was "
-        f"{said(expected)}, and there is {said(was)}. Nothing was stored: read it again, change "
-        "it, and store that with expect="
+        f"{label(expected)}, and there is {label(state)}. Nothing was stored: read it again, "
+        "change it, and store that with expect="
     )
 
 
@@ -444,7 +433,7 @@ def _states(store: Store, name: str, history: bytes | None) -> list[dict[str, An
     if history is None:
         return []
     try:
-        states: list[dict[str, Any]] = [
+        return [
             {key: entry[key] for key in ("state", "rows", "bytes", "written_at")}
             for entry in json.loads(history)["states"]
         ]
@@ -453,7 +442,6 @@ def _states(store: Store, name: str, history: bytes | None) -> list[dict[str, An
             f"{store.at(_history_key(name))}: is no history of a custom table "
             f"({type(error).__name__}: {error}); remove it to begin a new one"
         ) from error
-    return states
 
 
 def _table(name: str, entry: dict[str, Any]) -> CustomTable:
@@ -467,16 +455,16 @@ def _table(name: str, entry: dict[str, Any]) -> CustomTable:
     )
 
 
-def _entry(body: bytes, rows: int | None, written_at: str | None) -> dict[str, Any]:
-    return {"state": _digest(body), "rows": rows, "bytes": len(body), "written_at": written_at}
+def _entry(body: bytes, rows: int | None) -> dict[str, Any]:
+    return {"state": _digest(body), "rows": rows, "bytes": len(body), "written_at": None}
 
 
 def _digest(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def _decoded(body: bytes, where: str) -> "pa.Table":
-    return fetch.decode(body, where, advice="store the table again, or a former state of it")
+def _decoded(body: bytes, address: str) -> "pa.Table":
+    return fetch.decode(body, address, advice="store the table again, or a former state of it")
 
 
 def _with_state(frame: "pd.DataFrame", state: str) -> "pd.DataFrame":
@@ -491,7 +479,7 @@ def _get_if_there(store: Store, key: str) -> bytes | None:
 
 @contextmanager
 def _read(store: Store, key: str) -> Iterator[None]:
-    """What fails in reading as a ReadError, but for what is not there."""
+    """Raise failures of reading as ReadError, except FileNotFoundError."""
     from obstore.exceptions import BaseError
 
     try:
@@ -507,29 +495,23 @@ def _read(store: Store, key: str) -> Iterator[None]:
 
 
 @contextmanager
-def _told(store: Store, layout: Layout, name: str) -> Iterator[None]:
-    """What fails in writing, with what it was for and what is needed."""
+def _storing(store: Store, layout: Layout, name: str) -> Iterator[None]:
+    """Raise failures of writing with the table's name and the right or advice that helps."""
     from obstore.exceptions import BaseError
 
     try:
         yield
     except (BaseError, OSError) as error:
-        if is_forbidden(error):
-            raise _forbidden(store, layout, name, error) from error
-        raise StoreError(
-            f"custom table {name!r} could not be stored in {store.url}: {first_line(error)}; "
-            "storing it again is safe"
+        if not is_forbidden(error):
+            raise StoreError(
+                f"custom table {name!r} could not be stored in {store.url}: {first_line(error)}; "
+                "storing it again is safe"
+            ) from error
+        folders = f"{OBJECTS}/, {HOME}/, {PROBES}/ and {layout.folder}/"
+        right = "the permission to write to"
+        if store.url.startswith("s3:"):
+            right = "s3:GetObject and s3:PutObject under"
+        raise PermissionError(
+            f"custom table {name!r}: {first_line(error)}. Reading it needs no permission to write; "
+            f"storing it needs {right} {folders}"
         ) from error
-
-
-def _forbidden(store: Store, layout: Layout, name: str, error: Exception) -> PermissionError:
-    folders = f"{OBJECTS}/, {HOME}/, {PROBES}/ and {layout.folder}/"
-    right = (
-        f"s3:GetObject and s3:PutObject under {folders}"
-        if store.url.startswith("s3:")
-        else f"the permission to write to {folders}"
-    )
-    return PermissionError(
-        f"custom table {name!r}: {first_line(error)}. Reading it needs no permission to write; "
-        f"storing it needs {right}"
-    )

@@ -1,8 +1,8 @@
-"""Work of this process: threads that all readers share, and what an interrupt ends.
+"""Threads that all readers of this process share, and how an interrupt ends their work.
 
-A thread that waits for others does itself what none of them has begun, so that work within work
-cannot wait for ever. What is begun within a scope ends with it when the scope ends by an error:
-an interrupt is heard at once, whatever a server is doing.
+A thread that waits does the work that no other thread has begun, so that nested work cannot wait
+for ever. Work that was begun in a scope is canceled when the scope ends by an error, so that an
+interrupt takes effect at once, whatever a server is doing.
 """
 
 import os
@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar, overload
 from weakref import WeakSet
 
 THREADS = 32
-# On Windows a thread that waits hears nothing; elsewhere a signal wakes it.
+# On Windows a signal does not wake a waiting thread; elsewhere it does.
 _LISTEN = None if os.name == "posix" else 0.2
 
 T = TypeVar("T")
@@ -23,10 +23,10 @@ R = TypeVar("R")
 
 
 class once(Generic[T]):  # noqa: N801 - a decorator
-    """A property that is made once for an object, as `functools.cached_property`.
+    """A property that is computed once for an object, like `functools.cached_property`.
 
-    That of Python 3.11 holds one lock for all objects of a class, which a forked process may find
-    held for ever.
+    `cached_property` of Python 3.11 has one lock for all objects of a class, which may be locked
+    for ever in a forked process.
     """
 
     def __init__(self, make: Callable[[Any], T]) -> None:
@@ -38,19 +38,19 @@ class once(Generic[T]):  # noqa: N801 - a decorator
     @overload
     def __get__(self, owner: object, kind: type) -> T: ...
     def __get__(self, owner: object | None, kind: type) -> "T | once[T]":
-        """The value, which then takes the place of this in the object."""
+        """Returns the value, which then takes the place of this property in the object."""
         if owner is None:
             return self
-        made = self._make(owner)
-        return owner.__dict__.setdefault(self._make.__name__, made)  # type: ignore[no-any-return]
+        value = self._make(owner)
+        return owner.__dict__.setdefault(self._make.__name__, value)  # type: ignore[no-any-return]
 
 
 class Abandoned(BaseException):
-    """Whoever waited for this has gone, as after an interrupt."""
+    """The caller that waited for this work has gone, as after an interrupt."""
 
 
 class Lock:
-    """A lock that is free in a forked process, whoever held it in the process before."""
+    """A lock that is free in a forked process, whoever held it in the parent."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -63,7 +63,7 @@ class Lock:
         self._lock.release()
 
     def renew(self) -> None:
-        """Forget who holds it."""
+        """Free the lock in a forked process."""
         self._lock = threading.Lock()
 
 
@@ -73,30 +73,30 @@ _pool: ThreadPoolExecutor | None = None
 
 
 class Scope:
-    """What was begun together, to be given up together."""
+    """Futures that are given up together."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._begun: set[Future[Any]] = set()
-        self._left = False
+        self._is_given_up = False
 
     def add(self, future: "Future[Any]") -> None:
-        """Give up a future with the others; at once when they were given up before."""
+        """Add a future; cancel it at once if the scope was given up."""
         with self._lock:
             self._begun.add(future)
-            left = self._left
-        if left:
+            is_given_up = self._is_given_up
+        if is_given_up:
             future.cancel()
 
     def done(self, future: "Future[Any]") -> None:
-        """Leave a future alone."""
+        """Remove a future."""
         with self._lock:
             self._begun.discard(future)
 
     def give_up(self) -> None:
-        """Cancel all that was begun, and all that will be."""
+        """Cancel all futures, and those that are added later."""
         with self._lock:
-            self._left = True
+            self._is_given_up = True
             begun = list(self._begun)
         for future in begun:
             future.cancel()
@@ -107,27 +107,27 @@ _scopes: ContextVar[tuple[Scope, ...]] = ContextVar("_scopes", default=())
 
 @contextmanager
 def scope() -> Iterator[Scope]:
-    """A block that gives up what was begun in it, in any thread, when it ends by an error."""
-    opened = Scope()
-    token = _scopes.set((*_scopes.get(), opened))
+    """Open a block; its work, in any thread, is given up when the block ends by an error."""
+    new_scope = Scope()
+    token = _scopes.set((*_scopes.get(), new_scope))
     try:
-        yield opened
+        yield new_scope
     except BaseException:
-        opened.give_up()
+        new_scope.give_up()
         raise
     finally:
         _scopes.reset(token)
 
 
 class Threads(ThreadPoolExecutor):
-    """Threads for a block; an interrupt in the block takes back what they wait for, and goes on."""
+    """Threads for a block; an interrupt in the block cancels the requests that they wait for."""
 
     def __init__(self, count: int, name: str = "") -> None:
         super().__init__(count, thread_name_prefix=name)
         self._scope = Scope()
 
     def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> "Future[T]":
-        """As that of an executor, in the context of whoever calls it."""
+        """Submit a function, which runs in the caller's context."""
 
         def within() -> T:
             _scopes.set((*_scopes.get(), self._scope))
@@ -136,7 +136,7 @@ class Threads(ThreadPoolExecutor):
         return super().submit(copy_context().run, within)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Wait for all threads; after an interrupt for none."""
+        """Wait for all threads; after an interrupt, for none."""
         is_interrupt = kind is not None and not issubclass(kind, (Exception, GeneratorExit))
         if is_interrupt:
             self._scope.give_up()
@@ -144,14 +144,14 @@ class Threads(ThreadPoolExecutor):
 
 
 def result(future: "Future[T]") -> T:
-    """Wait for a future; an interrupt, or the end of a scope that this is in, gives it up.
+    """Wait for a future; an interrupt, or an error in an enclosing scope, cancels it.
 
     Raises:
-        Abandoned: A scope was given up.
+        Abandoned: An enclosing scope was given up.
     """
     scopes = _scopes.get()
-    for map_ordered in scopes:
-        map_ordered.add(future)
+    for open_scope in scopes:
+        open_scope.add(future)
     try:
         while True:
             try:
@@ -165,52 +165,52 @@ def result(future: "Future[T]") -> T:
         future.cancel()
         raise
     finally:
-        for map_ordered in scopes:
-            map_ordered.done(future)
+        for open_scope in scopes:
+            open_scope.done(future)
 
 
 def begin(function: Callable[[], T]) -> Callable[[], T]:
-    """Begin something in another thread; what is returned waits for its result.
+    """Begin to call a function in another thread; returns a function that waits for the result.
 
-    An interrupt of the wait takes back what the thread waits for, as the end of the process would
-    wait for the thread: seen with `sql`, for ten seconds.
+    An interrupt of the wait cancels the requests of the thread. Otherwise the process would wait
+    for the thread at its end: seen with `sql`, for ten seconds.
     """
-    opened = Scope()
+    new_scope = Scope()
 
     def within() -> T:
-        _scopes.set((*_scopes.get(), opened))
+        _scopes.set((*_scopes.get(), new_scope))
         return function()
 
     future = _threads().submit(copy_context().run, within)
 
     def wait() -> T:
-        # Nobody has begun it: this thread does.
+        # If no thread has begun the work, this thread does it.
         if future.cancel():
             return function()
         try:
             return result(future)
         except BaseException:
-            opened.give_up()
+            new_scope.give_up()
             raise
 
     return wait
 
 
 def map_ordered(function: Callable[[T], R], items: Iterable[T]) -> list[R]:
-    """What a function makes of each item, in their order, in several threads at once.
+    """Returns a function's results for some items, in order, computed in several threads.
 
     Raises:
-        Exception: The function's for the first item that fails; the others are given up.
+        Exception: The function's error for the first item that fails; the others are given up.
     """
-    listed = list(items)
-    if len(listed) < 2:
-        return [function(item) for item in listed]
+    inputs = list(items)
+    if len(inputs) < 2:
+        return [function(item) for item in inputs]
     with scope():
-        futures = [_threads().submit(copy_context().run, function, item) for item in listed]
+        futures = [_threads().submit(copy_context().run, function, item) for item in inputs]
         try:
             return [
                 function(item) if future.cancel() else result(future)
-                for future, item in zip(futures, listed, strict=True)
+                for future, item in zip(futures, inputs, strict=True)
             ]
         finally:
             for future in futures:
@@ -226,7 +226,7 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _forked() -> None:
-    """In a forked process: its threads are not there, and nobody holds a lock."""
+    """Forget, in a forked process, the parent's threads, and free its locks."""
     global _pool  # noqa: PLW0603 - one for a process
     _pool = None
     for lock in list(_locks):
