@@ -1,7 +1,7 @@
 """platform_fib: the fibers of fiber photometry data assets, with their patch cords and channels.
 
-Which spellings mean one device, and which channel belongs to which fiber, is decided in
-`zs_pipeline.photometry`.
+`zs_pipeline.photometry` decides which spellings mean one device, and which channel belongs to
+which fiber.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from zs_pipeline.shape.values import text
 
 _KEY = ("asset_name", "fiber", "patch_cord", "channel")
 _VALUES = ("intended_measurement", "targeted_structure")
-# Of each choice the column, the reason and the severity.
+# The column, the reason and the severity of each choice.
 FINDINGS = {
     Kind.PLACEHOLDER_MEASUREMENT: (
         "intended_measurement",
@@ -98,7 +98,7 @@ FINDINGS = {
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yields one row for each fiber and channel, one for a fiber without channels."""
+    """Yields one row for each fiber and channel, and one row for a fiber without channels."""
     name = text(document.get("name"))
     setup = photometry.read(document)
     if name is None or setup is None:
@@ -122,35 +122,29 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def findings(document: dict[str, Any]) -> Iterator[Finding]:
-    """Yields what was chosen between readings of a document, and what it does not give."""
+    """Yields the choices between readings of a document, and what the document does not give."""
     setup = photometry.read(document)
     for choice in setup.choices if setup else ():
         column, reason, severity = FINDINGS[choice.kind]
-        yield Finding(
-            choice.field,
-            f"platform_fib.{column}",
-            reason,
-            choice.taken,
-            choice.other,
-            severity,
-        )
+        concerned = f"platform_fib.{column}"
+        yield Finding(choice.field, concerned, reason, choice.taken, choice.other, severity)
 
 
 def finish(table: pa.Table, _: Tables) -> pa.Table:
-    """Returns the table with one row for what several documents of one name say of a channel.
+    """Returns the table with one row for each channel, where several documents have one name.
 
-    It is the row of one of them, that with fewer values `missing`.
+    The row with the fewest values `missing` stays.
     """
-    counted = table.group_by(list(_KEY)).aggregate([([], "count_all")])
-    if counted.num_rows == table.num_rows:
+    counts = table.group_by(list(_KEY)).aggregate([([], "count_all")])
+    if counts.num_rows == table.num_rows:
         return table
-    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    best: dict[tuple[str, ...], tuple[str, ...]] = {}
     for *key, measured, structure in arrow.values(table, *_KEY, *_VALUES):
         values = (measured, structure)
-        seen = found.setdefault(tuple(key), values)
-        # Independent of the order, which is that of the shards.
-        found[tuple(key)] = min(seen, values, key=lambda v: (v.count(MISSING), v))
-    rows = (dict(zip((*_KEY, *_VALUES), (*k, *v), strict=True)) for k, v in found.items())
+        other = best.get(tuple(key), values)
+        # Independent of the order of rows, which is that of the shards.
+        best[tuple(key)] = min(other, values, key=lambda v: (v.count(MISSING), v))
+    rows = (dict(zip((*_KEY, *_VALUES), (*k, *v), strict=True)) for k, v in best.items())
     return arrow.table(ACORN, rows)
 
 
