@@ -5,13 +5,14 @@ which of several structures counts. Each choice between readings is returned wit
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from enum import Enum
 from typing import Any
 
 from zs_pipeline import zones
 from zs_pipeline.declaration import Expected, Read
+from zs_pipeline.shape.findings import NOTE, WARNING, Finding
 from zs_pipeline.shape.values import day, part, parts, text, texts, trimmed
 
 MISSING = "missing"
@@ -90,40 +91,79 @@ READS = (
 
 
 class Kind(Enum):
-    """The kind of a choice, or of a value that is not given."""
+    """A kind of choice or of missing value: the column that it concerns, reason and severity."""
 
-    PLACEHOLDER_MEASUREMENT = auto()
-    PLACEHOLDER_STRUCTURE = auto()
-    LATER_IMPLANT = auto()
-    UNNAMED_IMPLANT = auto()
-    NO_IMPLANT = auto()
-    IMPLANTS_DIFFER = auto()
-    ASSEMBLIES_DIFFER = auto()
-    ASSEMBLY_DIFFERS = auto()
-    MEASUREMENTS_DIFFER = auto()
-    PAIRED = auto()
-    NAMED_WITHOUT_CONNECTION = auto()
-    NAMED_AMONG_SEVERAL = auto()
-    NAMED_AGAINST_CONNECTION = auto()
-    GIVEN_TO_EACH = auto()
-    NO_CHANNEL = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One choice between readings of a document, or one value that the document does not give.
-
-    Attributes:
-        kind: The kind of the choice.
-        field: The path of the value, as `READS` have it.
-        taken: The reading that was taken, such as `Fiber_0: ACB`.
-        other: The reading that was not taken.
-    """
-
-    kind: Kind
-    field: str
-    taken: str | None = None
-    other: str | None = None
+    PLACEHOLDER_MEASUREMENT = (
+        "intended_measurement",
+        "is what a form leaves in a field, and is taken as missing",
+        NOTE,
+    )
+    PLACEHOLDER_STRUCTURE = (
+        "targeted_structure",
+        "is what a form leaves in a field, and is taken as missing",
+        NOTE,
+    )
+    LATER_IMPLANT = (
+        "targeted_structure",
+        "is after the acquisition, so that the implant of a fiber does not count",
+        NOTE,
+    )
+    UNNAMED_IMPLANT = ("fiber", "is not given for an implanted fiber, which is left out", WARNING)
+    NO_IMPLANT = (
+        "targeted_structure",
+        "names no implant of a fiber that the acquisition uses, so that its structure is missing",
+        NOTE,
+    )
+    IMPLANTS_DIFFER = (
+        "targeted_structure",
+        "differs between implants of one name, so that the structure is missing",
+        WARNING,
+    )
+    ASSEMBLIES_DIFFER = (
+        "targeted_structure",
+        "differs between fiber assemblies, and no implant gives it, so that it is missing",
+        WARNING,
+    )
+    ASSEMBLY_DIFFERS = (
+        "targeted_structure",
+        "differs from the structure of the implant, which is taken",
+        WARNING,
+    )
+    MEASUREMENTS_DIFFER = (
+        "intended_measurement",
+        "differs between configurations of one channel; the first is taken",
+        WARNING,
+    )
+    PAIRED = (
+        "fiber",
+        "has no connection to a fiber; the only probe of its assembly is taken",
+        WARNING,
+    )
+    NAMED_WITHOUT_CONNECTION = (
+        "fiber",
+        "names the fiber, which is taken since no connection does",
+        NOTE,
+    )
+    NAMED_AMONG_SEVERAL = (
+        "fiber",
+        "names the fiber, which is taken since the patch cord serves several",
+        NOTE,
+    )
+    NAMED_AGAINST_CONNECTION = (
+        "fiber",
+        "names a fiber that no connection names, which is taken in place of the connected one",
+        WARNING,
+    )
+    GIVEN_TO_EACH = (
+        "fiber",
+        "names no fiber and the patch cord serves several, so that each has the channel",
+        WARNING,
+    )
+    NO_CHANNEL = (
+        "channel",
+        "is given nowhere, though the data asset has fiber photometry",
+        WARNING,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +193,7 @@ class Photometry:
 
     fibers: tuple[Fiber, ...]
     channels: dict[tuple[str, str, str], str]
-    choices: tuple[Choice, ...]
+    choices: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,13 +235,15 @@ class _Devices:
     implanted: dict[Words, list[str | None]] = field(default_factory=dict)
     assembled: dict[Words, list[str]] = field(default_factory=dict)
     links: dict[Words, list[Words]] = field(default_factory=dict)
-    choices: list[Choice] = field(default_factory=list)
+    choices: list[Finding] = field(default_factory=list)
 
     def choose(
         self, kind: Kind, path: str, taken: str | None = None, other: str | None = None
     ) -> None:
         """Add a choice."""
-        self.choices.append(Choice(kind, path, taken, other))
+        column, reason, severity = kind.value
+        concerned = f"platform_fib.{column}"
+        self.choices.append(Finding(path, concerned, reason, taken, other, severity))
 
     def structure(self, value: Any, path: str) -> str | None:
         """Returns a targeted structure; None where it is not given, or root, the whole brain."""
@@ -241,7 +283,11 @@ def read(document: Mapping[str, Any]) -> Photometry | None:
     if all(channel == MISSING for _, _, channel in channels):
         devices.choose(Kind.NO_CHANNEL, f"{CHANNELS}.{NAME}")
     fibers = tuple(
-        Fiber(name, _structure(devices, words, name), tuple(_serving(devices, words)))
+        Fiber(
+            name,
+            _structure(devices, words, name),
+            tuple(devices.cords[cord] for cord, served in devices.links.items() if words in served),
+        )
         for words, name in (devices.named | devices.fibers).items()
     )
     return Photometry(fibers, channels, tuple(devices.choices))
@@ -384,14 +430,7 @@ def _add_channels(
     cord: _Cord,
     links: Mapping[Words, list[Words]],
 ) -> None:
-    """Add the intended measurements of a configuration's channels.
-
-    Args:
-        channels: The measurements, by the names of fiber, patch cord and channel.
-        devices: All devices.
-        cord: The configuration.
-        links: The connections of its data stream.
-    """
+    """Add the intended measurements of a configuration's channels, with its data stream's links."""
     # A data stream may leave its connections to another one.
     elsewhere = [cord.probe] if cord.probe else devices.links.get(cord.words, [])
     linked = links.get(cord.words) or elsewhere
@@ -477,10 +516,3 @@ def _structure(devices: _Devices, words: Words, name: str) -> str:
     if not implanted and not assembled:
         devices.choose(Kind.NO_IMPLANT, IMPLANT_NAME, f"{name}: {MISSING}")
     return assembled[0] if assembled else MISSING
-
-
-def _serving(devices: _Devices, words: Words) -> Iterator[str]:
-    """Yields the names of the patch cords that serve a fiber."""
-    for cord, fibers in devices.links.items():
-        if words in fibers:
-            yield devices.cords[cord]

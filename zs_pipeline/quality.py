@@ -6,7 +6,7 @@ data_asset_problems. A document holds the statuses twice: in each metric's histo
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -336,22 +336,15 @@ def _of_status(status: str | None, column: str) -> Finding:
     return Finding(_STATUS, "qc_tag_status.status", reason, PENDING, status, WARNING)
 
 
-def _of_times(choice: Choice, column: str, last: int | None) -> Iterable[Finding]:
+def _of_times(choice: Choice, column: str, last: int | None) -> Iterator[Finding]:
     entry, entries, times, late = choice
     at = time(entry.get("timestamp"))
     all_late = at is not None and last is not None and at > last and None not in times
     if not all_late and len(entries) < 2:
-        return ()
+        return
     # Most histories end with the one latest entry and give no finding.
     if not late and None not in times and entry is entries[-1] and times.count(at) == 1:
-        return ()
-    return _of_odd_times(choice, column, at, all_late=all_late)
-
-
-def _of_odd_times(
-    choice: Choice, column: str, at: int | None, *, all_late: bool
-) -> Iterator[Finding]:
-    entry, entries, times, late = choice
+        return
     taken = _entry_text(entry)
     if all_late:
         reason = "is over a day after the document's last change, but so are all of the metric's"

@@ -75,7 +75,7 @@ class Start(NamedTuple):
 
     @property
     def is_assumed(self) -> bool:
-        """Whether the time was written as UTC and Seattle's date taken by default."""
+        """Returns whether the time was written as UTC and Seattle's date taken by default."""
         return self.rule is Rule.SEATTLE and not self.is_naive
 
 

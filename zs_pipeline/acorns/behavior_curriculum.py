@@ -45,9 +45,9 @@ _NESTED = (
 def questions(tables: Tables) -> list[Question]:
     """Returns a question for each data asset with behavior or videos of it."""
     return [
-        asset.question(schedule=nights.Schedule(nights.date_of(asset.created), _DAYS))
-        for asset in data_assets(tables["asset_basics"]).values()
-        if any("behavior" in modality for modality in asset.modalities)
+        data_asset.question(schedule=nights.Schedule(nights.date_of(data_asset.created), _DAYS))
+        for data_asset in data_assets(tables["asset_basics"]).values()
+        if any("behavior" in modality for modality in data_asset.modalities)
     ]
 
 

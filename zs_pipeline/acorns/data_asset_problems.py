@@ -124,13 +124,9 @@ def _findings(
     ids: dict[str | None, list[str]],
     known: set[str | None],
 ) -> Iterator[_Finding]:
-    """Yields the findings of one data asset.
+    """Yields the findings of a row of asset_basics.
 
-    Args:
-        row: The data asset's row of asset_basics.
-        sources: The sources that each derived data asset names.
-        ids: The documents of each name that several have.
-        known: The named sources that are a document's name.
+    `ids` has the documents of names that several have; `known` the sources that have a document.
     """
     name = row["name"]
     if name is None:

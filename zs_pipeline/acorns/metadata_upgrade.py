@@ -71,19 +71,10 @@ def rows(
     unnamed_ids = sorted(runs.keys() - names.keys())
     if unnamed_ids:
         names |= {str(document["_id"]): _names(document) for document in old(unnamed_ids)}
+    names = former | names
     remembered = _remembered(before, former, others)
-    return arrow.table(
-        ACORN,
-        (
-            _row(
-                document_id,
-                of_document,
-                names.get(document_id) or former.get(document_id) or {},
-                [statuses[document_id] for statuses in remembered if document_id in statuses],
-            )
-            for document_id, of_document in runs.items()
-        ),
-    )
+    rows = (_row(i, of_document, names.get(i, {}), remembered) for i, of_document in runs.items())
+    return arrow.table(ACORN, rows)
 
 
 def written(table: pa.Table) -> int | None:
@@ -123,11 +114,12 @@ def _row(
     document_id: str,
     runs: list[dict[str, Any]],
     names: dict[str, Any],
-    remembered: list[dict[str, Any]],
+    remembered: list[dict[str, dict[str, Any]]],
 ) -> dict[str, Any]:
     statuses: dict[str, Any] = {}
-    for by_version in (*remembered, _statuses(runs)):
-        statuses |= by_version
+    for by_document in remembered:
+        statuses |= by_document.get(document_id, {})
+    statuses |= _statuses(runs)
     return {
         "_id": document_id,
         **{name: names.get(name) for name in _NAMES},

@@ -11,90 +11,12 @@ import pyarrow as pa
 
 from zs_pipeline import arrow, photometry
 from zs_pipeline.declaration import Acorn, ByDocument, Column, OfName, Tables
-from zs_pipeline.photometry import MISSING, Kind
-from zs_pipeline.shape.findings import NOTE, WARNING, Finding
+from zs_pipeline.photometry import MISSING
+from zs_pipeline.shape.findings import Finding
 from zs_pipeline.shape.values import text
 
 _KEY = ("asset_name", "fiber", "patch_cord", "channel")
 _VALUES = ("intended_measurement", "targeted_structure")
-# The column, the reason and the severity of each choice.
-FINDINGS = {
-    Kind.PLACEHOLDER_MEASUREMENT: (
-        "intended_measurement",
-        "is what a form leaves in a field, and is taken as missing",
-        NOTE,
-    ),
-    Kind.PLACEHOLDER_STRUCTURE: (
-        "targeted_structure",
-        "is what a form leaves in a field, and is taken as missing",
-        NOTE,
-    ),
-    Kind.LATER_IMPLANT: (
-        "targeted_structure",
-        "is after the acquisition, so that the implant of a fiber does not count",
-        NOTE,
-    ),
-    Kind.UNNAMED_IMPLANT: (
-        "fiber",
-        "is not given for an implanted fiber, which is left out",
-        WARNING,
-    ),
-    Kind.NO_IMPLANT: (
-        "targeted_structure",
-        "names no implant of a fiber that the acquisition uses, so that its structure is missing",
-        NOTE,
-    ),
-    Kind.IMPLANTS_DIFFER: (
-        "targeted_structure",
-        "differs between implants of one name, so that the structure is missing",
-        WARNING,
-    ),
-    Kind.ASSEMBLIES_DIFFER: (
-        "targeted_structure",
-        "differs between fiber assemblies, and no implant gives it, so that it is missing",
-        WARNING,
-    ),
-    Kind.ASSEMBLY_DIFFERS: (
-        "targeted_structure",
-        "differs from the structure of the implant, which is taken",
-        WARNING,
-    ),
-    Kind.MEASUREMENTS_DIFFER: (
-        "intended_measurement",
-        "differs between configurations of one channel; the first is taken",
-        WARNING,
-    ),
-    Kind.PAIRED: (
-        "fiber",
-        "has no connection to a fiber; the only probe of its assembly is taken",
-        WARNING,
-    ),
-    Kind.NAMED_WITHOUT_CONNECTION: (
-        "fiber",
-        "names the fiber, which is taken since no connection does",
-        NOTE,
-    ),
-    Kind.NAMED_AMONG_SEVERAL: (
-        "fiber",
-        "names the fiber, which is taken since the patch cord serves several",
-        NOTE,
-    ),
-    Kind.NAMED_AGAINST_CONNECTION: (
-        "fiber",
-        "names a fiber that no connection names, which is taken in place of the connected one",
-        WARNING,
-    ),
-    Kind.GIVEN_TO_EACH: (
-        "fiber",
-        "names no fiber and the patch cord serves several, so that each has the channel",
-        WARNING,
-    ),
-    Kind.NO_CHANNEL: (
-        "channel",
-        "is given nowhere, though the data asset has fiber photometry",
-        WARNING,
-    ),
-}
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -124,10 +46,8 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def findings(document: dict[str, Any]) -> Iterator[Finding]:
     """Yields the choices between readings of a document, and what the document does not give."""
     setup = photometry.read(document)
-    for choice in setup.choices if setup else ():
-        column, reason, severity = FINDINGS[choice.kind]
-        concerned = f"platform_fib.{column}"
-        yield Finding(choice.field, concerned, reason, choice.taken, choice.other, severity)
+    if setup:
+        yield from setup.choices
 
 
 def finish(table: pa.Table, _: Tables) -> pa.Table:
