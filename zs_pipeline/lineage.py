@@ -111,10 +111,10 @@ def pairs(
     """
     rows = arrow.values(source_data, *SOURCES)
     derived = [row for row in rows if row[1] is not None]
-    made = [row for row in derived if made_word in row[0].lower()]
-    assets = data_assets(asset_basics, modality, {name for name, _, _ in made})
+    matches = [row for row in derived if made_word in row[0].lower()]
+    assets = data_assets(asset_basics, modality, {name for name, _, _ in matches})
     latest: dict[str, tuple[str, str]] = {}
-    for name, source, processed in made:
+    for name, source, processed in matches:
         if name in assets:
             latest[source] = max(latest.get(source, ("", "")), (processed or "", name))
     not_raw = {name for name, _, _ in derived}

@@ -89,19 +89,19 @@ def start(acquisition: Any) -> Start:
     if written is None:
         return Start()
     zone = rig_zone(acquisition)
-    named = zone if isinstance(zone, ZoneInfo) else None
-    hours = zone if named is None else None
+    named_zone = zone if isinstance(zone, ZoneInfo) else None
+    hours = zone if named_zone is None else None
     if written.tzinfo is None:
-        rule = Rule.NAMED if named else Rule.HOURS if hours else Rule.SEATTLE
+        rule = Rule.NAMED if named_zone else Rule.HOURS if hours else Rule.SEATTLE
         instant = _instant(written, zone or SEATTLE)
         return Start(instant, written.date(), rule, is_naive=True) if instant else Start()
     zones = (
-        (Rule.NAMED, named),
+        (Rule.NAMED, named_zone),
         (Rule.WRITTEN, written.tzinfo if written.utcoffset() else None),
         (Rule.HOURS, hours),
     )
-    given = [(rule, _date(written, zone)) for rule, zone in zones if zone is not None]
-    (rule, day), *rest = given or [(Rule.SEATTLE, _date(written, SEATTLE))]
+    dates = [(rule, _date(written, zone)) for rule, zone in zones if zone is not None]
+    (rule, day), *rest = dates or [(Rule.SEATTLE, _date(written, SEATTLE))]
     others = tuple((other, its_day) for other, its_day in rest if its_day != day)
     return Start(written, day, rule, others=others)
 

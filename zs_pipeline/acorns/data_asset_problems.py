@@ -114,8 +114,8 @@ def finish(table: pa.Table, tables: Tables) -> pa.Table:
         for row in basics
         for field, column, reason, severity in _findings(row, sources, ids, known)
     ]
-    own = table.filter(pc.is_in(table["field"], pa.array((*_SUBJECTS, quality.COPY))))
-    return pa.concat_tables([own, arrow.table(ACORN, rows)])
+    own_findings = table.filter(pc.is_in(table["field"], pa.array((*_SUBJECTS, quality.COPY))))
+    return pa.concat_tables([own_findings, arrow.table(ACORN, rows)])
 
 
 def _findings(

@@ -93,16 +93,16 @@ def _remembered(
 
     Former rows are as old as the copy that they were made from.
     """
-    own = (before is not None and written(before)) or 0
+    former_time = (before is not None and written(before)) or 0
     copies = [
         (written(other) or 0, {i: _statuses(runs) for i, runs in _runs(other).items()})
         for other in others
         if not _missing(other)
     ]
     return [
-        *(statuses for time, statuses in copies if time <= own),
+        *(statuses for time, statuses in copies if time <= former_time),
         {document_id: row["statuses"] for document_id, row in former.items()},
-        *(statuses for time, statuses in copies if time > own),
+        *(statuses for time, statuses in copies if time > former_time),
     ]
 
 
