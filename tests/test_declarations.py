@@ -101,7 +101,9 @@ def test_a_path_that_leads_nowhere_is_refused(path: str, sentence: str) -> None:
 
 
 def test_only_a_core_file_is_asked_to_be_there() -> None:
-    with pytest.raises(DeclarationError, match="is no core file, to be asked whether it is there"):
+    with pytest.raises(
+        DeclarationError, match="is no core file, and only core files can be read for presence"
+    ):
         Read("subject.subject_id", Expected.PRESENCE)
 
 
@@ -125,7 +127,7 @@ def both(*tables: tuple[Read, ...]) -> Reads:
         (
             Read("subject.notes[]", Expected.TEXT),
             Read("subject.notes{}", Expected.TEXT),
-            "'subject.notes', in which that cannot be",
+            "'subject.notes', which cannot hold that",
         ),
         (Read("subject", Expected.TEXT), Read("subject", Expected.PRESENCE), "'subject' is a text"),
     ],

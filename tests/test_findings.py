@@ -122,11 +122,11 @@ def test_other_code_or_other_reads_find_anew() -> None:
 
 @given(st.recursive(_SCALARS, st.lists, max_leaves=9))
 def test_a_reading_is_shown_as_text_of_bounded_length(value: Any) -> None:
-    shown = findings.shown(value)
+    text = findings.shortened(value)
     # NaN and infinities are null as JSON.
     is_null = value is None or (isinstance(value, float) and not math.isfinite(value))
-    assert (shown is None) == is_null
-    assert shown is None or len(shown) <= LONGEST
+    assert (text is None) == is_null
+    assert text is None or len(text) <= LONGEST
 
 
 def test_places_are_gathered_by_field_column_and_reason() -> None:

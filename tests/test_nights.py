@@ -230,8 +230,8 @@ sys.exit(first or build.main(source=dump, store=full, files=files))
 # The line of a table by document, from which others are made, and of one that is by subject.
 LINES = {
     "asset_basics": (
-        '"acquisition_start_time": microseconds(begun.instant),',
-        '"acquisition_start_time": (microseconds(begun.instant) or -1) + 1,',
+        '"acquisition_start_time": microseconds(start.instant),',
+        '"acquisition_start_time": (microseconds(start.instant) or -1) + 1,',
     ),
     "qc_tag_status": ('"status": status,', '"status": status and "Changed",'),
 }

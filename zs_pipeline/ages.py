@@ -1,6 +1,6 @@
-"""The age of an animal when an acquisition began, of a date or a year of birth.
+"""The age of an animal when an acquisition began, from a date or a year of birth.
 
-On which calendar date an acquisition began is decided in `zs_pipeline.zones`.
+`zs_pipeline.zones` decides on which calendar date an acquisition began.
 """
 
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from zs_pipeline.shape.values import day, part, year
 
 _DATE_OF_BIRTH = "subject.subject_details.date_of_birth"
 _YEAR_OF_BIRTH = "subject.subject_details.year_of_birth"
-# What a table reads that takes `days`.
+# The reads of a table that calls `days`.
 READS = (Read(_DATE_OF_BIRTH, Expected.DATE), Read(_YEAR_OF_BIRTH, Expected.YEAR))
 
 FIRST_OF_YEAR = "counts from 1 January, because there is no date of birth"
@@ -21,15 +21,15 @@ NOT_BORN = "is after the acquisition began, so there is no age"
 
 
 def days(document: dict[str, Any], began: date | None) -> int | None:
-    """Returns the days from the birth to the date on which the acquisition began.
+    """Returns the days from the birth to the start of the acquisition.
 
-    None where one of the two is not known, or the birth is after the acquisition.
+    None where one of the two is unknown, or the birth is after the acquisition.
     """
     return _between(_birth(document)[1], began)
 
 
 def findings(document: dict[str, Any], began: date | None, column: str) -> Iterator[Finding]:
-    """Tells of an age that counts from a year, or that is none since it would be negative."""
+    """Yields a finding for an age that counts from a year, or that would be negative."""
     source, born = _birth(document)
     if born is None or began is None:
         return
@@ -41,7 +41,7 @@ def findings(document: dict[str, Any], began: date | None, column: str) -> Itera
 
 
 def _birth(document: dict[str, Any]) -> tuple[str, date | None]:
-    """Returns which field gives the date of birth, and the date; 1 January of a year."""
+    """Returns the field that gives the date of birth, and the date; 1 January for a year."""
     born, born_in = day(part(document, _DATE_OF_BIRTH)), year(part(document, _YEAR_OF_BIRTH))
     if born is not None or born_in is None:
         return _DATE_OF_BIRTH, born

@@ -1,6 +1,6 @@
 """Arrow and parquet for declared tables: schemas, rows to tables, the checks, the bytes.
 
-No key of the store is known here (`zs_pipeline.publishing.commit`), and no table's meaning.
+Keys of the store are in `zs_pipeline.publishing.commit`; no table's meaning is known here.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,12 +17,13 @@ from zs_client import kinds
 from zs_pipeline.declaration import Acorn
 
 TYPES = kinds.arrow_types()
-# What pyarrow takes without a word: 1.5 becomes 1, a text the list of its letters, True 1.0.
+# Types that pyarrow converts without an error: 1.5 to 1, a text to the list of its letters, True
+# to 1.0.
 _REFUSED = {"int32": float, "int64": float, "time": float, "float64": bool, "[string]": str}
-# Rows of a table are sorted by what is looked up; a group of this many keeps the statistics sharp
-# and a request for one of them small.
+# Rows of a group. Tables are sorted by the columns of lookups, so that groups of this size have
+# sharp statistics and a request for one group is small.
 ROW_GROUP = 16_384
-# Rows whose values are held at a time as Python has them.
+# Rows that are Python's own objects at the same time.
 _AT_A_TIME = 8192
 _PACKED = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
 
@@ -36,9 +37,9 @@ class File:
     """A checked table as it is written.
 
     Attributes:
-        num_rows: How many rows.
+        num_rows: The number of rows.
         body: The bytes.
-        values: How many values each column has that identifies.
+        values: The number of values in each column that identifies.
     """
 
     num_rows: int
@@ -47,12 +48,12 @@ class File:
 
 
 def schema(acorn: Acorn) -> pa.Schema:
-    """The exact Arrow schema of every file of an acorn."""
+    """Returns the exact Arrow schema of every file of an acorn."""
     return pa.schema([pa.field(c.name, TYPES[c.type], nullable=c.nullable) for c in acorn.columns])
 
 
 def table(acorn: Acorn, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
-    """Rows as a table of the declared schema.
+    """Returns rows as a table of the declared schema.
 
     Args:
         acorn: The declaration.
@@ -61,10 +62,10 @@ def table(acorn: Acorn, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
     Raises:
         InvalidTable: A row has a key that is no column, or a value of another type.
     """
-    wanted = schema(acorn)
+    declared = schema(acorn)
     arrays = []
     for field, column, values in zip(
-        wanted, acorn.columns, _columns(acorn, list(rows), wanted.names), strict=True
+        declared, acorn.columns, _columns(acorn, list(rows), declared.names), strict=True
     ):
         refused = _REFUSED.get(column.type)
         if refused and refused in set(map(type, values)):
@@ -75,18 +76,18 @@ def table(acorn: Acorn, rows: Iterable[Mapping[str, Any]]) -> pa.Table:
             arrays.append(pa.array(values, field.type))
         except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError) as error:
             raise InvalidTable(f"{acorn.name}.{field.name}: {error}") from error
-    return pa.Table.from_arrays(arrays, schema=wanted)
+    return pa.Table.from_arrays(arrays, schema=declared)
 
 
 def _columns(
     acorn: Acorn, rows: list[Mapping[str, Any]], names: list[str]
 ) -> Iterable[Sequence[Any]]:
-    """The values of each column.
+    """Returns the values of each column.
 
-    `Table.from_pylist` drops unknown keys without a word, and takes twice as long.
+    `Table.from_pylist` drops unknown keys without an error, and takes twice as long.
     """
     if rows and len(names) > 1 and {len(row) for row in rows} == {len(names)}:
-        # As many keys as columns, and every column among them: nothing is missing or unknown.
+        # As many keys as columns, and every column among them: no key is missing or unknown.
         with suppress(KeyError):
             return list(zip(*map(itemgetter(*names), rows), strict=True))
     known = set(names)
@@ -103,15 +104,15 @@ def check(acorn: Acorn, content: pa.Table) -> None:
     Raises:
         InvalidTable: Another schema, a null where none may be, or a key that occurs twice.
     """
-    wanted = schema(acorn)
-    # `Schema.equals` does not look at the names inside a list, the bytes of the file do.
-    if str(content.schema) != str(wanted):
-        is_now, ought = (", ".join(str(one).splitlines()) for one in (content.schema, wanted))
-        raise InvalidTable(f"{acorn.name}: schema is ({is_now}) instead of ({ought})")
-    for field in wanted:
-        # `Table.from_arrays` puts nulls into a non-nullable field without a word.
-        if not field.nullable and content[field.name].null_count:
-            count = content[field.name].null_count
+    declared = schema(acorn)
+    # `Schema.equals` ignores the names inside a list, which the bytes of the file have.
+    if str(content.schema) != str(declared):
+        actual, expected = (", ".join(str(s).splitlines()) for s in (content.schema, declared))
+        raise InvalidTable(f"{acorn.name}: schema is ({actual}) instead of ({expected})")
+    for field in declared:
+        # `Table.from_arrays` puts nulls into a non-nullable field without an error.
+        count = content[field.name].null_count
+        if count and not field.nullable:
             raise InvalidTable(
                 f"{acorn.name}.{field.name}: {count} nulls in a column that has none"
             )
@@ -123,24 +124,21 @@ def check(acorn: Acorn, content: pa.Table) -> None:
 
 
 def duplicates(key: Sequence[str], content: pa.Table) -> list[dict[str, Any]]:
-    """The keys that occur more than once, each with its `count`."""
+    """Returns the keys that occur more than once, each with its `count`."""
     if not key or content.num_rows < 2:
         return []
-    groups = content.select(list(key)).append_column(
-        "count", pa.array([1] * content.num_rows, pa.int32())
-    )
-    counted = groups.group_by(list(key)).aggregate([("count", "sum")])
-    if counted.num_rows == content.num_rows:
+    counts = content.group_by(list(key)).aggregate([([], "count_all")])
+    if counts.num_rows == content.num_rows:
         return []
-    twice = counted.filter(pc.greater(counted["count_sum"], 1))
-    return [{**{k: row[k] for k in key}, "count": row["count_sum"]} for row in twice.to_pylist()]
+    twice = counts.filter(pc.greater(counts["count_all"], 1))
+    return [{**{k: row[k] for k in key}, "count": row["count_all"]} for row in twice.to_pylist()]
 
 
 def file(acorn: Acorn, content: pa.Table) -> File:
-    """A table as it is written, in its declared order, once it keeps to its declaration.
+    """Returns the file of a table, sorted in the declared order, after `check`.
 
     Raises:
-        InvalidTable: It does not.
+        InvalidTable: The table breaks its declaration.
     """
     check(acorn, content)
     values = {c.name: _filled(content[c.name]) for c in acorn.columns if c.identifies}
@@ -148,7 +146,7 @@ def file(acorn: Acorn, content: pa.Table) -> File:
 
 
 def _filled(column: pa.ChunkedArray) -> int:
-    """Returns how many rows say something: neither null nor an empty list nor false."""
+    """Returns the number of values that are neither null nor an empty list nor false."""
     if pa.types.is_boolean(column.type):
         return int(pc.sum(column).as_py() or 0)
     if pa.types.is_list(column.type):
@@ -157,23 +155,23 @@ def _filled(column: pa.ChunkedArray) -> int:
 
 
 def encode(content: pa.Table, order: Sequence[str] = ()) -> bytes:
-    """The table as parquet; the same content gives the same bytes.
+    """Returns the table as parquet; the same content gives the same bytes.
 
     Args:
         content: The table.
-        order: The columns by which to sort its rows, with nulls last; as they are when empty.
+        order: The columns by which to sort the rows, with nulls last; empty for no sorting.
     """
-    places = None
+    indices = None
     if order and content.num_rows > 1:
-        places = pc.sort_indices(content, sort_keys=[(name, "ascending") for name in order])
+        indices = pc.sort_indices(content, sort_keys=[(name, "ascending") for name in order])
     sink = pa.BufferOutputStream()
     with pq.ParquetWriter(sink, content.schema, compression="zstd") as writer:
         # Group by group: a sorted copy takes as much memory as the table.
         for start in range(0, max(1, content.num_rows), ROW_GROUP):
             group = (
                 content.slice(start, ROW_GROUP)
-                if places is None
-                else content.take(places[start : start + ROW_GROUP])
+                if indices is None
+                else content.take(indices[start : start + ROW_GROUP])
             )
             writer.write_table(group, row_group_size=ROW_GROUP)
     body: bytes = sink.getvalue().to_pybytes()
@@ -181,17 +179,17 @@ def encode(content: pa.Table, order: Sequence[str] = ()) -> bytes:
 
 
 def decode(body: bytes, columns: Sequence[str] | None = None) -> pa.Table:
-    """The table in a parquet file.
+    """Returns the table in a parquet file.
 
     Args:
         body: The file.
-        columns: Only these; all when None.
+        columns: The columns to read; None for all.
     """
     return _open(body).read(columns, use_threads=False)
 
 
 def head(body: bytes, rows: int) -> pa.Table:
-    """The first rows of a parquet file; no more than its first row group is decoded."""
+    """Returns the first rows of a parquet file, decoding no more than its first row group."""
     file = _open(body)
     if not file.num_row_groups:
         return file.schema_arrow.empty_table()
@@ -210,25 +208,25 @@ def _open(body: bytes) -> pq.ParquetFile:
 
 
 def column(content: pa.Table, name: str) -> pa.Array:
-    """A column as one array, apart from what it was cut from: pickle would send all of that."""
+    """Returns a copy of a column as one array: pickle would send all that a slice is cut from."""
     return pa.concat_arrays([pa.array([], content.schema.field(name).type), *content[name].chunks])
 
 
 def values(content: pa.Table, *names: str) -> Iterator[tuple[Any, ...]]:
-    """The values of some columns, row by row; times are microseconds since 1970.
+    """Yields the values of some columns, row by row; times are microseconds since 1970.
 
-    All of them at once are 100 MB more for 100,000 data assets, and not all is given back.
+    All rows at once take 100 MB more for 100,000 data assets, and part of that stays taken.
     """
     for batch in content.select(names).to_batches(max_chunksize=_AT_A_TIME):
         columns = (
-            one.cast(pa.int64()) if pa.types.is_timestamp(one.type) else one
-            for one in batch.columns
+            column.cast(pa.int64()) if pa.types.is_timestamp(column.type) else column
+            for column in batch.columns
         )
-        yield from zip(*(one.to_pylist() for one in columns), strict=True)
+        yield from zip(*(column.to_pylist() for column in columns), strict=True)
 
 
 def pack(content: pa.Table) -> bytes:
-    """A table in less memory, to be held or sent; not to be kept."""
+    """Returns a table compressed for memory or another process; never for the store."""
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, content.schema, options=_PACKED) as writer:
         writer.write_table(content)
@@ -236,13 +234,13 @@ def pack(content: pa.Table) -> bytes:
 
 
 def unpack(packed: Iterable[bytes], acorn: Acorn) -> pa.Table:
-    """What was packed of an acorn, one below the other."""
+    """Returns the packed tables of an acorn, one below the other."""
     tables = (pa.ipc.open_stream(body).read_all() for body in packed)
     return pa.concat_tables([schema(acorn).empty_table(), *tables])
 
 
 def distinct(content: pa.Table, column: str) -> pa.Table:
-    """The values of a column, without null, each once, sorted; a column that is never null."""
+    """Returns a table of a column's distinct values, without null, sorted."""
     values = content[column].drop_null().unique()
     field = pa.field(column, values.type, nullable=False)
     return pa.table([values], schema=pa.schema([field])).sort_by(column)

@@ -1,7 +1,7 @@
-"""The tables of a cache together: what they read of a document, and which is made from which.
+"""The tables of a cache together: their reads of a document, and the order of their making.
 
-Made once from the acorns and handed down. What one table says of itself is in
-`zs_pipeline.declaration`; that tables disagree is refused here, when the catalogue is made.
+Made once from the acorns and handed down. One table's declaration is in `zs_pipeline.declaration`;
+tables that disagree are refused here, when the catalogue is made.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ from zs_pipeline.declaration import (
     Read,
 )
 
-# What is read of the envelope of every document, whichever tables there are.
+# The reads of the envelope of every document, whichever tables there are.
 ENVELOPE_READS = (
     Read("name", Expected.TEXT),
     Read("location", Expected.TEXT),
@@ -37,7 +37,7 @@ ENVELOPE_READS = (
     Read("other_identifiers.Code Ocean", Expected.LIST_OR_TEXT),
     Read("other_identifiers.Code Ocean[]", Expected.TEXT),
 )
-# The kinds of value below which a path may go on with a name or `{}`, and with `[]`.
+# The kinds of value below which a path may continue with a name or `{}`, and with `[]`.
 _HAS_KEYS = frozenset(
     (
         Expected.ANYTHING,
@@ -55,21 +55,22 @@ Steps = tuple[str, ...]
 
 
 class Reads:
-    """All that is read of a document, by whichever table.
+    """The reads of a document by all tables.
 
     Args:
         reads: The reads of each table, by its name. Those of the envelope are added.
-        findings: The functions that say where a value of a document was chosen between readings.
-        columns: What is made of which path: columns, `table.column`, each with its paths.
+        findings: The functions that yield choices between readings of a document.
+        columns: The paths that each column, `table.column`, reads.
 
     Attributes:
         findings: The same functions.
-        expected: The kind of value at each place, by its path's steps; places above those that are
-            read are among them.
-        paths: What of the core files is asked of a source, dotted, sorted; the envelope is always.
-        columns: The column that a place concerns, by path: the first that reads it, else that reads
-            below it.
-        digest: A name for all places, kinds and columns; another one means other findings.
+        expected: The kind of value at each place, by the steps of its path; places above the reads
+            are included.
+        paths: The paths of core files that sources are asked for, dotted, sorted, beside the
+            envelope.
+        columns: The column that a place concerns, by path: the first column that reads the place,
+            else the first that reads below.
+        digest: A name for all places, kinds and columns; findings are made anew when it changes.
 
     Raises:
         DeclarationError: Two tables expect different kinds of value in one place.
@@ -82,18 +83,20 @@ class Reads:
         columns: Mapping[str, Sequence[str]] | None = None,
     ) -> None:
         self.findings = tuple(findings)
-        given = {"the envelope": ENVELOPE_READS, **reads}
-        named: dict[Steps, tuple[str, Expected]] = {}
-        for table, of_table in given.items():
-            for read in of_table:
-                if read.expected is not Expected.PRESENCE:
-                    _agree(named, read.steps, read.expected, table)
+        all_reads = [
+            (table, read)
+            for table, of_table in {"the envelope": ENVELOPE_READS, **reads}.items()
+            for read in of_table
+        ]
+        declared: dict[Steps, tuple[str, Expected]] = {}
+        for table, read in all_reads:
+            if read.expected is not Expected.PRESENCE:
+                _agree(declared, read.steps, read.expected, table)
         for core in CORE:
-            _agree(named, (core,), Expected.OBJECT, "every document")
-        self.expected = {steps: kind for steps, (_, kind) in named.items()}
-        for table, of_table in given.items():
-            for read in of_table:
-                self._add_above(read, named, table)
+            _agree(declared, (core,), Expected.OBJECT, "every document")
+        self.expected = {steps: kind for steps, (_, kind) in declared.items()}
+        for table, read in all_reads:
+            self._add_above(read, declared, table)
         self.expected = dict(sorted(self.expected.items()))
         self.paths = projected([read for of_table in reads.values() for read in of_table])
         self.columns = dict(self._concerned(columns or {}))
@@ -110,7 +113,7 @@ class Reads:
         return hash((self.digest, self.paths))
 
     def _concerned(self, columns: Mapping[str, Sequence[str]]) -> Iterator[tuple[str, str]]:
-        """Returns each place that is read and the column that it concerns, where one does."""
+        """Yields the path of each place that concerns a column, and the column."""
         first: dict[str, str] = {}
         for column, paths in columns.items():
             for path in paths:
@@ -124,28 +127,29 @@ class Reads:
                 yield path, column
 
     def _add_above(
-        self, read: Read, named: Mapping[Steps, tuple[str, Expected]], table: str
+        self, read: Read, declared: Mapping[Steps, tuple[str, Expected]], table: str
     ) -> None:
-        """Add the places above a read as what its path goes through: lists and objects."""
+        """Add the places above a read, as the lists and objects that its path passes."""
         for at in range(1, len(read.steps)):
             above, step = read.steps[:at], read.steps[at]
             implied = Expected.LIST if step == "[]" else Expected.OBJECT
-            found = self.expected.setdefault(above, implied)
-            if found not in (_HAS_ITEMS if step == "[]" else _HAS_KEYS):
-                by = named[above][0] if above in named else "another table"
+            kind = self.expected.setdefault(above, implied)
+            if kind not in (_HAS_ITEMS if step == "[]" else _HAS_KEYS):
+                other = declared[above][0] if above in declared else "another table"
                 raise DeclarationError(
-                    f"{table} reads {read.path!r}, and {by} expects {found} at "
-                    f"{path_of(above)!r}, in which that cannot be"
+                    f"{table} reads {read.path!r}, and {other} expects {kind} at "
+                    f"{path_of(above)!r}, which cannot hold that"
                 )
 
 
 def _agree(
-    named: dict[Steps, tuple[str, Expected]], steps: Steps, kind: Expected, table: str
+    declared: dict[Steps, tuple[str, Expected]], steps: Steps, kind: Expected, table: str
 ) -> None:
-    by, known = named.setdefault(steps, (table, kind))
+    other, known = declared.setdefault(steps, (table, kind))
     if known is not kind:
         raise DeclarationError(
-            f"{path_of(steps)!r} is {known} for {by} and {kind} for {table}; it must be one of them"
+            f"{path_of(steps)!r} is {known} for {other} and {kind} for {table}; it must be one of "
+            "them"
         )
 
 
@@ -155,37 +159,37 @@ def path_of(steps: Steps) -> str:
 
 
 def projected(reads: Sequence[Read]) -> tuple[str, ...]:
-    """Returns the paths of the core files, without `[]` and `{}`, that hold all that is read.
+    """Returns the paths of core files, without `[]` and `{}`, that hold the values of all reads.
 
-    What lies below a value that is kept whole narrows nothing. A place that only says what lies
-    above a read asks for nothing of its own.
+    Reads below a value that is kept whole add no path, nor do reads above another read.
     """
     whole = {read.names for read in reads if read.whole}
     above = {read.steps[:at] for read in reads for at in range(1, len(read.steps))}
-    found = set()
+    paths = set()
     for read in reads:
         names = read.names
         if names[0] in ENVELOPE or any(names[:at] in whole for at in range(1, len(names))):
             continue
         if read.expected is Expected.PRESENCE:
-            # A key that every core file has: asked for alone, it tells that the file is there.
-            found.add(f"{read.path}.object_type")
+            # Every core file has this key, so its presence tells that the file is there.
+            paths.add(f"{read.path}.object_type")
         elif read.whole or read.steps not in above:
-            found.add(".".join(names))
-    return tuple(sorted(found))
+            paths.add(".".join(names))
+    return tuple(sorted(paths))
 
 
 class Catalogue:
     """The tables of a cache.
 
     Args:
-        acorns: The tables; each is named once, and what it is made from is among them.
+        acorns: The tables; each has a name of its own, and the tables that it is made from are
+            included.
 
     Attributes:
         acorns: The tables in the order given.
-        by_name: The same by name.
-        in_order: The same, each after those that it is made from.
-        reads: All that they read of a document.
+        by_name: The tables by name.
+        in_order: The tables, each after those that it is made from.
+        reads: The reads of a document by all tables.
 
     Raises:
         DeclarationError: A table cannot be built beside the others as it is declared.
@@ -230,10 +234,10 @@ class Catalogue:
                         f"{', '.join(names)}"
                     )
         if isinstance(acorn.kind, ByKey):
-            kept = self.by_name[ASSET_BASICS].column(acorn.kind.key).type
-            if kept != "string":
+            key_type = self.by_name[ASSET_BASICS].column(acorn.kind.key).type
+            if key_type != "string":
                 raise DeclarationError(
-                    f"{acorn.name}: it is split by {acorn.kind.key!r}, which is {kept} in "
+                    f"{acorn.name}: it is split by {acorn.kind.key!r}, which is {key_type} in "
                     f"{ASSET_BASICS}; only the values of a string column are names of partitions"
                 )
 
@@ -245,8 +249,8 @@ class Catalogue:
     @cached_property
     def keys(self) -> tuple[str, ...]:
         """Returns the columns of asset_basics by which tables are split."""
-        found = (acorn.kind.key for acorn in self.acorns if isinstance(acorn.kind, ByKey))
-        return tuple(dict.fromkeys(found))
+        kinds = (acorn.kind for acorn in self.acorns)
+        return tuple(dict.fromkeys(kind.key for kind in kinds if isinstance(kind, ByKey)))
 
     def made_from(self, acorn: Acorn) -> list[str]:
         """Returns the names of the tables that a table is made from."""
@@ -255,9 +259,9 @@ class Catalogue:
         return list(dict.fromkeys(read.table for read in acorn.kind.tables))
 
     def upstream(self, names: Iterable[str]) -> set[str]:
-        """Returns the tables of these names and all that they are made from."""
-        found: set[str] = set()
+        """Returns these names and the names of all tables that these tables are made from."""
+        upstream: set[str] = set()
         for name in names:
-            if name not in found:
-                found |= {name, *self.upstream(self.made_from(self.by_name[name]))}
-        return found
+            if name not in upstream:
+                upstream |= {name, *self.upstream(self.made_from(self.by_name[name]))}
+        return upstream

@@ -1,4 +1,4 @@
-"""Names for the code that values are made by; with other code they are made anew."""
+"""Names for the code that makes values; values are made anew when its name changes."""
 
 import hashlib
 import inspect
@@ -22,7 +22,7 @@ _OF_FINDINGS = (*_OF_DOCUMENTS, problems)
 
 
 def of_table(acorn: Acorn) -> str:
-    """Returns a name for the code of a table: its own file, and what its values go through."""
+    """Returns a name for the code of a table: its own file, and the modules its values pass."""
     kind = acorn.kind
     more = _FROM_FILES if isinstance(kind, FromSideFiles | FromFrame) else ()
     if isinstance(kind, ByDocument) and kind.frame:
@@ -31,16 +31,16 @@ def of_table(acorn: Acorn) -> str:
 
 
 def of_findings(reads: Reads) -> str:
-    """Returns a name for what findings in documents are made by: reads, and the tables' choices."""
+    """Returns a name for the code of findings in documents: the reads, and the tables' modules."""
     modules = dict.fromkeys((*map(_module, reads.findings), *_OF_FINDINGS))
     return _digest(modules, reads.digest)[:16]
 
 
 def _module(function: Callable[..., object]) -> ModuleType:
-    found = inspect.getmodule(function)
-    if found is None:
+    module = inspect.getmodule(function)
+    if module is None:
         raise ValueError(f"{function} stands in no module")
-    return found
+    return module
 
 
 def _digest(code: Iterable[ModuleType | Callable[..., object]], *more: str) -> str:

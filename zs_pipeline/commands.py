@@ -1,6 +1,7 @@
-"""What `zs_client` finds of the pipeline, as entry points of the group `zs_client.commands`.
+"""The pipeline's entry points of the group `zs_client.commands`.
 
-Importing this imports no library of the pipeline: `zs` tells who lacks them what to install.
+Importing this module imports no library of the pipeline: where one is missing, `zs` tells what to
+install.
 """
 
 from collections.abc import Callable
@@ -12,8 +13,8 @@ def load_build(*, own_process: bool) -> Callable[..., int]:
     """Import `zs_pipeline.build` and return its `main`.
 
     Args:
-        own_process: Whether the process is there for the build alone, so that what holds for a
-            whole process may be set in it, before the libraries are imported.
+        own_process: Whether the process runs the build alone, so that its memory may be set up
+            before the libraries are imported.
 
     Raises:
         ImportError: A library of the extra `pipeline` is not installed.

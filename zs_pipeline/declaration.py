@@ -1,9 +1,8 @@
-"""The declaration of a table: its columns, what it reads of a document, and how it is made.
+"""The declaration of a table: its columns, its reads of a document, and the way it is made.
 
-Types only: what a value of a kind is stands in `zs_pipeline.shape.problems`, how a table of each
-kind is built in `zs_pipeline.tables`, which tables there are in `zs_pipeline.acorns`, what
-they are together in `zs_pipeline.catalogue`. A declaration that cannot be built is refused when it
-is made.
+Types only: kinds of value are defined in `zs_pipeline.shape.problems`, tables built in
+`zs_pipeline.tables`, declared in `zs_pipeline.acorns` and brought together in
+`zs_pipeline.catalogue`. A declaration that cannot be built is refused when it is made.
 """
 
 import inspect
@@ -25,15 +24,15 @@ if TYPE_CHECKING:
     from zs_pipeline.side_files.outcomes import Entry, Question
 
 CORE, ENVELOPE = contract.CORE, contract.ENVELOPE
-# The table that gives the tables by key and by platform a row for each document.
+# The table whose rows the tables by key and by platform have beside each document.
 ASSET_BASICS = "asset_basics"
 
 Document: TypeAlias = "dict[str, object]"
 Row: TypeAlias = "Mapping[str, object]"
 Tables: TypeAlias = "Mapping[str, pa.Table]"
-# What side files gave, by the `_id` of the data asset's document; None where they gave nothing.
+# The answers of side files, by the `_id` of the data asset's document; None for no answer.
 Answers: TypeAlias = "Mapping[str, object]"
-# Of a document as it came, whole; its values may be of any kind.
+# Yields the findings of a whole document, whose values may be of any kind.
 Findings: TypeAlias = "Callable[[Document], Iterable[Finding]]"
 
 _NAME = r"[^.\[\]{}$\s][^.\[\]{}]*"
@@ -69,9 +68,9 @@ class Read:
 
     Attributes:
         path: Dotted names; `[]` goes through a list, `{}` through the values of an object.
-        expected: The kind of value. Places above are objects and lists as the path goes through
-            them, unless another read says otherwise. `PRESENCE` asks whether a core file is there.
-        whole: Keep all that lies below, and let further reads name kinds below it.
+        expected: The kind of value. Places above are objects and lists, as the path passes them,
+            unless another read says otherwise. `PRESENCE` asks whether a core file is there.
+        whole: Whether the value is kept whole; further reads may still declare kinds below it.
     """
 
     path: str
@@ -81,8 +80,8 @@ class Read:
     def __post_init__(self) -> None:
         if not _PATH.fullmatch(self.path):
             raise DeclarationError(
-                f"{self.path!r} is no path: dotted names are, with [] for each of a list and {{}} "
-                "for each value of an object"
+                f"{self.path!r} is no path: write dotted names, with [] for the items of a list "
+                "and {} for the values of an object"
             )
         first = self.steps[0]
         if first not in CORE and first not in ENVELOPE:
@@ -92,23 +91,23 @@ class Read:
             )
         if self.expected is Expected.PRESENCE and self.path not in CORE:
             raise DeclarationError(
-                f"{self.path!r} is no core file, to be asked whether it is there"
+                f"{self.path!r} is no core file, and only core files can be read for presence"
             )
 
     @cached_property
     def steps(self) -> tuple[str, ...]:
-        """The names, `[]` and `{}` of the path, in order."""
+        """Returns the names, `[]` and `{}` of the path, in order."""
         return tuple(_STEP.findall(self.path))
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the path without `[]` and `{}`."""
+        """Returns the names of the path without `[]` and `{}`."""
         return tuple(step for step in self.steps if step not in ("[]", "{}"))
 
 
 @dataclass(frozen=True)
 class TableRead:
-    """Another table that a table looks at, and the columns that it looks at, never all of them."""
+    """Another table that a table reads, and the columns that it reads, never all of them."""
 
     table: str
     columns: tuple[str, ...]
@@ -121,14 +120,14 @@ class Column:
     Attributes:
         name: The column's name; the same name has the same type in every table.
         type: One of `zs_client.contract.TYPES`. `time` is a timestamp in microseconds, UTC.
-        description: What the value means, as a sentence for a scientist; units and nulls included.
+        description: The meaning of the value, with units and nulls, as a sentence for a scientist.
         nullable: False when the store refuses a table with a null in this column.
-        reads: Where the value comes from: paths as the table's reads have them, or `table.column`
-            of another table, or `file:` and what is read of a side file.
-        rule: How the value is made of that, odd forms included, as sentences.
-        example: A real value and what it becomes, as a sentence.
-        identifies: Whether it says which animal, data asset or kind of data a row is about. A build
-            in which many rows say it no longer is refused, as one that lost rows is.
+        reads: The sources of the value: paths as the table's reads have them, `table.column` of
+            another table, or `file:` and the name of a side file.
+        rule: The rule that makes the value, also of odd input, as sentences.
+        example: A real value and its result, as a sentence.
+        identifies: Whether the column identifies the animal, data asset or kind of data of a row.
+            A build that loses many of its values is refused, as a build that loses rows is.
     """
 
     name: str
@@ -149,11 +148,11 @@ class Column:
 
 @dataclass(frozen=True)
 class Partitioning:
-    """How a table is split into files.
+    """The split of a table into files.
 
     Attributes:
         column: The name of the partition, as paths have it.
-        values: The values of a fixed list; empty where they are those that the data have.
+        values: The values of a fixed list; empty where the data decide.
     """
 
     column: str
@@ -161,32 +160,32 @@ class Partitioning:
 
     @property
     def is_fixed(self) -> bool:
-        """Whether every partition exists whatever the data hold."""
+        """Returns whether every partition exists, whatever the data."""
         return bool(self.values)
 
 
 @dataclass(frozen=True)
 class OfId:
-    """Rows are reused of documents whose `_id` stands in a column."""
+    """Reuse of rows by the `_id` of their document, in a column."""
 
     column: str = "_id"
 
 
 @dataclass(frozen=True)
 class OfName:
-    """Rows are reused of documents whose name stands in a column."""
+    """Reuse of rows by the name of their document, in a column."""
 
     column: str
 
 
 @dataclass(frozen=True)
 class FrameRead:
-    """Texts of a pickled pandas frame that a table looks at, beside the tables.
+    """Texts of a pickled pandas frame that a table reads, beside the tables.
 
     Attributes:
         file: The frame's address.
-        name: Under which `finish` is given them, as a table with one column of that name.
-        texts: Takes them out of the frame.
+        name: The name of the table, and of its column, in which `finish` gets the texts.
+        texts: Returns the texts of the frame.
     """
 
     file: str
@@ -200,14 +199,14 @@ class ByDocument:
 
     Attributes:
         rows: Makes the rows of one document.
-        reads: What it reads of a document.
-        reuse: The column by which rows of unchanged documents are taken over; None computes the
-            table whole.
+        reads: The places of a document that `rows` reads.
+        reuse: The column by which rows of unchanged documents are reused; None computes the table
+            whole.
         finish: Makes the final table of all rows, for values that depend on other rows.
-        tables: Other tables, which `finish` looks at.
-        findings: Says where a value of a document was chosen between readings.
-        frame: Texts of a frame, which `finish` looks at.
-        notes: Says of the final table what its facts are to tell beside its rows.
+        tables: Other tables, which `finish` reads.
+        findings: Yields the choices between readings of a document.
+        frame: Texts of a frame, which `finish` reads.
+        notes: Returns notes on the final table for its facts.
     """
 
     rows: Callable[[Document], Iterable[Row]]
@@ -222,7 +221,7 @@ class ByDocument:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Returns documents, and side files where it looks at a frame."""
+        """Returns `documents`, and `files` where the table reads a frame."""
         return ("documents", "files") if self.frame else ("documents",)
 
 
@@ -234,8 +233,8 @@ class ByKey:
         key: That column; a document belongs to the partition of its value.
         rows: Makes the rows of one document and its row of asset_basics, whose times are
             microseconds since 1970.
-        reads: What it reads of a document.
-        basics: The columns of asset_basics that `rows` looks at.
+        reads: The places of a document that `rows` reads.
+        basics: The columns of asset_basics that `rows` reads.
         findings: As of `ByDocument`.
     """
 
@@ -248,27 +247,27 @@ class ByKey:
 
     @property
     def partitioning(self) -> Partitioning:
-        """Returns the key, of whatever values the documents have."""
+        """Returns the partitioning by the key, with the values of the documents."""
         return Partitioning(self.key)
 
     @property
     def tables(self) -> tuple[TableRead, ...]:
-        """Returns asset_basics, by whose ids and key documents are given to partitions."""
+        """Returns asset_basics, whose ids and key tell the partition of a document."""
         return (TableRead(ASSET_BASICS, tuple(dict.fromkeys(("_id", *self.basics, self.key)))),)
 
 
 @dataclass(frozen=True)
 class ByPlatform:
-    """A table split by a fixed list of values, each of which has a file, if without rows.
+    """A table split by a fixed list of values, with a file for each value, even without rows.
 
     Attributes:
-        column: The partition's name; each row of `rows` tells its value under this key.
+        column: The partition's name; each row of `rows` has its value under this key.
         values: The list.
         rows: As of `ByKey`.
         belongs: Returns the values to which a document belongs, from its row of asset_basics.
-        reads: What it reads of a document.
-        basics: The columns of asset_basics that `rows` looks at.
-        reuse: The column by which rows of unchanged documents are taken over.
+        reads: The places of a document that `rows` reads.
+        basics: The columns of asset_basics that `rows` reads.
+        reuse: The column by which rows of unchanged documents are reused.
         findings: As of `ByDocument`.
     """
 
@@ -284,7 +283,7 @@ class ByPlatform:
 
     @property
     def partitioning(self) -> Partitioning:
-        """Returns the list under the partition's name."""
+        """Returns the partitioning by the list."""
         return Partitioning(self.column, self.values)
 
     @property
@@ -299,7 +298,7 @@ class FromTables:
 
     Attributes:
         rows: Makes the table.
-        tables: Those that it looks at.
+        tables: The tables that `rows` reads.
     """
 
     rows: "Callable[[Tables], pa.Table]"
@@ -311,10 +310,10 @@ class FromTables:
 
 @dataclass(frozen=True)
 class FromFindings:
-    """A table of what did not fit in documents and side files, and of documents set aside.
+    """A table of findings in documents and side files, and of documents set aside.
 
-    Made from no table: from the findings kept with the documents, and from the kept answers of the
-    acorns that ask side files.
+    Made from the findings stored with the documents, and from the stored answers of the acorns
+    that ask side files, not from tables.
 
     Attributes:
         rows: Makes the rows of all findings.
@@ -329,16 +328,16 @@ class FromFindings:
 
 @dataclass(frozen=True)
 class FromSideFiles:
-    """A table of what the side files of data assets say.
+    """A table of the answers that the side files of data assets give.
 
     Attributes:
-        questions: Says which data assets are asked about, and in which state each is.
-        ask: Answers one question from the side files and what was listed; the answer is kept.
-        rows: Makes the rows of all answers, the tables, and the documents that were asked about.
-        tables: The tables that `questions` and `rows` look at.
-        listing_prefixes: How the keys begin that are listed below each location and given to `ask`.
-        answers_version: To be raised when `ask` returns something else: all is asked again.
-        reads: What `rows` reads of the documents; without any, it is given no documents.
+        questions: Returns a question for each data asset, with the state of its document.
+        ask: Answers one question from the side files and the listed keys; the answer is stored.
+        rows: Makes the rows of all answers, the tables, and the documents of the questions.
+        tables: The tables that `questions` and `rows` read.
+        listing_prefixes: The prefixes of the keys that are listed below each location for `ask`.
+        answers_version: To be raised when the answers of `ask` change: all is asked again.
+        reads: The places of documents that `rows` reads; `rows` gets no documents when empty.
     """
 
     questions: "Callable[[Tables], Sequence[Question]]"
@@ -352,7 +351,7 @@ class FromSideFiles:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Returns side files, and documents where it reads them."""
+        """Returns `files`, and `documents` where the table reads them."""
         return ("files", "documents") if self.reads else ("files",)
 
 
@@ -363,10 +362,10 @@ class FromFrame:
     Attributes:
         file: The frame's address.
         rows: Makes the rows of the frame.
-        problems: Says what of the frame did not fit, as sentences.
-        finish: Makes the final table of all rows, for values that depend on other rows; of its
-            own former table as well, where the frame is the same.
-        tables: Other tables, which `finish` looks at.
+        problems: Returns the misfits of the frame, as sentences.
+        finish: Makes the final table of all rows, for values that depend on other rows; of the
+            former table where the frame is the same.
+        tables: Other tables, which `finish` reads.
     """
 
     file: str
@@ -389,12 +388,12 @@ class FromCustomTable:
     Attributes:
         custom: The name of the stored table.
         rows: Makes the table of the stored one, the other tables, its own former rows (None the
-            first time), a function that gives documents of the old database by `_id`, and copies
-            of the stored one that lie elsewhere, the earliest first.
-        written: Says of a copy when its latest row was written, in microseconds since 1970; None
-            when it does not tell. The copy that was written last is the stored table.
+            first time), a function that gives documents of the old database by `_id`, and other
+            copies of the stored table, the earliest first.
+        written: Returns the time of a copy's latest row, in microseconds since 1970; None when it
+            is not known. The copy that was written last is the stored table.
         tables: The other tables.
-        old_reads: What is read of documents of the old database, whose values are not checked.
+        old_reads: The reads of documents of the old database, whose values are not checked.
     """
 
     custom: str
@@ -423,12 +422,12 @@ Kind: TypeAlias = (
 
 def hooks(kind: Kind) -> tuple[Callable[..., object], ...]:
     """Returns the functions that make a table, `rows` among them."""
-    found = (getattr(kind, field.name) for field in fields(kind))
-    return tuple(value for value in found if callable(value))
+    values = (getattr(kind, field.name) for field in fields(kind))
+    return tuple(value for value in values if callable(value))
 
 
 def _refusal(kind: Kind, columns: Sequence[str]) -> str:
-    """Returns why a table with these columns cannot be made so; empty when it can."""
+    """Returns the reason why a table with these columns cannot be of this kind; empty for none."""
     for hook in hooks(kind):
         name = getattr(hook, "__qualname__", repr(hook))
         if not inspect.isfunction(hook) or "<" in name:
@@ -483,15 +482,15 @@ class Acorn:
 
     Attributes:
         name: The acorn's name in Dagster and in the registry.
-        description: What a row is and how to join it, as sentences.
+        description: The meaning of a row and the columns to join by, as sentences.
         type: `metadata` (may be loaded whole), `asset` or `platform`.
-        columns: In the order of the file.
+        columns: The columns, in the order of the file.
         key: The columns that together occur once; a null counts as a value.
-        kind: How it is made.
+        kind: The way the table is made.
         folder: The table's name in the store, where it is not the acorn's.
         order: The columns by which rows are sorted; the key when empty.
-        checks: What is checked of this table beside what is checked of all.
-        may_shrink: Whether most of its rows may go in a night, as findings do that were mended.
+        checks: The checks of this table beside those of all tables.
+        may_shrink: Whether most of its rows may go in a night, as findings that were mended do.
     """
 
     name: str
@@ -520,14 +519,14 @@ class Acorn:
 
     @property
     def table(self) -> str:
-        """The table's name in the store."""
+        """Returns the table's name in the store."""
         return self.folder or self.name
 
     @property
     def partition(self) -> str:
-        """The name by which the table is split into files; empty for a table in one file."""
+        """Returns the name of the partitioning column; empty for a table in one file."""
         return self.kind.partitioning.column if self.kind.partitioning else ""
 
     def column(self, name: str) -> Column:
-        """The column of that name."""
+        """Returns the column of that name."""
         return next(c for c in self.columns if c.name == name)

@@ -1,4 +1,4 @@
-"""What `zs doctor` tells of a build's surroundings: the source, and Dagster's history."""
+"""The findings of `zs doctor` on a build's surroundings: the source, and Dagster's history."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ _ROOM = 100_000_000
 
 
 def findings(source: str = "") -> list[Finding]:
-    """What a builder needs beside a store."""
+    """Returns the findings on the source and the history, which a builder needs beside a store."""
     return [tried("source", lambda: _source(source)), tried("history", _history)]
 
 

@@ -1,6 +1,6 @@
-"""The short name of an instrument: one name for the forms in which its id is written.
+"""The short name of an instrument: one name for all spellings of its id.
 
-The id as it is written stays in its own column; where in a document it stands is for the tables.
+The id as written stays in its own column; the tables know where it stands in a document.
 """
 
 import re
@@ -11,11 +11,11 @@ from typing import NamedTuple
 
 from zs_pipeline.shape.findings import Finding
 
-# Names, in lower case, whose id alone does not tell that they are another name's.
+# Names, in lower case, that no rule turns into the instrument's short name.
 ALIASES = {"422mesoscope": "MESO2", "429mesoscope": "MESO1", "exaspim01": "exaSPIM101"}
-# The same of whole ids, without their dates.
+# Whole ids, without their dates, that no rule turns into the short name.
 ID_ALIASES = {"428_1_fip1": "FIP1", "428_fip1_1": "FIP1"}
-# Names of which the documents do not say whether they are one rig's.
+# Names that may or may not be one rig's: the documents do not tell.
 KEPT_APART = (
     ("SmartSPIM1", "SmartSPIM11", "SmartSPIM12", "SmartSPIM17"),
     ("SmartSPIM2", "SmartSPIM21"),
@@ -57,11 +57,11 @@ _SEPARATORS = re.compile(r"[\s_.\-]+")
 
 
 class Reading(NamedTuple):
-    """What an instrument's id says.
+    """The reading of an instrument's id.
 
     Attributes:
         name: The short name; several are joined with `+`; None where the id names none.
-        is_merged: Whether the id is several, joined by a program.
+        is_merged: Whether a program joined several ids.
     """
 
     name: str | None
@@ -80,10 +80,10 @@ def short_name(instrument_id: str | None) -> str | None:
     return read(instrument_id).name if instrument_id else None
 
 
-# Rows and findings read the same id, and few ids are written in many documents.
+# Rows and findings read the same id, and many documents have the same few ids.
 @lru_cache(maxsize=1024)
 def read(instrument_id: str) -> Reading:
-    """Returns what an id says, by the rules in the order in which they are given to scientists.
+    """Returns the reading of an id, by the rules in the order of `RULE`.
 
     Args:
         instrument_id: The id as a document has it.
@@ -94,7 +94,7 @@ def read(instrument_id: str) -> Reading:
 
 
 def findings(instrument_id: str | None, field: str, column: str) -> Iterator[Finding]:
-    """Tells of an id that names no instrument, or several.
+    """Yields a finding for an id that names no instrument, or several.
 
     Args:
         instrument_id: The id as a document has it.
@@ -111,25 +111,25 @@ def findings(instrument_id: str | None, field: str, column: str) -> Iterator[Fin
 
 
 def _split(written: str) -> list[str]:
-    """Returns the ids of which one was made, each with its date; mostly it is one."""
+    """Returns the ids that a program joined, each with its date; mostly one id."""
     ids = []
     start = 0
-    for found in _DATE.finditer(written):
-        end = _end(written, found) if found.start() > start else None
+    for match in _DATE.finditer(written):
+        end = _end(written, match) if match.start() > start else None
         if end is not None:
             ids.append(written[start:end])
             start = end + 1
     return [*ids, written[start:]]
 
 
-def _end(written: str, found: re.Match[str]) -> int | None:
-    """Returns where an id ends that ends in this date; None where no other id follows."""
-    if not _is_day(found["day"]):
+def _end(written: str, dated: re.Match[str]) -> int | None:
+    """Returns the end of the id that a date ends; None where no other id follows."""
+    if not _is_day(dated["day"]):
         return None
-    ends = [found.end()]
-    counter = _COUNTER.match(written, found.end())
+    ends = [dated.end()]
+    counter = _COUNTER.match(written, dated.end())
     if counter:
-        # Three digits before a name are the room of what follows.
+        # Three digits before a name are the room of the next id.
         is_short = counter.end() - counter.start() < len("_000")
         ends.insert(0 if is_short else 1, counter.end())
     return next(
@@ -138,10 +138,10 @@ def _end(written: str, found: re.Match[str]) -> int | None:
 
 
 def _is_whole(written: str) -> bool:
-    """Whether an id is one for sure: it ends in a date, or begins with a room of three digits."""
+    """Returns whether an id is surely whole: it ends in a date, or begins with a 3-digit room."""
     name = _undated(written)
-    named = any(c.isalpha() for c in name)
-    return named and (name != written or _THREE_DIGIT_ROOM.match(written) is not None)
+    has_letters = any(c.isalpha() for c in name)
+    return has_letters and (name != written or _THREE_DIGIT_ROOM.match(written) is not None)
 
 
 def _name(written: str) -> str | None:
@@ -152,19 +152,19 @@ def _name(written: str) -> str | None:
     roomless = _ROOM_IN_WORDS.sub("", undated)
     roomless = roomless if _has_name(roomless) else undated
     room = _ROOM.match(roomless)
-    name = _joined(roomless[room.end() :] if room else roomless)
+    name = _SEPARATORS.sub("", roomless[room.end() :] if room else roomless)
     if not _has_name(name) or name.lower() in PLACEHOLDERS:
         return None
     return ALIASES.get(name.lower(), name)
 
 
 def _undated(written: str) -> str:
-    """Returns an id without the dates that end it, each perhaps with a counter."""
+    """Returns an id without the dates at its end, each perhaps with a counter."""
     while True:
-        found = _DATE_AT_END.search(written, max(0, len(written) - _LONGEST_DATE))
-        if not found or not _is_day(found["day"]):
+        match = _DATE_AT_END.search(written, max(0, len(written) - _LONGEST_DATE))
+        if not match or not _is_day(match["day"]):
             return written
-        name = written[: found.start()]
+        name = written[: match.start()]
         if not _has_name(name):
             return written
         written = name
@@ -182,7 +182,3 @@ def _is_day(written: str) -> bool:
 
 def _has_name(written: str) -> bool:
     return any(c.isalnum() for c in written)
-
-
-def _joined(name: str) -> str:
-    return _SEPARATORS.sub("", name)

@@ -1,7 +1,7 @@
-"""Which data assets there are, and which was made from which, out of the tables that say so.
+"""Data assets and their sources, out of asset_basics and source_data.
 
-For acorns that are about data assets, not documents: of several documents with one name the newest
-counts. What a side file says of a data asset is asked with what stands here.
+For acorns about data assets, not documents: of several documents with one name the newest counts.
+The questions to side files are made here.
 """
 
 from collections.abc import Iterable
@@ -18,13 +18,13 @@ from zs_pipeline.side_files.outcomes import Question
 
 @dataclass(frozen=True, slots=True)
 class DataAsset:
-    """What acorns with side files need to know of a data asset.
+    """A data asset as acorns with side files need it.
 
     Attributes:
         id: The `_id` of its document.
         name: Its name.
         modified: When its document was last changed, in microseconds since 1970.
-        location: Where it lies, as the document has it.
+        location: The folder of its files, as the document has it.
         modalities: Abbreviations of the kinds of data in it.
         data_level: `raw` or `derived`, as the document has it.
         instrument_id: As the document has it.
@@ -41,88 +41,88 @@ class DataAsset:
     created: int | None
 
     def question(self, about: str = "", schedule: Schedule | None = None) -> Question:
-        """Returns what is asked about it anew once its document changes, or a night is due."""
+        """Returns a question, asked anew when the document changes or a night is due."""
         state = None if self.modified is None else f"{self.modified} {self.location}"
         return Question(self.id, self.name, self.location, state, about, schedule)
 
     def at(self, path: str) -> str | None:
-        """An address below its location."""
+        """Returns an address below the location; None without a location."""
         return f"{self.location.rstrip('/')}/{path}" if self.location else None
 
 
-# The columns of asset_basics that `data_assets` looks at, beside `_id`.
+# The columns of asset_basics that `data_assets` reads, beside `_id`.
 COLUMNS = (
     *("name", "_last_modified", "location", "modalities", "created"),
     *("data_level", "instrument_id"),
 )
-# The columns of source_data that `pairs` looks at.
+# The columns of source_data that `pairs` reads.
 SOURCES = ("name", "source_data", "processing_time")
 
 
 def data_assets(
     asset_basics: pa.Table, modality: str = "", names: Iterable[str] = ()
 ) -> dict[str, DataAsset]:
-    """Every data asset by name.
+    """Returns data assets by name.
 
     Args:
         asset_basics: The documents.
-        modality: Only those whose name a document with this modality has;
-        names: and these.
+        modality: Selects the names of documents with this modality; all names when empty.
+        names: Further names that are selected with a modality.
     """
     if modality:
-        lists, given = (arrow.column(asset_basics, name) for name in ("modalities", "name"))
-        having = pc.equal(pc.list_flatten(lists), modality)
-        at = pc.list_parent_indices(lists).filter(having)
-        wanted = pa.concat_arrays([given.take(at), pa.array(sorted(names), pa.string())])
-        asset_basics = asset_basics.filter(pc.is_in(given, wanted))
-    found: dict[str, DataAsset] = {}
-    # Few of these differ: one of each is held, 25 MB less for 100,000 data assets.
-    same: dict[Any, Any] = {}
+        lists, all_names = (arrow.column(asset_basics, name) for name in ("modalities", "name"))
+        has_modality = pc.equal(pc.list_flatten(lists), modality)
+        at = pc.list_parent_indices(lists).filter(has_modality)
+        selected = pa.concat_arrays([all_names.take(at), pa.array(sorted(names), pa.string())])
+        asset_basics = asset_basics.filter(pc.is_in(all_names, selected))
+    by_name: dict[str, DataAsset] = {}
+    # Few of these values differ: sharing equal ones saves 25 MB for 100,000 data assets.
+    shared: dict[Any, Any] = {}
     rows = arrow.values(asset_basics, "_id", *COLUMNS)
-    for key, name, modified, location, modalities, created, *words in rows:
+    for document_id, name, modified, location, modalities, created, *texts in rows:
         if name is None:
             continue
-        kinds = tuple(modalities or ())
-        level, instrument = (same.setdefault(word, word) for word in words)
-        having = same.setdefault(kinds, kinds)
-        one = DataAsset(key, name, modified, location, having, level, instrument, created)
-        other = found.get(name)
-        if other is None or _age(other) < _age(one):
-            found[name] = one
-    return found
+        kinds, level, instrument = (
+            shared.setdefault(value, value) for value in (tuple(modalities or ()), *texts)
+        )
+        new = DataAsset(document_id, name, modified, location, kinds, level, instrument, created)
+        other = by_name.get(name)
+        if other is None or _recency(other) < _recency(new):
+            by_name[name] = new
+    return by_name
 
 
-def _age(one: DataAsset) -> tuple[int, str]:
-    return (-1 if one.modified is None else one.modified), one.id
+def _recency(data_asset: DataAsset) -> tuple[int, str]:
+    return (-1 if data_asset.modified is None else data_asset.modified), data_asset.id
 
 
 def pairs(
     asset_basics: pa.Table, source_data: pa.Table, modality: str, word: str, made_word: str
 ) -> list[tuple[DataAsset, DataAsset | None]]:
-    """Raw data assets, each with the latest one that was made from it, if there is one.
+    """Returns raw data assets, each with the latest data asset derived from it, or None.
 
     Args:
         asset_basics: The documents.
-        source_data: Which of them names which source. One that names a source is derived, whatever
-            its level says.
-        modality: What the raw ones have.
-        word: What stands in their name or instrument, in any case.
-        made_word: What stands in the name of one that was made from them, in any case.
+        source_data: The sources of derived data assets. A data asset with a source is derived,
+            whatever its level.
+        modality: The modality of the raw data assets.
+        word: A word in their name or instrument, in any case.
+        made_word: A word in the name of the derived data assets, in any case.
     """
     rows = arrow.values(source_data, *SOURCES)
     derived = [row for row in rows if row[1] is not None]
-    made = [row for row in derived if made_word in row[0].lower()]
-    assets = data_assets(asset_basics, modality, {name for name, _, _ in made})
+    matches = [row for row in derived if made_word in row[0].lower()]
+    assets = data_assets(asset_basics, modality, {name for name, _, _ in matches})
     latest: dict[str, tuple[str, str]] = {}
-    for name, source, processed in made:
+    for name, source, processed in matches:
         if name in assets:
             latest[source] = max(latest.get(source, ("", "")), (processed or "", name))
     not_raw = {name for name, _, _ in derived}
     return [
-        (one, assets[latest[one.name][1]] if one.name in latest else None)
-        for one in assets.values()
-        if one.data_level == "raw"
-        and modality in one.modalities
-        and one.name not in not_raw
-        and (word in one.name.lower() or word in (one.instrument_id or "").lower())
+        (raw, assets[latest[raw.name][1]] if raw.name in latest else None)
+        for raw in assets.values()
+        if raw.data_level == "raw"
+        and modality in raw.modalities
+        and raw.name not in not_raw
+        and (word in raw.name.lower() or word in (raw.instrument_id or "").lower())
     ]

@@ -1,8 +1,8 @@
-"""Settings of memory: garbage is looked for where there is some, and what is free is given back.
+"""Settings of memory: garbage collection where there is garbage, free memory to the system.
 
-How Python, Arrow and the C library treat memory holds for a whole process. So it is set only in one
-that is ours, as `zs build` and the processes beside it are, and never by an import: Dagster's own
-processes, notebooks and tests go on as they were. What a build keeps in memory is elsewhere.
+These settings hold for a whole process. They are made only in a process of our own, as `zs build`
+and its worker processes are, and never by an import: Dagster's own processes, notebooks and tests
+are left alone.
 """
 
 import ctypes
@@ -15,22 +15,21 @@ from functools import cache
 
 # Objects; a shard of parsed documents has fewer.
 COLLECT_AFTER = 1_000_000
-# glibc's mallopt: what is free at a heap's end beyond this goes back to the system at once, what is
-# larger is taken from the system, and threads share heaps. With 1 MB for both a build was a fifth
-# slower.
+# glibc's mallopt: the free bytes at a heap's end beyond which they go back to the system, the size
+# from which a block is taken from the system, and the number of heaps that threads share. With 1 MB
+# for both sizes a build was a fifth slower.
 _OPTIONS = {-1: 32 << 20, -3: 16 << 20, -8: 2}
 
 _own = False
 
 
 def own_process() -> None:
-    """Say that this process is ours alone, before pyarrow is imported; only a command may say so.
+    """Mark this process as our own, before pyarrow is imported; only a command may call this.
 
-    pyarrow reads its variable once, when it is first imported. Its own pool, mimalloc, keeps what
-    is free, even when told to release it: 20,000 documents take 532 to 577 MB with it, 510 to 534
-    MB with the C library's, which `trim_heap` tells to give it back. `pyarrow.set_memory_pool`
-    leaves out what C++ takes for itself, as to read and write parquet. Processes that are started
-    by this one inherit the variable.
+    pyarrow reads its variable once, when it is first imported. Its own pool, mimalloc, keeps free
+    memory even when told to release it: 20,000 documents take 532 to 577 MB with mimalloc, 510 to
+    534 MB with the C library's pool, which `trim_heap` empties. `pyarrow.set_memory_pool` leaves
+    out the memory that C++ takes to read and write parquet. Child processes inherit the variable.
     """
     global _own  # noqa: PLW0603 - it holds for the process
     _own = True
@@ -39,12 +38,10 @@ def own_process() -> None:
 
 @contextmanager
 def freeze_imports() -> Iterator[None]:
-    """Import what stays until the end, and look for garbage in it neither now nor later.
+    """Import modules that stay until the end, and never look for garbage in them.
 
-    Does nothing in a process that is not ours.
-
-    Of the 7 s of CPU that a night without a change took, 0.7 s went into collections among the
-    180,000 objects of Dagster's and other modules.
+    Does nothing in a process that is not our own. Of the 7 s of CPU that a night without a change
+    took, 0.7 s went into collections among the 180,000 objects of Dagster's and other modules.
     """
     if not _own:
         yield
@@ -58,11 +55,11 @@ def freeze_imports() -> Iterator[None]:
 
 
 def without_pandas() -> None:
-    """Let pyarrow do without pandas in a process of ours that has not loaded it.
+    """Hide pandas from pyarrow in a process of our own that has not loaded pandas.
 
     To tell whether a list is a series, `pa.array` imports pandas where it is installed: half a
-    second of CPU and 50 MB. pyarrow remembers that it found none, and what makes a frame of a table
-    imports it all the same.
+    second of CPU and 50 MB. pyarrow remembers that pandas was missing; code that makes a frame of
+    a table imports pandas all the same.
     """
     if _own and "pandas" not in sys.modules:
         import pyarrow as pa
@@ -83,36 +80,32 @@ class _NoPandas:
 
 @contextmanager
 def low_memory() -> Iterator[None]:
-    """Work on many documents, and give back afterwards what was taken.
+    """Work on many documents, and give free memory back to the system afterwards.
 
-    What holds for a whole process is set in one that is ours, and only there.
-
-    Documents are trees and have no cycles of garbage: parsing the QC of 20,000 took 7.9 s with
-    Python's own thresholds, 3.7 s without a collection.
+    In a process of our own, collections of garbage are rare meanwhile. Documents are trees and
+    have no cycles: parsing the QC of 20,000 took 7.9 s with Python's own thresholds, 3.7 s without
+    a collection.
     """
-    if not _own:
-        try:
-            yield
-        finally:
-            trim_heap()
-        return
-    before = gc.get_threshold()
-    gc.set_threshold(COLLECT_AFTER, *before[1:])
-    library = _glibc()
-    if library:
-        for option, value in _OPTIONS.items():
-            library.mallopt(option, value)
+    is_own = _own
+    thresholds = gc.get_threshold()
+    if is_own:
+        gc.set_threshold(COLLECT_AFTER, *thresholds[1:])
+        library = _glibc()
+        if library:
+            for option, value in _OPTIONS.items():
+                library.mallopt(option, value)
     try:
         yield
     finally:
-        gc.set_threshold(*before)
+        if is_own:
+            gc.set_threshold(*thresholds)
         trim_heap()
 
 
 def trim_heap() -> None:
-    """Give free memory back to the system, in the midst of work on many documents as well.
+    """Give free memory back to the system, during work on many documents as well.
 
-    The C library keeps what lies between two things that are in use.
+    The C library keeps free memory that lies between two blocks in use.
     """
     library = _glibc()
     if library:

@@ -1,7 +1,7 @@
-"""The names of people: one display name for the forms in which a person's name is written.
+"""The names of people: one display name for all spellings of a person's name.
 
-`display_names` needs one list alone, `name_map` the names of all documents. The names as they are
-written stay in their own columns; where they stand in a document is for the tables.
+`display_names` needs one list alone, `name_map` the names of all documents. The names as written
+stay in their own columns; the tables know where they stand in a document.
 """
 
 import re
@@ -13,10 +13,10 @@ from itertools import islice, pairwise
 
 from zs_pipeline.shape.findings import WARNING, Finding
 
-# The lists of people of one row, None where it has none.
+# The lists of people of one row, None for a column without a list.
 Lists = tuple[tuple[str, ...] | None, ...]
 
-# So many names of a list are made one with others; 1 million took 76 s.
+# Names of a list that are normalised; 1 million took 76 s.
 LONGEST_LIST = 1000
 TOO_MANY = "has more names than are normalized, of which the first are taken"
 SPLIT = "is one name that was split into its letters, which are joined again"
@@ -33,7 +33,7 @@ RULE = (
 
 _PLACEHOLDERS = {"unknown", "unknownuser", "n/a", "none", "nd"}
 _PARTICLES = {"de", "van", "von"}
-# Small only after another particle, as in `de la Cruz`: alone they are names too (Den, La).
+# In lower case only after another particle, as in `de la Cruz`: alone they are names (Den, La).
 _SECOND_PARTICLES = {"den", "der", "la", "las", "los"}
 _JOINERS = "\u200c\u200d"
 _APOSTROPHES = "'\u2019"
@@ -51,23 +51,21 @@ def display_names(names: Iterable[str]) -> list[str]:
         names: Names, logins or e-mail addresses as a document has them.
 
     Returns:
-        The display names; without placeholders, without names that hold neither letter nor digit.
-        Of names that are one, the first.
+        The display names, each once, without placeholders and without names that hold neither
+        letter nor digit.
     """
     return _unique(spellings(names))
 
 
 def spellings(names: Iterable[str]) -> list[str]:
-    """Returns the display names in a list as `display_names`, all spellings of a name.
-
-    No more than the first `LONGEST_LIST` of a list are looked at.
+    """Returns the display names of the first `LONGEST_LIST` names, in all spellings of a name.
 
     Args:
         names: Names, logins or e-mail addresses as a document has them.
     """
     written = [_plain(name) for name in islice(names, LONGEST_LIST)]
     people = [name for name in written if _is_name(name)]
-    if _is_split(people):
+    if people and all(map(_is_letter, people)):
         people = [_rejoined(name for name in written if _is_name(name) or not _has_text(name))]
     return [_capitalised(name) for name in people if _is_name(name)]
 
@@ -75,7 +73,7 @@ def spellings(names: Iterable[str]) -> list[str]:
 def is_split(names: Iterable[str]) -> bool:
     """Returns whether a list is one name that was split into its letters."""
     count = 0
-    # Most lists are none by their first name.
+    # The first name tells of most lists that they are not split.
     for name in filter(_is_name, map(_plain, names)):
         if not _is_letter(name):
             return False
@@ -84,11 +82,11 @@ def is_split(names: Iterable[str]) -> bool:
 
 
 def findings(names: Sequence[str], field: str, column: str) -> Iterator[Finding]:
-    """Tells of a list that was one name, and of one that is longer than is looked at.
+    """Yields findings for a list that was one name, and for a list that is too long.
 
     Args:
         names: Names as a document has them.
-        field: Where they stand.
+        field: The path of the list.
         column: The column of the final names.
     """
     if is_split(names):
@@ -98,11 +96,11 @@ def findings(names: Sequence[str], field: str, column: str) -> Iterator[Finding]
 
 
 def map_over(documents: Mapping[Lists, int], trainers: Iterable[str]) -> dict[str, str]:
-    """Returns the one `name_map` over the people of documents and the trainers of sessions.
+    """Returns the `name_map` over the people of documents and the trainers of sessions.
 
     Args:
-        documents: How many documents have the same lists of people.
-        trainers: Names of trainers, each once or more; no document counts for them.
+        documents: The number of documents that have the same lists of people.
+        trainers: Names of trainers, each once or more; they count as in no document.
     """
     counts: Counter[str] = Counter()
     for lists, count in documents.items():
@@ -115,12 +113,12 @@ def map_over(documents: Mapping[Lists, int], trainers: Iterable[str]) -> dict[st
 
 
 def alike(rows: Iterable[Sequence[Sequence[str] | None]]) -> Counter[Lists]:
-    """Returns how many rows have the same lists of people.
+    """Returns the number of rows for each combination of lists.
 
-    Few lists differ: one by one they were 3 of the 24 s of a night that changed 200 of 20,000.
+    Few lists differ: row by row they took 3 of the 24 s of a night that changed 200 of 20,000.
 
     Args:
-        rows: The lists of each row, None where it has none.
+        rows: The lists of each row, None for a column without a list.
     """
     return Counter(
         tuple(None if names is None else tuple(names) for names in lists) for lists in rows
@@ -128,14 +126,14 @@ def alike(rows: Iterable[Sequence[Sequence[str] | None]]) -> Counter[Lists]:
 
 
 def name_map(documents: Mapping[str, int]) -> dict[str, str]:
-    """Returns what display names become when those of all documents are known.
+    """Returns the final name of each display name, from the display names of all documents.
 
-    Spellings that differ in case, blanks and punctuation become the one that most documents have,
-    the first in order where several have as many. A single word that is the first name of exactly
-    one longer name becomes that name; with several such names, or none, it stays.
+    Spellings that differ in case, blanks and punctuation become the spelling that most documents
+    have, of equally frequent ones the first in order. A single word that is the first name of
+    exactly one longer name becomes that name; with several such names, or none, the word stays.
 
     Args:
-        documents: In how many documents each display name occurs, by `spellings`.
+        documents: The number of documents in which each display name occurs, by `spellings`.
 
     Returns:
         From display name to final name, sorted, for the names that change.
@@ -153,16 +151,16 @@ def name_map(documents: Mapping[str, int]) -> dict[str, str]:
         if not firsts:
             single.append(key)
     final |= {key: final[next(iter(longer[key]))] for key in single if len(longer[key]) == 1}
-    changes = ((name, final[key]) for key, names in spelled.items() for name in names)
-    return dict(sorted((name, end) for name, end in changes if name != end))
+    finals = ((name, final[key]) for key, names in spelled.items() for name in names)
+    return dict(sorted((name, final_name) for name, final_name in finals if name != final_name))
 
 
 def normalize(names: Iterable[str] | None, mapping: Mapping[str, str]) -> list[str] | None:
-    """The final names of one list.
+    """Returns the final names of one list.
 
     Args:
         names: Names as a document has them; None where it has no list.
-        mapping: What `name_map` gave for all documents.
+        mapping: The `name_map` of all documents.
 
     Returns:
         Each person once, in the order of the list; None for None, an empty list when nobody is
@@ -173,21 +171,21 @@ def normalize(names: Iterable[str] | None, mapping: Mapping[str, str]) -> list[s
     return _unique(mapping.get(name, name) for name in spellings(names))
 
 
-# Few people are named in many documents.
+# Many documents name the same few people.
 @lru_cache(maxsize=1024)
 def _plain(name: str) -> str:
-    """A name with single blanks for `.`, `_` and everything blank, without invisible characters."""
+    """Returns a name with single blanks for `.`, `_` and white space, without invisible ones."""
     name, at, _ = unicodedata.normalize("NFC", name).partition("@")
     if at:
         # `Rachel Lee <rachel.lee@x.org>` has the name before the address.
         before, _, inside = name.rpartition("<")
         name = before.strip() or inside
-    shown = (
+    visible = (
         " " if c in "._" or unicodedata.category(c) == "Cc" else c
         for c in name
         if c in _JOINERS or unicodedata.category(c) != "Cf"
     )
-    return unicodedata.normalize("NFC", " ".join("".join(shown).split()))
+    return unicodedata.normalize("NFC", " ".join("".join(visible).split()))
 
 
 def _has_text(name: str) -> bool:
@@ -200,17 +198,13 @@ def _is_name(name: str) -> bool:
     return _has_text(name) and bare not in _PLACEHOLDERS
 
 
-def _is_split(people: list[str]) -> bool:
-    return bool(people) and all(map(_is_letter, people))
-
-
 def _is_letter(name: str) -> bool:
-    texts = [c for c in name if c.isalnum()]
-    return len(texts) == 1 and texts[0].isalpha()
+    characters = [c for c in name if c.isalnum()]
+    return len(characters) == 1 and characters[0].isalpha()
 
 
 def _rejoined(letters: Iterable[str]) -> str:
-    """One name from its letters, with a blank before an inner capital where none was kept."""
+    """Returns the name of its letters, with blanks before inner capitals where it has no blank."""
     name = "".join(letter or " " for letter in letters).strip()
     if " " in name:
         return " ".join(name.split())
@@ -224,14 +218,13 @@ def _rejoined(letters: Iterable[str]) -> str:
 
 def _capitalised(name: str) -> str:
     words = name.split()
-    small = False
-    done = []
+    is_particle = False
     for i, word in enumerate(words):
-        particles = _PARTICLES | _SECOND_PARTICLES if small else _PARTICLES
-        small = word.lower() in particles
-        within = 0 < i < len(words) - 1
-        done.append(word if small and within else _capitalised_word(word))
-    return unicodedata.normalize("NFC", " ".join(done))
+        particles = _PARTICLES | _SECOND_PARTICLES if is_particle else _PARTICLES
+        is_particle = word.lower() in particles
+        if not (is_particle and 0 < i < len(words) - 1):
+            words[i] = _capitalised_word(word)
+    return unicodedata.normalize("NFC", " ".join(words))
 
 
 def _capitalised_word(word: str) -> str:
@@ -241,7 +234,7 @@ def _capitalised_word(word: str) -> str:
 
 
 def _key(name: str) -> str:
-    """What is equal in all spellings of a name that differ in case, blanks and punctuation."""
+    """Returns a key that ignores case, blanks and punctuation of a name."""
     folded = unicodedata.normalize("NFC", name.lower())
     return "".join(c for c in folded if c.isalnum() or unicodedata.category(c)[0] == "M")
 
@@ -251,7 +244,7 @@ def _words(name: str) -> list[str]:
 
 
 def _unique(names: Iterable[str]) -> list[str]:
-    found: dict[str, str] = {}
+    by_key: dict[str, str] = {}
     for name in names:
-        found.setdefault(_key(name), name)
-    return list(found.values())
+        by_key.setdefault(_key(name), name)
+    return list(by_key.values())

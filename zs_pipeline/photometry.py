@@ -1,28 +1,29 @@
-"""The fibers, patch cords and channels of a document: which belong together, and what they say.
+"""The fibers, patch cords and channels of a document, and which of them belong together.
 
-Which spellings mean one device, which channel belongs to which fiber, and which of several
-structures counts is decided here. Each choice between readings is kept beside what was read.
+This module decides which spellings mean one device, which channel belongs to which fiber, and
+which of several structures counts. Each choice between readings is returned with the values.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum, auto
+from enum import Enum
 from typing import Any
 
 from zs_pipeline import zones
 from zs_pipeline.declaration import Expected, Read
+from zs_pipeline.shape.findings import NOTE, WARNING, Finding
 from zs_pipeline.shape.values import day, part, parts, text, texts, trimmed
 
 MISSING = "missing"
 
-# A device is known by the words of its name: `Fiber_0`, `Fiber 0` and `fiber-0` are one.
+# The words of a name identify a device: `Fiber_0`, `Fiber 0` and `fiber-0` are the same device.
 Words = tuple[str, ...]
 
 _WORD = re.compile(r"[^\W\d_]+|\d+")
 _NUMBERED_FIBER = re.compile(r"(?<![^\W_])fib(er|re)[ _-]?\d+", re.IGNORECASE)
 _CORD = frozenset(("cord", "cords", "patchcord", "patchcords"))
-# What a device with the word fiber in its name is, when it is no fiber in the brain.
+# Words that tell that a device with fiber in its name is no fiber in the brain.
 _NO_FIBER = frozenset(
     (
         "assembly",
@@ -38,7 +39,7 @@ _NO_FIBER = frozenset(
         "photometry",
     )
 )
-# What a form leaves in a field. `NA` is none of them: that may be noradrenaline.
+# Texts that a form leaves in a field. `NA` is none of them: it may be noradrenaline.
 _PLACEHOLDER = re.compile(
     r"n/a|none|null|nan|select(\.\.\.|…)?|unknown|tbd|-|missing", re.IGNORECASE
 )
@@ -90,40 +91,79 @@ READS = (
 
 
 class Kind(Enum):
-    """What was chosen, or is not given."""
+    """A kind of choice or of missing value: the column that it concerns, reason and severity."""
 
-    PLACEHOLDER_MEASUREMENT = auto()
-    PLACEHOLDER_STRUCTURE = auto()
-    LATER_IMPLANT = auto()
-    UNNAMED_IMPLANT = auto()
-    NO_IMPLANT = auto()
-    IMPLANTS_DIFFER = auto()
-    ASSEMBLIES_DIFFER = auto()
-    ASSEMBLY_DIFFERS = auto()
-    MEASUREMENTS_DIFFER = auto()
-    PAIRED = auto()
-    NAMED_WITHOUT_CONNECTION = auto()
-    NAMED_AMONG_SEVERAL = auto()
-    NAMED_AGAINST_CONNECTION = auto()
-    GIVEN_TO_EACH = auto()
-    NO_CHANNEL = auto()
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One choice between readings of a document, or one thing that the document does not give.
-
-    Attributes:
-        kind: What was chosen.
-        field: The path of the value, as `READS` have it.
-        taken: The reading that was taken, such as `Fiber_0: ACB`.
-        other: The reading that was not taken.
-    """
-
-    kind: Kind
-    field: str
-    taken: str | None = None
-    other: str | None = None
+    PLACEHOLDER_MEASUREMENT = (
+        "intended_measurement",
+        "is what a form leaves in a field, and is taken as missing",
+        NOTE,
+    )
+    PLACEHOLDER_STRUCTURE = (
+        "targeted_structure",
+        "is what a form leaves in a field, and is taken as missing",
+        NOTE,
+    )
+    LATER_IMPLANT = (
+        "targeted_structure",
+        "is after the acquisition, so that the implant of a fiber does not count",
+        NOTE,
+    )
+    UNNAMED_IMPLANT = ("fiber", "is not given for an implanted fiber, which is left out", WARNING)
+    NO_IMPLANT = (
+        "targeted_structure",
+        "names no implant of a fiber that the acquisition uses, so that its structure is missing",
+        NOTE,
+    )
+    IMPLANTS_DIFFER = (
+        "targeted_structure",
+        "differs between implants of one name, so that the structure is missing",
+        WARNING,
+    )
+    ASSEMBLIES_DIFFER = (
+        "targeted_structure",
+        "differs between fiber assemblies, and no implant gives it, so that it is missing",
+        WARNING,
+    )
+    ASSEMBLY_DIFFERS = (
+        "targeted_structure",
+        "differs from the structure of the implant, which is taken",
+        WARNING,
+    )
+    MEASUREMENTS_DIFFER = (
+        "intended_measurement",
+        "differs between configurations of one channel; the first is taken",
+        WARNING,
+    )
+    PAIRED = (
+        "fiber",
+        "has no connection to a fiber; the only probe of its assembly is taken",
+        WARNING,
+    )
+    NAMED_WITHOUT_CONNECTION = (
+        "fiber",
+        "names the fiber, which is taken since no connection does",
+        NOTE,
+    )
+    NAMED_AMONG_SEVERAL = (
+        "fiber",
+        "names the fiber, which is taken since the patch cord serves several",
+        NOTE,
+    )
+    NAMED_AGAINST_CONNECTION = (
+        "fiber",
+        "names a fiber that no connection names, which is taken in place of the connected one",
+        WARNING,
+    )
+    GIVEN_TO_EACH = (
+        "fiber",
+        "names no fiber and the patch cord serves several, so that each has the channel",
+        WARNING,
+    )
+    NO_CHANNEL = (
+        "channel",
+        "is given nowhere, though the data asset has fiber photometry",
+        WARNING,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +172,8 @@ class Fiber:
 
     Attributes:
         name: Its name: the implant's before an assembly's, a connection's and a channel's.
-        structure: The acronym of the structure that it is aimed at.
-        cords: The names of the patch cords that serve it.
+        structure: The acronym of the structure that the fiber is aimed at.
+        cords: The names of the patch cords that serve the fiber.
     """
 
     name: str
@@ -143,17 +183,17 @@ class Fiber:
 
 @dataclass(frozen=True, slots=True)
 class Photometry:
-    """What a document says of fiber photometry; the text `missing` stands for what it does not.
+    """The fiber photometry of a document; the text `missing` stands for values not given.
 
     Attributes:
         fibers: All fibers.
-        channels: What is measured, by the names of fiber, patch cord and channel.
+        channels: The intended measurements, by the names of fiber, patch cord and channel.
         choices: The choices between readings, in the order in which they were made.
     """
 
     fibers: tuple[Fiber, ...]
     channels: dict[tuple[str, str, str], str]
-    choices: tuple[Choice, ...]
+    choices: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +202,8 @@ class _Cord:
 
     Attributes:
         words: The patch cord's name; empty where it has none.
-        channels: The channels that stand in the configuration.
-        path: Where those stand.
+        channels: The channels of the configuration.
+        path: The path of the channels.
         probe: The only probe of the assembly whose only patch cord this is.
     """
 
@@ -178,13 +218,13 @@ class _Devices:
     """The devices of a document, and the choices made among them.
 
     Attributes:
-        fibers: How each fiber is written that implants, assemblies and connections name.
-        named: How each fiber is written that the channels of unconnected patch cords alone name.
-        cords: How each patch cord is written, its configuration before its connections.
-        others: What is configured as another kind of device.
-        implanted: The targeted structures of a fiber's implants, None where one gives none.
+        fibers: The spellings of the fibers that implants, assemblies and connections name.
+        named: The spellings of the fibers that only channels of unconnected patch cords name.
+        cords: The spellings of the patch cords, a configuration's before a connection's.
+        others: The devices that are configured as another kind.
+        implanted: The targeted structures of a fiber's implants, None for an implant without one.
         assembled: The targeted structures that assemblies give of a fiber.
-        links: By patch cord the fibers that it serves, over all data streams.
+        links: The fibers that each patch cord serves, over all data streams.
         choices: The choices that were made.
     """
 
@@ -195,21 +235,23 @@ class _Devices:
     implanted: dict[Words, list[str | None]] = field(default_factory=dict)
     assembled: dict[Words, list[str]] = field(default_factory=dict)
     links: dict[Words, list[Words]] = field(default_factory=dict)
-    choices: list[Choice] = field(default_factory=list)
+    choices: list[Finding] = field(default_factory=list)
 
     def choose(
         self, kind: Kind, path: str, taken: str | None = None, other: str | None = None
     ) -> None:
-        """Keep a choice."""
-        self.choices.append(Choice(kind, path, taken, other))
+        """Add a choice."""
+        column, reason, severity = kind.value
+        concerned = f"platform_fib.{column}"
+        self.choices.append(Finding(path, concerned, reason, taken, other, severity))
 
     def structure(self, value: Any, path: str) -> str | None:
-        """Returns a targeted structure; None for root, which is the whole brain, and for none."""
+        """Returns a targeted structure; None where it is not given, or root, the whole brain."""
         acronym = self._given(value, Kind.PLACEHOLDER_STRUCTURE, path)
         return None if acronym and acronym.casefold() == "root" else acronym
 
     def measurement(self, value: Any, path: str) -> str:
-        """Returns what a channel measures."""
+        """Returns the intended measurement of a channel."""
         return self._given(value, Kind.PLACEHOLDER_MEASUREMENT, path) or MISSING
 
     def _given(self, value: Any, kind: Kind, path: str) -> str | None:
@@ -222,17 +264,17 @@ class _Devices:
 
 
 def read(document: Mapping[str, Any]) -> Photometry | None:
-    """Returns the fiber photometry of a document; None where it has no such modality."""
+    """Returns the fiber photometry of a document; None without the modality fib."""
     if not _has_fib(document):
         return None
     devices = _Devices()
     _add_implants(devices, document)
     streams = list(parts(document, "acquisition.data_streams"))
-    # Every configuration comes before any connection: it tells what the connected devices are.
+    # Configurations come before connections: they tell the kinds of the connected devices.
     cords = [_cords_of(devices, stream) for stream in streams]
     links = [_links(devices, stream) for stream in streams]
     connected = frozenset(devices.links)
-    # Every pair comes before any channel: a patch cord may stand in several configurations.
+    # Pairs come before channels: a patch cord may stand in several configurations.
     cords = [[_paired(devices, cord, connected) for cord in of_stream] for of_stream in cords]
     channels: dict[tuple[str, str, str], str] = {}
     for of_stream, links_of_stream in zip(cords, links, strict=True):
@@ -241,7 +283,11 @@ def read(document: Mapping[str, Any]) -> Photometry | None:
     if all(channel == MISSING for _, _, channel in channels):
         devices.choose(Kind.NO_CHANNEL, f"{CHANNELS}.{NAME}")
     fibers = tuple(
-        Fiber(name, _structure(devices, words, name), tuple(_serving(devices, words)))
+        Fiber(
+            name,
+            _structure(devices, words, name),
+            tuple(devices.cords[cord] for cord, served in devices.links.items() if words in served),
+        )
         for words, name in (devices.named | devices.fibers).items()
     )
     return Photometry(fibers, channels, tuple(devices.choices))
@@ -257,12 +303,12 @@ def _has_fib(document: Mapping[str, Any]) -> bool:
 
 
 def _words(name: str) -> Words:
-    """Returns the words of a name; the name itself where it has none."""
+    """Returns the words of a name; the name itself where the name has no words."""
     return tuple(_WORD.findall(name.lower().replace("fibre", "fiber"))) or (name,)
 
 
 def _add_implants(devices: _Devices, document: Mapping[str, Any]) -> None:
-    """Add the implanted fibers, but for those of surgeries after the acquisition."""
+    """Add the implanted fibers, except for surgeries after the acquisition."""
     acquired = zones.start(document.get("acquisition")).day
     for surgery in parts(document, "procedures.subject_procedures"):
         operated = day(surgery.get("start_date"))
@@ -331,9 +377,9 @@ def _assembly(devices: _Devices, config: dict[str, Any]) -> list[_Cord]:
 
 
 def _links(devices: _Devices, stream: dict[str, Any]) -> dict[Words, list[Words]]:
-    """Returns by patch cord the fibers that a data stream connects it to, whichever comes first.
+    """Returns the fibers that a data stream connects to each patch cord, from either end.
 
-    Fibers, patch cords and links that are met for the first time are added to the devices.
+    New fibers, patch cords and links are added to the devices.
     """
     links: dict[Words, list[Words]] = {}
     for connection in parts(stream, "connections"):
@@ -345,8 +391,8 @@ def _links(devices: _Devices, stream: dict[str, Any]) -> dict[Words, list[Words]
             devices.fibers.setdefault(words, names[words])
         for words in cords:
             devices.cords.setdefault(words, names[words])
-            for known in (links, devices.links) if fibers else ():
-                served = known.setdefault(words, [])
+            for fibers_by_cord in (links, devices.links) if fibers else ():
+                served = fibers_by_cord.setdefault(words, [])
                 served += [fiber for fiber in fibers if fiber not in served]
     return links
 
@@ -356,7 +402,7 @@ def _is_cord(devices: _Devices, words: Words) -> bool:
 
 
 def _is_fiber(devices: _Devices, words: Words) -> bool:
-    """Returns whether a name is that of a fiber; `Fiber optic patch cord` is none."""
+    """Returns whether a name is a fiber's; `Fiber optic patch cord` is none."""
     if words in devices.fibers:
         return True
     is_other = words in devices.others or not _NO_FIBER.isdisjoint(words)
@@ -366,7 +412,7 @@ def _is_fiber(devices: _Devices, words: Words) -> bool:
 def _paired(devices: _Devices, cord: _Cord, connected: frozenset[Words]) -> _Cord:
     """Returns a configuration without its probe where a connection names the patch cord.
 
-    Elsewhere the patch cord and the only probe of its assembly are linked.
+    Otherwise links the patch cord and the only probe of its assembly.
     """
     if not cord.probe or cord.words in connected:
         return replace(cord, probe=())
@@ -384,14 +430,7 @@ def _add_channels(
     cord: _Cord,
     links: Mapping[Words, list[Words]],
 ) -> None:
-    """Add the channels of a configuration, with what they measure, to those found before.
-
-    Args:
-        channels: What is measured, by the names of fiber, patch cord and channel.
-        devices: All devices.
-        cord: The configuration.
-        links: The connections of its data stream.
-    """
+    """Add the intended measurements of a configuration's channels, with its data stream's links."""
     # A data stream may leave its connections to another one.
     elsewhere = [cord.probe] if cord.probe else devices.links.get(cord.words, [])
     linked = links.get(cord.words) or elsewhere
@@ -400,10 +439,10 @@ def _add_channels(
         name = trimmed(channel.get(NAME)) or MISSING
         measured = devices.measurement(channel.get(MEASUREMENT), path)
         for fiber in _fibers_of(devices, name, linked, f"{cord.path}.{NAME}"):
-            place = (fiber, devices.cords.get(cord.words, MISSING), name)
-            known = channels.setdefault(place, measured)
+            key = (fiber, devices.cords.get(cord.words, MISSING), name)
+            known = channels.setdefault(key, measured)
             if known == MISSING:
-                channels[place] = measured
+                channels[key] = measured
             elif measured not in (known, MISSING):
                 taken, other = f"{name}: {known}", f"{name}: {measured}"
                 devices.choose(Kind.MEASUREMENTS_DIFFER, path, taken, other)
@@ -412,9 +451,9 @@ def _add_channels(
 def _fibers_of(devices: _Devices, channel: str, linked: list[Words], path: str) -> list[str]:
     """Returns the names of a channel's fibers.
 
-    The connections decide, as long as the patch cord serves one fiber. With several or none, the
-    fiber in the channel's name does; it does as well when no patch cord serves that fiber, since
-    then the connections are incomplete.
+    The connections decide where the patch cord serves one fiber. Where it serves several or none,
+    the fiber in the channel's name decides. The name also decides when no patch cord serves that
+    fiber, since then the connections are incomplete.
     """
     named, written = _fiber_in(devices, channel)
     names = [devices.fibers[words] for words in linked]
@@ -436,27 +475,27 @@ def _fibers_of(devices: _Devices, channel: str, linked: list[Words], path: str) 
 
 
 def _fiber_in(devices: _Devices, channel: str) -> tuple[Words, str]:
-    """Returns the fiber in a channel's name, and how it is written; empty where it names none.
+    """Returns the fiber in a channel's name, and its spelling; empty where the name has none.
 
-    A known fiber comes before one with a number; of two known ones the one with more words does,
-    then the one that is named first.
+    Known fibers come before other fibers with numbers, then more words before fewer, then the
+    first in the name.
     """
     words = _words(channel)
-    known = [
+    matches = [
         (-len(fiber), at, fiber)
         for fiber in devices.fibers
         for at in range(len(words) - len(fiber) + 1)
         if words[at : at + len(fiber)] == fiber
     ]
-    if known:
-        longest = min(known)[2]
+    if matches:
+        longest = min(matches)[2]
         return longest, devices.fibers[longest]
     numbered = _NUMBERED_FIBER.search(channel)
     return (_words(numbered[0]), numbered[0]) if numbered else ((), "")
 
 
 def _structure(devices: _Devices, words: Words, name: str) -> str:
-    """Returns the targeted structure of a fiber."""
+    """Returns the targeted structure of a fiber; `missing` where none counts."""
     implanted = devices.implanted.get(words, [])
     assembled = sorted(set(devices.assembled.get(words, [])))
     if len(set(implanted)) > 1:
@@ -477,10 +516,3 @@ def _structure(devices: _Devices, words: Words, name: str) -> str:
     if not implanted and not assembled:
         devices.choose(Kind.NO_IMPLANT, IMPLANT_NAME, f"{name}: {MISSING}")
     return assembled[0] if assembled else MISSING
-
-
-def _serving(devices: _Devices, words: Words) -> Iterator[str]:
-    """Yields the names of the patch cords that serve a fiber."""
-    for cord, fibers in devices.links.items():
-        if words in fibers:
-            yield devices.cords[cord]

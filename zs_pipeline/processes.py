@@ -1,7 +1,7 @@
-"""Processes beside this one that make rows of shards, so that every core works.
+"""Worker processes that make rows of shards, so that every core works.
 
-What they do is in `zs_pipeline.documents.shards`. Measured on two cores with 20,000 lean documents:
-see `docs/scaling.md`. Threads gained nothing, since rows are made in Python.
+They call `zs_pipeline.documents.shards`. `docs/scaling.md` has measurements on two cores with
+20,000 lean documents. Threads gained nothing, since rows are made in Python.
 """
 
 import multiprocessing
@@ -18,11 +18,11 @@ from typing import Any, TypeVar
 from zs_pipeline import memory, run_scope
 from zs_pipeline.run_scope import RunScope
 
-# Documents below which the time that a process takes to start is not worth it.
+# The fewest documents that are worth the time in which a process starts.
 WORTH = 1500
 MOST = 8
-# Shards on their way to each process, so that it never waits for the next one; and those of which
-# one before them is not done. Memory depends on both.
+# Shards sent to each process, so that it never waits for the next shard; and shards per process
+# that wait for an earlier one. Memory depends on both.
 AHEAD = 2
 MOST_WAITING = 2
 
@@ -30,11 +30,11 @@ T = TypeVar("T")
 
 
 class ProcessLost(Exception):
-    """A process that made rows ended by itself."""
+    """A worker process ended by itself."""
 
 
 def count() -> int:
-    """Returns how many processes work on this machine, this one among them."""
+    """Returns how many processes work on this machine, including this process."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(cores or 1, MOST)
 
@@ -42,31 +42,31 @@ def count() -> int:
 def map_ordered(
     function: Callable[..., T], work: Iterable[tuple[Any, ...]], documents: int
 ) -> Iterator[T]:
-    """Yields what a function of `documents.shards` makes of each piece of work, in their order.
+    """Yields the results of a function of `documents.shards`, in the order of `work`.
 
     Args:
         function: A function that another process can import.
-        work: Its arguments, piece by piece; drawn when there is room for them.
-        documents: How many documents there are in all of them; few are not worth a process.
+        work: The arguments of each call; drawn when there is room for them.
+        documents: The number of documents in all calls; few are not worth a process.
 
     Raises:
         ProcessLost: A process ended by itself.
     """
     if documents < WORTH or count() < 2:
-        for one in work:
-            yield function(*one)
+        for arguments in work:
+            yield function(*arguments)
         return
     with run_scope.entered() as scope:
         executor = _worker_pool(scope)
         sent: deque[Future[T]] = deque()
         try:
-            for one in work:
+            for arguments in work:
                 if sum(not future.done() for future in sent) < AHEAD * (count() - 1):
-                    sent.append(executor.submit(_run, function, one))
+                    sent.append(executor.submit(_run, function, arguments))
                 else:
-                    # The others have enough to do: this process is one of those that work.
+                    # The others have enough to do: this process works as well.
                     here: Future[T] = Future()
-                    here.set_result(function(*one))
+                    here.set_result(function(*arguments))
                     sent.append(here)
                 while sent and (sent[0].done() or len(sent) > MOST_WAITING * count()):
                     yield sent.popleft().result()
@@ -84,7 +84,7 @@ def map_ordered(
 
 
 def _worker_pool(scope: RunScope) -> ProcessPoolExecutor:
-    """Returns the processes of a run, which end with it; started when they are first needed."""
+    """Returns the worker processes of a scope, which end with it; starts them the first time."""
     with scope.lock:
         if scope.worker_pool is None:
             scope.worker_pool = ProcessPoolExecutor(
@@ -100,7 +100,7 @@ def _run(function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
 
 
 def _begin() -> None:
-    """Leave Ctrl-C to the process that started this new one, and end when that one is gone."""
+    """Leave Ctrl-C to the parent process, and end when the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     memory.own_process()
     memory.without_pandas()
@@ -111,5 +111,5 @@ def _begin() -> None:
 
 def _end_with(sentinel: int) -> None:
     connection.wait([sentinel])
-    # Its queues are broken as well: there is nobody to tell.
+    # The parent's queues are broken as well: nobody can be told.
     os._exit(1)

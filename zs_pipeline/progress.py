@@ -1,53 +1,47 @@
-"""How far a long piece of work is, as a line for the run's log and the terminal."""
+"""The progress of a long piece of work, as lines for the run's log and the terminal."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 
+@dataclass
 class Progress:
-    """Tells how much is done, how fast, and how long the rest will take at that rate.
+    """Reports how much is done, how fast, and how long the rest will take at that rate.
 
-    Args:
+    Attributes:
         tell: Takes each line.
-        name: What is built, ahead of each line.
-        done: What was done with each, as "fetched".
-        total: How many there are; 0 when that is not known.
-        clock: Seconds that only grow.
+        name: The name of the work, ahead of each line.
+        done: The past participle of the work, such as "fetched".
+        total: The number of pieces; 0 when it is not known.
+        clock: Returns seconds that only grow.
     """
 
-    def __init__(
-        self,
-        tell: Callable[[str], None],
-        name: str,
-        done: str,
-        total: int = 0,
-        clock: Callable[[], float] = time.monotonic,
-    ) -> None:
-        self._tell = tell
-        self._name = name
-        self._done = done
-        self._total = total
-        self._clock = clock
-        self._begun = clock()
+    tell: Callable[[str], None]
+    name: str
+    done: str
+    total: int = 0
+    clock: Callable[[], float] = time.monotonic
+
+    def __post_init__(self) -> None:
+        self._begun = self.clock()
 
     def at(self, count: int) -> None:
-        """Tell that so many are done."""
-        said = f"{count:,} of {self._total:,}" if self._total else f"{count:,}"
-        seconds = self._clock() - self._begun
-        # In the first moments a rate says nothing.
+        """Report that `count` pieces are done."""
+        line = f"{count:,} of {self.total:,}" if self.total else f"{count:,}"
+        line += f" {self.done}"
+        seconds = self.clock() - self._begun
+        # In the first second a rate means nothing.
         if seconds >= 1:
             rate = count / seconds
-            said += f" {self._done} ({rate:,.0f}/s"
-            if count < self._total and rate:
-                said += f", about {_lasting((self._total - count) / rate)} left"
-            said += ")"
-        else:
-            said += f" {self._done}"
-        self._tell(f"{self._name}: {said}")
+            line += f" ({rate:,.0f}/s"
+            if count < self.total and rate:
+                line += f", about {_duration((self.total - count) / rate)} left"
+            line += ")"
+        self.tell(f"{self.name}: {line}")
 
 
-def _lasting(seconds: float) -> str:
-    """A span of time as a person says it."""
+def _duration(seconds: float) -> str:
     whole = max(1, round(seconds))
     if whole < 90:
         return f"{whole} s"

@@ -1,17 +1,17 @@
 """Quality control in one document: the status of each metric, and of each tag, modality and stage.
 
-The rules stand here once, for quality_control, qc_tag_status and platform_qc, for their findings
-and for what contradicts itself. A document holds the statuses twice: in each metric's history, and
-in `quality_control.status`, a copy that programs write and reviews leave as it was.
+The rules stand here once, for quality_control, qc_tag_status, platform_qc, their findings and
+data_asset_problems. A document holds the statuses twice: in each metric's history, and in
+`quality_control.status`, a copy that programs write and reviews do not update.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from zs_pipeline.declaration import Column, Expected, Read
-from zs_pipeline.shape.findings import NOTE, WARNING, Finding
+from zs_pipeline.shape.findings import WARNING, Finding
 from zs_pipeline.shape.values import (
     bounded,
     json_text,
@@ -36,7 +36,7 @@ _VALUE = f"{METRICS}[].value"
 _HISTORY = f"{METRICS}[].status_history"
 _STATUS, _TIMESTAMP = f"{_HISTORY}[].status", f"{_HISTORY}[].timestamp"
 
-# What the tables of statuses say of themselves alike.
+# Reads and texts that the tables of statuses share.
 STATUS_READS = (
     Read(f"{METRICS}[].modality.abbreviation", Expected.TEXT),
     Read(f"{METRICS}[].stage", Expected.TEXT),
@@ -79,7 +79,7 @@ STATUS_EXAMPLE = (
     "says `Pending`."
 )
 
-# The columns by which rows of both tables by subject belong to data assets.
+# The columns by which rows of the two tables by subject belong to data assets.
 OWNER = (
     Column(
         "asset_name",
@@ -103,19 +103,19 @@ OWNER = (
 
 _SEVERITY = {PASS: 0, PENDING: 1, FAIL: 2}
 _DAY = 24 * 3_600_000_000
-_SHOWN = 5
+_MOST_KEYS = 5
 # One published file of schema 2.0.4 has the modality's whole text for its abbreviation.
 _WRITTEN_OUT = re.compile(r"name='.*' abbreviation='([^']+)'")
 
 
 class Choice(NamedTuple):
-    """The entry of a metric's history that holds its status, and what else there was.
+    """The entry of a metric's history that holds the metric's status, and the other entries.
 
     Attributes:
         entry: The entry; empty where the history has none.
         entries: All entries that are objects, in order.
-        times: Their times, None for one that cannot be read; empty for fewer than two entries.
-        late: The places of entries that are later than the document's last change allows.
+        times: The times of `entries`, None for an unreadable time; empty for fewer than two.
+        late: Indices of the entries that are later than the document's last change allows.
     """
 
     entry: Mapping[str, Any]
@@ -135,11 +135,10 @@ def last_time(document: Mapping[str, Any]) -> int | None:
 def choose(history: Any, last: int | None) -> Choice:
     """Choose the entry that holds a metric's status.
 
-    It is the latest by time, of equal ones the later in the list; the last in the list where a
-    time is missing or cannot be read. Entries after `last` do not count, unless all are.
+    The latest entry by time counts, of equal times the later entry in the list; where a time is
+    missing or unreadable, the last entry. Entries after `last` do not count, unless all are.
     """
-    listed = history if isinstance(history, list) else ()
-    entries = [entry for entry in listed if isinstance(entry, dict)]
+    entries = [e for e in history if isinstance(e, dict)] if isinstance(history, list) else []
     # Most metrics have one entry, and its time decides nothing.
     if len(entries) < 2:
         return Choice(entries[0] if entries else {}, entries)
@@ -151,11 +150,11 @@ def choose(history: Any, last: int | None) -> Choice:
     late: list[int] = []
     if last is not None and latest > last:
         in_order = sorted(range(len(known)), key=known.__getitem__)
-        late = [place for place in in_order if known[place] > last]
+        late = [index for index in in_order if known[index] > last]
         if len(late) < len(known):
             latest = max(at for at in known if at <= last)
-    place = len(known) - 1 - known[::-1].index(latest)
-    return Choice(entries[place], entries, times, late)
+    index = len(known) - 1 - known[::-1].index(latest)
+    return Choice(entries[index], entries, times, late)
 
 
 def chosen(history: Any, last: int | None) -> Mapping[str, Any]:
@@ -166,7 +165,7 @@ def chosen(history: Any, last: int | None) -> Mapping[str, Any]:
 
 
 def value_of(written: Any) -> tuple[str | None, str | None]:
-    """Returns a metric's value as the table has it, and the type that it was."""
+    """Returns a metric's value as the table has it, and the name of the value's type."""
     if written is None:
         return None, None
     if isinstance(written, str):
@@ -183,10 +182,10 @@ class Statuses:
     """The statuses of a document's tags, modalities and stages, by its metrics.
 
     Attributes:
-        tags: Of each tag, as its metrics spell it.
-        modalities: Of each modality, by its abbreviation.
-        stages: Of each stage.
-        bare: Of each value of a tag that has a key, as the schema answers when asked for it.
+        tags: The status of each tag, as its metrics spell it.
+        modalities: The status of each modality, by its abbreviation.
+        stages: The status of each stage.
+        bare: The status of each bare value of a tag with a key, as the schema computes it.
         carriers: The modalities of the metrics that carry a tag, by either spelling.
     """
 
@@ -197,7 +196,7 @@ class Statuses:
     carriers: dict[str, set[str]] = field(default_factory=dict)
 
     def by_key(self) -> dict[str, str]:
-        """Returns the status of each key; of one text the stage wins, then the modality."""
+        """Returns the status of each key; of equal texts the stage wins, then the modality."""
         return {**self.tags, **self.modalities, **self.stages}
 
 
@@ -208,7 +207,7 @@ def evaluate(document: Mapping[str, Any]) -> Statuses | None:
         return None
     allowed = set(texts(part(document, "quality_control.allow_tag_failures")) or ())
     last = last_time(document)
-    found = Statuses()
+    statuses = Statuses()
     for metric in metrics:
         status = text(chosen(metric.get("status_history"), last).get("status"))
         status = status if status in _SEVERITY else PENDING
@@ -217,19 +216,19 @@ def evaluate(document: Mapping[str, Any]) -> Statuses | None:
         if status == FAIL and not (allowed.isdisjoint(spelled) and allowed.isdisjoint(bare)):
             status = PASS
         modality, stage = modality_of(metric), text(metric.get("stage"))
-        _add(found.tags, spelled, status)
-        _add(found.bare, bare, status)
+        _add(statuses.tags, spelled, status)
+        _add(statuses.bare, bare, status)
         if stage is not None:
-            _add(found.stages, (stage,), status)
+            _add(statuses.stages, (stage,), status)
         if modality is not None:
-            _add(found.modalities, (modality,), status)
+            _add(statuses.modalities, (modality,), status)
             for tag in (*spelled, *bare):
-                found.carriers.setdefault(tag, set()).add(modality)
-    return found
+                statuses.carriers.setdefault(tag, set()).add(modality)
+    return statuses
 
 
 def _add(statuses: dict[str, str], keys: Sequence[str], status: str) -> None:
-    """Keep the graver status of each key."""
+    """Set the graver of the known and the new status of each key."""
     for key in keys:
         known = statuses.get(key)
         if known is None or _SEVERITY[known] < _SEVERITY[status]:
@@ -249,20 +248,20 @@ def abbreviation(key: str) -> str:
 
 
 def copied(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the statuses as programs copied them into the document."""
-    found = part(document, COPY)
-    return found if isinstance(found, dict) else {}
+    """Returns the statuses that programs copied into the document."""
+    copy = part(document, COPY)
+    return copy if isinstance(copy, dict) else {}
 
 
 def keys(document: Mapping[str, Any], statuses: Statuses | None) -> dict[str, str | None]:
-    """Returns the status of each key of a document: by its metrics, the copy where it has none."""
+    """Returns the status of each key of a document: by its metrics, else by the copy."""
     if statuses is not None:
         return {**statuses.by_key()}
     return {key: text(status) for key, status in copied(document).items()}
 
 
 def contradictions(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yields one finding where the document's copy has other statuses than its metrics give."""
+    """Yields a finding where the document's copy has other statuses than its metrics give."""
     copies = copied(document)
     statuses = evaluate(document) if copies else None
     if statuses is None:
@@ -281,20 +280,20 @@ def contradictions(document: Mapping[str, Any]) -> Iterator[Finding]:
         copy = text(written)
         if status is not None and copy is not None and status != copy:
             ours[key], theirs[key] = status, copy
-            if len(ours) == _SHOWN:
+            if len(ours) == _MOST_KEYS:
                 break
     if ours:
         reason = "differs from the statuses that the metrics give, which the tables have"
-        yield Finding(COPY, "qc_tag_status.status", reason, ours, theirs, NOTE)
+        yield Finding(COPY, "qc_tag_status.status", reason, ours, theirs)
 
 
 def key_findings(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yields where a status could have been that of another key, or came from the copy."""
+    """Yields findings for statuses that could be another key's, or that came from the copy."""
     statuses = evaluate(document)
     if statuses is None:
         if copied(document):
             reason = "is taken as it is written, since the document has no metrics"
-            yield Finding(COPY, "qc_tag_status.status", reason, copied(document), None, NOTE)
+            yield Finding(COPY, "qc_tag_status.status", reason, copied(document))
         return
     for path, own, others in (
         ("stage", statuses.stages, (statuses.modalities, statuses.tags)),
@@ -303,26 +302,28 @@ def key_findings(document: Mapping[str, Any]) -> Iterator[Finding]:
         for key, status in own.items():
             for other in others:
                 if other.get(key, status) != status:
-                    reason = "has the text of another key with another status, which is left out"
-                    shown = {key: status}, {key: other[key]}
                     yield Finding(
-                        f"{METRICS}[].{path}", "qc_tag_status.status", reason, *shown, NOTE
+                        f"{METRICS}[].{path}",
+                        "qc_tag_status.status",
+                        "has the text of another key with another status, which is left out",
+                        {key: status},
+                        {key: other[key]},
                     )
 
 
 def metric_findings(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yields what was chosen in the metrics, and what of them could not be read."""
+    """Yields findings for the choices in the metrics, and for values that could not be read."""
     last = last_time(document)
     for metric in parts(document, METRICS):
         choice = choose(metric.get("status_history"), last)
-        curation = metric.get("object_type") == CURATION
-        column = "qc_tag_status.status" if curation else "quality_control.status"
+        is_curation = metric.get("object_type") == CURATION
+        column = "qc_tag_status.status" if is_curation else "quality_control.status"
         status = text(choice.entry.get("status"))
         if status not in _SEVERITY:
             yield _of_status(status, column)
         yield from _of_times(choice, column, last)
         value = metric.get("value")
-        if not curation and isinstance(value, dict | list | float):
+        if not is_curation and isinstance(value, dict | list | float):
             yield from _of_value(value)
     yield from naive_times(document)
 
@@ -335,23 +336,16 @@ def _of_status(status: str | None, column: str) -> Finding:
     return Finding(_STATUS, "qc_tag_status.status", reason, PENDING, status, WARNING)
 
 
-def _of_times(choice: Choice, column: str, last: int | None) -> Iterable[Finding]:
+def _of_times(choice: Choice, column: str, last: int | None) -> Iterator[Finding]:
     entry, entries, times, late = choice
     at = time(entry.get("timestamp"))
     all_late = at is not None and last is not None and at > last and None not in times
     if not all_late and len(entries) < 2:
-        return ()
-    # Most histories end with the one latest entry: there is nothing to tell.
+        return
+    # Most histories end with the one latest entry and give no finding.
     if not late and None not in times and entry is entries[-1] and times.count(at) == 1:
-        return ()
-    return _of_odd_times(choice, column, at, all_late=all_late)
-
-
-def _of_odd_times(
-    choice: Choice, column: str, at: int | None, *, all_late: bool
-) -> Iterator[Finding]:
-    entry, entries, times, late = choice
-    taken = _shown(entry)
+        return
+    taken = _entry_text(entry)
     if all_late:
         reason = "is over a day after the document's last change, but so are all of the metric's"
         yield Finding(_TIMESTAMP, column, reason, taken, None, WARNING)
@@ -359,24 +353,23 @@ def _of_odd_times(
         return
     if None in times:
         reason = "is missing or cannot be read, so that the last entry in the list is taken"
-        unread = _shown(entries[times.index(None)])
-        yield Finding(_TIMESTAMP, column, reason, taken, unread, NOTE)
+        unread = _entry_text(entries[times.index(None)])
+        yield Finding(_TIMESTAMP, column, reason, taken, unread)
         return
     if not all_late:
         reason = "is over a day after the document's last change, so that the entry does not count"
-        for place in late:
-            yield Finding(_TIMESTAMP, column, reason, taken, _shown(entries[place]), NOTE)
+        for index in late:
+            yield Finding(_TIMESTAMP, column, reason, taken, _entry_text(entries[index]))
     if entry is not entries[-1]:
         reason = "does not end with the entry that is taken, which is the latest by time"
-        yield Finding(_HISTORY, column, reason, taken, _shown(entries[-1]), NOTE)
-    for other, its_time in zip(entries, times, strict=True):
-        if its_time == at and text(other.get("status")) != text(entry.get("status")):
+        yield Finding(_HISTORY, column, reason, taken, _entry_text(entries[-1]))
+    for other, other_time in zip(entries, times, strict=True):
+        if other_time == at and text(other.get("status")) != text(entry.get("status")):
             reason = "has several entries of the latest time, of which the last is taken"
-            yield Finding(_HISTORY, column, reason, taken, _shown(other), NOTE)
+            yield Finding(_HISTORY, column, reason, taken, _entry_text(other))
 
 
-def _shown(entry: Mapping[str, Any]) -> str:
-    """Returns a status entry as a person compares it with another one."""
+def _entry_text(entry: Mapping[str, Any]) -> str:
     return f"{text(entry.get('status'))} at {text(entry.get('timestamp'))}"
 
 
@@ -384,18 +377,18 @@ def _of_value(written: Any) -> Iterator[Finding]:
     column = "quality_control.value"
     if (name := unbounded(written)) is not None:
         reason = "is a number that cannot be written as JSON; the value is null"
-        yield Finding(_VALUE, column, reason, None, name, NOTE)
+        yield Finding(_VALUE, column, reason, None, name)
     elif isinstance(written, dict | list) and bounded(written) != written:
         reason = "holds a number that cannot be written as JSON; null stands for it"
-        yield Finding(_VALUE, column, reason, bounded(written), None, NOTE)
+        yield Finding(_VALUE, column, reason, bounded(written))
 
 
 def naive_times(document: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yields each time of quality control that has no zone; it is UTC's."""
+    """Yields a finding for each time of quality control without a zone, which is read as UTC."""
     column = "quality_control.status_timestamp"
     for metric in parts(document, METRICS):
         for entry in parts(metric, "status_history"):
             written = entry.get("timestamp")
             at = None if isinstance(written, str) and written[-1:] == "Z" else written_time(written)
             if at is not None and at.tzinfo is None:
-                yield Finding(_TIMESTAMP, column, IS_UTC, f"{written}Z", written, NOTE)
+                yield Finding(_TIMESTAMP, column, IS_UTC, f"{written}Z", written)

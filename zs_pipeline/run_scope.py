@@ -1,8 +1,7 @@
 """The state that a run keeps until it ends: loaded documents, cached objects, worker processes.
 
-It is one for a process. A run that begins inside another block shares it, as the three runs of
-`zs build` do; Dagster's own executor, which makes a run alone, begins and ends one with that run.
-How documents are loaded, what the processes do and what Dagster is told is elsewhere: this module
+A process has one scope. Runs that begin inside another block share its scope, as the three runs of
+`zs build` do; with Dagster's own executor a scope begins and ends with its one run. This module
 knows neither Dagster nor `zs_pipeline.orchestration`.
 """
 
@@ -23,14 +22,13 @@ if TYPE_CHECKING:
 
 
 class RunScope:
-    """What the runs of a process share until the last of them ends.
+    """The state that the runs of a process share until the last of them ends.
 
     Attributes:
-        stack: Ends with the scope, and what was entered on it.
-        lock: For what is made when it is first needed.
-        loaded_documents: The last state of the documents that was loaded, by the store. A run opens
-            its store once; what was loaded goes with the store, since an index takes some 170 bytes
-            for each document.
+        stack: Holds the contexts that end with the scope.
+        lock: Guards the attributes that are made when they are first needed.
+        loaded_documents: The last loaded state of the documents, by store. A run opens its store
+            once, and the state goes with the store: an index takes some 170 bytes per document.
         worker_pool: The processes of `zs_pipeline.processes`, once they were started.
     """
 
@@ -42,10 +40,10 @@ class RunScope:
         self._object_caches: dict[str, Path] = {}
 
     def object_cache(self, url: str) -> Path | None:
-        """Returns a folder for what never changes on S3; None for another kind of store.
+        """Returns a folder for objects of a store on S3; None for another kind of store.
 
-        It is no part of a resource's configuration, which Dagster stores anew when it differs. What
-        killed runs left behind is removed.
+        The folder is no part of a resource's configuration, which Dagster stores anew when it
+        differs. Folders of killed runs are removed.
         """
         if not url.startswith("s3://"):
             return None
@@ -54,7 +52,7 @@ class RunScope:
                 try:
                     self._object_caches[url] = self.stack.enter_context(scratch.folder())
                 except OSError:
-                    # A full disk costs requests, nothing more.
+                    # Without a folder the run only sends more requests.
                     return None
             return self._object_caches[url]
 
@@ -64,7 +62,7 @@ _scope, _holders = RunScope(), 0
 
 
 def current() -> RunScope:
-    """Returns the scope of this process; outside of all runs it holds loaded documents alone."""
+    """Returns the scope of this process; outside of runs the scope has loaded documents alone."""
     return _scope
 
 

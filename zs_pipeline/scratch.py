@@ -1,7 +1,4 @@
-"""Temporary folders of a build, in TMPDIR; those that killed builds left behind are removed.
-
-What is kept in them, and until when, is said by who asks for one.
-"""
+"""Temporary folders of a build, in TMPDIR; folders that killed builds left behind are removed."""
 
 import shutil
 import tempfile
@@ -13,8 +10,8 @@ from pathlib import Path
 
 _NAME = "data-asset-cache-"
 _LOCK = "lock"
-# Seconds after which a folder that nobody holds a lock on is no longer in use. A build of 1.0.0, or
-# one on another machine that shares the folder, may hold none that is seen here.
+# Seconds after which a folder without a lock is out of use. A build of 1.0.0 holds no lock, and the
+# lock of a build on another machine that shares TMPDIR may not be seen here.
 _UNUSED = 24 * 3600
 
 
@@ -23,22 +20,23 @@ def folder() -> Iterator[Path]:
     """Yields a new folder, which is removed afterwards.
 
     Raises:
-        OSError: None can be made.
+        OSError: No folder can be made.
     """
-    _sweep(Path(tempfile.gettempdir()))
-    made = Path(tempfile.gettempdir()) / f"{_NAME}{uuid.uuid4().hex}"
-    made.mkdir(mode=0o700)
+    parent = Path(tempfile.gettempdir())
+    _remove_unused(parent)
+    new = parent / f"{_NAME}{uuid.uuid4().hex}"
+    new.mkdir(mode=0o700)
     try:
-        with (made / _LOCK).open("w") as lock:
+        with (new / _LOCK).open("w") as lock:
             _try_lock(lock.fileno())
-            yield made
+            yield new
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        shutil.rmtree(new, ignore_errors=True)
 
 
-def _sweep(folders: Path) -> None:
-    """Remove what nobody owns: no lock on it is held, and it is a day old."""
-    for old in folders.glob(f"{_NAME}*"):
+def _remove_unused(parent: Path) -> None:
+    """Remove the folders that are a day old and whose lock nobody holds."""
+    for old in parent.glob(f"{_NAME}*"):
         with suppress(OSError):
             if old.stat().st_mtime < time.time() - _UNUSED and not _is_held(old / _LOCK):
                 shutil.rmtree(old, ignore_errors=True)
@@ -53,7 +51,7 @@ def _is_held(lock: Path) -> bool:
 
 
 def _try_lock(descriptor: int) -> bool:
-    """Returns whether nobody else holds the lock; where there are none, whether it is unknown."""
+    """Returns whether nobody else holds the lock; True where the system has no locks."""
     try:
         import fcntl  # noqa: PLC0415 - there is none on Windows
     except ImportError:

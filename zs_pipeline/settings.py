@@ -1,6 +1,6 @@
-"""What a build works on: the source, the store, the side files and the version, from variables.
+"""The settings of a build from environment variables: source, store, side files and version.
 
-Read when they are asked for, never at import; what is done with them is elsewhere.
+Variables are read when a function is called, never at import.
 """
 
 import os
@@ -15,8 +15,8 @@ from zs_client.obstore_errors import first_line
 from zs_client.opening import local_path, open_store
 from zs_client.store import Store
 
-# What is written to find out whether it can be: more than a full disk may still have in a block
-# that is begun, and less than a history or a table takes.
+# Bytes of a probe: more than a full disk may have left in its last block, and less than a history
+# or a table takes.
 _PROBE = 1 << 16
 # Some 20 are open before any work, and a build of many documents into S3 has a hundred connections.
 _FEWEST_OPEN_FILES, _OPEN_FILES = 64, 1024
@@ -28,19 +28,19 @@ def sample() -> Path:
 
 
 def source_url(given: str = "") -> str:
-    """Returns where documents come from: as given, `ZS_SOURCE`, or the sample."""
-    return given or os.environ.get("ZS_SOURCE") or str(sample() / "documents.ndjson")
+    """Returns the source of documents: `given`, else `ZS_SOURCE`, else the sample."""
+    return given or os.environ.get("ZS_SOURCE") or source_url_of_sample()
 
 
 def store_url(given: str = "") -> str:
-    """Returns where the cache is written: as given, `ZS_STORE`, or the current folder."""
+    """Returns the store to write: `given`, else `ZS_STORE`, else the current folder."""
     return given or os.environ.get("ZS_STORE") or "."
 
 
 def files_url(given: str = "", source: str = "") -> str:
-    """Returns where side files are: as given, `ZS_FILES`, the sample's own, or S3."""
-    own = sample() / "files"
-    default = str(own) if source_url(source) == source_url_of_sample() else "s3://"
+    """Returns the root of side files: `given`, else `ZS_FILES`, else the sample's own or S3."""
+    is_sample = source_url(source) == source_url_of_sample()
+    default = str(sample() / "files") if is_sample else "s3://"
     return given or os.environ.get("ZS_FILES") or default
 
 
@@ -50,13 +50,14 @@ def source_url_of_sample() -> str:
 
 
 def old_source_url(source: str = "") -> str:
-    """Returns where documents of the old database are: `ZS_OLD_SOURCE`, the sample's, or beside.
+    """Returns the source of the old database's documents; empty when there is none.
 
-    The gateway has both databases, told apart by the end of its URL. Empty when there is none.
+    It is `ZS_OLD_SOURCE`, else the sample's, else that of the gateway, which has both databases
+    under URLs with different ends.
     """
-    url = source_url(source)
     if given := os.environ.get("ZS_OLD_SOURCE"):
         return given
+    url = source_url(source)
     if url == source_url_of_sample():
         return str(sample() / "old_documents.ndjson")
     head, slash, last = url.rstrip("/").rpartition("/")
@@ -64,26 +65,26 @@ def old_source_url(source: str = "") -> str:
 
 
 def custom_folder(source: str = "") -> Path | None:
-    """Returns the folder of the sample's custom tables, where the sample is what is built."""
+    """Returns the folder of the sample's custom tables; None for a build of another source."""
     return sample() / "custom" if source_url(source) == source_url_of_sample() else None
 
 
 def largest_document() -> int:
-    """Returns the most bytes of one document in a dump: `ZS_LARGEST_DOCUMENT`, or 256 MB.
+    """Returns the most bytes of one document in a dump: `ZS_LARGEST_DOCUMENT`, else 256 MB.
 
     Raises:
-        ValueError: It is no number of bytes.
+        ValueError: The variable is no number of bytes.
     """
     return _whole("ZS_LARGEST_DOCUMENT", 256_000_000, "bytes")
 
 
 def refetch_every() -> int:
-    """Returns in how many builds a document is fetched again once: `ZS_REFETCH_EVERY`, else 200.
+    """Returns how many builds pass until a document is fetched again; 0 stands for never.
 
-    Never when it is 0.
+    It is `ZS_REFETCH_EVERY`, else 200.
 
     Raises:
-        ValueError: It is no number of builds.
+        ValueError: The variable is no number of builds.
     """
     return _whole("ZS_REFETCH_EVERY", 200, "builds")
 
@@ -96,16 +97,16 @@ def _whole(name: str, default: int, unit: str) -> int:
 
 
 def layout(version: str = "") -> Layout:
-    """Returns the layout of a version: as given, of `ZS_VERSION`, or the package's own.
+    """Returns the layout of a version: `version`, else `ZS_VERSION`, else the package's own.
 
     Raises:
-        ValueError: It is not dotted numbers.
+        ValueError: The version is not dotted numbers.
     """
     return Layout(version or os.environ.get("ZS_VERSION") or __version__)
 
 
 def writable_store(url: str, *, object_cache: Path | None = None) -> Store:
-    """Returns the store; makes the folder of a local one; arguments as of `open_store`.
+    """Returns the store as `open_store` does, after making the folder of a local store.
 
     Raises:
         StoreError: The URL is of no known kind.
@@ -116,10 +117,10 @@ def writable_store(url: str, *, object_cache: Path | None = None) -> Store:
 
 
 def check_writable(store: Store) -> None:
-    """Find out with one small write, before any work, whether a store takes any.
+    """Check with one small write, before any work, that the store takes writes.
 
     Raises:
-        StoreError: It takes none, or its server does not honour conditional writes.
+        StoreError: The store takes none, or its server does not honour conditional writes.
     """
     if not store.is_local:
         store.check_writes()
@@ -128,7 +129,7 @@ def check_writable(store: Store) -> None:
         store.put(key, bytes(_PROBE))
         store.delete([key])
     except Exception as error:
-        # What was written of it before the disk was full goes as well.
+        # Remove the part of the probe that was written before the disk was full.
         with suppress(Exception):
             store.delete([key])
         raise StoreError(
@@ -138,10 +139,10 @@ def check_writable(store: Store) -> None:
 
 
 def check_history(home: str) -> None:
-    """Find out with one small write whether Dagster's history can be kept.
+    """Check with one small write that Dagster's history can be written.
 
     Raises:
-        OSError: It cannot.
+        OSError: The history cannot be written.
     """
     probe = Path(home) / f".{uuid.uuid4().hex}"
     try:
@@ -157,21 +158,21 @@ def check_history(home: str) -> None:
 
 
 def check_open_files() -> None:
-    """Raise the limit of open files as far as is allowed where it is low.
+    """Raise a low limit of open files as far as is allowed.
 
     Raises:
-        OSError: It stays too low for a build.
+        OSError: The limit stays too low for a build.
     """
     try:
         import resource  # noqa: PLC0415 - there is none on Windows
     except ImportError:
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    if wanted < _FEWEST_OPEN_FILES:
+    limit = _OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, _OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    if limit < _FEWEST_OPEN_FILES:
         raise OSError(
-            f"only {wanted} files may be open at a time, and a build needs {_FEWEST_OPEN_FILES}: "
+            f"only {limit} files may be open at a time, and a build needs {_FEWEST_OPEN_FILES}: "
             "raise the limit, as with `ulimit -n 1024`"
         )

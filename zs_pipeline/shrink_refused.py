@@ -1,4 +1,4 @@
-"""The exception for what lost more than it may; what that is, documents and tables each decide."""
+"""The exception for losses that are too great; documents and tables each have their limit."""
 
 
 class ShrinkRefused(Exception):

@@ -7,15 +7,15 @@ from zs_client.store import Store
 
 
 def parsed(store: Store, key: str, body: bytes | None) -> Any:
-    """Returns what lies under a key; None where nothing does.
+    """Returns the value of a JSON body; None for no body.
 
     Args:
-        store: The store.
-        key: The key, for the error.
-        body: The bytes that lie there; None for none.
+        store: The store, for the error.
+        key: The key of the body, for the error.
+        body: The bytes under the key; None where the store has no such key.
 
     Raises:
-        ValueError: They are no JSON.
+        ValueError: The body is no JSON.
     """
     try:
         return None if body is None else json.loads(body)

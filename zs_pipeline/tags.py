@@ -6,7 +6,7 @@ from zs_pipeline.shape.values import json_text, text, texts
 
 
 def spellings(tags: Any) -> list[str] | None:
-    """A metric's tags as its document's status spells them; None where there are none.
+    """Returns a metric's tags as its document's status spells them; None for no tags.
 
     Args:
         tags: `{"probe": "A"}` gives `probe:A`, `["Drift"]` gives `Drift`.
@@ -17,9 +17,9 @@ def spellings(tags: Any) -> list[str] | None:
 
 
 def bare_values(tags: Any) -> list[str]:
-    """Returns the values of a metric's tags without their keys; of a list they are its spellings.
+    """Returns the values of a metric's tags without their keys; none for a list of tags.
 
-    Tags that were made objects later leave statuses with the bare value.
+    Documents whose tags became objects later have statuses of the bare values.
     """
     values = tags.values() if isinstance(tags, dict) else ()
     return [t for t in map(text, values) if t is not None]

@@ -1,7 +1,7 @@
-"""Which zone a time is in that was written without one, and the calendar date where a rig stands.
+"""The zone of a time that was written without one, and the calendar date where a rig stands.
 
-One place for both rules, so that every table takes the same reading of a time and tells of it in
-the same words. How a time is spelled is in `zs_pipeline.shape.values`.
+Both rules stand here, so that every table reads a time alike and words its findings alike.
+`zs_pipeline.shape.values` knows how a time is spelled.
 """
 
 import re
@@ -22,13 +22,13 @@ SEATTLE = ZoneInfo("America/Los_Angeles")
 
 STARTED, ENDED = "acquisition_start_time", "acquisition_end_time"
 _ZONE = "acquisition_start_tz"
-# What a table reads that takes `start`.
+# The reads of a table that calls `start`.
 READS = (
     Read(f"acquisition.{STARTED}", Expected.TIME),
     Read(f"acquisition.{_ZONE}", Expected.TEXT),
 )
 
-# Names of UTC outside of `Etc/`, and of no place at all: they say nothing of where a rig stands.
+# Names of UTC outside of `Etc/`, and of no place: none of them tells where a rig stands.
 _NO_PLACE = {"UTC", "UCT", "Z", "ZULU", "UNIVERSAL", "GREENWICH", "FACTORY"} | {
     f"GMT{zero}" for zero in ("", "0", "+0", "-0")
 }
@@ -48,7 +48,7 @@ OTHER_DAY = "is another day in another zone that the document gives"
 
 
 class Rule(StrEnum):
-    """Where the calendar date of an acquisition was taken from, first to last."""
+    """The sources of an acquisition's calendar date, the preferred one first."""
 
     NAMED = "the zone that acquisition_start_tz names"
     WRITTEN = "the time's own offset"
@@ -57,14 +57,14 @@ class Rule(StrEnum):
 
 
 class Start(NamedTuple):
-    """When and on which day an acquisition began.
+    """The instant and the day on which an acquisition began.
 
     Attributes:
         instant: The instant, in some zone; None where no time can be read.
         day: The calendar date where the rig stands.
-        rule: Where the date was taken from.
+        rule: The source of the date.
         is_naive: Whether the time was written without a zone.
-        others: Other dates that the document gives, and where each was taken from.
+        others: The sources of other dates that the document gives, and these dates.
     """
 
     instant: datetime | None = None
@@ -75,12 +75,12 @@ class Start(NamedTuple):
 
     @property
     def is_assumed(self) -> bool:
-        """Whether the time was written as UTC and Seattle's date taken by default."""
+        """Returns whether the time was written as UTC and Seattle's date taken by default."""
         return self.rule is Rule.SEATTLE and not self.is_naive
 
 
 def start(acquisition: Any) -> Start:
-    """Returns when an acquisition began, and the calendar date where the rig stands.
+    """Returns the start of an acquisition, with the calendar date where the rig stands.
 
     Args:
         acquisition: The core file, of any kind.
@@ -89,25 +89,25 @@ def start(acquisition: Any) -> Start:
     if written is None:
         return Start()
     zone = rig_zone(acquisition)
-    named = zone if isinstance(zone, ZoneInfo) else None
-    hours = zone if named is None else None
+    named_zone = zone if isinstance(zone, ZoneInfo) else None
+    hours = zone if named_zone is None else None
     if written.tzinfo is None:
-        rule = Rule.NAMED if named else Rule.HOURS if hours else Rule.SEATTLE
+        rule = Rule.NAMED if named_zone else Rule.HOURS if hours else Rule.SEATTLE
         instant = _instant(written, zone or SEATTLE)
         return Start(instant, written.date(), rule, is_naive=True) if instant else Start()
     zones = (
-        (Rule.NAMED, named),
+        (Rule.NAMED, named_zone),
         (Rule.WRITTEN, written.tzinfo if written.utcoffset() else None),
         (Rule.HOURS, hours),
     )
-    given = [(rule, _date(written, zone)) for rule, zone in zones if zone is not None]
-    (rule, day), *rest = given or [(Rule.SEATTLE, _date(written, SEATTLE))]
-    others = tuple((other, its) for other, its in rest if its != day)
+    dates = [(rule, _date(written, zone)) for rule, zone in zones if zone is not None]
+    (rule, day), *rest = dates or [(Rule.SEATTLE, _date(written, SEATTLE))]
+    others = tuple((other, its_day) for other, its_day in rest if its_day != day)
     return Start(written, day, rule, others=others)
 
 
 def moment(acquisition: Any, value: Any) -> datetime | None:
-    """Returns a time that stands under `acquisition`; one without a zone is in the rig's.
+    """Returns a time that stands under `acquisition`; a time without a zone is in the rig's.
 
     Args:
         acquisition: The core file, of any kind.
@@ -120,14 +120,14 @@ def moment(acquisition: Any, value: Any) -> datetime | None:
 
 
 def rig_zone(acquisition: Any) -> tzinfo | None:
-    """Returns the zone that `acquisition_start_tz` gives; None where it gives none, or UTC."""
+    """Returns the zone that `acquisition_start_tz` gives; None for UTC and for no zone."""
     written = trimmed(part(acquisition, _ZONE))
     zone = _zone(written) if written else None
     return None if zone is UTC else zone
 
 
 def findings(acquisition: Any) -> Iterator[Finding]:
-    """Tells which reading was taken of the times of an acquisition, and of its zone.
+    """Yields findings for the readings chosen of an acquisition's times, and of its zone.
 
     Args:
         acquisition: The core file, of any kind.
@@ -149,12 +149,12 @@ def findings(acquisition: Any) -> Iterator[Finding]:
 
 
 def naive(field: str, column: str, value: Any) -> Iterator[Finding]:
-    """Tells that a time outside of `acquisition` has no zone and was taken as UTC.
+    """Yields a finding for a time outside of `acquisition` without a zone, taken as UTC.
 
     Args:
         field: Its path, as the table's reads have it.
-        column: The `table.column` that it concerns.
-        value: The time as it is written, of any kind; one with a zone is no finding.
+        column: The `table.column` that the time concerns.
+        value: The time as it is written, of any kind; a time with a zone gives no finding.
     """
     yield from _naive(field, column, IS_UTC, value, (UTC, SEATTLE))
 
@@ -169,23 +169,22 @@ def _naive(
 
 
 def _text(value: date | None) -> str | None:
-    """Returns a date or a time as text, as findings show it."""
     return None if value is None else value.isoformat()
 
 
 def _instant(written: datetime, zone: tzinfo) -> datetime | None:
-    """Returns the instant at which a zone's clock shows a time, with the offset that it has then.
+    """Returns the instant at which a zone's clock shows a time, with the zone's offset then.
 
-    Of an hour that the clock has twice it is the first one; one that it skips counts with the
-    offset before the change. A fixed offset, so that two such times can be compared.
+    An hour that the clock shows twice is the first of the two; an hour that it skips has the
+    offset before the change. The offset is fixed, so that two instants can be compared.
     """
     offset = zone.utcoffset(written)
-    found = written.replace(tzinfo=timezone(offset or timedelta()))
+    instant = written.replace(tzinfo=timezone(offset or timedelta()))
     try:
-        found.astimezone(UTC)
+        instant.astimezone(UTC)
     except OverflowError:
         return None
-    return found
+    return instant
 
 
 def _date(instant: datetime, zone: tzinfo) -> date:
@@ -198,7 +197,7 @@ def _date(instant: datetime, zone: tzinfo) -> date:
 
 @lru_cache(maxsize=256)
 def _zone(written: str) -> tzinfo | None:
-    """Returns the zone of a name or of hours, UTC for whatever means it; None where it is none."""
+    """Returns the zone of a name or of hours, UTC for all names of UTC; None for no zone."""
     hours = _HOURS.fullmatch(written)
     if hours:
         minutes = float(hours["part"] or 0) * 60 + int((hours["minutes"] or "0").lstrip(":"))
@@ -216,5 +215,5 @@ def _zone(written: str) -> tzinfo | None:
 
 @cache
 def _names() -> frozenset[str]:
-    """Returns the names of all zones, those of the package: the same on every machine."""
+    """Returns the names of all zones of the package tzdata, the same on every machine."""
     return frozenset(resources.files("tzdata").joinpath("zones").read_text().split())

@@ -1,4 +1,4 @@
-"""asset_basics: what is asked most often about a data asset, one row for each document.
+"""asset_basics: the columns of data assets in most use, one row for each document.
 
 Ages, people, instruments and zones have their own modules; the QC and platform tables take times,
 subjects and normalised names from here.
@@ -39,7 +39,7 @@ from zs_pipeline.shape.values import (
     trimmed,
 )
 
-# Of either spelling of the envelope the first that is given counts.
+# Both spellings of a key of the envelope; the first that a document has counts.
 _ENVELOPE = {
     "_last_modified": ("_last_modified", "last_modified"),
     "created": ("_created", "created"),
@@ -54,10 +54,10 @@ FALLBACK = "is taken, because subject.subject_id gives none"
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yields the one row of a document; the normalised people follow in `finish`."""
+    """Yields the row of a document; `finish` adds the normalised people."""
     description = document["data_description"]
     acquisition = document["acquisition"]
-    begun = zones.start(acquisition)
+    start = zones.start(acquisition)
     instrument = text(part(acquisition, "instrument_id"))
     modalities = texts(part(description, "modalities"), "abbreviation") or ()
     latest = max(filter(None, map(moment, _process_starts(document))), default=None)
@@ -68,14 +68,14 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         "project_name": trimmed(part(description, "project_name")),
         "data_level": text(part(description, "data_level")),
         "subject_id": subject_of(document),
-        "acquisition_start_time": microseconds(begun.instant),
+        "acquisition_start_time": microseconds(start.instant),
         "acquisition_end_time": microseconds(
             zones.moment(acquisition, part(acquisition, zones.ENDED))
         ),
         "code_ocean": _code_ocean(part(document, "other_identifiers.Code Ocean")),
         "process_date": latest and latest.date().isoformat(),
         "genotype": trimmed(part(document, "subject.subject_details.genotype")),
-        "age": ages.days(document, begun.day),
+        "age": ages.days(document, start.day),
         "acquisition_type": text(part(acquisition, "acquisition_type")),
         "location": text(document.get("location")),
         "name": text(document.get("name")),
@@ -84,12 +84,12 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         "instrument_id_normalized": instruments.short_name(instrument),
         "investigators": _names(document, "investigators"),
         "created": time(_enveloped(document, "created")[1]),
-        "acquisition_date": begun.day and begun.day.isoformat(),
+        "acquisition_date": start.day and start.day.isoformat(),
     }
 
 
 def findings(document: dict[str, Any]) -> Iterator[Finding]:
-    """Tells which readings `rows` took of a document, and what it could not take."""
+    """Yields the readings that `rows` chose in a document, and values that it could not read."""
     acquisition = document["acquisition"]
     yield from zones.findings(acquisition)
     for column in _ENVELOPE:
@@ -97,10 +97,10 @@ def findings(document: dict[str, Any]) -> Iterator[Finding]:
         yield from zones.naive(key, f"asset_basics.{column}", value)
     for value in _process_starts(document):
         yield from zones.naive(_PROCESS_START, "asset_basics.process_date", value)
-    first, second = SUBJECT_PLACES
-    taken = subject_of(document)
-    if taken is not None and subject(part(document, first)) is None:
-        yield Finding(second, "asset_basics.subject_id", FALLBACK, taken)
+    preferred, fallback = SUBJECT_PLACES
+    subject_id = subject_of(document)
+    if subject_id is not None and subject(part(document, preferred)) is None:
+        yield Finding(fallback, "asset_basics.subject_id", FALLBACK, subject_id)
     yield from instruments.findings(
         text(part(acquisition, "instrument_id")),
         "acquisition.instrument_id",
@@ -113,38 +113,38 @@ def findings(document: dict[str, Any]) -> Iterator[Finding]:
 
 
 def finish(table: pa.Table, tables: Tables) -> pa.Table:
-    """Normalise the people, which depends on who else is in the table and in sessions."""
-    mapping, documents = _people(table, tables)
-    known = {names: people.normalize(names, mapping) for lists in documents for names in lists}
+    """Normalise the people, which depends on the other people of the table and of sessions."""
+    mapping, documents = _name_map(table, tables)
+    normalized = {names: people.normalize(names, mapping) for lists in documents for names in lists}
     for column in _PEOPLE:
-        place = table.schema.get_field_index(f"{column}_normalized")
-        field = table.schema.field(place)
+        index = table.schema.get_field_index(f"{column}_normalized")
+        field = table.schema.field(index)
         lists = (names if names is None else tuple(names) for names in table[column].to_pylist())
-        final = pa.array([known[names] for names in lists], field.type)
-        table = table.set_column(place, field, final)
+        values = pa.array([normalized[names] for names in lists], field.type)
+        table = table.set_column(index, field, values)
     return table
 
 
 def notes(table: pa.Table, tables: Tables) -> dict[str, Any]:
-    """Returns the map of people, by which names were normalised here and in foraging_sessions."""
-    return {"people": _people(table, tables)[0]}
+    """Returns the map of people that normalised names here and in foraging_sessions."""
+    return {"people": _name_map(table, tables)[0]}
 
 
-def _people(table: pa.Table, tables: Tables) -> tuple[dict[str, str], Counter[people.Lists]]:
+def _name_map(table: pa.Table, tables: Tables) -> tuple[dict[str, str], Counter[people.Lists]]:
+    """Returns the map of people, and the count of rows for each combination of lists."""
     documents = people.alike(arrow.values(table, *_PEOPLE))
     trainers = tables["trainers"]["trainers"].to_pylist() if "trainers" in tables else ()
     return people.map_over(documents, trainers), documents
 
 
 def _enveloped(document: dict[str, Any], column: str) -> tuple[str, Any]:
-    """Returns the key that is given of a time of the envelope, and its value."""
+    """Returns the key under which the envelope has a time, and the time."""
     newer, older = _ENVELOPE[column]
     return (newer, document[newer]) if document.get(newer) else (older, document.get(older))
 
 
 def _process_starts(document: dict[str, Any]) -> list[Any]:
-    processes = parts(document, "processing.data_processes")
-    return [process.get("start_date_time") for process in processes]
+    return [p.get("start_date_time") for p in parts(document, "processing.data_processes")]
 
 
 def _names(document: dict[str, Any], column: str) -> list[str] | None:
@@ -152,8 +152,8 @@ def _names(document: dict[str, Any], column: str) -> list[str] | None:
 
 
 def _code_ocean(value: Any) -> list[str] | None:
-    bare = text(value)
-    return texts(value) if bare is None else [bare]
+    single_id = text(value)
+    return texts(value) if single_id is None else [single_id]
 
 
 ACORN = Acorn(
@@ -174,7 +174,7 @@ ACORN = Acorn(
         frame=FrameRead(foraging_sessions.FRAME, "trainers", foraging_sessions.trainers),
         notes=notes,
         reads=(
-            *(Read(place, Expected.SUBJECT) for place in SUBJECT_PLACES),
+            *(Read(path, Expected.SUBJECT) for path in SUBJECT_PLACES),
             Read("subject.subject_details.genotype", Expected.TEXT),
             *ages.READS,
             Read("data_description.modalities[]", Expected.OBJECT_OR_TEXT),

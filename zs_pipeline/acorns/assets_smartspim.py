@@ -1,6 +1,6 @@
-"""assets_smartspim: SmartSPIM data assets with their channels and the links to look at them.
+"""assets_smartspim: SmartSPIM data assets with their channels and the links that show them.
 
-Which raw data asset belongs, and which stitched one to it, is decided in `zs_pipeline.lineage`.
+`zs_pipeline.lineage` decides which raw data assets belong, and which stitched one to each.
 """
 
 import re
@@ -34,18 +34,18 @@ _RAW_LINK, _CHANNELS = "raw_link", "channels"
 
 
 def questions(tables: Tables) -> list[Question]:
-    """The link of each raw data asset, and the channels of each one's stitched data asset.
+    """Returns a question for the link of each raw data asset, and for the stitched one's channels.
 
     Folders of channels are uploaded one after another into a data asset that is registered already.
     """
-    found: dict[str, Question] = {}
+    by_id: dict[str, Question] = {}
     for raw, stitched in _pairs(tables):
-        found[raw.id] = raw.question(_RAW_LINK, nights.growing(nights.date_of(raw.created)))
+        by_id[raw.id] = raw.question(_RAW_LINK, nights.growing(nights.date_of(raw.created)))
         if stitched:
             processed = day((processing_time(stitched.name) or "").partition("_")[0])
             since = processed or nights.date_of(stitched.created)
-            found[stitched.id] = stitched.question(_CHANNELS, nights.growing(since))
-    return list(found.values())
+            by_id[stitched.id] = stitched.question(_CHANNELS, nights.growing(since))
+    return list(by_id.values())
 
 
 def _pairs(tables: Tables) -> list[tuple[DataAsset, DataAsset | None]]:
@@ -53,7 +53,7 @@ def _pairs(tables: Tables) -> list[tuple[DataAsset, DataAsset | None]]:
 
 
 def ask(files: "Files", question: Question, _: Sequence[Entry]) -> object:
-    """The link of a raw data asset, or the channels of a stitched one."""
+    """Returns the link of a raw data asset, or the channels of a stitched one."""
     if question.about == _CHANNELS:
         channels = files.folder(question.location, _SEGMENTATION).folders
         if not channels:
@@ -69,7 +69,7 @@ def ask(files: "Files", question: Question, _: Sequence[Entry]) -> object:
 def rows(
     answers: Mapping[str, Any], tables: Tables, documents: Mapping[str, Document]
 ) -> Iterator[dict[str, Any]]:
-    """One row for each data asset and channel."""
+    """Yields one row for each data asset and channel."""
     for raw, stitched in _pairs(tables):
         link = answers[raw.id]
         institution = part(documents.get(raw.id), "data_description.institution.abbreviation")
@@ -86,24 +86,20 @@ def rows(
         row |= {
             "name": stitched.name,
             "processed": True,
-            "processing_end_time": _ended(documents.get(stitched.id)),
+            "processing_end_time": _processing_end(documents.get(stitched.id)),
             "stitched_link": _link(stitched, _CONFIG),
             "alignment_link": _link(stitched, f"image_atlas_alignment/{_CONFIG}"),
         }
         for channel in answers[stitched.id] or (None,):
-            shown = f"{channel}/visualization/{_CONFIG}"
-            yield row | {
-                "channel": channel,
-                "segmentation_link": _link(stitched, f"{_SEGMENTATION}/{shown}")
-                if channel
-                else None,
-                "quantification_link": _link(stitched, f"image_cell_quantification/{shown}")
-                if channel
-                else None,
+            path = f"{channel}/visualization/{_CONFIG}"
+            links = {
+                "segmentation_link": _link(stitched, f"{_SEGMENTATION}/{path}"),
+                "quantification_link": _link(stitched, f"image_cell_quantification/{path}"),
             }
+            yield row | {"channel": channel} | (links if channel else {})
 
 
-def _ended(document: Any) -> int | None:
+def _processing_end(document: Any) -> int | None:
     ends = (time(p.get("end_date_time")) for p in parts(document, "processing.data_processes"))
     return max((end for end in ends if end is not None), default=None)
 

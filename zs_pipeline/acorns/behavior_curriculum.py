@@ -1,21 +1,13 @@
-"""behavior_curriculum: where in its training a subject was, from the trainer state beside the data.
+"""behavior_curriculum: the stage of a subject's training, from the trainer state beside the data.
 
-The curriculum and stage are those of the aind-behavior-curriculum library; what it writes is read
-here, whatever of it is there.
+The aind-behavior-curriculum library writes the curriculum and stage; either may be missing.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from zs_pipeline.declaration import (
-    Acorn,
-    Column,
-    Document,
-    FromSideFiles,
-    TableRead,
-    Tables,
-)
+from zs_pipeline.declaration import Acorn, Column, Document, FromSideFiles, TableRead, Tables
 from zs_pipeline.lineage import COLUMNS, data_assets
 from zs_pipeline.shape.values import part, text
 from zs_pipeline.side_files import nights
@@ -33,17 +25,17 @@ if TYPE_CHECKING:
     from zs_pipeline.side_files.files import Files
 
 _FOLDER = "behavior"
-# The place of today, then that of before.
-_PLACES = ("trainer_state", "Logs/.launcher/TrainerState_")
-# Written as mostly, the folder is looked into no further than needed: it may hold thousands of
-# files. Of its 255 other spellings each begins as one of the last eight of these does.
+# The present name of the file, then the former one.
+_BEGINNINGS = ("trainer_state", "Logs/.launcher/TrainerState_")
+# The folder may hold thousands of files: in its usual spelling only the needed ones are listed.
+# Each of its 255 other spellings begins like one of the last eight prefixes.
 _PREFIXES = (
-    *(f"{_FOLDER}/{place}" for place in _PLACES),
+    *(f"{_FOLDER}/{beginning}" for beginning in _BEGINNINGS),
     *(f"{_FOLDER[:at]}{letter.upper()}" for at, letter in enumerate(_FOLDER)),
 )
 _NODE = re.compile(r"-?\d{1,9}", re.ASCII)
-_PARTS = frozenset(("curriculum", "stage"))
-# So long after a data asset came a later trainer state is looked for.
+_STATE_KEYS = frozenset(("curriculum", "stage"))
+# Days after a data asset came in which a later trainer state is looked for.
 _DAYS = 30
 _NESTED = (
     "holds curriculum and stage in an object trainer_state, not at the top; they are read there"
@@ -51,17 +43,17 @@ _NESTED = (
 
 
 def questions(tables: Tables) -> list[Question]:
-    """One for each data asset with behavior or videos of it."""
+    """Returns a question for each data asset with behavior or videos of it."""
     return [
-        one.question(schedule=nights.Schedule(nights.date_of(one.created), _DAYS))
-        for one in data_assets(tables["asset_basics"]).values()
-        if any("behavior" in modality for modality in one.modalities)
+        data_asset.question(schedule=nights.Schedule(nights.date_of(data_asset.created), _DAYS))
+        for data_asset in data_assets(tables["asset_basics"]).values()
+        if any("behavior" in modality for modality in data_asset.modalities)
     ]
 
 
-def ask(files: "Files", question: Question, listed: Sequence[Entry]) -> object:
-    """The names of the curriculum and the stage in the newest trainer state, and of all stages."""
-    newest = _newest(listed)
+def ask(files: "Files", question: Question, entries: Sequence[Entry]) -> object:
+    """Returns the curriculum and stage in the newest trainer state, and the names of all stages."""
+    newest = _newest(entries)
     if newest is None:
         raise NotThere(f"{question.location}: has no trainer state")
     seen = {"key": newest.key, "etag": newest.etag}
@@ -76,29 +68,29 @@ def ask(files: "Files", question: Question, listed: Sequence[Entry]) -> object:
         raise
 
 
-def _newest(listed: Sequence[Entry]) -> Entry | None:
-    """Returns the last trainer state by name, then by time, in the first place that has one."""
-    found = []
-    for entry in listed:
+def _newest(entries: Sequence[Entry]) -> Entry | None:
+    """Returns the last trainer state by name, then by time; present names before former ones."""
+    names = []
+    for entry in entries:
         folder, _, name = entry.key.partition("/")
         if folder.lower() == _FOLDER and name.endswith(".json"):
-            found.append((name, entry))
-    for place in _PLACES:
-        there = [one for one in found if one[0].startswith(place)]
-        if there:
-            return max(there)[1]
+            names.append((name, entry))
+    for beginning in _BEGINNINGS:
+        matches = [match for match in names if match[0].startswith(beginning)]
+        if matches:
+            return max(matches)[1]
     return None
 
 
 def _trainer_state(state: Any, at: str, seen: dict[str, Any]) -> object:
-    """Returns what is kept of a trainer state, and which file it is."""
+    """Returns the answer that a trainer state gives, with the key and ETag of its file."""
     nested = part(state, "trainer_state")
-    is_nested = isinstance(nested, dict) and nested.keys() >= _PARTS
+    is_nested = isinstance(nested, dict) and nested.keys() >= _STATE_KEYS
     holder = nested if is_nested else state
-    if not isinstance(holder, dict) or not holder.keys() & _PARTS:
+    if not isinstance(holder, dict) or not holder.keys() & _STATE_KEYS:
         raise OtherShape(f"{at}: is no trainer state: it has neither a curriculum nor a stage")
     nodes = part(holder, "curriculum.graph.nodes")
-    found = {
+    answer = {
         "curriculum": text(part(holder, "curriculum.name")),
         "stage": text(part(holder, "stage.name")),
         "nodes": {
@@ -107,26 +99,26 @@ def _trainer_state(state: Any, at: str, seen: dict[str, Any]) -> object:
         },
         **seen,
     }
-    return Noted(found, _NESTED) if is_nested else found
+    return Noted(answer, _NESTED) if is_nested else answer
 
 
 def rows(
     answers: Mapping[str, Any], tables: Tables, _: Mapping[str, Document]
 ) -> Iterator[dict[str, Any]]:
-    """One row for each data asset; without a trainer state its columns are null."""
+    """Yields one row for each data asset; its columns are null without a trainer state."""
     for question in questions(tables):
-        found = answers[question.id] or {}
-        stage = found.get("stage")
-        ids = [
+        answer = answers[question.id] or {}
+        stage = answer.get("stage")
+        node_ids = [
             int(key)
-            for key, name in found.get("nodes", {}).items()
+            for key, name in answer.get("nodes", {}).items()
             if stage is not None and name == stage and _NODE.fullmatch(key)
         ]
         yield {
             "asset_name": question.name,
-            "curriculum_name": found.get("curriculum"),
+            "curriculum_name": answer.get("curriculum"),
             "stage_name": stage,
-            "stage_node_id": min(ids, default=None),
+            "stage_node_id": min(node_ids, default=None),
         }
 
 

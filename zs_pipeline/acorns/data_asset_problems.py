@@ -1,6 +1,6 @@
-"""data_asset_problems: what contradicts itself in a data asset's metadata, or between data assets.
+"""data_asset_problems: contradictions in a data asset's metadata, or between data assets.
 
-What could not be read in a document is in document_problems; nothing is corrected in either.
+document_problems has the values that could not be read; neither table corrects a value.
 """
 
 import re
@@ -42,11 +42,11 @@ _HOUR = 3_600_000_000
 # Names hold the time in Seattle, 7 or 8 hours behind UTC, and those of some instruments UTC.
 _BEHIND = 8 * _HOUR
 _DAY = 24 * _HOUR
-_SHOWN = 5
+_MOST_IDS = 5
 _BEGAN, _ENDED = "acquisition_start_time", "acquisition_end_time"
 _COLUMNS = ("name", "location", "data_level", _BEGAN, _ENDED)
 
-# What findings are about.
+# Where the values stand that findings are about.
 _CONTRADICTING = (
     *_SUBJECTS,
     "name",
@@ -57,130 +57,117 @@ _CONTRADICTING = (
 )
 # The field, the column that it concerns, the reason and the severity.
 _Finding = tuple[str, str, str, str]
-_NAME, _PLACE, _LEVEL = "asset_basics.name", "asset_basics.location", "asset_basics.data_level"
 _SOURCES = "source_data.source_data"
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Returns what is wrong in one document and no other table has the values for."""
-    known = {"_id": document["_id"], "name": text(document.get("name"))}
-    found = chain(_of_subjects(document), quality.contradictions(document))
-    yield from (known | finding for finding in gathered(found))
+    """Yields the findings of one document whose values no other table has."""
+    document_keys = {"_id": document["_id"], "name": text(document.get("name"))}
+    contradictions = chain(_of_subjects(document), quality.contradictions(document))
+    yield from (document_keys | finding for finding in gathered(contradictions))
 
 
 def _of_subjects(document: dict[str, Any]) -> Iterator[findings.Finding]:
-    """Tells the places that name another subject than the one that the tables have."""
+    """Yields a finding for each path with another subject than the one that the tables have."""
     taken = subject_of(document)
-    for place in _SUBJECTS:
-        other = trimmed(part(document, place))
+    for path in _SUBJECTS:
+        other = trimmed(part(document, path))
         if other is None or other == trimmed(taken):
             continue
         reason = OTHER_SUBJECT if taken else NO_SUBJECT
-        severity = ERROR if taken and place in SUBJECT_PLACES else WARNING
-        yield findings.Finding(place, "asset_basics.subject_id", reason, taken, other, severity)
+        severity = ERROR if taken and path in SUBJECT_PLACES else WARNING
+        yield findings.Finding(path, "asset_basics.subject_id", reason, taken, other, severity)
 
 
 def finish(table: pa.Table, tables: Tables) -> pa.Table:
-    """The findings of `rows`, and those that need the tables.
+    """Returns the findings of `rows`, and those that need the tables.
 
     Args:
         table: The findings of `rows`; others, of an earlier build, are made anew.
-        tables: asset_basics, and source_data for which of them names which source.
+        tables: asset_basics, and source_data for the sources that derived data assets name.
     """
     asset_basics, source_data = tables["asset_basics"], tables["source_data"]
     sources: dict[str, list[str | None]] = defaultdict(list)
     for name, source in arrow.values(source_data, "name", "source_data"):
         sources[name].append(source)
-    given = arrow.column(asset_basics, "name")
-    counted = given.value_counts()
-    twice = counted.field("values").filter(pc.greater(counted.field("counts"), 1))
+    names = arrow.column(asset_basics, "name")
+    counts = names.value_counts()
+    repeated = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
     ids: dict[str | None, list[str]] = defaultdict(list)
-    for one, name in arrow.values(asset_basics.filter(pc.is_in(given, twice)), "_id", "name"):
-        ids[name].append(one)
-    named = source_data["source_data"].unique()
-    there = set(named.filter(pc.is_in(named, given)).to_pylist())
-    found = []
-    names = ("_id", *_COLUMNS)
-    for values in arrow.values(asset_basics, *names):
-        row = dict(zip(names, values, strict=True))
-        for field, column, reason, severity in _findings(row, sources, ids, there):
-            found.append(
-                {
-                    "_id": row["_id"],
-                    "name": row["name"],
-                    "field": field,
-                    "reason": reason,
-                    "severity": severity,
-                    "column": column,
-                    "count": 1,
-                }
-            )
-    own = table.filter(pc.is_in(table["field"], pa.array((*_SUBJECTS, quality.COPY))))
-    return pa.concat_tables([own, arrow.table(ACORN, found)])
+    documents = asset_basics.filter(pc.is_in(names, repeated))
+    for document_id, name in arrow.values(documents, "_id", "name"):
+        ids[name].append(document_id)
+    all_sources = source_data["source_data"].unique()
+    known = set(all_sources.filter(pc.is_in(all_sources, names)).to_pylist())
+    columns = ("_id", *_COLUMNS)
+    basics = (dict(zip(columns, v, strict=True)) for v in arrow.values(asset_basics, *columns))
+    rows = [
+        {
+            "_id": row["_id"],
+            "name": row["name"],
+            "field": field,
+            "reason": reason,
+            "severity": severity,
+            "column": column,
+            "count": 1,
+        }
+        for row in basics
+        for field, column, reason, severity in _findings(row, sources, ids, known)
+    ]
+    own_findings = table.filter(pc.is_in(table["field"], pa.array((*_SUBJECTS, quality.COPY))))
+    return pa.concat_tables([own_findings, arrow.table(ACORN, rows)])
 
 
 def _findings(
     row: dict[str, Any],
     sources: dict[str, list[str | None]],
     ids: dict[str | None, list[str]],
-    there: set[str | None],
+    known: set[str | None],
 ) -> Iterator[_Finding]:
-    """What is wrong with one data asset.
+    """Yields the findings of a row of asset_basics.
 
-    Args:
-        row: Of asset_basics.
-        sources: What each derived data asset names.
-        ids: The documents of each name that several have.
-        there: The named sources that are a document's name.
+    `ids` has the documents of names that several have; `known` the sources that have a document.
     """
     name = row["name"]
     if name is None:
         return
     others = len(ids[name]) - 1 if name in ids else 0
     if others:
-        some = [one for one in ids[name][: _SHOWN + 1] if one != row["_id"]][:_SHOWN]
-        shown = ", ".join(some) + (" and more" if others > _SHOWN else "")
+        first_ids = [i for i in ids[name][: _MOST_IDS + 1] if i != row["_id"]][:_MOST_IDS]
+        listing = ", ".join(first_ids) + (" and more" if others > _MOST_IDS else "")
         count = "another document" if others == 1 else f"{others:,} other documents"
-        yield "name", _NAME, f"is also the name of {count}: {shown}", ERROR
-    yield from _of_sources(row, sources.get(name), there)
+        yield "name", "asset_basics.name", f"is also the name of {count}: {listing}", ERROR
+    yield from _of_sources(row, sources.get(name) or [], known)
     yield from _of_location(name, row["location"])
     yield from _of_times(row, derived=name in sources)
 
 
 def _of_sources(
-    row: dict[str, Any], named: list[str | None] | None, there: set[str | None]
+    row: dict[str, Any], sources: list[str | None], known: set[str | None]
 ) -> Iterator[_Finding]:
-    for source in named or ():
+    for source in sources:
         if source is None:
             reason = "names no source, though the data asset is derived"
             yield _SOURCE, _SOURCES, reason, WARNING
         elif source == row["name"]:
             yield _SOURCE, _SOURCES, "names the data asset itself as its source", ERROR
-        elif source not in there:
+        elif source not in known:
             reason = f"names {source!r}, which no document has as its name"
             yield _SOURCE, _SOURCES, reason, WARNING
-    given = [source for source in named or () if source is not None]
-    if given and row["data_level"] == "raw":
-        yield (
-            "data_description.data_level",
-            _LEVEL,
-            f"is raw, though the data asset names a source: {given[0]!r}",
-            WARNING,
-        )
+    first_source = next((source for source in sources if source is not None), None)
+    if first_source is not None and row["data_level"] == "raw":
+        reason = f"is raw, though the data asset names a source: {first_source!r}"
+        yield "data_description.data_level", "asset_basics.data_level", reason, WARNING
 
 
 def _of_location(name: str, location: str | None) -> Iterator[_Finding]:
     last = location.rstrip("/").rsplit("/", 1)[-1] if location else name
     if last == name:
         return
-    # Code Ocean keeps what it captured under an id of its own.
-    own = _UUID.fullmatch(last) is not None
-    yield (
-        "location",
-        _PLACE,
-        f"ends in {'an id of Code Ocean' if own else 'another name'}, {last!r}",
-        NOTE if own else WARNING,
-    )
+    # Code Ocean stores captured data assets under ids of its own.
+    is_id = _UUID.fullmatch(last) is not None
+    reason = f"ends in {'an id of Code Ocean' if is_id else 'another name'}, {last!r}"
+    yield "location", "asset_basics.location", reason, NOTE if is_id else WARNING
 
 
 def _of_times(row: dict[str, Any], *, derived: bool) -> Iterator[_Finding]:
@@ -188,7 +175,7 @@ def _of_times(row: dict[str, Any], *, derived: bool) -> Iterator[_Finding]:
     if began is None:
         return
     if ended is not None and ended < began:
-        reason = f"is {_shown(ended)}, before the acquisition began at {_shown(began)}"
+        reason = f"is {_utc(ended)}, before the acquisition began at {_utc(began)}"
         yield f"acquisition.{_ENDED}", f"asset_basics.{_ENDED}", reason, ERROR
         ended = None
     written = _written_time(row["name"], derived=derived)
@@ -199,22 +186,22 @@ def _of_times(row: dict[str, Any], *, derived: bool) -> Iterator[_Finding]:
         return
     if began > named + _BEHIND + _DAY or (ended or began) < named - _DAY:
         reason = (
-            f"is {_shown(began)}, and the acquisition lies over a day from the time in the name, "
+            f"is {_utc(began)}, and the acquisition lies over a day from the time in the name, "
             f"{written}, be that UTC or Seattle's"
         )
         yield f"acquisition.{_BEGAN}", f"asset_basics.{_BEGAN}", reason, WARNING
 
 
 def _written_time(name: str, *, derived: bool) -> str | None:
-    """The acquisition's time in a name; the last time in a derived one is the processing's."""
+    """Returns the acquisition's time in a name; a derived name may end in the processing's."""
     times: list[str] = _TIME.findall(name)
     if derived and times and name.endswith(times[-1]):
         times.pop()
     return times[0] if times else None
 
 
-def _shown(at: int) -> str:
-    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at)
+def _utc(microseconds: int) -> str:
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
     return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -233,7 +220,7 @@ ACORN = Acorn(
         reuse=OfId(),
         finish=finish,
         reads=(
-            *(Read(place, Expected.SUBJECT) for place in _SUBJECTS),
+            *(Read(path, Expected.SUBJECT) for path in _SUBJECTS),
             *quality.STATUS_READS,
         ),
         tables=(

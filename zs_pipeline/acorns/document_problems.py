@@ -1,6 +1,6 @@
-"""document_problems: what of documents and side files was not read, or read by a rule.
+"""document_problems: values of documents and side files that were not read, or read by a rule.
 
-Its columns are those of data_asset_problems as well.
+data_asset_problems has the same columns.
 """
 
 from collections.abc import Iterable
@@ -9,11 +9,11 @@ from zs_pipeline.declaration import Acorn, Column, FromFindings, Row
 
 
 def rows(findings: Iterable[Row]) -> Iterable[Row]:
-    """Returns the findings as the documents and the answers of side files have them."""
+    """Returns the findings of documents and of answers of side files, unchanged."""
     return findings
 
 
-# What is told of a finding beside its place, reason and severity.
+# The columns of a finding beside its place, reason and severity.
 MORE = (
     Column(
         "column",

@@ -1,8 +1,7 @@
-"""foraging_sessions: what the foraging team's own table says of each session.
+"""foraging_sessions: the sessions of the foraging team's own table.
 
-The frame is read by `zs_pipeline.side_files.pickled_frame`; its columns are picked here by name,
-whatever their order. Nothing of it is computed anew but the trainer's display name, by the map of
-all people.
+`zs_pipeline.side_files.pickled_frame` reads the frame; its columns are picked here by name,
+whatever their order. Only the trainer's display name is computed, by the map of all people.
 """
 
 from collections import Counter
@@ -40,7 +39,7 @@ class OtherFrame(ValueError):
 
 
 def rows(frame: Any) -> Iterator[dict[str, Any]]:
-    """One row for each row of the frame, in its order; normalised trainers follow in `finish`.
+    """Yields one row for each row of the frame, in its order; `finish` normalises trainers.
 
     Args:
         frame: The pandas frame; its row index has `LEVELS`, its columns two levels.
@@ -57,14 +56,14 @@ def rows(frame: Any) -> Iterator[dict[str, Any]]:
 
 
 def finish(table: pa.Table, tables: Tables) -> pa.Table:
-    """Normalise the trainers, by the one map over them and the people of asset_basics."""
+    """Normalise the trainers, by one map over the trainers and the people of asset_basics."""
     written = table["trainer"].to_pylist()
     names = {name for name in written if name}
     mapping = people.map_over(people.alike(arrow.values(tables["asset_basics"], *_PEOPLE)), names)
-    known = {name: next(iter(people.normalize([name], mapping) or ()), None) for name in names}
-    place = table.schema.get_field_index("trainer_normalized")
-    final = pa.array([known.get(name) for name in written], pa.string())
-    return table.set_column(place, table.schema.field(place), final)
+    final = {name: next(iter(people.normalize([name], mapping) or ()), None) for name in names}
+    index = table.schema.get_field_index("trainer_normalized")
+    values = pa.array([final.get(name) for name in written], pa.string())
+    return table.set_column(index, table.schema.field(index), values)
 
 
 def trainers(frame: Any) -> list[str]:
@@ -78,13 +77,13 @@ def trainers(frame: Any) -> list[str]:
 
 
 def problems(frame: Any) -> list[str]:
-    """What of the frame became null, and sessions that are there twice, as sentences.
+    """Returns values that became null, and sessions that are there twice, as sentences.
 
     Raises:
         OtherFrame: As `rows`.
     """
     columns = _columns(frame)
-    found = [
+    sentences = [
         f"column {source} is not there: {name} is null in every row"
         for name, source in _SOURCES.items()
         if name not in columns
@@ -92,23 +91,27 @@ def problems(frame: Any) -> list[str]:
     for name, values in columns.items():
         lost = [v for v in values if _is_given(v) and _READ[name](v) is None]
         if lost:
-            shown = f"{type(lost[0]).__name__} {_shown(lost[0])}"
-            found.append(f"{len(lost)} values of {name} do not fit, such as {shown}; taken as null")
-    count = Counter(tuple(row[level] for level in LEVELS) for row in rows(frame))
-    twice = [session for session, times in count.items() if times > 1]
+            example = f"{type(lost[0]).__name__} {_shortened(lost[0])}"
+            sentences.append(
+                f"{len(lost)} values of {name} do not fit, such as {example}; taken as null"
+            )
+    counts = Counter(tuple(row[level] for level in LEVELS) for row in rows(frame))
+    twice = [session for session, count in counts.items() if count > 1]
     if twice:
-        found.append(f"{len(twice)} sessions have several rows, such as {twice[0]}; all are kept")
-    return found
+        sentences.append(
+            f"{len(twice)} sessions have several rows, such as {twice[0]}; all are kept"
+        )
+    return sentences
 
 
-def _shown(value: Any) -> str:
+def _shortened(value: Any) -> str:
     if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
         return f"of {value.bit_length():,} bits"
     return repr(str(value)[:60])
 
 
 def _columns(frame: Any) -> dict[str, list[Any]]:
-    """The values by column, those of the row index first; an absent column is left out."""
+    """Returns the values by column, index levels first; without columns that the frame lacks."""
     levels = list(frame.index.names)
     missing = [level for level in LEVELS if level not in levels]
     if missing:
@@ -116,31 +119,31 @@ def _columns(frame: Any) -> dict[str, list[Any]]:
             f"the frame's row index has no level {', '.join(missing)}; it has "
             f"{', '.join(map(repr, levels))}, wanted are {', '.join(LEVELS)} in any order"
         )
-    there = list(frame.columns)
-    # By place: a name that is there twice would give a frame, not a column.
-    places = {name: there.index(pair) for name, pair in _SOURCES.items() if pair in there}
-    if not places:
+    pairs = list(frame.columns)
+    # By position: a name that occurs twice would give a frame, not a column.
+    positions = {name: pairs.index(pair) for name, pair in _SOURCES.items() if pair in pairs}
+    if not positions:
         raise OtherFrame(
             f"the frame has none of the columns {', '.join(map(str, _SOURCES.values()))}; it has "
-            f"{', '.join(map(str, there[:8]))}{' and more' if len(there) > 8 else ''}"
+            f"{', '.join(map(str, pairs[:8]))}{' and more' if len(pairs) > 8 else ''}"
         )
-    found = {level: frame.index.get_level_values(levels.index(level)).tolist() for level in LEVELS}
-    return found | {name: frame.iloc[:, place].tolist() for name, place in places.items()}
+    index = {level: frame.index.get_level_values(levels.index(level)).tolist() for level in LEVELS}
+    return index | {name: frame.iloc[:, at].tolist() for name, at in positions.items()}
 
 
 def _is_given(value: Any) -> bool:
-    """False for None, a blank text, NaN, NaT and NA: the last three do not equal themselves."""
+    """Returns False for None, a blank text, NaN, NaT and NA, which do not equal themselves."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return False
     try:
         return bool(value == value)  # noqa: PLR0124
     except (TypeError, ValueError):
-        # NA refuses to say; an array says it once for each of its values, and is no value here.
+        # NA raises; an array compares value by value, and is no value here.
         return isinstance(value, list | tuple | dict) or hasattr(value, "shape")
 
 
 def _plain(value: Any) -> Any:
-    """A numpy value of an object column as Python's own."""
+    """Returns a numpy value of an object column as Python's own."""
     return value.item() if getattr(value, "shape", None) == () else value
 
 
@@ -153,10 +156,10 @@ def _subject(value: Any) -> str | None:
 
 
 def _date(value: Any) -> str | None:
-    """The calendar date of a text, or of anything that has a date in the ISO form."""
+    """Returns the calendar date of a text, or of an object with `isoformat`."""
     written = value.strip() if isinstance(value, str) else getattr(value, "isoformat", str)()
-    found = day(written)
-    return found.isoformat() if found else None
+    date = day(written)
+    return date.isoformat() if date else None
 
 
 def _number(value: Any) -> float | None:
@@ -167,10 +170,10 @@ def _number(value: Any) -> float | None:
     if isinstance(value, str) and len(value) > LONGEST_NUMBER:
         return None
     try:
-        found = float(value)
+        number = float(value)
     except (ValueError, OverflowError):
         return None
-    return found if found == found else None  # noqa: PLR0124 - NaN
+    return number if number == number else None  # noqa: PLR0124 - NaN
 
 
 def _whole(bits: int) -> Callable[[Any], int | None]:
@@ -203,7 +206,7 @@ _REAL = (
 
 
 def _at(column: str) -> tuple[str, ...]:
-    """Returns where a column stands in the frame: of its row index by name, else by both levels."""
+    """Returns a column's name in the frame: a level of the row index, or both column levels."""
     return (f"{_FRAME} {', '.join(_SOURCES.get(column, (column,)))}",)
 
 

@@ -1,4 +1,4 @@
-"""metadata_core: which core files a document has, one row for each document."""
+"""metadata_core: the core files that a document has, one row for each document."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -18,7 +18,7 @@ _MEANING = {
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The one row of a document."""
+    """Yields the row of a document."""
     yield {
         "_id": document["_id"],
         "_last_modified": time(document.get("_last_modified") or document.get("last_modified")),

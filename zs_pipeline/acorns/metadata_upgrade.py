@@ -1,8 +1,7 @@
-"""metadata_upgrade: how the upgrade of each document of the old database went.
+"""metadata_upgrade: the outcome of the upgrade of each document of the old database.
 
-The custom table is written by the upgrader, one row for each document and run or for its last run
-alone; only earlier rows of this table, and copies of the custom table that lie elsewhere, remember
-the other runs.
+The upgrader writes the custom table, one row for each document and run or for its last run alone;
+only earlier rows of this table, and other copies of the custom table, have the other runs.
 """
 
 import re
@@ -31,7 +30,7 @@ CUSTOM_TABLE = "metadata_upgrade_status_prod"
 _NEEDED = ("v1_id", "upgrader_version", "status")
 _TIMES = ("last_modified", "upgrade_datetime")
 _COLUMNS = (*_NEEDED, "v2_id", *_TIMES)
-# pandas writes what is missing as None or NaN, and `str` made words of them.
+# pandas writes missing values as None or NaN, and `str` made words of them.
 _NOTHING = ("None", "nan", "NaN", "NaT", "<NA>")
 _NAMES = ("name", "project_name", "data_level")
 _VERSION = re.compile(r"\d+(\.\d+)+\w*")
@@ -44,14 +43,14 @@ def rows(
     old: OldDocuments,
     others: Sequence[pa.Table] = (),
 ) -> pa.Table:
-    """One row for each document of the old database that the upgrader has met.
+    """Returns one row for each document of the old database that the upgrader has met.
 
     Args:
         custom: The upgrader's table, the copy that was written last.
         tables: asset_basics, the documents of the new database.
         before: The rows of the last build, also of an earlier version; None the first time.
-        old: Gives documents of the old database by `_id`. It is asked once, for those alone whose
-            names neither `asset_basics` nor `before` tells.
+        old: Gives documents of the old database by `_id`. Called once, for the documents alone
+            whose names neither `asset_basics` nor `before` has.
         others: Other copies, the earliest first; they make no row, and their runs are remembered.
 
     Raises:
@@ -59,41 +58,32 @@ def rows(
     """
     runs = _runs(custom)
     former = _former(before)
-    told = _told(
-        tables["asset_basics"], {run["v2_id"] for found in runs.values() for run in found[-1:]}
+    current = _named_documents(
+        tables["asset_basics"], {of_document[-1]["v2_id"] for of_document in runs.values()}
     )
     names: dict[str, dict[str, Any]] = {}
-    for one, found in runs.items():
-        v2, known = found[-1]["v2_id"], former.get(one)
-        if v2 in told:
-            names[one] = told[v2]
-        elif known and known["name"] and known["last_modified"] == found[-1]["last_modified"]:
-            names[one] = known
-    asked = sorted(runs.keys() - names.keys())
-    if asked:
-        names |= {str(document["_id"]): _named(document) for document in old(asked)}
+    for document_id, (*_, last) in runs.items():
+        row = former.get(document_id)
+        if last["v2_id"] in current:
+            names[document_id] = current[last["v2_id"]]
+        elif row and row["name"] and row["last_modified"] == last["last_modified"]:
+            names[document_id] = row
+    unnamed_ids = sorted(runs.keys() - names.keys())
+    if unnamed_ids:
+        names |= {str(document["_id"]): _names(document) for document in old(unnamed_ids)}
+    names = former | names
     remembered = _remembered(before, former, others)
-    return arrow.table(
-        ACORN,
-        (
-            _row(
-                one,
-                found,
-                names.get(one) or former.get(one) or {},
-                [statuses[one] for statuses in remembered if one in statuses],
-            )
-            for one, found in runs.items()
-        ),
-    )
+    rows = (_row(i, of_document, names.get(i, {}), remembered) for i, of_document in runs.items())
+    return arrow.table(ACORN, rows)
 
 
 def written(table: pa.Table) -> int | None:
-    """Returns the time of the latest run, else of the latest change of a document it was about."""
-    greatest = (
-        max((one for one in _values(table, name) if one is not None), default=None)
-        for name in ("upgrade_datetime", "last_modified")
-    )
-    return next((found for found in greatest if found is not None), None)
+    """Returns the time of the latest run, else of the latest change of a document in the table."""
+    for name in ("upgrade_datetime", "last_modified"):
+        times: list[int] = [at for at in _values(table, name) if at is not None]
+        if times:
+            return max(times)
+    return None
 
 
 def _remembered(
@@ -103,16 +93,16 @@ def _remembered(
 
     Former rows are as old as the copy that they were made from.
     """
-    own = (before is not None and written(before)) or 0
-    found = [
-        (written(other) or 0, {one: _statuses(runs) for one, runs in _runs(other).items()})
+    former_time = (before is not None and written(before)) or 0
+    copies = [
+        (written(other) or 0, {i: _statuses(runs) for i, runs in _runs(other).items()})
         for other in others
         if not _missing(other)
     ]
     return [
-        *(statuses for time, statuses in found if time <= own),
-        {one: row["statuses"] for one, row in former.items()},
-        *(statuses for time, statuses in found if time > own),
+        *(statuses for time, statuses in copies if time <= former_time),
+        {document_id: row["statuses"] for document_id, row in former.items()},
+        *(statuses for time, statuses in copies if time > former_time),
     ]
 
 
@@ -121,24 +111,25 @@ def _statuses(runs: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _row(
-    one: str,
-    found: list[dict[str, Any]],
+    document_id: str,
+    runs: list[dict[str, Any]],
     names: dict[str, Any],
-    remembered: list[dict[str, Any]],
+    remembered: list[dict[str, dict[str, Any]]],
 ) -> dict[str, Any]:
     statuses: dict[str, Any] = {}
-    for known in (*remembered, _statuses(found)):
-        statuses |= known
+    for by_document in remembered:
+        statuses |= by_document.get(document_id, {})
+    statuses |= _statuses(runs)
     return {
-        "_id": one,
+        "_id": document_id,
         **{name: names.get(name) for name in _NAMES},
-        **{name: found[-1][name] for name in ("v2_id", "upgrader_version", "status", *_TIMES)},
+        **{name: runs[-1][name] for name in ("v2_id", "upgrader_version", "status", *_TIMES)},
         "status_by_version": sorted(statuses.items(), key=lambda s: (version_order(s[0]), s[0])),
     }
 
 
 def _runs(custom: pa.Table) -> dict[str, list[dict[str, Any]]]:
-    """The runs of each document, the latest last: by time, by version, by place in the table."""
+    """Returns the runs of each document, sorted by time, then version, then order in the table."""
     missing = _missing(custom)
     if missing:
         raise arrow.InvalidTable(
@@ -146,20 +137,20 @@ def _runs(custom: pa.Table) -> dict[str, list[dict[str, Any]]]:
             f"{', '.join(missing)}; it has {', '.join(custom.schema.names)}"
         )
     columns = {name: _values(custom, name) for name in _COLUMNS}
-    found: dict[str, list[dict[str, Any]]] = {}
+    runs: dict[str, list[dict[str, Any]]] = {}
     for values in zip(*columns.values(), strict=True):
         run = dict(zip(columns, values, strict=True))
-        one = run.pop("v1_id")
-        if one is not None:
-            found.setdefault(one, []).append(run)
-    for one in found.values():
-        one.sort(
+        document_id = run.pop("v1_id")
+        if document_id is not None:
+            runs.setdefault(document_id, []).append(run)
+    for of_document in runs.values():
+        of_document.sort(
             key=lambda run: (
                 run["upgrade_datetime"] or 0,
                 version_order(run["upgrader_version"] or ""),
             )
         )
-    return found
+    return runs
 
 
 def _missing(custom: pa.Table) -> list[str]:
@@ -176,42 +167,41 @@ def _values(table: pa.Table, name: str) -> list[Any]:
         texts = (text(value) for value in column.to_pylist())
         return [None if value in _NOTHING else value for value in texts]
     if pa.types.is_timestamp(column.type):
-        # A time without a zone is UTC, as everywhere; nanoseconds are more than is kept.
-        exact = column.cast(pa.timestamp("us", tz="UTC"), safe=False)
-        found: list[int | None] = exact.cast(pa.int64()).to_pylist()
-        return found
+        # A time without a zone is UTC, as everywhere; the table has no nanoseconds.
+        column = column.cast(pa.timestamp("us", tz="UTC"), safe=False).cast(pa.int64())
+        return list(column.to_pylist())
     return [time(value) for value in column.to_pylist()]
 
 
 def _former(before: pa.Table | None) -> dict[str, dict[str, Any]]:
-    """The rows of an earlier build, by `_id`; those of 0.28.6 have a column for each version."""
+    """Returns the rows of an earlier build, by `_id`; 0.28.6 has a column for each version."""
     if before is None or "_id" not in before.schema.names:
         return {}
     versions = [name for name in before.schema.names if _VERSION.fullmatch(name)]
-    wanted = ("_id", *_NAMES, "last_modified", *versions)
-    columns = [_values(before, name) for name in wanted]
+    names = ("_id", *_NAMES, "last_modified", *versions)
+    columns = [_values(before, name) for name in names]
     maps = (
         before["status_by_version"].to_pylist()
         if "status_by_version" in before.schema.names
         else [None] * before.num_rows
     )
-    found = {}
-    for values, known in zip(zip(*columns, strict=True), maps, strict=True):
-        row = dict(zip(wanted, values, strict=True))
+    rows = {}
+    for values, by_version in zip(zip(*columns, strict=True), maps, strict=True):
+        row = dict(zip(names, values, strict=True))
         statuses = {version: row.pop(version) for version in versions}
-        row["statuses"] = {v: s for v, s in statuses.items() if s is not None} | dict(known or ())
-        found[row["_id"]] = row
-    return found
+        statuses = {v: status for v, status in statuses.items() if status is not None}
+        row["statuses"] = statuses | dict(by_version or ())
+        rows[row["_id"]] = row
+    return rows
 
 
-def _told(asset_basics: pa.Table, wanted: set[str | None]) -> dict[str, dict[str, Any]]:
-    known = pa.array(sorted(one for one in wanted if one), pa.string())
-    rows = asset_basics.select(["_id", *_NAMES])
-    kept = rows.filter(pc.is_in(rows["_id"], known))
-    return {row["_id"]: row for row in kept.to_pylist()}
+def _named_documents(asset_basics: pa.Table, ids: set[str | None]) -> dict[str, dict[str, Any]]:
+    matches = pc.is_in(asset_basics["_id"], pa.array(sorted(filter(None, ids)), pa.string()))
+    rows = asset_basics.select(["_id", *_NAMES]).filter(matches)
+    return {row["_id"]: row for row in rows.to_pylist()}
 
 
-def _named(document: dict[str, Any]) -> dict[str, Any]:
+def _names(document: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": text(document.get("name")),
         "project_name": trimmed(part(document, "data_description.project_name")),

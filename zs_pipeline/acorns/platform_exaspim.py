@@ -1,6 +1,6 @@
-"""platform_exaspim: exaSPIM data assets and the links to look at them.
+"""platform_exaspim: exaSPIM data assets and the links that show them.
 
-Which raw data asset belongs, and which fused one to it, is decided in `zs_pipeline.lineage`.
+`zs_pipeline.lineage` decides which raw data assets belong, and which fused one to each.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ _CONFIGS = ("neuroglancer.json", "process_output.json")
 
 
 def questions(tables: Tables) -> list[Question]:
-    """One for each raw data asset; the file that is preferred may be written after the other."""
+    """Returns a question for each raw data asset; the preferred file may be written last."""
     return [
         raw.question(schedule=nights.growing(nights.date_of(raw.created)))
         for raw, _ in _pairs(tables)
@@ -31,10 +31,10 @@ def _pairs(tables: Tables) -> list[tuple[DataAsset, DataAsset | None]]:
 
 
 def ask(files: "Files", question: Question, _: Sequence[Entry]) -> str:
-    """The name of the file that shows the raw image."""
-    there = files.folder(question.location).files
+    """Returns the name of the file that shows the raw image."""
+    names = files.folder(question.location).files
     for name in _CONFIGS:
-        if name in there:
+        if name in names:
             return name
     raise NotThere(f"{question.location}: has neither {' nor '.join(_CONFIGS)}")
 
@@ -42,15 +42,15 @@ def ask(files: "Files", question: Question, _: Sequence[Entry]) -> str:
 def rows(
     answers: Mapping[str, Any], tables: Tables, _: Mapping[str, Document]
 ) -> Iterator[dict[str, Any]]:
-    """One row for each raw data asset."""
-    for raw, made in _pairs(tables):
+    """Yields one row for each raw data asset."""
+    for raw, fused in _pairs(tables):
         config = answers[raw.id]
         yield {
-            "name": made.name if made else raw.name,
+            "name": fused.name if fused else raw.name,
             "raw_name": raw.name,
-            "processed": made is not None,
+            "processed": fused is not None,
             "raw_link": f"{_VIEWER}{raw.at(config)}" if config else None,
-            "fused_link": f"{_VIEWER}{made.location}" if made and made.location else None,
+            "fused_link": f"{_VIEWER}{fused.location}" if fused and fused.location else None,
         }
 
 

@@ -1,7 +1,7 @@
 """platform_fib: the fibers of fiber photometry data assets, with their patch cords and channels.
 
-Which spellings mean one device, and which channel belongs to which fiber, is decided in
-`zs_pipeline.photometry`.
+`zs_pipeline.photometry` decides which spellings mean one device, and which channel belongs to
+which fiber.
 """
 
 from collections.abc import Iterator
@@ -11,94 +11,16 @@ import pyarrow as pa
 
 from zs_pipeline import arrow, photometry
 from zs_pipeline.declaration import Acorn, ByDocument, Column, OfName, Tables
-from zs_pipeline.photometry import MISSING, Kind
-from zs_pipeline.shape.findings import NOTE, WARNING, Finding
+from zs_pipeline.photometry import MISSING
+from zs_pipeline.shape.findings import Finding
 from zs_pipeline.shape.values import text
 
 _KEY = ("asset_name", "fiber", "patch_cord", "channel")
 _VALUES = ("intended_measurement", "targeted_structure")
-# Of each choice the column, the reason and the severity.
-FINDINGS = {
-    Kind.PLACEHOLDER_MEASUREMENT: (
-        "intended_measurement",
-        "is what a form leaves in a field, and is taken as missing",
-        NOTE,
-    ),
-    Kind.PLACEHOLDER_STRUCTURE: (
-        "targeted_structure",
-        "is what a form leaves in a field, and is taken as missing",
-        NOTE,
-    ),
-    Kind.LATER_IMPLANT: (
-        "targeted_structure",
-        "is after the acquisition, so that the implant of a fiber does not count",
-        NOTE,
-    ),
-    Kind.UNNAMED_IMPLANT: (
-        "fiber",
-        "is not given for an implanted fiber, which is left out",
-        WARNING,
-    ),
-    Kind.NO_IMPLANT: (
-        "targeted_structure",
-        "names no implant of a fiber that the acquisition uses, so that its structure is missing",
-        NOTE,
-    ),
-    Kind.IMPLANTS_DIFFER: (
-        "targeted_structure",
-        "differs between implants of one name, so that the structure is missing",
-        WARNING,
-    ),
-    Kind.ASSEMBLIES_DIFFER: (
-        "targeted_structure",
-        "differs between fiber assemblies, and no implant gives it, so that it is missing",
-        WARNING,
-    ),
-    Kind.ASSEMBLY_DIFFERS: (
-        "targeted_structure",
-        "differs from the structure of the implant, which is taken",
-        WARNING,
-    ),
-    Kind.MEASUREMENTS_DIFFER: (
-        "intended_measurement",
-        "differs between configurations of one channel; the first is taken",
-        WARNING,
-    ),
-    Kind.PAIRED: (
-        "fiber",
-        "has no connection to a fiber; the only probe of its assembly is taken",
-        WARNING,
-    ),
-    Kind.NAMED_WITHOUT_CONNECTION: (
-        "fiber",
-        "names the fiber, which is taken since no connection does",
-        NOTE,
-    ),
-    Kind.NAMED_AMONG_SEVERAL: (
-        "fiber",
-        "names the fiber, which is taken since the patch cord serves several",
-        NOTE,
-    ),
-    Kind.NAMED_AGAINST_CONNECTION: (
-        "fiber",
-        "names a fiber that no connection names, which is taken in place of the connected one",
-        WARNING,
-    ),
-    Kind.GIVEN_TO_EACH: (
-        "fiber",
-        "names no fiber and the patch cord serves several, so that each has the channel",
-        WARNING,
-    ),
-    Kind.NO_CHANNEL: (
-        "channel",
-        "is given nowhere, though the data asset has fiber photometry",
-        WARNING,
-    ),
-}
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Yields one row for each fiber and channel, one for a fiber without channels."""
+    """Yields one row for each fiber and channel, and one row for a fiber without channels."""
     name = text(document.get("name"))
     setup = photometry.read(document)
     if name is None or setup is None:
@@ -122,35 +44,27 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def findings(document: dict[str, Any]) -> Iterator[Finding]:
-    """Yields what was chosen between readings of a document, and what it does not give."""
+    """Yields the choices between readings of a document, and what the document does not give."""
     setup = photometry.read(document)
-    for choice in setup.choices if setup else ():
-        column, reason, severity = FINDINGS[choice.kind]
-        yield Finding(
-            choice.field,
-            f"platform_fib.{column}",
-            reason,
-            choice.taken,
-            choice.other,
-            severity,
-        )
+    if setup:
+        yield from setup.choices
 
 
 def finish(table: pa.Table, _: Tables) -> pa.Table:
-    """Returns the table with one row for what several documents of one name say of a channel.
+    """Returns the table with one row for each channel, where several documents have one name.
 
-    It is the row of one of them, that with fewer values `missing`.
+    The row with the fewest values `missing` stays.
     """
-    counted = table.group_by(list(_KEY)).aggregate([([], "count_all")])
-    if counted.num_rows == table.num_rows:
+    counts = table.group_by(list(_KEY)).aggregate([([], "count_all")])
+    if counts.num_rows == table.num_rows:
         return table
-    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    best: dict[tuple[str, ...], tuple[str, ...]] = {}
     for *key, measured, structure in arrow.values(table, *_KEY, *_VALUES):
         values = (measured, structure)
-        seen = found.setdefault(tuple(key), values)
-        # Independent of the order, which is that of the shards.
-        found[tuple(key)] = min(seen, values, key=lambda v: (v.count(MISSING), v))
-    rows = (dict(zip((*_KEY, *_VALUES), (*k, *v), strict=True)) for k, v in found.items())
+        other = best.get(tuple(key), values)
+        # Independent of the order of rows, which is that of the shards.
+        best[tuple(key)] = min(other, values, key=lambda v: (v.count(MISSING), v))
+    rows = (dict(zip((*_KEY, *_VALUES), (*k, *v), strict=True)) for k, v in best.items())
     return arrow.table(ACORN, rows)
 
 

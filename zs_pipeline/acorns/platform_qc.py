@@ -1,6 +1,6 @@
 """platform_qc: QC status by tag for each platform, one partition for each platform.
 
-Which data assets belong to a platform is declared here, once.
+The rules by which data assets belong to platforms are declared here alone.
 """
 
 import re
@@ -21,8 +21,8 @@ class Platform:
     """A way of acquiring data.
 
     Attributes:
-        modalities: The abbreviations of which a data asset has at least one.
-        acquired: Whether an acquisition type belongs to it.
+        modalities: Abbreviations, at least one of which a data asset of the platform has.
+        acquired: Returns whether an acquisition type belongs to the platform.
     """
 
     modalities: tuple[str, ...]
@@ -43,7 +43,7 @@ PLATFORMS: Mapping[str, Platform] = {
 
 
 def platforms(basics: Mapping[str, Any]) -> list[str]:
-    """The platforms of a data asset."""
+    """Returns the platforms of a data asset."""
     modalities = set(basics["modalities"] or ())
     kind = basics["acquisition_type"] or ""
     return [
@@ -54,18 +54,18 @@ def platforms(basics: Mapping[str, Any]) -> list[str]:
 
 
 def rows(document: dict[str, Any], basics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """One row for each platform of a data asset and each of its status keys that belong there."""
-    belongs = platforms(basics)
-    if not belongs:
+    """Yields one row for each platform of a data asset and each status key of the platform."""
+    platform_names = platforms(basics)
+    if not platform_names:
         return
     statuses = quality.evaluate(document)
     carriers = statuses.carriers if statuses else {}
     for key, status in quality.keys(document, statuses).items():
         if key in quality.STAGES:
             continue
-        touched = carriers.get(key, set()) | {quality.abbreviation(key)}
-        for name in belongs:
-            if touched.intersection(PLATFORMS[name].modalities):
+        modalities = carriers.get(key, set()) | {quality.abbreviation(key)}
+        for name in platform_names:
+            if modalities.intersection(PLATFORMS[name].modalities):
                 yield {
                     "platform": name,
                     "asset_name": basics["name"],

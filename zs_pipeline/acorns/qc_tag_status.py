@@ -9,7 +9,7 @@ from zs_pipeline.shape.values import text
 
 
 def rows(document: dict[str, Any], basics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """One row for each tag, modality and stage of the document's metrics."""
+    """Yields one row for each tag, modality and stage of the document's metrics."""
     for key, status in quality.keys(document, quality.evaluate(document)).items():
         yield {
             "tag": text(key),

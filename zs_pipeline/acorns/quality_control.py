@@ -10,7 +10,7 @@ from zs_pipeline.tags import spellings
 
 
 def rows(document: dict[str, Any], basics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """One row for each metric, in the document's order; curation metrics are another thing."""
+    """Yields one row for each metric but curation metrics, in the document's order."""
     last = quality.last_time(document)
     for metric in parts(document, quality.METRICS):
         if metric.get("object_type") == quality.CURATION:

@@ -1,4 +1,4 @@
-"""source_data: which data asset was made from which, one row for each pair."""
+"""source_data: derived data assets and their sources, one row for each pair."""
 
 import re
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from zs_pipeline import arrow
 from zs_pipeline.declaration import (
     Acorn,
     ByDocument,
@@ -24,7 +25,7 @@ _PROCESSED_AT = re.compile(r"(?<!\d)(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)\s*$", re.AS
 
 
 def rows(document: Document) -> Iterator[dict[str, Any]]:
-    """Returns one row for each source of a derived data asset, one with a null without any."""
+    """Yields one row for each source of a derived data asset, or one row with a null."""
     name, sources = text(document.get("name")), _sources(document)
     if name is None or sources is None:
         return
@@ -39,7 +40,7 @@ def rows(document: Document) -> Iterator[dict[str, Any]]:
 
 
 def findings(document: Document) -> Iterator[Finding]:
-    """Yields what is to be said of a derived data asset of which no pipeline is known."""
+    """Yields a finding for a derived data asset without a known pipeline."""
     has_rows = text(document.get("name")) is not None and _sources(document) is not None
     if has_rows and pipeline_name(document) is None:
         yield Finding(
@@ -51,16 +52,16 @@ def findings(document: Document) -> Iterator[Finding]:
 
 
 def _sources(document: Document) -> list[str] | None:
-    """Returns the sources of a derived data asset; None where it is none."""
-    named = part(document, "data_description.source_data")
-    sources = [named] if isinstance(named, str) and named else texts(named) or []
-    # Some stitched and NWB exports say raw and name a source all the same.
+    """Returns the sources of a derived data asset; None for a raw one."""
+    value = part(document, "data_description.source_data")
+    sources = [value] if isinstance(value, str) and value else texts(value) or []
+    # Some stitched and NWB exports have the level raw and name a source all the same.
     is_derived = sources or part(document, "data_description.data_level") == "derived"
     return sources if is_derived else None
 
 
 def pipeline_name(document: Document) -> str | None:
-    """Returns the pipeline of the latest data process, else the last that no process names.
+    """Returns the pipeline of the latest data process, else the last one that no process names.
 
     A derived document inherits its sources' processes and pipelines, which stand first.
     """
@@ -69,39 +70,37 @@ def pipeline_name(document: Document) -> str | None:
     starts = [time(process.get("start_date_time")) for process in processes]
     latest = max(
         range(len(processes)),
-        key=lambda place: (starts[place] is not None, starts[place] or 0, place),
+        key=lambda at: (starts[at] is not None, starts[at] or 0, at),
         default=None,
     )
     if latest is not None and names[latest]:
         return names[latest]
-    pipelines = [trimmed(one.get("name")) for one in parts(document, "processing.pipelines")]
+    pipelines = [trimmed(p.get("name")) for p in parts(document, "processing.pipelines")]
     return next((name for name in reversed(pipelines) if name and name not in names), None)
 
 
 def processing_time(name: str) -> str | None:
-    """The time at the end of a derived data asset's name, as it is written there."""
-    found = _PROCESSED_AT.search(name)
-    return found[1] if found else None
+    """Returns the time at the end of a derived data asset's name, as written there."""
+    match = _PROCESSED_AT.search(name)
+    return match[1] if match else None
 
 
 def finish(table: pa.Table, _: Tables) -> pa.Table:
-    """One row for a name and source that several documents share: one with a pipeline comes first.
+    """Returns one row for each name and source; a row with a pipeline comes before one without.
 
-    A document that names no source says nothing where another one of that name does.
+    A row without a source is dropped where another document of the name has a source.
     """
     ordered = table.sort_by(
         [(name, "ascending") for name in ("name", "source_data", "pipeline_name")]
     )
     seen: set[tuple[str, str | None]] = set()
-    named: set[str] = set()
+    seen_names: set[str] = set()
     keep = []
     # Nulls are sorted last, so the sources of a name are known when its null comes.
-    for name, source in zip(
-        ordered["name"].to_pylist(), ordered["source_data"].to_pylist(), strict=True
-    ):
-        keep.append((name, source) not in seen and (source is not None or name not in named))
+    for name, source in arrow.values(ordered, "name", "source_data"):
+        keep.append((name, source) not in seen and (source is not None or name not in seen_names))
         seen.add((name, source))
-        named.add(name)
+        seen_names.add(name)
     return ordered.filter(pa.array(keep, pa.bool_()))
 
 

@@ -7,7 +7,7 @@ from zs_pipeline.declaration import Acorn, Column, FromTables, TableRead, Tables
 
 
 def rows(tables: Tables) -> pa.Table:
-    """The distinct values, without null, sorted."""
+    """Returns the distinct values, without null, sorted."""
     return distinct(tables["asset_basics"], "subject_id")
 
 

@@ -1,1 +1,1 @@
-"""What one document looks like: its values, what is read of it, and what is wrong with it."""
+"""The shape of one document: its values, the paths that are read, and its findings."""

@@ -1,8 +1,8 @@
-"""What a finding is: a value of a document that could not be read, or that was chosen.
+"""Findings: values of a document that could not be read, or that were chosen.
 
-A table that chooses between readings of a document says so in its `findings` hook, beside `rows`;
-values of a wrong kind are found by `zs_pipeline.shape.problems`. Findings are made when a document
-comes and are kept with it; document_problems shows them.
+A table that chooses between readings of a document yields findings in its `findings` hook, beside
+`rows`; `zs_pipeline.shape.problems` finds values of a wrong kind. Findings are made when a
+document comes and are stored with it; document_problems shows them.
 """
 
 from collections.abc import Iterable
@@ -11,9 +11,9 @@ from typing import Any
 
 from zs_pipeline.shape.values import json_text
 
-# The last is no row: it is counted over all documents, where most of them would have one.
+# `COUNTED` findings make no rows, since most documents have them: they are counted.
 WARNING, NOTE, COUNTED = "warning", "note", "counted"
-# Of a reading no more is shown than a person compares at a glance.
+# Characters of a reading, as many as a person compares at a glance.
 LONGEST = 200
 
 
@@ -23,7 +23,7 @@ class Finding:
 
     Attributes:
         field: The path of the value, as the table's reads have it.
-        column: What it concerns, `asset_basics.age`; empty where it is no column's.
+        column: The column that the value concerns, `asset_basics.age`; empty for none.
         reason: What was read and by which rule, as a sentence after the field's name. The same
             for every place of the kind, so that a document's places are counted together.
         taken: The reading that was taken; None where the value became null.
@@ -41,22 +41,23 @@ class Finding:
 
 
 def gathered(findings: Iterable[Finding]) -> list[dict[str, Any]]:
-    """Returns one row for each field, column and reason, with how often it was found.
+    """Returns one row for each field, column and reason, with the count of its findings.
 
     Args:
-        findings: Those of one document, in its order; `taken` and `other` of the first are shown.
+        findings: The findings of one document, in its order. A row has `taken` and `other` of the
+            first of its findings.
     """
     rows: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for one in findings:
+    for finding in findings:
         row = rows.setdefault(
-            (one.field, one.column, one.reason),
+            (finding.field, finding.column, finding.reason),
             {
-                "field": one.field,
-                "reason": one.reason,
-                "severity": one.severity,
-                "column": one.column or None,
-                "taken": shown(one.taken),
-                "other": shown(one.other),
+                "field": finding.field,
+                "reason": finding.reason,
+                "severity": finding.severity,
+                "column": finding.column or None,
+                "taken": shortened(finding.taken),
+                "other": shortened(finding.other),
                 "count": 0,
             },
         )
@@ -64,8 +65,8 @@ def gathered(findings: Iterable[Finding]) -> list[dict[str, Any]]:
     return list(rows.values())
 
 
-def shown(value: Any) -> str | None:
-    """Returns a reading as text, no longer than `LONGEST`; None for None."""
+def shortened(value: Any) -> str | None:
+    """Returns a reading as text of at most `LONGEST` characters; None for None."""
     text = json_text(value)
     if text is None or len(text) <= LONGEST:
         return text

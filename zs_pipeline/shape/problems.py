@@ -1,8 +1,8 @@
-"""What in a document did not fit: documents set aside, and values of another kind than expected.
+"""Misfits of documents: documents set aside, and values of another kind than expected.
 
-What a value of each kind is stands here, by the functions of `zs_pipeline.shape.values`; where
-which kind is expected is declared in the acorns. What is wrong between documents (duplicate names,
-unknown sources) is an acorn's matter.
+Each kind of value is defined here, by the functions of `zs_pipeline.shape.values`; acorns declare
+which kind is expected where. Errors between documents (duplicate names, unknown sources) are an
+acorn's matter.
 """
 
 from collections.abc import Callable, Iterator
@@ -34,62 +34,25 @@ class Problem(NamedTuple):
     severity: str
 
 
-def _is_dict(value: Any) -> bool:
-    return isinstance(value, dict)
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
-
-
 def _is_text(value: Any) -> bool:
     return fields.text(value) is not None
 
 
-def _is_subject(value: Any) -> bool:
-    return fields.subject(value) is not None
-
-
-def _is_time(value: Any) -> bool:
-    return fields.written_time(value) is not None
-
-
-def _is_day(value: Any) -> bool:
-    return fields.day(value) is not None
-
-
-def _is_year(value: Any) -> bool:
-    return fields.year(value) is not None
-
-
-def _is_list_or_text(value: Any) -> bool:
-    return isinstance(value, list) or _is_text(value)
-
-
-def _is_dict_or_list(value: Any) -> bool:
-    return isinstance(value, dict | list)
-
-
-def _is_dict_or_text(value: Any) -> bool:
-    return isinstance(value, dict) or _is_text(value)
-
-
-def _is_name(value: Any) -> bool:
-    return _is_text(value.get("name") if isinstance(value, dict) else value)
-
-
+# Whether a value is of a kind.
 _FITS: dict[Expected, Callable[[Any], bool]] = {
-    Expected.OBJECT: _is_dict,
-    Expected.LIST: _is_list,
+    Expected.OBJECT: lambda value: isinstance(value, dict),
+    Expected.LIST: lambda value: isinstance(value, list),
     Expected.TEXT: _is_text,
-    Expected.SUBJECT: _is_subject,
-    Expected.TIME: _is_time,
-    Expected.DATE: _is_day,
-    Expected.YEAR: _is_year,
-    Expected.LIST_OR_TEXT: _is_list_or_text,
-    Expected.OBJECT_OR_LIST: _is_dict_or_list,
-    Expected.OBJECT_OR_TEXT: _is_dict_or_text,
-    Expected.TEXT_OR_PERSON: _is_name,
+    Expected.SUBJECT: lambda value: fields.subject(value) is not None,
+    Expected.TIME: lambda value: fields.written_time(value) is not None,
+    Expected.DATE: lambda value: fields.day(value) is not None,
+    Expected.YEAR: lambda value: fields.year(value) is not None,
+    Expected.LIST_OR_TEXT: lambda value: isinstance(value, list) or _is_text(value),
+    Expected.OBJECT_OR_LIST: lambda value: isinstance(value, dict | list),
+    Expected.OBJECT_OR_TEXT: lambda value: isinstance(value, dict) or _is_text(value),
+    Expected.TEXT_OR_PERSON: lambda value: _is_text(
+        value.get("name") if isinstance(value, dict) else value
+    ),
 }
 
 # Types of which every value but "" is of the kind: most values need no call, and a document takes
@@ -108,15 +71,15 @@ _ALWAYS = {
 
 @dataclass
 class _Place:
-    """What is expected at one place, and at the places below it.
+    """The kind of value that is expected at one place of a document, and at the places below.
 
     Attributes:
-        path: The place, as reads have it.
-        kind: What is expected.
-        column: The column that a value concerns; empty where it is no column's.
+        path: The path of the place, as reads have it.
+        kind: The kind of value.
+        column: The column that a value concerns; empty for none.
         fits: Whether a value is of the kind.
         sure: Types of which every value but "" is of the kind.
-        good: Those of which nothing in a value need be looked at either.
+        good: Those of the types in `sure` whose values hold nothing to check.
         keys: The places below by key.
         items: The place of a list's elements.
         values: The place of an object's values, whatever their keys.
@@ -133,7 +96,7 @@ class _Place:
     values: "_Place | None" = None
 
     def below(self, step: str) -> "_Place":
-        """The place one step further, made when it is new."""
+        """Returns the place one step further; makes a new place where there is none."""
         if step == "[]":
             self.items = self.items or _Place()
             return self.items
@@ -143,8 +106,8 @@ class _Place:
         return self.keys.setdefault(step, _Place())
 
 
-# Made once in each process; a document is then walked once, not once for each path: a third of the
-# time of a first build.
+# A document is walked once, not once for each path, which saves a third of the time of a first
+# build.
 @lru_cache(maxsize=8)
 def _places(reads: Reads) -> _Place:
     root = _Place()
@@ -171,15 +134,15 @@ def _all(place: _Place) -> Iterator[_Place]:
 
 
 def check(document: dict[str, Any], reads: Reads) -> list[Finding]:
-    """Returns the values of a document that are not of their kind, so that no table has them.
+    """Returns findings for the values of a document of a wrong kind, which no table has.
 
     Args:
         document: The document.
-        reads: What is read of it, and the kinds of value expected there. Null is of every kind: it
-            means "not there".
+        reads: The places that tables read, and the kinds of value expected there. Null is of every
+            kind: it means "not there".
     """
     misfits: list[tuple[_Place, Any]] = []
-    _misfits(document, _places(reads), misfits)
+    _add_misfits(document, _places(reads), misfits)
     return [
         Finding(
             place.path,
@@ -192,22 +155,22 @@ def check(document: dict[str, Any], reads: Reads) -> list[Finding]:
     ]
 
 
-def _misfits(value: Any, place: _Place, found: list[tuple[_Place, Any]]) -> None:
-    """Add what is not of its kind, at a place and below it, in the order of the declaration."""
+def _add_misfits(value: Any, place: _Place, misfits: list[tuple[_Place, Any]]) -> None:
+    """Add the values of a wrong kind at a place and below, in the order of the declaration."""
     if value is None or value == "":
         return
     if type(value) not in place.sure and place.fits is not None and not place.fits(value):
-        found.append((place, value))
+        misfits.append((place, value))
     elif isinstance(value, dict):
         for key, below in place.keys.items():
             item = value.get(key)
             if item is not None and type(item) not in below.good:
-                _misfits(item, below, found)
+                _add_misfits(item, below, misfits)
         if place.values is not None:
             for item in value.values():
                 if type(item) not in place.values.good:
-                    _misfits(item, place.values, found)
+                    _add_misfits(item, place.values, misfits)
     elif isinstance(value, list) and place.items is not None:
         for item in value:
             if type(item) not in place.items.good:
-                _misfits(item, place.items, found)
+                _add_misfits(item, place.items, misfits)

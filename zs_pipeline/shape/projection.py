@@ -1,6 +1,6 @@
-"""Which part of a document is asked for, and the same cut made here, so that all sources agree.
+"""Projections for sources, and the same cut of a document made here, so that all sources agree.
 
-Pure functions over paths and documents; nothing here asks a source for anything.
+Pure functions over paths and documents; no source is asked here.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,13 +15,13 @@ Tree = Mapping[str, Any]
 
 
 def path_map(fields: Iterable[str]) -> Tree:
-    """The paths, and the envelope, as nested dicts; None where a value is wanted whole."""
+    """Returns the paths, and the envelope, as nested dicts; None stands for a whole value."""
     root: dict[str, Any] = {}
     for path in sorted({*ENVELOPE, *fields}):
         node = root
         *parents, leaf = path.split(".")
         for key in parents:
-            # A parent comes before its children in sorted order, so a whole one is there already.
+            # Parents are sorted before their children, so a whole parent is there already.
             node = node.setdefault(key, {})
             if node is None:
                 break
@@ -31,9 +31,9 @@ def path_map(fields: Iterable[str]) -> Tree:
 
 
 def mongo_projection(fields: Iterable[str]) -> dict[str, int]:
-    """The projection for a MongoDB `find`.
+    """Returns the projection for a MongoDB `find`.
 
-    A path is cut to two parts, and only a core file is its parent: a dotted path through a list
+    A path is cut to two names, of which the first is a core file: a dotted path through a list
     makes MongoDB drop the texts in that list.
     """
     projection: dict[str, int] = {}
@@ -46,48 +46,48 @@ def mongo_projection(fields: Iterable[str]) -> dict[str, int]:
 
 
 def partial_core_files(fields: Iterable[str]) -> tuple[str, ...]:
-    """The core files that `server` asks for in part."""
-    wanted = path_map(fields)
-    return tuple(core for core in CORE if wanted.get(core) is not None)
+    """Returns the core files that `mongo_projection` requests in part."""
+    tree = path_map(fields)
+    return tuple(core for core in CORE if tree.get(core) is not None)
 
 
-def trim(document: Mapping[str, Any], wanted: Tree) -> dict[str, Any]:
-    """A document with nothing but the wanted paths, whatever lies on the way to them.
+def trim(document: Mapping[str, Any], tree: Tree) -> dict[str, Any]:
+    """Returns a document with the paths of a tree alone.
 
-    A dict on the way keeps its wanted keys, a list is gone through, and anything else is kept as
-    it is, so that garbage stays visible. A core file that is null and wanted in part is left out:
-    a server's answer does not tell it from an absent one.
+    A dict on the way keeps the keys of the tree, each dict in a list does so too, and any other
+    value is kept whole, so that garbage stays visible. A core file that is null and requested in
+    part is left out: a server's answer does not tell a null core file from an absent one.
     """
     return {
-        key: document[key] if below is None else _trimmed(document[key], below)
-        for key, below in wanted.items()
-        if key in document and not (below is not None and document[key] is None and key in CORE)
+        key: value
+        for key, value in _trim_dict(document, tree).items()
+        if not (value is None and key in CORE and tree[key] is not None)
     }
 
 
-def _trimmed(value: Any, wanted: Tree) -> Any:
-    if isinstance(value, list):
-        return [_kept(item, wanted) if isinstance(item, dict) else item for item in value]
-    return _kept(value, wanted) if isinstance(value, dict) else value
-
-
-def _kept(value: dict[str, Any], wanted: Tree) -> dict[str, Any]:
+def _trim_dict(value: Mapping[str, Any], tree: Tree) -> dict[str, Any]:
     return {
-        key: value[key] if below is None else _trimmed(value[key], below)
-        for key, below in wanted.items()
+        key: value[key] if below is None else _trim_value(value[key], below)
+        for key, below in tree.items()
         if key in value
     }
 
 
+def _trim_value(value: Any, tree: Tree) -> Any:
+    if isinstance(value, list):
+        return [_trim_dict(item, tree) if isinstance(item, dict) else item for item in value]
+    return _trim_dict(value, tree) if isinstance(value, dict) else value
+
+
 def came_as_list(document: Mapping[str, Any], cores: Sequence[str]) -> bool:
-    """Whether a core file asked for in part came as a list, of which the server dropped parts."""
+    """Returns whether a core file requested in part is no object, so that the server cut it."""
     return any(core in document and not isinstance(document[core], dict) for core in cores)
 
 
 def lacking_core_files(
     page: Iterable[Mapping[str, Any]], cores: Sequence[str]
 ) -> dict[str, list[Any]]:
-    """For each core file asked for in part, the `_id`s of the documents that came without it.
+    """Returns per core file requested in part the `_id`s of the documents that came without it.
 
     A dotted projection also drops a core file that is a text or a number.
     """
@@ -96,11 +96,11 @@ def lacking_core_files(
 
 
 def having_any(lacking: Mapping[str, list[Any]]) -> dict[str, Any]:
-    """The filter for the documents that do hold a core file that `absent` found missing."""
-    every: list[Any] = []
+    """Returns the filter for documents that hold a core file that `lacking_core_files` lists."""
+    all_ids: list[Any] = []
     for ids in lacking.values():
-        every += [one for one in ids if one not in every]
+        all_ids += [document_id for document_id in ids if document_id not in all_ids]
     return {
-        "_id": {"$in": every},
+        "_id": {"$in": all_ids},
         "$or": [{"_id": {"$in": ids}, core: {"$ne": None}} for core, ids in lacking.items()],
     }
