@@ -15,7 +15,7 @@ from zs_client.contract import Layout
 from zs_client.opening import open_store
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.documents import retention, upheavals
-from zs_pipeline.documents.shards import VERSIONS_INDEX
+from zs_pipeline.documents.shards import INDEX_SCHEMA
 from zs_pipeline.orchestration import code_location
 from zs_pipeline.publishing import table_checks as checks
 
@@ -110,7 +110,7 @@ def index(names: dict[str, str | None]) -> pa.Table:
         {"_id": key, "name": name, "shard": 0, "has_qc": False, "content": "x"}
         for key, name in names.items()
     ]
-    return pa.Table.from_pylist(rows, VERSIONS_INDEX)
+    return pa.Table.from_pylist(rows, INDEX_SCHEMA)
 
 
 NAMES = st.dictionaries(st.text("abc", max_size=4), st.none() | st.text("xy", max_size=2))
