@@ -1,7 +1,7 @@
-"""Tables split by a column of asset_basics; partitions with changes are computed.
+"""Tables split by a column of asset_basics; only changed partitions are computed.
 
-A change is another document, other values in the columns of asset_basics that are looked at, or
-other code: each partition has a fingerprint of these.
+The fingerprint of a partition covers its documents, their values in the columns of asset_basics
+that the table reads, and the code.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ from zs_pipeline.tables.inputs import Inputs
 from zs_pipeline.tables.spools import by_partition
 from zs_pipeline.tables.with_basics import shards_with_basics, with_reads
 
-# What cannot stand in a text of a table: between columns, between a list's values, for null.
+# Characters that no text in a table has: between columns, between a list's values, for null.
 _COLUMN, _ITEM, _NULL = "\x1e", "\x1f", "\x00"
 
 
@@ -32,10 +32,10 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
     """Plan the update of a table by key.
 
     Args:
-        kind: How it is made.
-        known: Its facts.
-        inputs: The tables that it looks at.
-        only: Encoded partitions that are looked at; all when None.
+        kind: How the table is made.
+        known: The table's facts.
+        inputs: The input tables.
+        only: The encoded partitions to compute, changed or not; all that changed when None.
     """
     code = of_table(known.acorn)
     documents, basics = inputs.load_documents(known.store), inputs[ASSET_BASICS]
@@ -55,8 +55,8 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
         reason = f"no {noun}'s documents changed" if only is None else f"no such {noun} has rows"
         return TableUpdate((), state, code, reason)
 
-    def parts() -> Iterator[PartitionUpdate]:
-        # A removal without an input leaves nothing to remember.
+    def partitions() -> Iterator[PartitionUpdate]:
+        # A removal without inputs leaves no entry in the facts.
         for segment in sorted(gone):
             yield PartitionUpdate(segment, None)
         index = placed.filter(pc.is_in(placed["segment"], pa.array(sorted(compute), pa.string())))
@@ -64,7 +64,7 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
         for segment, content in _contents(known.acorn, kind, work, index.num_rows, compute):
             yield PartitionUpdate(segment, content, now[segment])
 
-    return TableUpdate(parts(), state, code, files=len(compute) + len(gone))
+    return TableUpdate(partitions(), state, code, files=len(compute) + len(gone))
 
 
 def _contents(
@@ -74,7 +74,7 @@ def _contents(
     documents: int,
     compute: Iterable[str],
 ) -> Iterator[tuple[str, arrow.File | pa.Table | None]]:
-    """Returns each partition to compute with its file or rows; None where it has no rows."""
+    """Yields (segment, file or rows) of each partition to compute; None for no rows."""
     if kind.key == shards.KEY:
         for files in processes.map_ordered(shards.subject_files, work, documents):
             yield from files
@@ -85,12 +85,14 @@ def _contents(
 
 
 def _placed(kind: ByKey, documents: DocumentState, basics: pa.Table) -> pa.Table:
-    """Returns for each document that is looked at where it lies, its partition and its state."""
+    """Returns the location, segment and state of each document that the table reads."""
     index = with_reads(kind, documents.index).select([*WHERE, "content"])
     basics = basics.take(pc.index_in(index["_id"], arrow.column(basics, "_id")).combine_chunks())
     values = arrow.column(basics, kind.key).dictionary_encode()
-    named = [fields.segment(value) for value in values.dictionary.to_pylist()]
-    segment = pa.array([*named, fields.segment(None)]).take(values.indices.fill_null(len(named)))
+    segments = [fields.segment(value) for value in values.dictionary.to_pylist()]
+    segment = pa.array([*segments, fields.segment(None)]).take(
+        values.indices.fill_null(len(segments))
+    )
     columns = [_as_text(arrow.column(basics, name)) for name in kind.basics]
     state = pc.binary_join_element_wise(index["_id"], index["content"], *columns, _COLUMN)
     return index.append_column("segment", segment).append_column("state", state)
@@ -104,7 +106,7 @@ def _as_text(column: pa.Array) -> pa.Array:
 
 
 def _fingerprints(placed: pa.Table, code: str) -> dict[str, str]:
-    """Returns for each partition what its documents, their rows and the code are digested to."""
+    """Returns by partition a digest of its documents, their rows and the code."""
     states: dict[str, list[str]] = defaultdict(list)
     for segment, state in arrow.values(placed, "segment", "state"):
         states[segment].append(state)
