@@ -42,9 +42,6 @@ class Fetching:
         withheld: By id, why the source did not return a document.
         lagging: The number of documents that came older than swept and were requested again.
         behind: The number of lagging documents that came older every time.
-
-    Args:
-        source: Where the documents come from.
     """
 
     def __init__(self, source: Source) -> None:

@@ -21,11 +21,6 @@ class LossGuard:
 
     Attributes:
         accepted: Whether the update lost too many documents and was accepted all the same.
-
-    Args:
-        before: The documents before the update.
-        url: Where the documents come from, for people.
-        accept_shrink: Accept any loss.
     """
 
     def __init__(self, before: DocumentState, url: str, *, accept_shrink: bool) -> None:
@@ -72,11 +67,10 @@ class LossGuard:
         """Returns the number of documents in the largest of the kept states."""
         head = self._before.head
         states, accepted = list(head.get("states", ())), head.get("accepted")
+        since_accepted = states[states.index(accepted) if accepted in states else 0 :]
+        heads = (read_head(self._before.store, keys.state_key(s))[0] for s in since_accepted)
         counts: list[int] = [self._before.index.num_rows]
-        for state in states[states.index(accepted) if accepted in states else 0 :]:
-            state_head, _ = read_head(self._before.store, keys.state_key(state))
-            counts.append(int(state_head["documents"]) if state_head else 0)
-        return max(counts)
+        return max(counts + [state_head["documents"] for state_head in heads if state_head])
 
 
 def tell_gone(before: DocumentState, gone: list[str], progress: Callable[[str], None]) -> None:

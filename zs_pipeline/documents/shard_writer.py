@@ -23,16 +23,12 @@ class ShardWriter:
 
     Attributes:
         written: The number of shards that were written.
-
-    Args:
-        store: Where the shards lie.
-        names: The name of each shard in a head, by number; updated as shards are written.
-        pool: Sends the shards.
     """
 
     def __init__(self, store: Store, names: dict[str, str], pool: ThreadPoolExecutor) -> None:
         self.written = 0
         self._store = store
+        # The name of each shard in a head, by number; updated as shards are written.
         self._names = names
         self._pool = pool
         # Shards on their way to the store, by name.
@@ -58,18 +54,15 @@ class ShardWriter:
     def send(self, shard: int, content: pa.Table) -> None:
         """Send a shard's new content to the store."""
         self._indexes[shard] = content.select(INDEX_SCHEMA.names)
-        if content.num_rows:
-            body = arrow.encode(content)
-            name = f"shards/{shard}/{keys.digest_of(body)}"
-            self._names[str(shard)] = name
-            if len(self._sending) >= PUTS:
-                self._sending.pop(next(iter(self._sending))).result()
-            self._sending[name] = self._pool.submit(
-                self._store.put_object, keys.shard_key(name), body
-            )
-        else:
-            self._names.pop(str(shard), None)
         self.written += 1
+        if not content.num_rows:
+            self._names.pop(str(shard), None)
+            return
+        body = arrow.encode(content)
+        name = self._names[str(shard)] = f"shards/{shard}/{keys.digest_of(body)}"
+        if len(self._sending) >= PUTS:
+            self._sending.pop(next(iter(self._sending))).result()
+        self._sending[name] = self._pool.submit(self._store.put_object, keys.shard_key(name), body)
 
     def wait(self) -> None:
         """Wait until all shards are in the store."""

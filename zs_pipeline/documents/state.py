@@ -40,7 +40,6 @@ class DocumentState:
     """One state of the documents.
 
     Attributes:
-        store: Where the documents lie.
         head: `documents.json`.
         index: One row for each document, in `INDEX_SCHEMA`.
         set_aside: Findings about documents that cannot be used.

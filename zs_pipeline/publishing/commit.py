@@ -119,11 +119,7 @@ def commit(
 
 
 def _tell_apart(known: FactsFile, segment: str, folded: dict[str, str]) -> None:
-    """Refuse a partition that shares its file with another on a disk that folds capitals.
-
-    Raises:
-        arrow.InvalidTable: The two partitions are one file.
-    """
+    """Refuse a partition that shares its file with another on a disk that folds capitals."""
     other, acorn = folded.setdefault(segment.casefold(), segment), known.acorn
     keys = [path(known.layout, acorn, other), path(known.layout, acorn, segment)]
     if other != segment and known.store.is_one_place(*keys):
@@ -189,9 +185,8 @@ def _files_after(before: dict[str, FileFacts], waiting: list[_Staged]) -> dict[s
 
 def _leave_out(waiting: list[_Staged], report: CommitReport) -> None:
     """Leave refused partitions as they are."""
-    if report.refused:
-        waiting[:] = [staged for staged in waiting if staged.segment not in report.refused]
-        report.changed = [s for s in report.changed if s not in report.refused]
+    waiting[:] = [staged for staged in waiting if staged.segment not in report.refused]
+    report.changed = [segment for segment in report.changed if segment not in report.refused]
 
 
 def _publish(

@@ -25,9 +25,6 @@ class FactsFile:
     """A table's facts as they were last read or written; changed by compare-and-set.
 
     Attributes:
-        store: The store.
-        layout: The layout of the version.
-        acorn: The declaration.
         facts: The facts; None where the table has none.
         lost: Segments whose content the store lost, both the object and the fixed path.
     """

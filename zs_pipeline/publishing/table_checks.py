@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from zs_client import work
 from zs_client.contract import Layout
-from zs_client.facts import Facts, FileFacts
+from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, ColumnCheck, NamesDocuments, Once, Settled
@@ -51,10 +51,6 @@ class CheckContext:
     """The data that a check reads.
 
     Attributes:
-        store: The store.
-        layout: The layout of the version.
-        acorn: The declaration.
-        facts: The table's facts.
         content: Some partitions, or the whole table, from their fixed paths, by segment.
         altered: Segments whose fixed path has, or had until this run restored it, another content
             than the facts name.
@@ -108,7 +104,7 @@ def load_check_context(
             state = pool.submit(documents.last_seen_state if report else documents.current, store)
             read = partial(_file, store, layout, acorn, known)
             bodies = dict(zip(chosen, pool.map(read, chosen), strict=True))
-        altered = [s for s in chosen if not _is(bodies[s], files[s])]
+        altered = [s for s in chosen if _sha256(bodies[s]) != files[s]["sha256"]]
         if not altered:
             break
         now = _facts(store, layout, acorn)
@@ -173,9 +169,8 @@ def _file(
         return None
 
 
-def _is(body: bytes | None, entry: FileFacts) -> bool:
-    """Returns whether a file is the file that the facts name."""
-    return body is not None and hashlib.sha256(body).hexdigest() == entry["sha256"]
+def _sha256(body: bytes | None) -> str | None:
+    return None if body is None else hashlib.sha256(body).hexdigest()
 
 
 def key_unique(seen: CheckContext) -> Finding:

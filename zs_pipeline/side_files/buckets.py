@@ -21,11 +21,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import urllib3
-from obstore.exceptions import (
-    BaseError,
-    InvalidPathError,
-    NotModifiedError,
-)
+from obstore.exceptions import BaseError, InvalidPathError, NotModifiedError
 from obstore.store import S3Store
 
 from zs_client import objects
@@ -238,12 +234,12 @@ class S3Bucket:
             if self._unreachable:
                 raise NotReached(self._unreachable)
             if not self._views:
-                first = s3_bucket(self._name)
-                self._unreachable = _why_unreachable(first, self._name)
+                view = s3_bucket(self._name)
+                self._unreachable = _why_unreachable(view, self._name)
                 if self._unreachable:
                     raise NotReached(self._unreachable)
-                self._views = [first]
-                if self._views[0].config.get("skip_signature") != "true":
+                self._views = [view]
+                if view.config.get("skip_signature") != "true":
                     self._views.append(s3_bucket(self._name, anonymous=True))
             return self._views
 
@@ -302,11 +298,7 @@ def _is_in_another_region(error: Exception) -> bool:
 
 
 def _refusal(error: Exception, bucket: str, at: str) -> NotReadable:
-    """Returns the error of a request that will always fail.
-
-    Raises:
-        StoreError: The request may succeed another time.
-    """
+    """Returns the error of a request that will always fail; raises others as `StoreError`."""
     if is_forbidden(error):
         return NotReadable(f"{at}: may not be read")
     # obstore has an error for a missing key; in a listing, only the bucket can be missing.

@@ -59,11 +59,9 @@ class Unchanged(Exception):
 
 @dataclass(frozen=True)
 class Noted:
-    """The value of a side file, with a finding about how the file was read.
+    """The value of a side file, with a note about how the file was read.
 
-    Attributes:
-        value: The value.
-        note: The finding, as a sentence that begins with the location of the file.
+    The note becomes a finding: a sentence that begins with the location of the file.
     """
 
     value: object

@@ -91,6 +91,11 @@ class _Builder:
     """Builds a frame from calls, with pandas' public constructors, which check their arguments."""
 
     def __init__(self, size: int) -> None:
+        import numpy as np  # noqa: PLC0415 - with pandas
+        import pandas as pd  # noqa: PLC0415 - half a second, for one table
+
+        self.numpy: Any = np
+        self.pandas: Any = pd
         self.size = size
         self.seen: dict[int, Any] = {}
         self.scalars: Mapping[str, Callable[[Call], Any]] = {
@@ -104,18 +109,6 @@ class _Builder:
             "datetime": self.datetime,
             "timedelta": lambda a: dt.timedelta(*map(self.whole, a.args)),
         }
-
-    @property
-    def pandas(self) -> Any:
-        import pandas as pd  # noqa: PLC0415 - half a second, for one table
-
-        return pd
-
-    @property
-    def numpy(self) -> Any:
-        import numpy as np  # noqa: PLC0415 - with pandas
-
-        return np
 
     def frame(self, call: Call) -> "pd.DataFrame":
         manager = expect(call.state["_mgr"], "manager")
@@ -351,10 +344,10 @@ class _Builder:
             raise UnreadableFrame(f"values lie in each other more than {_DEEPEST} deep")
         # A shared value is made once: a small pickle can hold a list of lists of any size.
         if id(value) not in self.seen:
-            self.seen[id(value)] = self._made(value, depth + 1)
+            self.seen[id(value)] = self._copied(value, depth + 1)
         return self.seen[id(value)]
 
-    def _made(self, value: Any, depth: int) -> Any:
+    def _copied(self, value: Any, depth: int) -> Any:
         if isinstance(value, list | tuple):
             return type(value)(self.scalar(item, depth) for item in value)
         if isinstance(value, dict):

@@ -128,15 +128,12 @@ class DumpSource:
 
     def check(self) -> None:
         """See `Source`."""
-        try:
-            if self._path.is_dir():
-                if not self._json_files():
-                    raise SourceError(f"{self.url}: the folder holds no .json file")
-                return
-            with self._path.open("rb") as file:
-                file.read(1)
-        except OSError as error:
-            raise self._unreadable(error) from error
+        with self._reading():
+            if not self._path.is_dir():
+                with self._path.open("rb") as file:
+                    file.read(1)
+            elif not self._json_files():
+                raise SourceError(f"{self.url}: the folder holds no .json file")
 
     def sweep(self) -> Iterator[Swept | Problem]:
         """See `Source`; a repeated `_id` is reported once, after the last document is read.
@@ -144,10 +141,8 @@ class DumpSource:
         Among documents with the same `_id` the latest `_last_modified` counts, then the later
         position in the dump.
         """
-        try:
+        with self._reading():
             yield from self._sweep()
-        except OSError as error:
-            raise self._unreadable(error) from error
 
     def sweep_again(self, ids: Sequence[str]) -> Iterator[Swept | Lacking | Problem]:
         """See `Source`; a dump is not read again, but documents set aside do not count as gone."""
@@ -171,9 +166,8 @@ class DumpSource:
         rows = {places.row[key]: key for key in ids if key in places.row}
         for row in sorted(rows):
             try:
-                document = parse(self._raw(places, row))
-            except OSError as error:
-                raise self._unreadable(error) from error
+                with self._reading():
+                    document = parse(self._raw(places, row))
             except ValueError as error:
                 raise self._changed(places, row) from error
             if not isinstance(document, dict):
@@ -354,8 +348,13 @@ class DumpSource:
         where = self._where(places.file[row], places.number[row])
         return SourceError(f"{self.url}: {where} changed while the dump was read; start again")
 
-    def _unreadable(self, error: OSError) -> SourceError:
-        return SourceError(f"{self.url}: cannot be read: {error.strerror or error}")
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or error
+            raise SourceError(f"{self.url}: cannot be read: {reason}") from error
 
 
 class _Lines:

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -16,19 +17,10 @@ import urllib3
 from zs_client import work
 from zs_pipeline.declaration import CORE, ENVELOPE
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.shape.projection import (
-    SWEEP,
-    came_as_list,
-    having_any,
-    lacking_core_files,
-    mongo_projection,
-    partial_core_files,
-    path_map,
-    trim,
-)
-from zs_pipeline.source.asking import TRIES, Answer, Asking, Unanswered
+from zs_pipeline.shape.projection import SWEEP, having_any
+from zs_pipeline.source.asking import Answer, Asking, Unanswered
 from zs_pipeline.source.interface import Lacking, SourceError, Swept, url_for_messages
-from zs_pipeline.source.plain import SweptOnce, head, identity, load, plain
+from zs_pipeline.source.plain import SweptOnce, identity, load
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -98,12 +90,9 @@ class GatewaySource:
             maxsize=IN_FLIGHT, block=True, timeout=_TIMEOUT, retries=_RETRY, headers=headers
         )
         self._count = threading.Lock()
-        self._tree = path_map(fields)
-        self._projection = mongo_projection(fields)
-        self._cores = partial_core_files(fields)
         self._originals: dict[str, Any] = {}
         self._limit = PAGE
-        self._asking = Asking(self.url, self.check, self._is_gone)
+        self._asking = Asking(self.url, fields, self._by_id, self.check, self._is_gone)
 
     def check(self) -> None:
         """See `Source`."""
@@ -137,10 +126,8 @@ class GatewaySource:
     ) -> Generator[dict[str, Any], None, Any]:
         """Yield documents whose `_id` has one of the types and lies after `last`, in order.
 
-        Returns the last `_id`. All such `_id`s lie after `lowest`.
-
-        Raises:
-            SourceError: A page does not move on, so that the sweep would not end.
+        Returns the last `_id`. All such `_id`s lie after `lowest`. A page that does not move on is
+        an error, since the sweep would not end.
         """
         while True:
             bound = {"$gte": lowest} if last is None else {"$gt": last}
@@ -194,31 +181,32 @@ class GatewaySource:
 
     def sweep_again(self, ids: Sequence[str]) -> Iterator[Swept | Lacking | Problem]:
         """See `Source`."""
-        for came, lacking in self._answers(ids, SWEEP, self._again):
-            yield from came
-            yield from lacking
+        yield from self._answers(ids, SWEEP, self._asking.again)
 
     def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any] | Lacking]:
         """See `Source`; up to `IN_FLIGHT` requests at a time, answers in the order asked."""
-        for came, lacking in self._answers(dict.fromkeys(ids), self._projection, self._batch):
-            yield from came
-            yield from lacking
+        ask = partial(
+            self._asking.documents,
+            having_any=self._having_any,
+            batches=partial(self._batches, projection={}),
+        )
+        yield from self._answers(dict.fromkeys(ids), self._asking.projection, ask)
 
     def _answers(
         self,
         ids: Iterable[str],
         projection: Mapping[str, int],
         answer: Callable[[list[str]], tuple[list[_T], list[Lacking]]],
-    ) -> Iterator[tuple[list[_T], list[Lacking]]]:
-        """Yields (results, lacking documents) of each batch of some ids."""
+    ) -> Iterator[_T | Lacking]:
+        """Yields the results and the lacking documents of each batch of some ids."""
         pending: deque[Future[tuple[list[_T], list[Lacking]]]] = deque()
         with work.Threads(IN_FLIGHT, "gateway") as pool:
             for batch in self._batches(ids, projection):
                 if len(pending) == IN_FLIGHT:
-                    yield pending.popleft().result()
+                    yield from chain.from_iterable(pending.popleft().result())
                 pending.append(pool.submit(answer, batch))
             while pending:
-                yield pending.popleft().result()
+                yield from chain.from_iterable(pending.popleft().result())
 
     def _batches(self, ids: Iterable[str], projection: Mapping[str, int]) -> Iterator[list[str]]:
         """Yields the ids in lists that fit into a URL, as the server has them."""
@@ -245,40 +233,8 @@ class GatewaySource:
             return [document_id, int(document_id)]
         return [document_id]
 
-    def _batch(self, ids: list[str]) -> tuple[list[dict[str, Any]], list[Lacking]]:
-        """Returns (trimmed documents of a batch, lacking documents)."""
-        ask = partial(self._by_id, projection=self._projection)
-        documents, lacking = self._asking.documents(ids, ask)
-        page = list(documents.values())
-        whole = [d["_id"] for d in page if came_as_list(d, self._cores)]
-        for query in self._questions(lacking_core_files(page, self._cores)):
-            whole += [d["_id"] for d in self._find(query, _ID)]
-        if whole:
-            names = list(dict.fromkeys(filter(None, map(identity, whole))))
-            documents = {key: d for key, d in documents.items() if key not in names}
-            for part in self._batches(names, {}):
-                more, without = self._asking.documents(part, partial(self._by_id, projection=None))
-                documents |= more
-                lacking += without
-        for document_id, document in documents.items():
-            document["_id"] = document_id
-        return [trim(plain(document), self._tree) for document in documents.values()], lacking
-
-    def _again(self, ids: list[str]) -> tuple[list[Swept], list[Lacking]]:
-        """Returns (results of a sweep for the documents of a batch, lacking documents)."""
-
-        def ask(part: Sequence[str], attempt: int) -> Answer:
-            return self._by_id(part, SWEEP if attempt < TRIES // 2 else _ID)
-
-        came, lacking = self._asking.again(ids, ask)
-        return [entry for d in came.values() if isinstance(entry := head(d), Swept)], lacking
-
     def _by_id(self, ids: Sequence[str], projection: Mapping[str, int] | None) -> Answer:
-        """Returns the documents of these ids by id; retries only for a single id.
-
-        Raises:
-            SourceError: The gateway returned a document that was not requested.
-        """
+        """Returns the documents of these ids by id; retries only for a single id."""
         candidates = [value for document_id in ids for value in self._candidates(document_id)]
         retries = _RETRY if len(ids) == 1 else _ONCE
         page = self._find({"_id": {"$in": candidates}}, projection, retries, limit=len(candidates))
@@ -304,18 +260,18 @@ class GatewaySource:
         page = page or self._find({}, _ID, sort={"_id": -1}, limit=1)
         return bool(page) and isinstance(page[0].get("_id"), str) and page[0]["_id"] != document_id
 
-    def _questions(self, lacking: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
-        """Yields `having_any` of the lacking core files, in filters that fit into a URL."""
+    def _having_any(self, lacking: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
+        """Yields the documents of the filter `having_any`, split so that it fits into a URL."""
         if not lacking:
             return
         query = having_any(lacking)
         ids = query["_id"]["$in"]
         if len(ids) == 1 or len(self._address(query, _ID)) <= URL_LENGTH:
-            yield query
+            yield from self._find(query, _ID)
             return
         for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
             part = {core: [i for i in values if i in half] for core, values in lacking.items()}
-            yield from self._questions({core: values for core, values in part.items() if values})
+            yield from self._having_any({core: values for core, values in part.items() if values})
 
     def _address(
         self, query: Mapping[str, Any], projection: Mapping[str, int] | None, **more: Any

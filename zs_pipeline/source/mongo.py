@@ -7,7 +7,6 @@ import random
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -26,20 +25,10 @@ from pymongo.errors import (
 from pymongo.uri_parser import parse_uri
 
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.shape.projection import (
-    SWEEP,
-    came_as_list,
-    having_any,
-    lacking_core_files,
-    mongo_projection,
-    partial_core_files,
-    path_map,
-    trim,
-)
-from zs_pipeline.source import asking
+from zs_pipeline.shape.projection import SWEEP, having_any
 from zs_pipeline.source.asking import Answer, Asking, Unanswered
 from zs_pipeline.source.interface import Lacking, SourceError, Swept, url_for_messages
-from zs_pipeline.source.plain import SweptOnce, head, identity, plain
+from zs_pipeline.source.plain import SweptOnce, identity
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection
@@ -71,9 +60,6 @@ class MongoSource:
     def __init__(self, url: str, fields: Sequence[str]) -> None:
         self.url = url_for_messages(url)
         self.requests = 0
-        self._tree = path_map(fields)
-        self._projection = mongo_projection(fields)
-        self._cores = partial_core_files(fields)
         try:
             address = parse_uri(url, validate=True, warn=False)
             options = {str(option).lower() for option in address["options"]}
@@ -88,7 +74,7 @@ class MongoSource:
                 "the form is mongodb://user:password@host/database.collection?options"
             ) from None
         weakref.finalize(self, client.close)
-        self._asking = Asking(self.url, self._least, self._is_gone)
+        self._asking = Asking(self.url, fields, self._by_id, self._least, self._is_gone)
         database = client[address["database"] or DATABASE]
         self._collection: Collection[dict[str, Any]] = database.get_collection(
             address["collection"] or COLLECTION, codec_options=_DECODE
@@ -136,44 +122,19 @@ class MongoSource:
 
     def sweep_again(self, ids: Sequence[str]) -> Iterator[Swept | Lacking | Problem]:
         """See `Source`."""
-
-        def ask(part: Sequence[str], attempt: int) -> Answer:
-            return self._by_id(part, SWEEP if attempt < asking.TRIES // 2 else {"_id": 1})
-
         for batch in _batches(ids):
-            came, lacking = self._asking.again(batch, ask)
-            yield from (entry for d in came.values() if isinstance(entry := head(d), Swept))
-            yield from lacking
+            yield from chain.from_iterable(self._asking.again(batch))
 
     def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any] | Lacking]:
         """See `Source`; `BATCH` documents a query."""
         for batch in _batches(list(dict.fromkeys(ids))):
-            yield from self._batch(batch)
+            yield from chain.from_iterable(self._asking.documents(batch, self._having_any))
 
-    def _batch(self, ids: Sequence[str]) -> Iterator[dict[str, Any] | Lacking]:
-        ask = partial(self._by_id, projection=self._projection)
-        documents, lacking = self._asking.documents(ids, ask)
-        page = list(documents.values())
-        whole = [d["_id"] for d in page if came_as_list(d, self._cores)]
-        lacks = lacking_core_files(page, self._cores)
-        if lacks:
-            whole += [d["_id"] for d in self._find(having_any(lacks), {"_id": 1})]
-        if whole:
-            names = list(dict.fromkeys(filter(None, map(identity, whole))))
-            more, without = self._asking.documents(names, partial(self._by_id, projection=None))
-            documents = {key: d for key, d in documents.items() if key not in names} | dict(more)
-            lacking += without
-        for document_id, document in documents.items():
-            document["_id"] = document_id
-            yield trim(plain(document), self._tree)
-        yield from lacking
+    def _having_any(self, lacking: dict[str, list[Any]]) -> list[dict[str, Any]]:
+        return self._find(having_any(lacking), {"_id": 1}) if lacking else []
 
     def _by_id(self, ids: Sequence[str], projection: Mapping[str, int] | None) -> Answer:
-        """Returns the documents of these ids by id; retries only for a single id.
-
-        Raises:
-            SourceError: The server returned a document that was not requested.
-        """
+        """Returns the documents of these ids by id; retries only for a single id."""
         candidates = list(chain.from_iterable(map(_candidates, ids)))
         tries = TRIES if len(ids) == 1 else 1
         page = self._find({"_id": {"$in": candidates}}, projection, tries=tries)

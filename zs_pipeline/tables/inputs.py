@@ -47,10 +47,6 @@ class Surroundings:
     """Where tables are built, and their inputs beside documents and tables.
 
     Attributes:
-        store: The store.
-        layout: The layout of the version.
-        catalogue: All tables.
-        files: The buckets of side files.
         custom_copies: Returns the copies of a stored table by its name, the copy in the users' home
             first; raises `AcornNotFound` where there is no copy.
         old_url: The database before the upgrade; empty when there is none.
@@ -70,14 +66,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Input:
-    """A table that another table is made from, in the state of its facts.
-
-    Attributes:
-        store: Where the table lies.
-        layout: The layout of the version.
-        acorn: The declaration.
-        facts: The table's facts when they were read.
-    """
+    """A table that another table is made from, in the state of the facts that were read."""
 
     store: Store
     layout: Layout
