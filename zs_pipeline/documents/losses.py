@@ -70,7 +70,8 @@ class LossGuard:
         since_accepted = states[states.index(accepted) if accepted in states else 0 :]
         heads = (read_head(self._before.store, keys.state_key(s))[0] for s in since_accepted)
         counts: list[int] = [self._before.index.num_rows]
-        return max(counts + [state_head["documents"] for state_head in heads if state_head])
+        counts += [state_head["documents"] for state_head in heads if state_head]
+        return max(counts)
 
 
 def tell_gone(before: DocumentState, gone: list[str], progress: Callable[[str], None]) -> None:

@@ -86,7 +86,7 @@ class DocumentState:
             rows: A row for each document, with `shard`, `_id` and any other columns.
 
         Yields:
-            (the bytes of a shard, the rows of `wanted` whose documents lie in the shard).
+            (the bytes of a shard, the rows of the documents that lie in the shard).
         """
         if 0 < rows.num_rows <= FEW:
             yield self._gather(rows), rows

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
@@ -53,23 +53,11 @@ _CONNECT_ATTEMPTS = 3
 T = TypeVar("T")
 
 
-class Bucket(Protocol):
-    """The requests that `zs_pipeline.side_files.files` sends, from many threads at once."""
-
-    def get(self, key: str, etag: str | None, largest: int) -> tuple[bytes, str] | None:
-        """Returns (bytes, ETag), or None while the ETag is `etag`."""
-
-    def listings(
-        self, groups: list[list[str]], streams: int | None
-    ) -> list[list[Entry] | NotUsable | None]:
-        """Returns for each group of prefixes its files, an error, or None if not reached."""
-
-    def folder(self, key: str) -> Folder:
-        """Returns the names directly in a folder."""
-
-
 class S3Bucket:
-    """A bucket on S3, read with the present credentials, or without if those are refused."""
+    """A bucket on S3, read with the present credentials, or without if those are refused.
+
+    Many threads may use it at once.
+    """
 
     def __init__(self, name: str, count_requests: Callable[..., None]) -> None:
         self._name = name
@@ -100,7 +88,10 @@ class S3Bucket:
     def listings(
         self, groups: list[list[str]], streams: int | None
     ) -> list[list[Entry] | NotUsable | None]:
-        """Returns the files of each group that `streams` requests reach together."""
+        """Returns for each group of prefixes its files, an error, or None if not reached.
+
+        One request after another is sent for all groups together, at most `streams` if not None.
+        """
         files: dict[str, list[Entry]] = {}
         urls = [f"{S3}{self._name}/{prefixes[0]}" for prefixes in groups]
         if len(groups) > 1:
@@ -398,3 +389,6 @@ class LocalBucket:
         self._count_requests()
         if not self._root.is_dir():
             raise NoBucket(f"{self._root}: there is no such folder for a bucket")
+
+
+Bucket = S3Bucket | LocalBucket

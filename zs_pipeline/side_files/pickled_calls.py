@@ -255,9 +255,9 @@ def is_call(value: Any, *kinds: str) -> bool:
     return isinstance(value, Call) and value.kind in kinds
 
 
-def is_name(value: Any, kind: str) -> bool:
-    """Returns whether a value is the allowed name itself, not a call of it."""
-    return isinstance(value, type) and issubclass(value, Call) and value.kind == kind
+def is_name(value: Any, *kinds: str) -> bool:
+    """Returns whether a value is an allowed name of one of these kinds, not a call of the name."""
+    return isinstance(value, type) and issubclass(value, Call) and value.kind in kinds
 
 
 def described(value: Any) -> str:

@@ -240,10 +240,7 @@ class _Builder:
             return pd.RangeIndex(
                 *(self.whole(state[k]) for k in ("start", "stop", "step")), name=name
             )
-        if not any(
-            is_name(cls, kind)
-            for kind in ("Index", "DatetimeIndex", "TimedeltaIndex", "CategoricalIndex")
-        ):
+        if not is_name(cls, "Index", "DatetimeIndex", "TimedeltaIndex", "CategoricalIndex"):
             raise UnreadableFrame(f"{described(cls)} in the place of an index")
         values = self.values(state["data"])
         if values.ndim != 1:

@@ -206,11 +206,10 @@ class DumpSource:
             prints += hashlib.sha256(piece.raw).digest()[:8]
             earlier = places.row.setdefault(entry.id, row)
             if earlier != row:
-                if _order(modified[row]) >= _order(modified[earlier]):
-                    places.row[entry.id] = row
-                    duplicates.append((earlier, row))
-                else:
-                    duplicates.append((row, earlier))
+                is_later = _order(modified[row]) >= _order(modified[earlier])
+                dropped, chosen = (earlier, row) if is_later else (row, earlier)
+                places.row[entry.id] = chosen
+                duplicates.append((dropped, chosen))
         self._places = places
         for dropped, chosen in duplicates:
             yield self._duplicate(places, dropped, chosen)

@@ -7,14 +7,14 @@ that the table reads, and the code.
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_pipeline import arrow, processes
 from zs_pipeline.code import of_table
-from zs_pipeline.declaration import ASSET_BASICS, Acorn, ByKey
+from zs_pipeline.declaration import ASSET_BASICS, ByKey
 from zs_pipeline.documents import shards
 from zs_pipeline.documents.state import WHERE, DocumentState
 from zs_pipeline.publishing.facts_file import FactsFile, entries
@@ -61,27 +61,17 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
             yield PartitionUpdate(segment, None)
         index = placed.filter(pc.is_in(placed["segment"], pa.array(sorted(compute), pa.string())))
         work = shards_with_basics(known.acorn, kind, documents, index, basics)
-        for segment, content in _contents(known.acorn, kind, work, index.num_rows, compute):
+        contents: Iterable[tuple[str, arrow.File | pa.Table | None]]
+        if kind.key == shards.KEY:
+            files = processes.map_ordered(shards.subject_files, work, index.num_rows)
+            contents = chain.from_iterable(files)
+        else:
+            packed = processes.map_ordered(shards.key_rows, work, index.num_rows)
+            contents = by_partition(known.acorn, packed, compute)
+        for segment, content in contents:
             yield PartitionUpdate(segment, content, now[segment])
 
     return TableUpdate(partitions(), state, code, files=len(compute) + len(gone))
-
-
-def _contents(
-    acorn: Acorn,
-    kind: ByKey,
-    work: Iterable[tuple[Any, ...]],
-    documents: int,
-    compute: Iterable[str],
-) -> Iterator[tuple[str, arrow.File | pa.Table | None]]:
-    """Yields (segment, file or rows) of each partition to compute; None for no rows."""
-    if kind.key == shards.KEY:
-        for files in processes.map_ordered(shards.subject_files, work, documents):
-            yield from files
-    else:
-        yield from by_partition(
-            acorn, processes.map_ordered(shards.key_rows, work, documents), compute
-        )
 
 
 def _placed(kind: ByKey, documents: DocumentState, basics: pa.Table) -> pa.Table:

@@ -17,7 +17,7 @@ from zs_client.errors import AcornNotFound
 from zs_pipeline import arrow
 from zs_pipeline.catalogue import projected
 from zs_pipeline.code import of_table
-from zs_pipeline.declaration import Document, FromCustomTable
+from zs_pipeline.declaration import FromCustomTable
 from zs_pipeline.publishing.facts_file import FactsFile
 from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 from zs_pipeline.side_files import nights
@@ -85,7 +85,7 @@ def plan(
         return TableUpdate((), state, code, reason, counts=counts, problems=problems, notes=notes)
 
     def partitions() -> Iterator[PartitionUpdate]:
-        fetch = partial(documents_of, old) if old else _no_documents
+        fetch = partial(documents_of, old) if old else lambda _: iter(())
         yield PartitionUpdate("", kind.rows(content, inputs, _rows_before(known), fetch, others))
 
     return TableUpdate(partitions(), state, code, counts=counts, problems=problems, notes=notes)
@@ -108,10 +108,6 @@ def _newest_first(
 
 def _time_of(copy: CustomCopy, microseconds: int | None) -> datetime:
     return copy.modified if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
-
-
-def _no_documents(_: object) -> Iterable[Document]:
-    return ()
 
 
 def _rows_before(known: FactsFile) -> pa.Table | None:

@@ -141,11 +141,11 @@ def changed_rows(old: pa.Table, new: pa.Table) -> set[str]:
     new, old = new.filter(both), old.take(places.filter(both))
     ids = new["_id"].to_pylist()
     return {
-        ids[at]
+        key
         for name in new.schema.names
         if not new[name].equals(old[name])
-        for at, (value, former) in enumerate(
-            zip(new[name].to_pylist(), old[name].to_pylist(), strict=True)
+        for key, value, former in zip(
+            ids, new[name].to_pylist(), old[name].to_pylist(), strict=True
         )
         if value != former
     }
