@@ -99,8 +99,8 @@ def rows(
         aside: Findings about documents of the batch that were set aside.
         missing: Ids of documents of the batch that are gone.
     """
-    items = sorted((_row(reads, *document) for document in fetched), key=lambda row: row["shard"])
-    columns = [pa.array([row[field.name] for row in items], field.type) for field in SHARD]
+    dicts = sorted((_row(reads, *document) for document in fetched), key=lambda row: row["shard"])
+    columns = [pa.array([row[field.name] for row in dicts], field.type) for field in SHARD]
     return pa.Table.from_arrays(columns, schema=SHARD), aside, missing
 
 
@@ -262,7 +262,7 @@ def _with_basics(
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yields each document with its row of asset_basics; times are microseconds since 1970."""
     names = basics.schema.names
-    items = (dict(zip(names, values, strict=True)) for values in arrow.values(basics, *names))
-    rows = {row["_id"]: row for row in items}
+    dicts = (dict(zip(names, values, strict=True)) for values in arrow.values(basics, *names))
+    rows = {row["_id"]: row for row in dicts}
     for document in parse(body, *cores(kind.reads), ids=ids):
         yield document, rows[document["_id"]]

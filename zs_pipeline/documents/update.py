@@ -177,13 +177,13 @@ class _Update:
         self.changes.lagging = self.fetching.lagging
         if self.changes.altered:
             self.progress(
-                f"documents: {self.changes.altered:,} of {self.changes.refetched:,} that were "
-                "fetched in their turn have another content under the same time"
+                f"documents: {self.changes.altered:,} of {self.changes.refetched:,} fetched in "
+                "their turn have a new content and an old time"
             )
         if self.fetching.behind:
             self.progress(
-                f"documents: {self.fetching.behind:,} came older than the sweep of "
-                f"{self.source.url} saw them; the next build asks for them again"
+                f"documents: {self.fetching.behind:,} came in an older version than in the sweep "
+                f"of {self.source.url}; the next build fetches them again"
             )
         state = self._keep(whole=True)
         self.changes.shards_written = self.writer.written

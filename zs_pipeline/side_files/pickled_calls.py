@@ -171,7 +171,7 @@ _STAND_INS: Mapping[str, type[Call]] = {
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
-        """Returns the stand-in for a name, which must be allowed as a whole, with its dots."""
+        """Returns the stand-in for an allowed name; the whole dotted name must be allowed."""
         stand_in = _STAND_INS.get(f"{module}:{name}")
         if stand_in is None:
             raise RefusedPickle(_refusal(f"{module}.{name}"))
