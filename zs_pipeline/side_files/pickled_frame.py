@@ -7,7 +7,8 @@ and what the columns mean.
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from zs_pipeline.side_files.pickled_calls import (
@@ -62,29 +63,26 @@ def read_frame(body: bytes) -> "pd.DataFrame":
         raise UnreadableFrame(
             f"a pickle of {len(body):,} bytes is not read: the limit is {LARGEST:,}"
         )
-    try:
+    defect = (
+        f"{len(body):,} bytes that are no whole pickle (compressed, cut off or another format?)"
+    )
+    with _as_unreadable(defect):
         call = load_calls(body)
+    if not is_call(call, "frame"):
+        raise UnreadableFrame(f"the pickle holds no pandas frame but {described(call)}")
+    with _as_unreadable("the pickle holds a frame whose parts do not fit each other"):
+        return _Builder(len(body)).frame(call)
+
+
+@contextmanager
+def _as_unreadable(defect: str) -> Iterator[None]:
+    try:
+        yield
     except (RefusedPickle, UnreadableFrame):
         raise
     except Exception as error:
-        raise UnreadableFrame(
-            f"{len(body):,} bytes that are no whole pickle (compressed, cut off or another "
-            f"format?): {_error_line(error)}"
-        ) from error
-    if not is_call(call, "frame"):
-        raise UnreadableFrame(f"the pickle holds no pandas frame but {described(call)}")
-    try:
-        return _Builder(len(body)).frame(call)
-    except UnreadableFrame:
-        raise
-    except Exception as error:
-        raise UnreadableFrame(
-            f"the pickle holds a frame whose parts do not fit each other: {_error_line(error)}"
-        ) from error
-
-
-def _error_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error)[:200]}"
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        raise UnreadableFrame(f"{defect}: {reason}") from error
 
 
 class _Builder:
