@@ -43,7 +43,7 @@ def forget(store: Store, documents_head: dict[str, Any], now: datetime) -> None:
 
 
 def _used_since(store: Store, documents_head: dict[str, Any], since: datetime) -> set[str]:
-    """Returns the keys that states name which were the latest state at some time after `since`."""
+    """Returns the keys named by states that were the latest state at some time after `since`."""
     used: set[str] = set()
     following = documents_head
     for state in reversed(documents_head["states"][:-1]):

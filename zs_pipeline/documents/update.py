@@ -1,4 +1,4 @@
-"""A night's update of the documents: one sweep of ids, then only what changed is fetched.
+"""A night's update of the documents: one sweep of ids, then a fetch of changed documents.
 
 How the store keeps documents, and how they are read, is in `zs_pipeline.documents.state`. Writing
 shards, fetching, refusing losses and removing former states have modules of their own.
@@ -74,7 +74,7 @@ def update(
     refetch_every: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[DocumentState, Changes]:
-    """Bring the documents up to date: one sweep of ids, then only what changed is fetched.
+    """Bring the documents up to date: sweep the ids once, then fetch changed documents.
 
     Args:
         store: Where the documents are kept.

@@ -100,7 +100,7 @@ class Files:
             raise NotParsed(f"{url}: is no JSON: {first_line(error)[:200]}") from error
 
     def listing(self, location: str | None, *prefixes: str) -> list[Entry]:
-        """Returns the files by key whose key below the location is longer than a prefix of it.
+        """Returns by key the files whose key below the location extends one of the prefixes.
 
         Files in deeper folders count as well. Several prefixes with less than a page of keys
         between them cost one request.

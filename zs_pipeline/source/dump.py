@@ -398,7 +398,7 @@ def _lines(file: IO[bytes], largest: int) -> Iterator[_Piece]:
         if not raw:
             # There may be millions of empty lines: skip them a buffer at a time.
             ahead = file.peek()
-            # Testing whether all of it is blank takes a tenth of the time of stripping it.
+            # Testing whether a buffer is blank takes a tenth of the time of stripping the buffer.
             blank = len(ahead) - len(ahead.translate(None, _BLANK) and ahead.lstrip(_BLANK))
             number += file.read(blank).count(b"\n")
             offset += blank

@@ -83,7 +83,7 @@ def build(
 
 def _heal(known: FactsFile, around: Surroundings) -> None:
     """Bring back missing files that the facts name; report or refuse those that are lost."""
-    # On S3 each look is a request; there a missing file is noticed when it is read.
+    # On S3 each look is a request; a missing file is noticed there when a table reads the file.
     missed = known.facts.get("lost", ()) if known.facts and known.store.is_remote else None
     back, lost = heal(known, missed)
     name = known.acorn.name

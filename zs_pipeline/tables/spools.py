@@ -19,7 +19,7 @@ from zs_pipeline.declaration import Acorn
 
 # Files over which rows are spread until all shards are read.
 SPOOLS = 64
-# Bytes of a spool that are held in memory before it goes to disk.
+# Bytes of a spool in memory before the spool goes to disk.
 SPOOLED_IN_MEMORY = 1 << 18
 
 
