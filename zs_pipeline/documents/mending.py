@@ -46,7 +46,7 @@ def load_mended(
     shard_names = head["shards"]
     lost_shards = [n for n, name in shard_names.items() if keys.shard_key(name) not in paths]
     if keys.state_key(head["state"]) not in paths:
-        progress(f"documents: the state {head['state']} is missing in {store.url}; written again")
+        progress(f"documents: the state {head['state']} is gone from {store.url}; written again")
         store.put(keys.state_key(head["state"]), json.dumps(head, indent=1).encode())
     if lost_shards:
         progress(f"documents: {len(lost_shards)} shards are gone from {store.url}; fetched again")
@@ -65,7 +65,7 @@ def load_mended(
             numbers = pa.array([int(number) for number in lost_shards], pa.int16())
             index = index.filter(pc.invert(pc.is_in(index["shard"], numbers))).combine_chunks()
     if keys.set_aside_key(head["set_aside"]) not in paths:
-        progress(f"documents: the list of those set aside is missing in {store.url}; made again")
+        progress(f"documents: the list of those set aside is gone from {store.url}; made again")
         head["set_aside"] = ""
         return DocumentState(store, head, index), etag
     return DocumentState(store, head, index, load_set_aside(store, head)), etag

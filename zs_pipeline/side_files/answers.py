@@ -151,7 +151,7 @@ def update(
     seen: dict[str, dict[str, Answer]] = {}
     known, head = _load(store, name, kind, seen)
     if head and not head["content"]:
-        progress(f"{name}: the kept answers are missing in {store.url}; all questions are asked")
+        progress(f"{name}: the kept answers are gone from {store.url}; all questions are asked")
     answered = _answered(questions, known, head)
     unreached: dict[str, list[Answer]] = defaultdict(list)
     tonight = today or nights.today()

@@ -88,7 +88,7 @@ def _heal(known: FactsFile, around: Surroundings) -> None:
     back, lost = heal(known, missed)
     name = known.acorn.name
     if back:
-        around.progress(f"{name}: {back} missing files were restored from their copies")
+        around.progress(f"{name}: {back} files were gone and are restored from their copies")
     if not lost:
         return
     if isinstance(known.acorn.kind, FromCustomTable):
