@@ -14,12 +14,12 @@ FAILED = f"{DOCUMENTS}/failed.json"
 
 
 def state_key(state: str) -> str:
-    """Returns the key of the head of a state, also of one that is no longer the current one."""
+    """Returns the key of the head of a state, current or former."""
     return f"{DOCUMENTS}/states/{state}.json"
 
 
 def shard_key(name: str) -> str:
-    """Returns the key of a shard by the name that a head gives it."""
+    """Returns the key of a shard, given its name in a head."""
     return f"{DOCUMENTS}/{name}.pqt"
 
 
@@ -29,10 +29,10 @@ def index_key(digest: str) -> str:
 
 
 def set_aside_key(digest: str) -> str:
-    """Returns the key of the list of what was set aside."""
+    """Returns the key of the list of documents that were set aside."""
     return f"{DOCUMENTS}/set_aside/{digest}.json"
 
 
 def digest_of(body: bytes) -> str:
-    """Returns the name of a content: an object is never written again under another."""
+    """Returns the digest that names a content; equal contents have the same name."""
     return hashlib.sha256(body).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""How many documents an update may lose before it is refused, and what is told of those gone.
+"""Refuses updates that lose too many documents, and reports which documents are gone.
 
 What a table may lose is in `zs_pipeline.publishing.commit`.
 """
@@ -20,12 +20,7 @@ class LossGuard:
     """Refuses an update that loses too many documents.
 
     Attributes:
-        accepted: Whether more was lost than may be, and that was accepted.
-
-    Args:
-        before: The documents before the update.
-        url: Where the documents come from, for people.
-        accept_shrink: Accept whatever is lost.
+        accepted: Whether the update lost too many documents and was accepted all the same.
     """
 
     def __init__(self, before: DocumentState, url: str, *, accept_shrink: bool) -> None:
@@ -36,16 +31,16 @@ class LossGuard:
         self._largest = 0
 
     def check(self, removed: int) -> None:
-        """Refuse what lost too much, in the sweep or between it and the fetch.
+        """Refuse an update that lost too many documents, in the sweep or in the fetch.
 
-        Each of many nights may lose less than is refused: what is left is also compared with the
-        largest of the kept states, back to the one that was accepted last.
+        Many nights in a row may each lose a little. So the remaining documents are also compared
+        with the largest of the kept states, back to the state that was accepted last.
 
         Args:
-            removed: Documents that are gone so far.
+            removed: The number of documents that are gone so far.
 
         Raises:
-            ShrinkRefused: They are too many.
+            ShrinkRefused: Too many documents are gone.
         """
         if not removed:
             return
@@ -57,15 +52,13 @@ class LossGuard:
         self.accepted = True
         if not self._accept_shrink:
             latest = removed >= LOST_DOCUMENTS and removed > LOST_SHARE * had
-            there = (
-                f"{removed:,} of {had:,} are"
+            loss = (
+                f"{removed:,} of {had:,}"
                 if latest
-                else (
-                    f"{lost:,} of the {self._largest:,} of one of the last {KEPT_STATES} states are"
-                )
+                else f"{lost:,} of the {self._largest:,} of one of the last {KEPT_STATES} states"
             )
             raise ShrinkRefused(
-                f"documents: {there} gone from {self._url}, "
+                f"documents: {loss} are gone from {self._url}, "
                 f"more than {LOST_SHARE:.0%}; they stay. If the source is the right one "
                 "and this is meant, build again with --accept-shrink"
             )
@@ -74,20 +67,20 @@ class LossGuard:
         """Returns the number of documents in the largest of the kept states."""
         head = self._before.head
         states, accepted = list(head.get("states", ())), head.get("accepted")
+        since_accepted = states[states.index(accepted) if accepted in states else 0 :]
+        heads = (read_head(self._before.store, keys.state_key(s))[0] for s in since_accepted)
         counts: list[int] = [self._before.index.num_rows]
-        for state in states[states.index(accepted) if accepted in states else 0 :]:
-            kept, _ = read_head(self._before.store, keys.state_key(state))
-            counts.append(int(kept["documents"]) if kept else 0)
+        counts += [state_head["documents"] for state_head in heads if state_head]
         return max(counts)
 
 
 def tell_gone(before: DocumentState, gone: list[str], progress: Callable[[str], None]) -> None:
-    """Tell how many documents are gone, by modality.
+    """Report how many documents are gone, by modality.
 
     Args:
         before: The documents before the update.
-        gone: Those of them that are gone.
-        progress: Told the sentence.
+        gone: The ids of the documents that are gone.
+        progress: Receives the sentence.
     """
     counts: Counter[str] = Counter()
     for documents in before.read(["data_description"], ids=set(gone)):

@@ -1,6 +1,6 @@
-"""Documents whose files are gone from the store: what of a state is left, and its head without it.
+"""Loads a state of the documents from a store that lost some of its files.
 
-What is left out is fetched again by the next update, in `zs_pipeline.documents.update`.
+Documents of lost files are fetched again by the next update, in `zs_pipeline.documents.update`.
 """
 
 import json
@@ -27,34 +27,31 @@ from zs_pipeline.documents.state import (
 def load_mended(
     store: Store, progress: Callable[[str], None]
 ) -> tuple[DocumentState | None, str | None]:
-    """Load the latest state without what the head names and the store lacks.
+    """Load the latest state without the files that its head names and the store lacks.
 
-    The index is made anew from the shards; documents of a shard that is gone are left out of it,
-    so that they are fetched again; what was set aside is found again by the sweep.
+    A lost index is made from the shards. Documents of a lost shard are left out of the index, so
+    that they are fetched again. A lost list of documents set aside is made again by the sweep.
 
     Args:
         store: Where the documents lie.
-        progress: Told what is gone.
+        progress: Receives a sentence for each kind of file that is gone.
 
     Returns:
-        The state, and the ETag of the head as it lies in the store; None for both where there is
-        none.
+        (the state, the ETag of its head), or (None, None) where the store has no documents.
     """
     head, etag = read_head(store)
     if head is None:
         return None, None
-    there = {entry["path"] for entry in store.walk(DOCUMENTS)}
+    paths = {entry["path"] for entry in store.walk(DOCUMENTS)}
     shard_names = head["shards"]
-    lost = [n for n, name in shard_names.items() if keys.shard_key(name) not in there]
-    without_index = keys.index_key(head["index"]) not in there
-    without_aside = keys.set_aside_key(head["set_aside"]) not in there
-    if keys.state_key(head["state"]) not in there:
-        progress(f"documents: the state {head['state']} is gone from {store.url}; put again")
+    lost_shards = [n for n, name in shard_names.items() if keys.shard_key(name) not in paths]
+    if keys.state_key(head["state"]) not in paths:
+        progress(f"documents: the state {head['state']} is gone from {store.url}; written again")
         store.put(keys.state_key(head["state"]), json.dumps(head, indent=1).encode())
-    if lost:
-        progress(f"documents: {len(lost)} shards are gone from {store.url}; fetched again")
-        head["shards"] = {n: name for n, name in shard_names.items() if n not in lost}
-    if without_index:
+    if lost_shards:
+        progress(f"documents: {len(lost_shards)} shards are gone from {store.url}; fetched again")
+        head["shards"] = {n: name for n, name in shard_names.items() if n not in lost_shards}
+    if keys.index_key(head["index"]) not in paths:
         progress(f"documents: the index is gone from {store.url}; made anew")
         bodies = (load_shard(store, name) for name in head["shards"].values())
         pieces = [arrow.decode(body, INDEX_SCHEMA.names).cast(INDEX_SCHEMA) for body in bodies]
@@ -64,11 +61,11 @@ def load_mended(
         head["index"] = put_index(store, index)
     else:
         index = load_index(store, head["index"])
-        if lost:
-            numbers = pa.array([int(number) for number in lost], pa.int16())
+        if lost_shards:
+            numbers = pa.array([int(number) for number in lost_shards], pa.int16())
             index = index.filter(pc.invert(pc.is_in(index["shard"], numbers))).combine_chunks()
-    if without_aside:
-        progress(f"documents: what was set aside is gone from {store.url}; looked for again")
+    if keys.set_aside_key(head["set_aside"]) not in paths:
+        progress(f"documents: the list of those set aside is gone from {store.url}; made again")
         head["set_aside"] = ""
         return DocumentState(store, head, index), etag
     return DocumentState(store, head, index, load_set_aside(store, head)), etag

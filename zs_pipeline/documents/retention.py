@@ -1,4 +1,4 @@
-"""Which former states of the documents stay readable, and the removal of what no head names.
+"""Decides which former states of the documents stay readable, and removes all other files.
 
 What a state holds is in `zs_pipeline.documents.state`.
 """
@@ -17,12 +17,12 @@ UNUSED_FOR = timedelta(days=2)
 
 
 def with_latest(names: list[str], name: str) -> list[str]:
-    """Returns the last names that are kept, each once, with the latest at the end."""
+    """Returns the last `KEPT_STATES` names, each once, with the latest at the end."""
     return list(dict.fromkeys(reversed([*names, name])))[:KEPT_STATES][::-1]
 
 
 def forget(store: Store, documents_head: dict[str, Any], now: datetime) -> None:
-    """Remove what the head names no more; a build that still reads it has days.
+    """Remove files that no kept head names; a build that still reads them has two days.
 
     Args:
         store: Where the documents lie.
@@ -43,7 +43,7 @@ def forget(store: Store, documents_head: dict[str, Any], now: datetime) -> None:
 
 
 def _used_since(store: Store, documents_head: dict[str, Any], since: datetime) -> set[str]:
-    """Returns what states name that were the latest one at some time since; builds may read it."""
+    """Returns the keys named by states that were the latest state at some time after `since`."""
     used: set[str] = set()
     following = documents_head
     for state in reversed(documents_head["states"][:-1]):

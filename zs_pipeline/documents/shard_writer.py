@@ -1,6 +1,6 @@
-"""Writing of shards: merged with what was fetched, and sent to the store several at a time.
+"""Merges fetched documents into shards, and sends several shards to the store at a time.
 
-What a shard is, and what its rows are made of, is in `zs_pipeline.documents.shards`.
+What a shard is, and how its rows are made, is in `zs_pipeline.documents.shards`.
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,26 +22,22 @@ class ShardWriter:
     """Writes shards anew.
 
     Attributes:
-        written: Shards that were written.
-
-    Args:
-        store: Where they lie.
-        names: What a head calls each shard, by number; changed as shards are written.
-        pool: Sends them.
+        written: The number of shards that were written.
     """
 
     def __init__(self, store: Store, names: dict[str, str], pool: ThreadPoolExecutor) -> None:
         self.written = 0
         self._store = store
+        # The name of each shard in a head, by number; updated as shards are written.
         self._names = names
         self._pool = pool
-        # On their way to the store, by name.
+        # Shards on their way to the store, by name.
         self._sending: dict[str, Future[None]] = {}
         # The rows of the index of shards that `update_index` has not seen yet.
         self._indexes: dict[int, pa.Table] = {}
 
     def merge(self, shard: int, drop: set[str], rows: pa.Table) -> None:
-        """Write a shard anew, without some documents and with others."""
+        """Write a shard again, without the documents in `drop` and with new rows."""
         name = self._names.get(str(shard))
         if name in self._sending:
             self._sending.pop(name).result()
@@ -50,26 +46,23 @@ class ShardWriter:
             content = arrow.decode(load_shard(self._store, name)).cast(SHARD)
         dropped = drop | set(rows["_id"].to_pylist())
         if dropped and content.num_rows:
-            out = pc.is_in(content["_id"], pa.array(sorted(dropped), pa.string()))
-            content = content.filter(pc.invert(out))
+            is_dropped = pc.is_in(content["_id"], pa.array(sorted(dropped), pa.string()))
+            content = content.filter(pc.invert(is_dropped))
         content = pa.concat_tables([content, rows])
         self.send(shard, content.sort_by([("subject_id", "ascending"), ("_id", "ascending")]))
 
     def send(self, shard: int, content: pa.Table) -> None:
         """Send a shard's new content to the store."""
         self._indexes[shard] = content.select(INDEX_SCHEMA.names)
-        if content.num_rows:
-            body = arrow.encode(content)
-            name = f"shards/{shard}/{keys.digest_of(body)}"
-            self._names[str(shard)] = name
-            if len(self._sending) >= PUTS:
-                self._sending.pop(next(iter(self._sending))).result()
-            self._sending[name] = self._pool.submit(
-                self._store.put_object, keys.shard_key(name), body
-            )
-        else:
-            self._names.pop(str(shard), None)
         self.written += 1
+        if not content.num_rows:
+            self._names.pop(str(shard), None)
+            return
+        body = arrow.encode(content)
+        name = self._names[str(shard)] = f"shards/{shard}/{keys.digest_of(body)}"
+        if len(self._sending) >= PUTS:
+            self._sending.pop(next(iter(self._sending))).result()
+        self._sending[name] = self._pool.submit(self._store.put_object, keys.shard_key(name), body)
 
     def wait(self) -> None:
         """Wait until all shards are in the store."""
@@ -77,7 +70,7 @@ class ShardWriter:
             self._sending.popitem()[1].result()
 
     def update_index(self, index: pa.Table) -> pa.Table:
-        """Returns an index with the rows of the shards that were written since the last call."""
+        """Returns the index with new rows for the shards written since the last call."""
         if not self._indexes:
             return index
         written = pa.array(sorted(self._indexes), pa.int16())

@@ -1,8 +1,8 @@
-"""Shards of documents: the form of one, and from its bytes to rows or files of an acorn.
+"""The form of a shard of documents, and how its bytes become rows or files of an acorn.
 
-Pure, and all that goes in and out can be sent to another process (`zs_pipeline.processes`). Which
-documents are looked at is decided in `zs_pipeline.tables`; where shards lie is in
-`zs_pipeline.documents.state`.
+All functions are pure; arguments and results can be sent to another process
+(`zs_pipeline.processes`). Which documents are read is decided in `zs_pipeline.tables`; where shards
+lie is in `zs_pipeline.documents.state`.
 """
 
 import hashlib
@@ -34,10 +34,10 @@ from zs_pipeline.shape.findings import gathered
 from zs_pipeline.shape.problems import Problem, check
 
 SHARDS = 256
-# What documents lie together by: all documents of one value are in one shard.
+# All documents with the same value of this key are in one shard.
 KEY = "subject_id"
 
-# What a file has of a partition that has rows, None where it has none.
+# (segment, its file) for each partition; None where the partition has no rows.
 Files = list[tuple[str, arrow.File | None]]
 
 
@@ -53,7 +53,7 @@ INDEX_SCHEMA = pa.schema(
         pa.field("content", pa.string(), nullable=False),
         pa.field(
             "problems",
-            # Kept indexes have `field` and `reason` alone; cast, the others are null.
+            # Indexes of 1.0.0 have only `field` and `reason`; the cast adds the others as null.
             pa.list_(
                 pa.struct(
                     [
@@ -79,7 +79,7 @@ SHARD = pa.schema(
 )
 
 
-# A document as JSON, and what the sweep told of it: `modified` and `fingerprint`.
+# (a document as JSON, `modified` and `fingerprint` from the sweep)
 Fetched = tuple[bytes, str | None, str | None]
 
 
@@ -91,23 +91,23 @@ def shard_of(subject_id: str | None) -> int:
 def rows(
     reads: Reads, fetched: list[Fetched], aside: list[Problem], missing: list[str]
 ) -> tuple[pa.Table, list[Problem], list[str]]:
-    """Returns the rows of documents as shards keep them, sorted by shard, and the rest of a batch.
+    """Returns (rows of documents in the schema of shards, sorted by shard; `aside`; `missing`).
 
     Args:
-        reads: What tables read of a document; where that does not fit is noted with it.
+        reads: What tables read of a document; values that do not fit become findings in its row.
         fetched: The documents.
-        aside: What was set aside of the same batch.
-        missing: What was not there of the same batch.
+        aside: Findings about documents of the batch that were set aside.
+        missing: Ids of documents of the batch that are gone.
     """
-    found = sorted((_row(reads, *one) for one in fetched), key=lambda row: row["shard"])
-    columns = [pa.array([row[field.name] for row in found], field.type) for field in SHARD]
+    dicts = sorted((_row(reads, *document) for document in fetched), key=lambda row: row["shard"])
+    columns = [pa.array([row[field.name] for row in dicts], field.type) for field in SHARD]
     return pa.Table.from_arrays(columns, schema=SHARD), aside, missing
 
 
 def _row(
     reads: Reads, body: bytes, modified: str | None, fingerprint: str | None
 ) -> dict[str, Any]:
-    """Returns one row of a shard: the document's index, and its parts as JSON."""
+    """Returns a row of a shard: the columns of the index, and the core files as JSON."""
     document = orjson.loads(body)
     envelope = {key: document[key] for key in ENVELOPE if key in document}
     subject = fields.subject_of(document)
@@ -138,19 +138,19 @@ def _findings(document: dict[str, Any], reads: Reads) -> list[dict[str, Any]] | 
 
 
 def checked_anew(reads: Reads, body: bytes) -> pa.Table | None:
-    """Returns a shard with the findings that its documents have now; None where they are as kept.
+    """Returns a shard with its current findings, or None where the findings did not change.
 
     Args:
         reads: What tables read of a document now.
         body: The shard as it lies in the store.
     """
     content = arrow.decode(body).cast(SHARD)
-    kept = content["problems"].to_pylist()
-    found = [_findings(document, reads) for document in parse(body, CORE)]
-    if all(_in_order(one) == _in_order(other) for one, other in zip(kept, found, strict=True)):
+    old = content["problems"].to_pylist()
+    new = [_findings(document, reads) for document in parse(body, CORE)]
+    if list(map(_in_order, old)) == list(map(_in_order, new)):
         return None
-    place = SHARD.get_field_index("problems")
-    return content.set_column(place, SHARD.field(place), pa.array(found, SHARD.field(place).type))
+    field = SHARD.field("problems")
+    return content.set_column(SHARD.get_field_index("problems"), field, pa.array(new, field.type))
 
 
 def _in_order(findings: list[dict[str, Any]] | None) -> list[list[str]]:
@@ -158,7 +158,7 @@ def _in_order(findings: list[dict[str, Any]] | None) -> list[list[str]]:
 
 
 def runs(values: list[int]) -> Iterator[tuple[int, int, int]]:
-    """Yields each run of the same value, where it begins and where it ends."""
+    """Yields (value, start, end) of each run of equal values."""
     start = 0
     for at in range(1, len(values) + 1):
         if at == len(values) or values[at] != values[start]:
@@ -167,26 +167,25 @@ def runs(values: list[int]) -> Iterator[tuple[int, int, int]]:
 
 
 def cores(reads: Iterable[Read]) -> tuple[set[str], set[str]]:
-    """Returns the core files that reads look into, and those that they only ask to be there."""
-    found = [(read.steps[0], read.expected is Expected.PRESENCE) for read in reads]
-    inside = {core for core, presence in found if core in CORE and not presence}
-    return inside, {core for core, _ in found if core in CORE} - inside
+    """Returns (core files whose content is read, core files of which only presence is read)."""
+    core_reads = [read for read in reads if read.steps[0] in CORE]
+    inside = {read.steps[0] for read in core_reads if read.expected is not Expected.PRESENCE}
+    return inside, {read.steps[0] for read in core_reads} - inside
 
 
 def parse(
     body: bytes, inside: Iterable[str], there: Iterable[str] = (), *, ids: pa.Array | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Parse the documents of a shard one after another: as JSON they take a tenth of the memory.
+    """Parse the documents of a shard one by one: as JSON they take a tenth of the memory.
 
     Args:
-        body: The shard, as it lies in the store.
+        body: The shard as it lies in the store.
         inside: The core files to parse.
-        there: The core files that are `{}` when they are there and None when not.
-        ids: Only these documents; all when None.
+        there: Core files that become `{}` when present and None when absent.
+        ids: The documents to parse; all when None.
 
     Yields:
-        The documents in the order of the shard, with `_id`, the envelope's keys, and the core
-        files that were asked for.
+        The documents in the order of the shard, with the envelope's keys and those core files.
     """
     content = arrow.decode(body, ["_id", "envelope", *inside, *there])
     if ids is not None and len(ids) != content.num_rows:
@@ -195,33 +194,33 @@ def parse(
     valid = [(core, content[core].is_valid().to_pylist()) for core in there]
     for at, envelope in enumerate(content["envelope"].to_pylist()):
         document: dict[str, Any] = orjson.loads(envelope)
-        for core, of_all in values:
-            document[core] = None if of_all[at] is None else orjson.loads(of_all[at])
+        for core, texts in values:
+            document[core] = None if texts[at] is None else orjson.loads(texts[at])
         for core, is_there in valid:
             document[core] = {} if is_there[at] else None
         yield document
 
 
 def document_rows(acorn: Acorn, kind: ByDocument, body: bytes, ids: pa.Array) -> pa.Table:
-    """Returns the rows of an acorn by document, for some documents of a shard."""
+    """Returns the rows of a table by document, for some documents of a shard."""
     documents = parse(body, *cores(kind.reads), ids=ids)
     return arrow.table(acorn, (row for document in documents for row in kind.rows(document)))
 
 
 def subject_files(acorn: Acorn, kind: ByKey, body: bytes, ids: pa.Array, basics: pa.Table) -> Files:
-    """Returns the files of an acorn by subject, by encoded subject.
+    """Returns (encoded subject, file) for each subject of a table by subject.
 
     Args:
         acorn: The declaration.
-        kind: How it is made.
+        kind: How the table is made.
         body: The shard.
-        ids: All documents of the subjects that are looked at.
-        basics: Their rows of asset_basics, in any order.
+        ids: All documents of the subjects to compute.
+        basics: The rows of asset_basics of these documents, in any order.
     """
     files: dict[str, arrow.File | None] = {}
-    both = _with_basics(kind, body, ids, basics)
-    # A shard is sorted by subject: the rows of one alone are held as Python has them.
-    for subject, documents in groupby(both, key=lambda one: one[1][kind.key]):
+    pairs = _with_basics(kind, body, ids, basics)
+    # A shard is sorted by subject, so only one subject's rows are held as Python objects.
+    for subject, documents in groupby(pairs, key=lambda pair: pair[1][kind.key]):
         segment = encode_partition(subject)
         rows = [row for document, basic in documents for row in kind.rows(document, basic)]
         if segment in files:
@@ -233,28 +232,29 @@ def subject_files(acorn: Acorn, kind: ByKey, body: bytes, ids: pa.Array, basics:
 def key_rows(
     acorn: Acorn, kind: ByKey, body: bytes, ids: pa.Array, basics: pa.Table
 ) -> dict[str, bytes]:
-    """Returns the rows of an acorn by any key, packed, by encoded value, as `subject_files`."""
-    both = _with_basics(kind, body, ids, basics)
-    found = (
-        (fields.segment(b[kind.key]), row) for document, b in both for row in kind.rows(document, b)
+    """Returns the packed rows of a table by key, by encoded value; see `subject_files`."""
+    rows = (
+        (fields.segment(basic[kind.key]), row)
+        for document, basic in _with_basics(kind, body, ids, basics)
+        for row in kind.rows(document, basic)
     )
-    return _packed(acorn, found)
+    return _packed(acorn, rows)
 
 
 def platform_rows(
     acorn: Acorn, kind: ByPlatform, body: bytes, ids: pa.Array, basics: pa.Table
 ) -> dict[str, bytes]:
-    """Returns the rows of an acorn by platform, packed, by platform, as `subject_files`."""
-    both = _with_basics(kind, body, ids, basics)
-    made = (dict(row) for document, basic in both for row in kind.rows(document, basic))
-    return _packed(acorn, ((str(row.pop(kind.column)), row) for row in made))
+    """Returns the packed rows of a table by platform, by platform; see `subject_files`."""
+    pairs = _with_basics(kind, body, ids, basics)
+    rows = (dict(row) for document, basic in pairs for row in kind.rows(document, basic))
+    return _packed(acorn, ((str(row.pop(kind.column)), row) for row in rows))
 
 
 def _packed(acorn: Acorn, rows: Iterable[tuple[str, Row]]) -> dict[str, bytes]:
-    found: dict[str, list[Row]] = defaultdict(list)
+    by_value: dict[str, list[Row]] = defaultdict(list)
     for value, row in rows:
-        found[value].append(row)
-    return {value: arrow.pack(arrow.table(acorn, rows)) for value, rows in found.items()}
+        by_value[value].append(row)
+    return {value: arrow.pack(arrow.table(acorn, group)) for value, group in by_value.items()}
 
 
 def _with_basics(
@@ -262,7 +262,7 @@ def _with_basics(
 ) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
     """Yields each document with its row of asset_basics; times are microseconds since 1970."""
     names = basics.schema.names
-    made = (dict(zip(names, values, strict=True)) for values in arrow.values(basics, *names))
-    rows = {row["_id"]: row for row in made}
+    dicts = (dict(zip(names, values, strict=True)) for values in arrow.values(basics, *names))
+    rows = {row["_id"]: row for row in dicts}
     for document in parse(body, *cores(kind.reads), ids=ids):
         yield document, rows[document["_id"]]

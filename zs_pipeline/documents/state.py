@@ -1,11 +1,10 @@
 """The states of the documents: what the store keeps, how a state is loaded, and how it is read.
 
-Shards by hash of the subject hold the projected documents, one JSON column for each core file; the
-index says of every document which content of it is kept. Both are objects whose content never
-changes; `documents.json`, the head, names the current ones. They lie outside the version folders,
-so that a new release fetches nothing. How a state is brought up to date is in
-`zs_pipeline.documents.update`; what a document means is in `zs_pipeline.shape.values` and the
-acorns.
+Shards by hash of the subject hold the projected documents, one JSON column for each core file. The
+index has a row for each document, with a digest of its content. Shards and indexes never change;
+`documents.json`, the head, names the current ones. All lie outside the version folders, so that a
+new release fetches nothing. How a state is brought up to date is in `zs_pipeline.documents.update`;
+what a document means is in `zs_pipeline.shape.values` and the acorns.
 """
 
 import json
@@ -29,8 +28,8 @@ from zs_pipeline.stored_json import parsed
 
 # Shards that are read ahead.
 AHEAD = 4
-# Documents that are looked for in their shards once, and then lie together: all of a night's tables
-# ask for those that changed.
+# So few documents are gathered from their shards once: all of a night's tables read the documents
+# that changed.
 FEW = 1000
 # Columns of the index that say where a document lies.
 WHERE = ("shard", "_id")
@@ -41,11 +40,10 @@ class DocumentState:
     """One state of the documents.
 
     Attributes:
-        store: Where it lies.
         head: `documents.json`.
-        index: One row for each document: `INDEX`.
-        set_aside: What was no usable document.
-        gathered: Few documents by their ids, in the form of a shard; `load` hands it on.
+        index: One row for each document, in `INDEX_SCHEMA`.
+        set_aside: Findings about documents that cannot be used.
+        gathered: A few documents by their ids, in the form of a shard; `load` reuses them.
     """
 
     store: Store
@@ -56,17 +54,17 @@ class DocumentState:
 
     @property
     def state(self) -> str:
-        """The name of this state of the documents; the same for the same content."""
+        """The name of this state; equal contents have the same name."""
         return str(self.head["state"])
 
     def read(
         self, cores: Collection[str] = CORE, *, ids: set[str] | None = None
     ) -> Iterator[list[dict[str, Any]]]:
-        """Read documents, shard by shard, so that memory depends on a shard alone.
+        """Read documents shard by shard, so that memory depends on the size of a shard.
 
         Args:
-            cores: The core files to parse; of the others it is told whether they are there.
-            ids: Only these documents; only their shards are read.
+            cores: The core files to parse; the others become `{}` when present.
+            ids: The documents to read, from their shards alone; all when None.
 
         Yields:
             The documents of one shard, as `shards.parse` gives them.
@@ -81,43 +79,43 @@ class DocumentState:
             return self.index
         return self.index.filter(pc.is_in(self.index["_id"], pa.array(sorted(ids), pa.string())))
 
-    def shards(self, wanted: pa.Table) -> Iterator[tuple[bytes, pa.Table]]:
-        """Read the shards of some documents, in their order, ahead; few documents lie in one.
+    def shards(self, rows: pa.Table) -> Iterator[tuple[bytes, pa.Table]]:
+        """Read the shards of some documents, in order and ahead; a few documents are gathered.
 
         Args:
-            wanted: `shard`, `_id` and what else is wanted of each of them.
+            rows: A row for each document, with `shard`, `_id` and any other columns.
 
         Yields:
-            The shard as it lies in the store, and the rows of its documents that are wanted.
+            (the bytes of a shard, the rows of the documents that lie in the shard).
         """
-        if 0 < wanted.num_rows <= FEW:
-            yield self._gather(wanted), wanted
+        if 0 < rows.num_rows <= FEW:
+            yield self._gather(rows), rows
         else:
-            yield from self._shards(wanted)
+            yield from self._shards(rows)
 
-    def _gather(self, wanted: pa.Table) -> bytes:
-        ids = frozenset(wanted["_id"].to_pylist())
-        for known, body in self.gathered.items():
-            if ids <= known:
+    def _gather(self, rows: pa.Table) -> bytes:
+        ids = frozenset(rows["_id"].to_pylist())
+        for gathered_ids, body in self.gathered.items():
+            if ids <= gathered_ids:
                 return body
         pieces = []
-        for body, rows in self._shards(wanted):
+        for body, shard_rows in self._shards(rows):
             content = arrow.decode(body)
-            pieces.append(content.filter(pc.is_in(content["_id"], arrow.column(rows, "_id"))))
-        # The last ones alone: a night has one set of them.
+            pieces.append(content.filter(pc.is_in(content["_id"], arrow.column(shard_rows, "_id"))))
+        # Only the last set is kept: a night has one set of changed documents.
         self.gathered.clear()
         self.gathered[ids] = arrow.encode(pa.concat_tables(pieces))
         return self.gathered[ids]
 
-    def _shards(self, wanted: pa.Table) -> Iterator[tuple[bytes, pa.Table]]:
-        rows = wanted.sort_by("shard").combine_chunks()
+    def _shards(self, rows: pa.Table) -> Iterator[tuple[bytes, pa.Table]]:
+        rows = rows.sort_by("shard").combine_chunks()
         runs = list(shards.runs(rows["shard"].to_pylist()))
         with work.Threads(AHEAD) as pool:
             ahead = deque(pool.submit(self._shard, number) for number, _, _ in runs[:AHEAD])
-            for place, (_, start, end) in enumerate(runs):
+            for number, (_, start, end) in enumerate(runs, AHEAD):
                 body = ahead.popleft().result()
-                if place + AHEAD < len(runs):
-                    ahead.append(pool.submit(self._shard, runs[place + AHEAD][0]))
+                if number < len(runs):
+                    ahead.append(pool.submit(self._shard, runs[number][0]))
                 yield body, rows.slice(start, end - start)
 
     def _shard(self, number: int) -> bytes:
@@ -126,14 +124,12 @@ class DocumentState:
 
 @dataclass
 class LoadedDocuments:
-    """What was last read of a store's documents.
+    """The documents that a run last read from a store; see `DocumentState`.
+
+    There is no attribute `store`, or the store would hold itself.
 
     Attributes:
-        latest: The state that was the latest one then; None when that was not asked.
-        head: What names the index and what was set aside.
-        index: The index; it holds no store, or the store would hold itself.
-        set_aside: What was no usable document.
-        gathered: As in `DocumentState`.
+        latest: The state that was the latest then; None when the head was not read.
     """
 
     latest: str | None = None
@@ -144,14 +140,14 @@ class LoadedDocuments:
 
 
 def load(store: Store, state: str = "") -> DocumentState:
-    """Load a state that the store holds; what was loaded of the same content is taken over.
+    """Load a state; an index that the run has already loaded is reused.
 
     Args:
-        store: Where it lies.
-        state: Which; the latest when empty.
+        store: Where the state lies.
+        state: The name of the state; the latest when empty.
 
     Raises:
-        FileNotFoundError: It is not there, or no longer.
+        FileNotFoundError: The store does not have the state.
     """
     loaded = _loaded(store)
     if not state or loaded.head.get("state") != state:
@@ -180,7 +176,7 @@ def current(store: Store) -> str:
 
 
 def last_seen_state(store: Store) -> str:
-    """Returns the state that was the latest one when a run last looked; else the latest."""
+    """Returns the state that was the latest when the run last read the head."""
     loaded = _loaded(store)
     if loaded.latest is None:
         loaded.latest = current(store)
@@ -188,7 +184,7 @@ def last_seen_state(store: Store) -> str:
 
 
 def _loaded(store: Store) -> LoadedDocuments:
-    """Returns what the run has loaded; most of its tables are made from one state, the last."""
+    """Returns the documents that the run has loaded; most tables are made from the same state."""
     return run_scope.current().loaded_documents.setdefault(store, LoadedDocuments())
 
 
@@ -201,7 +197,7 @@ def failed(store: Store) -> str:
 
 
 def withheld(store: Store) -> list[str]:
-    """Returns the documents that the source did not hand out at the last update; they stay."""
+    """Returns the ids that the source did not return at the last update; their rows stay."""
     documents_head = read_head(store)[0]
     return list(documents_head.get("withheld", ())) if documents_head else []
 
@@ -215,27 +211,27 @@ def read_head(
 
 
 def load_shard(store: Store, name: str) -> bytes:
-    """Returns a shard as it lies in the store, by the name that a head gives it."""
+    """Returns the bytes of a shard, given its name in a head."""
     return store.get_object(keys.shard_key(name))
 
 
 def load_set_aside(store: Store, documents_head: dict[str, Any]) -> list[Problem]:
-    """Returns what was no usable document of a state."""
+    """Returns the findings about documents of a state that cannot be used."""
     body = store.get_object(keys.set_aside_key(documents_head["set_aside"]))
     return [Problem(*row) for row in orjson.loads(body)]
 
 
 def load_index(store: Store, digest: str) -> pa.Table:
-    """Returns an index by the name that a head or a table's source state gives it.
+    """Returns an index, given its digest in a head or in a table's source state.
 
     Raises:
-        FileNotFoundError: It is no longer kept.
+        FileNotFoundError: The index is no longer kept.
     """
     return arrow.decode(store.get_object(keys.index_key(digest))).cast(INDEX_SCHEMA)
 
 
 def put_index(store: Store, index: pa.Table) -> str:
-    """Put an index under the name of its content, and return the name."""
+    """Put an index under its digest, and return the digest."""
     body = arrow.encode(index)
     digest = keys.digest_of(body)
     store.put_object(keys.index_key(digest), body)

@@ -1,7 +1,7 @@
-"""A night's update of the documents: one sweep of ids, then only what changed is fetched.
+"""A night's update of the documents: one sweep of ids, then a fetch of changed documents.
 
-What the store keeps of them, and how it is read, is in `zs_pipeline.documents.state`; how shards
-are written, documents fetched, losses refused and former states removed, each in its own module.
+How the store keeps documents, and how they are read, is in `zs_pipeline.documents.state`. Writing
+shards, fetching, refusing losses and removing former states have modules of their own.
 """
 
 import hashlib
@@ -35,20 +35,20 @@ from zs_pipeline.shape.findings import WARNING
 from zs_pipeline.shape.problems import Problem
 from zs_pipeline.source.interface import Source, Swept
 
-# Documents after which what was fetched is kept for good, so that a killed build goes on there.
+# After so many documents the state is saved, so that a killed build continues there.
 KEEP_EVERY = 5000
 ATTEMPTS = 5
 
 
 @dataclass
 class Changes:
-    """What one update did, in documents.
+    """Counts of what an update did, in documents.
 
     Attributes:
-        withheld: Documents that the source has and did not hand out; they are as before.
-        lagging: Documents that came older than the sweep saw them, and were asked for again.
-        refetched: Documents that were fetched since it was their turn; not counted as fetched.
-        altered: Those of them that had changed without a word.
+        withheld: Documents that the source has and did not return; their rows are as before.
+        lagging: Documents that came older than the sweep saw them, and were requested again.
+        refetched: Documents that were fetched in their turn; not counted as fetched.
+        altered: Refetched documents whose content changed while their time did not.
     """
 
     swept: int = 0
@@ -74,18 +74,18 @@ def update(
     refetch_every: int = 0,
     progress: Callable[[str], None] = lambda _: None,
 ) -> tuple[DocumentState, Changes]:
-    """Bring the documents up to date: one sweep of ids, then only what changed is fetched.
+    """Bring the documents up to date: sweep the ids once, then fetch changed documents.
 
     Args:
         store: Where the documents are kept.
-        source: Where they come from.
-        reads: What tables read of a document. Other paths fetch everything anew; other kinds of
-            value on the same paths only look through the kept documents again.
-        accept_shrink: Accept a sweep that lost more documents than it may.
-        refetch_every: In so many updates each document is fetched once though its time is as it
-            was: content that was changed without a word is found. Never when 0, nor from a dump,
-            which tells of every byte.
-        progress: Told how far it is.
+        source: Where the documents come from.
+        reads: What tables read of a document. With other paths all documents are fetched again;
+            with other kinds of value on the same paths the kept documents are checked again.
+        accept_shrink: Accept a sweep that lost too many documents.
+        refetch_every: Fetch each unchanged document once in so many updates, which finds content
+            that changed while its time did not. 0 means never. Documents of a dump are not
+            refetched: they have fingerprints.
+        progress: Receives sentences about the progress.
 
     Raises:
         ShrinkRefused: The sweep lost too many documents; nothing was changed.
@@ -105,19 +105,19 @@ def update(
 
 
 def mark_failed(store: Store, reason: str) -> None:
-    """Say that the documents could not be brought up to date; until they are, all is stale."""
-    said = {"reason": reason, "at": datetime.now(UTC).isoformat(timespec="seconds")}
-    store.put(keys.FAILED, json.dumps(said).encode())
+    """Note that the documents could not be brought up to date, which makes all tables stale."""
+    failure = {"reason": reason, "at": datetime.now(UTC).isoformat(timespec="seconds")}
+    store.put(keys.FAILED, json.dumps(failure).encode())
 
 
 def clear_failed(store: Store) -> None:
-    """Say that the documents are up to date again."""
+    """Note that the documents are up to date again."""
     if store.exists(keys.FAILED):
         store.delete([keys.FAILED])
 
 
 class _Update:
-    """One attempt at an update; holds what the steps share."""
+    """An attempt at an update; holds the values that its steps share."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class _Update:
         self.before = before or DocumentState(store, {"shards": {}}, INDEX_SCHEMA.empty_table())
         self.head = self.before.head
         self.index = self.before.index
-        # By id what `INDEX` has of a document's version, place and content.
+        # By id (modified, fingerprint, shard, content) of the documents before the update.
         self.old_rows: dict[str, tuple[str | None, str | None, int, str]] = {
             row_id: (modified, fingerprint, shard, content)
             for row_id, modified, fingerprint, shard, content in arrow.values(
@@ -164,26 +164,26 @@ class _Update:
         if self.same_projection and self.head.get("reads") != self.findings:
             self._check_anew()
         self.refetched = frozenset(self._in_turn(swept))
-        wanted = sorted(
+        pending = sorted(
             (s for s in swept.values() if s.id in self.refetched or not self._is_same(s)),
             key=lambda s: (shard_of(s.subject_id), s.id),
         )
         drops: dict[int, set[str]] = defaultdict(set)
         for document_id in gone:
             drops[self.old_rows[document_id][2]].add(document_id)
-        self._fetch(wanted, swept, drops)
+        self._fetch(pending, swept, drops)
         self._merge_rest(drops)
         self.changes.withheld = len(self.fetching.withheld)
         self.changes.lagging = self.fetching.lagging
         if self.changes.altered:
             self.progress(
-                f"documents: {self.changes.altered:,} of {self.changes.refetched:,} that were "
-                "fetched in their turn have another content under the same time"
+                f"documents: {self.changes.altered:,} of {self.changes.refetched:,} fetched in "
+                "their turn have a new content and an old time"
             )
         if self.fetching.behind:
             self.progress(
-                f"documents: {self.fetching.behind:,} came older than the sweep of "
-                f"{self.source.url} saw them; the next build asks for them again"
+                f"documents: {self.fetching.behind:,} came in an older version than in the sweep "
+                f"of {self.source.url}; the next build fetches them again"
             )
         state = self._keep(whole=True)
         self.changes.shards_written = self.writer.written
@@ -202,10 +202,10 @@ class _Update:
         return swept
 
     def _gone(self, swept: dict[str, Swept]) -> list[str]:
-        """Ask once more for what the sweep lacks; what is absent then as well is gone."""
+        """Ask again for documents that the sweep lacks; those still absent are gone."""
         lacking = sorted(self.old_rows.keys() - swept.keys())
         gone: list[str] = []
-        self.fetching.asked = len(lacking)
+        self.fetching.requested = len(lacking)
         for answer in self.source.sweep_again(lacking) if lacking else ():
             if isinstance(answer, Problem):
                 self.aside.append(answer)
@@ -216,7 +216,7 @@ class _Update:
                 gone.append(answer.id)
                 self.changes.removed += 1
                 if not self.changes.removed % fetching.BATCH:
-                    # An outage is not asked for to its end.
+                    # In an outage, stop asking early.
                     self.guard.check(self.changes.removed)
             else:
                 self.fetching.withhold(answer.id, answer.reason)
@@ -226,7 +226,7 @@ class _Update:
         return gone
 
     def _check_anew(self) -> None:
-        """Find what does not fit in the kept documents, now that other values are expected."""
+        """Make the findings of the kept documents again, now that other values are expected."""
         names = self.head["shards"]
         numbers = sorted(names, key=int)
         self.progress(f"documents: {self.index.num_rows:,} kept ones are looked through again")
@@ -237,7 +237,7 @@ class _Update:
                 self.writer.send(int(number), content)
 
     def _is_same(self, swept: Swept) -> bool:
-        """Returns whether the kept content is the source's; without a sign of either, it is not."""
+        """Returns whether the kept content is current by its fingerprint or time."""
         old = self.old_rows.get(swept.id)
         if old is None or not self.same_projection or swept.id in self.withheld_before:
             return False
@@ -247,42 +247,39 @@ class _Update:
         return swept.modified is not None and swept.modified == modified
 
     def _in_turn(self, swept: dict[str, Swept]) -> Iterator[str]:
-        """Yields the documents whose turn it is to be fetched though nothing tells of a change."""
+        """Yields the ids of unchanged documents whose turn it is to be fetched again."""
         if not self.refetch_every:
             return
         turn = int(self.head.get("update", 0)) % self.refetch_every
         for document in swept.values():
             self.takes_turns |= document.fingerprint is None
             if document.fingerprint is None and self._is_same(document):
-                place = hashlib.sha256(document.id.encode("utf-8", "replace")).digest()
-                if int.from_bytes(place[:8]) % self.refetch_every == turn:
+                digest = hashlib.sha256(document.id.encode("utf-8", "replace")).digest()
+                if int.from_bytes(digest[:8]) % self.refetch_every == turn:
                     yield document.id
 
     def _fetch(
-        self, wanted: list[Swept], swept: dict[str, Swept], drops: dict[int, set[str]]
+        self, pending: list[Swept], swept: dict[str, Swept], drops: dict[int, set[str]]
     ) -> None:
-        """Fetch documents and merge them into their shards.
+        """Fetch the pending documents, which are in the order of the shards, and merge them.
 
-        Args:
-            wanted: The documents to fetch, in the order of the shards.
-            swept: All that the sweep saw, by id.
-            drops: Documents to take out of each shard; what is merged here is taken out of it.
+        `drops` has the documents to take out of each shard; shards merged here leave `drops`.
         """
         since_kept = 0
-        progress = Progress(self.progress, "documents", "fetched", len(wanted))
+        progress = Progress(self.progress, "documents", "fetched", len(pending))
         sent: deque[list[Swept]] = deque()
-        batches = ((self.reads, *batch) for batch in self.fetching.batches(wanted, swept, sent))
-        for fetched, aside, vanished in processes.map_ordered(shards.rows, batches, len(wanted)):
+        batches = ((self.reads, *batch) for batch in self.fetching.batches(pending, swept, sent))
+        for fetched, aside, vanished in processes.map_ordered(shards.rows, batches, len(pending)):
             batch = sent.popleft()
             self.aside += aside
             self.changes.set_aside += len(aside)
             self._count(fetched)
             rows, unchanged = self._changed(fetched)
             stay = self.fetching.withheld.keys() | unchanged
-            for document_id in (asked.id for asked in batch if asked.id not in stay):
-                if old := self.old_rows.get(document_id):
-                    drops[old[2]].add(document_id)
-            # What vanished between the sweep and now is gone; the next sweep will not have it.
+            for entry in batch:
+                if entry.id not in stay and (old := self.old_rows.get(entry.id)):
+                    drops[old[2]].add(entry.id)
+            # Documents that vanished since the sweep are gone; the next sweep will not have them.
             self.changes.removed += sum(document_id in self.old_rows for document_id in vanished)
             self.guard.check(self.changes.removed)
             for shard, start, end in shards.runs(rows["shard"].to_pylist()):
@@ -296,17 +293,17 @@ class _Update:
                 since_kept = 0
 
     def _merge_rest(self, drops: dict[int, set[str]]) -> None:
-        """Take documents out of shards that got no other ones."""
+        """Drop documents from shards into which nothing new was merged."""
         for shard in sorted(drops):
             self.writer.merge(shard, drops[shard], SHARD.empty_table())
         drops.clear()
 
     def _changed(self, rows: pa.Table) -> tuple[pa.Table, set[str]]:
-        """Returns the rows that are not as they were kept, and the documents of the others."""
+        """Returns (rows that differ from the kept rows, ids of the unchanged rows)."""
         if not self.same_projection:
             return rows, set()
-        named = arrow.values(rows, "_id", "modified", "fingerprint", "shard", "content")
-        same = {key: self.old_rows.get(key) == tuple(row) for key, *row in named}
+        values = arrow.values(rows, "_id", "modified", "fingerprint", "shard", "content")
+        same = {key: self.old_rows.get(key) == tuple(row) for key, *row in values}
         changed = rows.filter(pa.array([not is_same for is_same in same.values()], pa.bool_()))
         return changed, {key for key, is_same in same.items() if is_same}
 
@@ -324,11 +321,10 @@ class _Update:
                 self.changes.changed += 1
 
     def _keep(self, *, whole: bool) -> DocumentState:
-        """Make what was merged so far the current state, unless another build was faster.
+        """Make the merged documents the current state, unless another build was faster.
 
-        Args:
-            whole: Every document was looked at; until then the projection stays unnamed, so that a
-                build with another one fetches again what this one left.
+        Until the update is whole, the head names no projection. A build with another projection
+        then fetches again the documents that this build left.
         """
         self.writer.wait()
         before = _without_turn(self.head)
@@ -355,7 +351,7 @@ class _Update:
         return DocumentState(self.store, head, self.index, problems)
 
     def _new_head(self, problems: list[Problem], *, whole: bool) -> dict[str, Any]:
-        """Returns the head of what was merged so far; puts what was set aside beside it."""
+        """Returns the head of the merged documents; puts the list of documents set aside."""
         head = {k: v for k, v in self.head.items() if k != "withheld"}
         head["source"] = self.source.url
         aside = orjson.dumps(sorted((list(p) for p in problems), key=str))
@@ -364,12 +360,11 @@ class _Update:
             self.store.put_object(keys.set_aside_key(digest), aside)
             head["set_aside"] = digest
         head["documents"] = self.index.num_rows
-        asked_again = {*self.fetching.withheld, *(() if whole else self.withheld_before)}
-        head |= {"withheld": sorted(asked_again)} if asked_again else {}
-        contents = pc.binary_join_element_wise(
-            self.index["_id"], self.index["content"], "="
-        ).to_pylist()
-        state = hashlib.sha256("\n".join([*contents, head["set_aside"]]).encode())
+        withheld = {*self.fetching.withheld, *(() if whole else self.withheld_before)}
+        if withheld:
+            head["withheld"] = sorted(withheld)
+        contents = pc.binary_join_element_wise(self.index["_id"], self.index["content"], "=")
+        state = hashlib.sha256("\n".join([*contents.to_pylist(), head["set_aside"]]).encode())
         head["state"] = state.hexdigest()[:32]
         named = whole or self.same_projection or not self.old_rows
         head["projection"] = self.projection if named else ""
@@ -387,14 +382,14 @@ class _Update:
         self.etag = self.store.put_if_match(keys.DOCUMENTS_HEAD, _encoded(head), self.etag)
 
     def _note_upheavals(self, head: dict[str, Any]) -> None:
-        """Note in a head in which ways most documents are others than before this update."""
+        """Add to a head the ways in which most documents changed in this update."""
         new = [
             {"state": head["state"], "at": head["updated_at"], "field": at, "reason": reason}
             for at, reason in upheavals.find(self.before.index, self.index)
         ]
-        kept = [old for old in head.get("upheavals", ()) if old["state"] in head["states"]]
+        former = [old for old in head.get("upheavals", ()) if old["state"] in head["states"]]
         if new or "upheavals" in head:
-            head["upheavals"] = [*kept, *new]
+            head["upheavals"] = [*former, *new]
 
 
 def _encoded(head: dict[str, Any]) -> bytes:
@@ -402,5 +397,5 @@ def _encoded(head: dict[str, Any]) -> bytes:
 
 
 def _without_turn(head: dict[str, Any]) -> str:
-    """Returns a head as text, to be compared; that an update took place is no change."""
+    """Returns a head as text without the number of updates, for comparisons."""
     return json.dumps({k: v for k, v in head.items() if k != "update"}, sort_keys=True)

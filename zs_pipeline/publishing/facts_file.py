@@ -1,7 +1,7 @@
 """The facts of a table as the pipeline reads and changes them, and the files that they name.
 
-What a change is made of is in `zs_pipeline.publishing.table_update`, in which order files and facts
-are written in `zs_pipeline.publishing.commit`.
+The content of a change is in `zs_pipeline.publishing.table_update`; the order in which files and
+facts are written is in `zs_pipeline.publishing.commit`.
 """
 
 import hashlib
@@ -25,11 +25,8 @@ class FactsFile:
     """A table's facts as they were last read or written; changed by compare-and-set.
 
     Attributes:
-        store: The store.
-        layout: The layout of the version.
-        acorn: The declaration.
-        facts: None where there are none.
-        lost: Segments whose content the store has no longer, neither as object nor at its path.
+        facts: The facts; None where the table has none.
+        lost: Segments whose content the store lost, both the object and the fixed path.
     """
 
     def __init__(self, store: Store, layout: Layout, acorn: Acorn) -> None:
@@ -42,12 +39,12 @@ class FactsFile:
         self.facts: Facts | None = parsed(self.store, key, self._file[0])
 
     def update(self, apply: Callable[[Facts], None], *, code_version: str | None = None) -> Facts:
-        """Change the facts; where another writer was faster, change what it wrote.
+        """Change the facts; where another writer was faster, change the facts that it wrote.
 
         Args:
-            apply: Changes them.
-            code_version: The code of the build that does; None outside of a build, when there are
-                no files of a declaration that has changed since.
+            apply: Changes the facts in place.
+            code_version: The version of the table's code; None outside of a build, where the
+                declaration in the facts stays.
         """
 
         def change(body: bytes | None) -> bytes | None:
@@ -58,10 +55,10 @@ class FactsFile:
             apply(facts)
             if code_version is not None:
                 _declare(self.acorn, facts)
-            if json.dumps(facts, sort_keys=True) != old:
-                facts["checked_at"] = now_text()
-            same = body is not None and json.dumps(facts, sort_keys=True) == old
-            return None if same else _json(facts)
+            if body is not None and json.dumps(facts, sort_keys=True) == old:
+                return None
+            facts["checked_at"] = now_text()
+            return json_text(facts)
 
         key = self.layout.facts(self.acorn.table)
         advice = "is another build running?"
@@ -70,7 +67,7 @@ class FactsFile:
 
 
 def _empty_facts(acorn: Acorn, code_version: str) -> Facts:
-    told: dict[str, Any] = {
+    facts: dict[str, Any] = {
         "name": acorn.name,
         "table": acorn.table,
         "partition_key": acorn.partition or None,
@@ -89,12 +86,12 @@ def _empty_facts(acorn: Acorn, code_version: str) -> Facts:
         "empty": {},
         "pending": {},
     }
-    # What the declaration says is added to it before it is written.
-    return cast("Facts", told)
+    # `_declare` adds the declaration before the facts are written.
+    return cast("Facts", facts)
 
 
 def _declare(acorn: Acorn, facts: Facts) -> None:
-    """What the declaration says, and the sums over partitions."""
+    """Set the declaration, and the sums over partitions."""
     facts["description"] = acorn.description
     facts["type"] = acorn.type
     facts["key"] = list(acorn.key)
@@ -111,19 +108,19 @@ def _declare(acorn: Acorn, facts: Facts) -> None:
         for c in acorn.columns
     ]
     if acorn.partition:
-        found = facts["partitions"] = dict(sorted(facts["partitions"].items()))
-        facts["rows"] = sum(e["rows"] for e in found.values())
-        facts["bytes"] = sum(e["bytes"] for e in found.values())
-        facts["built_at"] = max((e["built_at"] for e in found.values()), default=facts["built_at"])
-        names = "".join(f"{segment}={e['sha256']}\n" for segment, e in found.items())
+        files = facts["partitions"] = dict(sorted(facts["partitions"].items()))
+        facts["rows"] = sum(e["rows"] for e in files.values())
+        facts["bytes"] = sum(e["bytes"] for e in files.values())
+        facts["built_at"] = max((e["built_at"] for e in files.values()), default=facts["built_at"])
+        names = "".join(f"{segment}={e['sha256']}\n" for segment, e in files.items())
         facts["sha256"] = hashlib.sha256(names.encode()).hexdigest()
 
 
 def read_facts(store: Store, layout: Layout, table: str) -> Facts | None:
-    """Returns a table's facts, None where there are none.
+    """Returns a table's facts, or None where the table has none.
 
     Raises:
-        ValueError: They lie there and cannot be read.
+        ValueError: The facts cannot be read.
     """
     key = layout.facts(table)
     facts: Facts | None = parsed(store, key, store.get_if_there(key)[0])
@@ -131,7 +128,7 @@ def read_facts(store: Store, layout: Layout, table: str) -> Facts | None:
 
 
 def entries(facts: Facts | None) -> dict[str, FileFacts]:
-    """Returns the facts of every file by segment, which is empty for a table of one file."""
+    """Returns the facts of every file by segment; the segment of a table in one file is empty."""
     if facts is None:
         return {}
     if facts["partition_key"]:
@@ -143,7 +140,7 @@ def entries(facts: Facts | None) -> dict[str, FileFacts]:
 
 
 def segments(facts: Facts | None) -> set[str]:
-    """Returns the encoded values of a table's partitions, those without rows among them."""
+    """Returns the encoded values of a table's partitions, including those without rows."""
     return {*facts["partitions"], *facts["empty"]} if facts else set()
 
 
@@ -159,12 +156,12 @@ def read_content(
     """Returns the rows of a table or of one partition, from the object that the facts name.
 
     Args:
-        store: Where it lies.
+        store: Where the table lies.
         layout: The layout of the version.
         acorn: The declaration.
         segment: The partition's encoded value; empty for a table that is not partitioned.
-        facts: The table's facts; read when not given.
-        columns: Only these; all when None.
+        facts: The table's facts; read when None.
+        columns: The columns to return; all when None.
 
     Raises:
         FileNotFoundError: There is no such table or partition.
@@ -176,7 +173,7 @@ def read_content(
 def read_head(
     store: Store, layout: Layout, acorn: Acorn, segment: str, *, facts: Facts, rows: int
 ) -> pa.Table:
-    """Returns the first rows of a table or of one partition; else as `read_content`."""
+    """Returns the first rows of a table or of one partition; see `read_content`."""
     return arrow.head(_body(store, layout, acorn, segment, facts), rows)
 
 
@@ -197,7 +194,7 @@ def path(layout: Layout, acorn: Acorn, segment: str) -> str:
 
 
 def mark_stale(store: Store, layout: Layout, acorn: Acorn, reason: str) -> None:
-    """Say in a table's facts that it stays on its last good content, and why."""
+    """Note in a table's facts that the table stays on its last good content, and why."""
 
     def apply(facts: Facts) -> None:
         facts["state"], facts["reason"] = "stale", masked(reason)
@@ -207,10 +204,11 @@ def mark_stale(store: Store, layout: Layout, acorn: Acorn, reason: str) -> None:
         file.update(apply)
 
 
-def _json(value: Any) -> bytes:
+def json_text(value: Any) -> bytes:
+    """Returns a value as facts and the registry are written."""
     return json.dumps(value, ensure_ascii=False, indent=1).encode()
 
 
 def now_text() -> str:
-    """Returns the time as facts tell it."""
+    """Returns the present time as facts write it."""
     return datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,7 +1,7 @@
-"""Recovery of files: of writers that were killed, of those that others altered, and of lost ones.
+"""Recovers files that killed writers left unfinished, that others altered, and that were lost.
 
-What the facts name and the store lacks is brought back from the object or from the fixed path, of
-which one is left; what neither has is lost, and the next build makes it anew.
+A file that the facts name and the store lacks is copied back from its object or its fixed path. A
+file that neither has is lost, and the next build makes it again.
 """
 
 import hashlib
@@ -23,20 +23,20 @@ REQUESTS = 32
 
 
 def restore(file: FactsFile, report: CommitReport) -> Facts | None:
-    """Bring fixed paths back to what the facts say: of killed writers, and those that were altered.
+    """Restore fixed paths that killed writers left unfinished or that others altered.
 
-    On a local folder size and time tell which to read; on S3 it is one, another each day. The file
-    of the day is kept in the report where it is as it should be.
+    On a local folder, size and time tell which files to read; on S3 only the file of the day is
+    read. The report keeps the file of the day where it is as it should be.
     """
     store, layout, acorn = file.store, file.layout, file.acorn
     facts = recover_pending(file)
-    found = entries(facts)
-    days = of_the_day(sorted(found))
-    shared = Counter(entry["sha256"] for entry in found.values())
+    files = entries(facts)
+    days = of_the_day(sorted(files))
+    shared = Counter(entry["sha256"] for entry in files.values())
 
     def is_altered(segment: str) -> bool:
-        """Whether a fixed path has not the content that the facts name, and an object has it."""
-        sha256 = found[segment]["sha256"]
+        """Returns whether a fixed path has a wrong content and an object has the right one."""
+        sha256 = files[segment]["sha256"]
         source, target = layout.object(acorn.table, sha256), path(layout, acorn, segment)
         placed = store.is_placed(source, target)
         if placed and segment not in days:
@@ -51,24 +51,22 @@ def restore(file: FactsFile, report: CommitReport) -> Facts | None:
                 return False
         with suppress(FileNotFoundError, Altered):
             return bool(store.get_object(source))
-        # There is nothing to bring it back from.
+        # Nothing has the right content.
         return False
 
-    looked = found if store.is_local else days
-    report.restored = altered = [segment for segment in looked if is_altered(segment)]
-    if not altered:
-        return facts
-    writer = uuid.uuid4().hex
+    looked_at = files if store.is_local else days
+    report.restored = [segment for segment in looked_at if is_altered(segment)]
+    return _restore_segments(file, report.restored) if report.restored else facts
 
-    def announce(facts: Facts) -> None:
-        facts["pending"][writer] = altered
 
-    file.update(announce)
+def _restore_segments(file: FactsFile, segments: list[str]) -> Facts | None:
+    """Write fixed paths again, as if a killed writer had left them."""
+    file.update(lambda facts: facts["pending"].update({uuid.uuid4().hex: segments}))
     return recover_pending(file)
 
 
 def recover_pending(file: FactsFile) -> Facts | None:
-    """Bring the fixed paths of writers that were killed back to what the facts say."""
+    """Write the pending fixed paths of killed writers again, as the facts name them."""
     store, layout, acorn, facts = file.store, file.layout, file.acorn, file.facts
     if not facts or not facts["pending"]:
         return facts
@@ -78,7 +76,7 @@ def recover_pending(file: FactsFile) -> Facts | None:
 
     def apply(facts: Facts) -> None:
         if restored and not facts["pending"]:
-            # The other writer lived and was faster, and this one has just undone its path.
+            # The other writer lived and was faster, and this writer has just undone its path.
             facts["pending"][writer] = sorted(restored)
             return
         restored.update(s for segments in facts["pending"].values() for s in segments)
@@ -98,7 +96,7 @@ def recover_pending(file: FactsFile) -> Facts | None:
 
 
 def bring_back(
-    store: Store, layout: Layout, acorn: Acorn, wanted: Iterable[str] | None = None
+    store: Store, layout: Layout, acorn: Acorn, segments: Iterable[str] | None = None
 ) -> None:
     """Bring back every file of a table that its facts name and the store lacks.
 
@@ -106,13 +104,13 @@ def bring_back(
         store: Where the table lies.
         layout: The layout of the version.
         acorn: The declaration.
-        wanted: The segments to look at; all of them when None.
+        segments: The segments to look at; all when None.
 
     Raises:
-        FileNotFoundError: Some are lost; the next build makes them anew.
+        FileNotFoundError: Some files are lost; the next build makes them again.
     """
     file = FactsFile(store, layout, acorn)
-    _, count = heal(file, wanted)
+    _, count = heal(file, segments)
     if not count:
         return
     reason = f"{count} files of {acorn.name} are gone from {store.url}; the next build makes them"
@@ -124,40 +122,38 @@ def bring_back(
     raise FileNotFoundError(reason)
 
 
-def heal(file: FactsFile, wanted: Iterable[str] | None = None) -> tuple[int, int]:
-    """Bring back what the facts name and the store lacks, from its object or its path.
+def heal(file: FactsFile, segments: Iterable[str] | None = None) -> tuple[int, int]:
+    """Bring back files that the facts name and the store lacks, from their object or path.
 
-    What neither has is lost: it is computed anew, and the next commit writes it.
+    Lost files are computed again, and the next commit writes them.
 
     Args:
         file: The table's facts.
-        wanted: The segments to look at; all of them when None.
+        segments: The segments to look at; all when None.
 
     Returns:
-        How many files were brought back, and how many are lost.
+        (number of files that were brought back, number of lost files)
     """
-    found = entries(file.facts)
-    looked_at = [s for s in (found if wanted is None else wanted) if s in found]
+    files = entries(file.facts)
+    looked_at = [s for s in (files if segments is None else segments) if s in files]
     with work.Threads(REQUESTS) as pool:
-        states = list(pool.map(lambda s: _bring_back(file, s, found[s]["sha256"]), looked_at))
+        states = list(pool.map(lambda s: _bring_back(file, s, files[s]["sha256"]), looked_at))
     by_state = {s: state for s, state in zip(looked_at, states, strict=True) if state}
     unplaced = [s for s, state in by_state.items() if state == "unplaced"]
     if unplaced:
-        # Another build may be removing them: as what a killed writer left they are placed by
-        # whatever the facts say then.
-        file.update(lambda facts: facts["pending"].update({uuid.uuid4().hex: unplaced}))
-        recover_pending(file)
+        # Another build may be removing them: as pending files they follow the facts of that time.
+        _restore_segments(file, unplaced)
     file.lost |= {s for s, state in by_state.items() if state == "lost"}
     if file.facts and file.lost:
         for segment in file.lost & file.facts["partitions"].keys():
-            # Made from nothing that is known: so it is planned anew.
+            # Unknown inputs make the next build compute the partition.
             file.facts["partitions"][segment]["inputs"] = ""
         file.facts["state"], file.facts["reason"] = "stale", "files of it were lost"
     return len(by_state) - len(file.lost), len(file.lost)
 
 
 def _bring_back(file: FactsFile, segment: str, sha256: str) -> str:
-    """Returns `unplaced`, `kept` again or `lost`; empty where a file lies in both places."""
+    """Returns `unplaced`, `kept` (put as an object again) or `lost`; empty for a whole file."""
     source = file.layout.object(file.acorn.table, sha256)
     target = path(file.layout, file.acorn, segment)
     if file.store.exists(source):
@@ -173,7 +169,7 @@ def _bring_back(file: FactsFile, segment: str, sha256: str) -> str:
 
 
 def of_the_day(segments: Sequence[str]) -> list[str]:
-    """Returns one of them, the next one each day."""
+    """Returns a list with one of the segments, the next segment each day."""
     if not segments:
         return []
     return [segments[datetime.now(UTC).date().toordinal() % len(segments)]]

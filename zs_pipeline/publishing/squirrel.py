@@ -1,13 +1,12 @@
 """The squirrel: gathers the facts of all acorns into the registry, keeps snapshots, lists versions.
 
-Which acorns there are comes from `zs_pipeline.acorns`; what their facts say from the store.
+The list of acorns comes from `zs_pipeline.acorns`, and their facts from the store.
 """
 
 import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from zs_client import work
@@ -16,19 +15,19 @@ from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import state as documents
-from zs_pipeline.publishing.facts_file import read_facts
+from zs_pipeline.publishing.facts_file import json_text, now_text, read_facts
 
-# How a column's values are made is told by the facts alone: every reader fetches the registry.
+# Only the facts say how a column's values are made: every reader fetches the whole registry.
 _OF_COLUMN = ("name", "type", "description", "nullable")
-_TOLD = ("rows", "bytes", "sha256", "built_at", "checked_at", "code_version", "source_state")
+_OF_TABLE = ("rows", "bytes", "sha256", "built_at", "checked_at", "code_version", "source_state")
 
 
 @dataclass(frozen=True)
 class Published:
-    """What was published.
+    """The result of a publication.
 
     Attributes:
-        snapshot: The snapshot's id; the same for the same contents.
+        snapshot: The snapshot's id; equal contents have the same id.
         missing: Acorns that were never built; while there are any, the version is not listed.
         stale: Acorns on an earlier content, with the reason.
         listed: Whether `zombie-squirrels.json` names the version.
@@ -50,25 +49,26 @@ def publish(
     """Write the registry and its snapshot, and list the version once all acorns exist.
 
     Args:
-        store: Where to.
+        store: The store to publish in.
         layout: The layout of the version.
-        acorns: All of them.
-        expected_every_hours: How often a schedule publishes here; None keeps what was said before.
+        acorns: All acorns of the version.
+        expected_every_hours: The interval of the schedule; None keeps that of the last registry.
 
     Raises:
         ValueError: A table's facts cannot be read, and nothing was changed; or the index of
-            versions cannot be, and it was not changed.
+            versions cannot be read, and it was not changed.
     """
-    now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    now = now_text()
     gathered: list[dict[str, Any]] = []
     partitions: dict[str, Any] = {}
     missing = []
     with work.Threads(len(acorns) + 2) as pool:
-        asked = pool.submit(documents.current, store), pool.submit(documents.failed, store)
-        found = list(pool.map(lambda acorn: read_facts(store, layout, acorn.table), acorns))
-        state, failed = (one.result() for one in asked)
-    for acorn, facts in zip(acorns, found, strict=True):
-        # One that a build began and did not end has rows, but not all of them.
+        current = pool.submit(documents.current, store)
+        failure = pool.submit(documents.failed, store)
+        facts_of = list(pool.map(lambda acorn: read_facts(store, layout, acorn.table), acorns))
+        state, failed = current.result(), failure.result()
+    for acorn, facts in zip(acorns, facts_of, strict=True):
+        # A table whose first build did not end has some of its rows.
         if facts is None or not facts["source_state"]:
             missing.append(acorn.name)
             continue
@@ -83,27 +83,26 @@ def publish(
         "published_at": now,
         "source_state": {"documents": state},
     }
-    kept = layout.snapshot(snapshot)
-    if not store.exists(kept):
-        store.put_first(kept, _json({**registry, "partitions": partitions}))
+    key = layout.snapshot(snapshot)
+    if not store.exists(key):
+        store.put_first(key, json_text({**registry, "partitions": partitions}))
     every = expected_every_hours or _expected_every_hours(store, layout)
-    # Not in the snapshot: what was published once does not age.
+    # Not in the snapshot: a snapshot does not become late.
     expected = {"expected_every_hours": every} if every else {}
-    store.put(layout.registry, _json({**registry, **expected}))
-    listed = not missing
-    if listed:
+    store.put(layout.registry, json_text({**registry, **expected}))
+    if not missing:
         _list(store, layout)
     stale = {e["name"]: e["reason"] for e in gathered if e["state"] == "stale"}
-    return Published(snapshot, tuple(missing), stale, listed)
+    return Published(snapshot, tuple(missing), stale, not missing)
 
 
 def _expected_every_hours(store: Store, layout: Layout) -> float | None:
-    """Returns how often a schedule publishes here, as the last registry has it."""
+    """Returns the interval of the schedule in the last registry."""
     try:
-        found = json.loads(store.get(layout.registry)).get("expected_every_hours")
+        hours = json.loads(store.get(layout.registry)).get("expected_every_hours")
     except (FileNotFoundError, ValueError, AttributeError):
         return None
-    return found if isinstance(found, int | float) else None
+    return hours if isinstance(hours, int | float) else None
 
 
 def _entry(
@@ -115,9 +114,9 @@ def _entry(
         stale, reason = True, f"the documents could not be brought up to date: {failed}"
     if not stale and built_from != state:
         stale, reason = True, "built from an earlier state of the documents"
-    told = {key: value for key, value in facts.items() if key in _TOLD}
+    copied = {key: value for key, value in facts.items() if key in _OF_TABLE}
     if not stale:
-        told["checked_at"] = now
+        copied["checked_at"] = now
     return {
         "name": facts["name"],
         "description": facts["description"],
@@ -129,7 +128,7 @@ def _entry(
         "table": facts["table"],
         "key": facts["key"],
         "partitions": len(facts["partitions"]),
-        **told,
+        **copied,
         "notes": {k: v for k, v in facts.get("notes", {}).items() if isinstance(v, int | str)},
         "state": "stale" if stale else "fresh",
         "reason": reason,
@@ -137,28 +136,24 @@ def _entry(
 
 
 def _list(store: Store, layout: Layout) -> None:
-    """Add the version to the index. An index that cannot be read is never overwritten."""
+    """Add the version to the index of versions. An unreadable index is never overwritten."""
     folder = layout.name
 
     def add(body: bytes | None) -> bytes | None:
         try:
-            listed = json.loads(b"[]" if body is None else body)
+            folders = json.loads(b"[]" if body is None else body)
         except ValueError as error:
             raise ValueError(
                 f"{store.at(VERSIONS_INDEX)}: cannot be read as JSON: {error}; it is left as it "
                 f"is, and {folder} is not listed"
             ) from error
-        if not isinstance(listed, list) or not all(isinstance(name, str) for name in listed):
+        if not isinstance(folders, list) or not all(isinstance(name, str) for name in folders):
             raise ValueError(
                 f"{store.at(VERSIONS_INDEX)}: is no list of folder names; it is left as it is, "
                 f"and {folder} is not listed"
             )
-        if folder in listed:
+        if folder in folders:
             return None
-        return _json(sorted([*listed, folder], key=version_order))
+        return json_text(sorted([*folders, folder], key=version_order))
 
     store.update(VERSIONS_INDEX, add)
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=1).encode()

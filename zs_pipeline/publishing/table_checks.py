@@ -1,8 +1,8 @@
-"""What is checked of a table that lies in the store, for people who look at the graph.
+"""Checks of a table that lies in the store, for people who look at the graph.
 
-What must not be written is refused in `zs_pipeline.publishing.commit`; these look at what is there,
-and say more. The checks are made from the declarations; `zs_pipeline.orchestration.checks` makes
-Dagster's out of them.
+Wrong content is refused in `zs_pipeline.publishing.commit`; these checks look at the written table
+and report more. They are made from the declarations; `zs_pipeline.orchestration.checks` turns them
+into Dagster's checks.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from zs_client import work
 from zs_client.contract import Layout
-from zs_client.facts import Facts, FileFacts
+from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, ColumnCheck, NamesDocuments, Once, Settled
@@ -27,19 +27,19 @@ from zs_pipeline.publishing.facts_file import entries, path, read_facts
 from zs_pipeline.publishing.recovery import bring_back, of_the_day
 from zs_pipeline.publishing.table_update import CommitReport
 
-# Fewer rows than this share of the last time is worth a look.
+# A warning is given for fewer rows than this share of the last time.
 FEWER = 0.9
 SHOWN = 10
-# How often a table is looked at again that another build writes meanwhile.
+# How often a table is read again that another build writes meanwhile.
 ATTEMPTS = 5
 PAUSE = 0.25
-# Partitions that are read again; a first build wrote all of them, and each is a request.
+# The most partitions that are read: a first build writes all, and each is a request.
 LOOKED_AT = 20
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A check's outcome; `metadata` counts what was looked at and shows examples."""
+    """The outcome of a check; `metadata` has counts and examples."""
 
     passed: bool
     description: str
@@ -48,18 +48,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class CheckContext:
-    """What a check may look at.
+    """The data that a check reads.
 
     Attributes:
-        store: The store.
-        layout: The layout of the version.
-        acorn: The declaration.
-        facts: The table's facts.
-        content: Partitions, or the whole table, from their fixed paths, by segment; see `look`.
-        altered: Those whose fixed path has not the content that the facts name, or had not until
-            this run placed it again.
+        content: Some partitions, or the whole table, from their fixed paths, by segment.
+        altered: Segments whose fixed path has, or had until this run restored it, another content
+            than the facts name.
         state: The name of the current state of the documents.
-        disturbed: Whether another build changed the table each time while it was looked at.
+        disturbed: Whether another build changed the table during each attempt to read it.
     """
 
     store: Store
@@ -75,58 +71,57 @@ class CheckContext:
 def load_check_context(
     store: Store, layout: Layout, acorn: Acorn, report: CommitReport | None = None
 ) -> CheckContext:
-    """Read what the checks of a table look at.
+    """Read the data that the checks of a table need.
 
-    After a commit of the same run that is what it left: its facts, the files that it wrote, and
-    one more, another each day, so that in a night without a change a file that was altered by
-    others is found as well. On S3 all that is gone is brought back where any was written. Alone
-    it is what lies there now, and the files that were written last.
-    Of files that were written no more than the first 20 are looked at. A table that another build
-    changes meanwhile is looked at again, as it lies there then.
+    After a commit of the same run, these are its facts, the files that it wrote and the file of the
+    day, so that altered files are found on nights without a change as well. On S3, a commit that
+    wrote files also brings back all missing files. Without a commit, these are the current facts
+    and the files that were written last. At most 20 written files are read. A table that another
+    build changes meanwhile is read again.
 
     Args:
         store: Where the table lies.
         layout: The layout of the version.
         acorn: The declaration.
-        report: What this run's commit of the table did; None where there was none.
+        report: The report of this run's commit of the table; None without a commit.
 
     Raises:
-        FileNotFoundError: The table was never built, or a file is gone for good.
+        FileNotFoundError: The table was never built, or a file is lost.
     """
     facts: Facts = report.facts if report else _facts(store, layout, acorn)
     restored = list(report.restored) if report else []
     for attempt in range(ATTEMPTS):
         time.sleep(attempt * PAUSE)
-        found = entries(facts)
+        files = entries(facts)
         if report:
-            wanted = [s for s in report.changed if s in found][:LOOKED_AT]
-            wanted += [s for s in of_the_day(sorted(found)) if s not in wanted]
+            chosen = [s for s in report.changed if s in files][:LOOKED_AT]
+            chosen += [s for s in of_the_day(sorted(files)) if s not in chosen]
         else:
-            newest = max((e["built_at"] for e in found.values()), default="")
-            wanted = [s for s, entry in found.items() if entry["built_at"] == newest][:LOOKED_AT]
+            newest = max((e["built_at"] for e in files.values()), default="")
+            chosen = [s for s, entry in files.items() if entry["built_at"] == newest][:LOOKED_AT]
         known = report.looked_at if report else {}
         with work.Threads(LOOKED_AT + 2) as pool:
             state = pool.submit(documents.last_seen_state if report else documents.current, store)
-            ask = partial(_file, store, layout, acorn, known)
-            bodies = dict(zip(wanted, pool.map(ask, wanted), strict=True))
-        altered = [s for s in wanted if not _is(bodies[s], found[s])]
+            read = partial(_file, store, layout, acorn, known)
+            bodies = dict(zip(chosen, pool.map(read, chosen), strict=True))
+        altered = [s for s in chosen if _sha256(bodies[s]) != files[s]["sha256"]]
         if not altered:
             break
         now = _facts(store, layout, acorn)
-        if not now["pending"] and all(entries(now).get(s) == found[s] for s in wanted):
-            # It is what lies there that is wrong.
+        if not now["pending"] and all(entries(now).get(s) == files[s] for s in chosen):
+            # The files are wrong, not the facts.
             break
         facts, report = now, None
     else:
         return CheckContext(store, layout, acorn, facts, {}, state.result(), disturbed=True)
     if report and acorn.partition and store.is_remote and (report.changed or report.removed):
-        gone = _gone(store, layout, acorn, found)
+        gone = _gone(store, layout, acorn, files)
         if gone:
             bring_back(store, layout, acorn, gone)
-    # Of a table in one file a night has read the object already.
-    day = of_the_day(sorted(found)) if report and acorn.partition else []
-    kept = [layout.object(acorn.table, found[s]["sha256"]) for s in day]
-    if None in bodies.values() or not all(store.exists(key) for key in kept):
+    # The object of a table in one file was read in the same night.
+    day = of_the_day(sorted(files)) if report and acorn.partition else []
+    objects = [layout.object(acorn.table, files[s]["sha256"]) for s in day]
+    if None in bodies.values() or not all(store.exists(key) for key in objects):
         bring_back(store, layout, acorn)
         bodies = {s: body or _file(store, layout, acorn, {}, s) for s, body in bodies.items()}
     content = {}
@@ -134,7 +129,7 @@ def load_check_context(
         try:
             content[segment] = arrow.decode(body or b"")
         except (pa.ArrowException, OSError):
-            key = layout.object(acorn.table, found[segment]["sha256"])
+            key = layout.object(acorn.table, files[segment]["sha256"])
             content[segment] = arrow.decode(store.get_object(key))
     return CheckContext(store, layout, acorn, facts, content, state.result(), [*altered, *restored])
 
@@ -146,19 +141,19 @@ def _facts(store: Store, layout: Layout, acorn: Acorn) -> Facts:
     return facts
 
 
-def _gone(store: Store, layout: Layout, acorn: Acorn, found: Mapping[str, Any]) -> list[str]:
-    """Returns the partitions that lack their object or their file, by a listing of each folder.
+def _gone(store: Store, layout: Layout, acorn: Acorn, files: Mapping[str, Any]) -> list[str]:
+    """Returns the partitions that lack their object or their file, by listing both folders.
 
-    A listing is a request for every 1,000 keys: in a night that writes partitions it is few beside
-    those writes, and one that writes none does without.
+    A listing is a request for every 1,000 keys: few beside the writes of a night that changes
+    partitions; other nights list nothing.
     """
     folder = layout.folder
     folders = (f"{folder}/_objects/{acorn.table}", f"{folder}/{acorn.table}")
-    there = {entry["path"] for each in folders for entry in store.walk(each)}
+    paths = {entry["path"] for name in folders for entry in store.walk(name)}
     return [
         segment
-        for segment, entry in found.items()
-        if not there.issuperset(
+        for segment, entry in files.items()
+        if not paths.issuperset(
             (layout.object(acorn.table, entry["sha256"]), path(layout, acorn, segment))
         )
     ]
@@ -167,16 +162,15 @@ def _gone(store: Store, layout: Layout, acorn: Acorn, found: Mapping[str, Any]) 
 def _file(
     store: Store, layout: Layout, acorn: Acorn, known: Mapping[str, bytes], segment: str
 ) -> bytes | None:
-    """Returns what lies at a fixed path; None where nothing does."""
+    """Returns the bytes at a fixed path; None where no file lies there."""
     try:
         return known.get(segment) or store.get(path(layout, acorn, segment))
     except FileNotFoundError:
         return None
 
 
-def _is(body: bytes | None, entry: FileFacts) -> bool:
-    """Whether a file is the one that the facts name."""
-    return body is not None and hashlib.sha256(body).hexdigest() == entry["sha256"]
+def _sha256(body: bytes | None) -> str | None:
+    return None if body is None else hashlib.sha256(body).hexdigest()
 
 
 def key_unique(seen: CheckContext) -> Finding:
@@ -186,40 +180,40 @@ def key_unique(seen: CheckContext) -> Finding:
         for segment, content in seen.content.items()
         for row in arrow.duplicates(seen.acorn.key, content)
     ]
-    said = f"{len(twice)} keys ({', '.join(seen.acorn.key)}) occur more than once"
-    return Finding(not twice, said, {"examples": str(twice[:SHOWN])})
+    message = f"{len(twice)} keys ({', '.join(seen.acorn.key)}) occur more than once"
+    return Finding(not twice, message, {"examples": str(twice[:SHOWN])})
 
 
 def not_null(seen: CheckContext) -> Finding:
     """No null where the declaration has none, and the exact schema in every file."""
-    wanted = arrow.schema(seen.acorn)
-    other = [s for s, content in seen.content.items() if not content.schema.equals(wanted)]
+    schema = arrow.schema(seen.acorn)
+    other = [s for s, content in seen.content.items() if not content.schema.equals(schema)]
     nulls = {
         f"{segment}.{f.name}".lstrip("."): content[f.name].null_count
         for segment, content in seen.content.items()
-        for f in wanted
+        for f in schema
         if not f.nullable and f.name in content.schema.names and content[f.name].null_count
     }
-    said = f"{len(nulls)} columns with nulls, {len(other)} files of another schema"
-    return Finding(not nulls and not other, said, {"nulls": str(nulls), "other": str(other)})
+    message = f"{len(nulls)} columns with nulls, {len(other)} files of another schema"
+    return Finding(not nulls and not other, message, {"nulls": str(nulls), "other": str(other)})
 
 
 def as_written(seen: CheckContext) -> Finding:
     """Every file is the one that the facts name, by its sha256; a build places others again."""
-    said = f"{len(seen.altered)} files were altered since they were written"
-    return Finding(not seen.altered, said, {"altered": str(list(seen.altered)[:SHOWN])})
+    message = f"{len(seen.altered)} files were altered since they were written"
+    return Finding(not seen.altered, message, {"altered": str(list(seen.altered)[:SHOWN])})
 
 
 def row_count(seen: CheckContext) -> Finding:
     """The rows that the files have are those that the facts state, and not many fewer than last."""
-    found = entries(seen.facts)
-    differ = [s for s, content in seen.content.items() if content.num_rows != found[s]["rows"]]
+    files = entries(seen.facts)
+    differ = [s for s, content in seen.content.items() if content.num_rows != files[s]["rows"]]
     rows, before = seen.facts["rows"], seen.facts["rows_before"]
     fewer = rows < FEWER * before
-    said = f"{rows:,} rows, {before:,} before the last change"
+    message = f"{rows:,} rows, {before:,} before the last change"
     if differ:
-        said += f"; {len(differ)} files have other rows than the facts say"
-    return Finding(not fewer and not differ, said, {"rows": rows, "rows_before": before})
+        message += f"; {len(differ)} files have other rows than the facts say"
+    return Finding(not fewer and not differ, message, {"rows": rows, "rows_before": before})
 
 
 def fresh(seen: CheckContext) -> Finding:
@@ -235,8 +229,8 @@ def _once(check: ColumnCheck, seen: CheckContext) -> Finding:
     column = check.column
     content = seen.content[""]
     twice = arrow.duplicates([column], content.filter(content[column].is_valid()))
-    said = f"{len(twice)} {column}s belong to more than one document"
-    return Finding(not twice, said, {"examples": str(twice[:SHOWN])})
+    message = f"{len(twice)} {column}s belong to more than one document"
+    return Finding(not twice, message, {"examples": str(twice[:SHOWN])})
 
 
 def _names_documents(check: ColumnCheck, seen: CheckContext) -> Finding:
@@ -244,17 +238,18 @@ def _names_documents(check: ColumnCheck, seen: CheckContext) -> Finding:
     content = seen.content[""].filter(seen.content[""][check.column].is_valid())
     known = pc.is_in(content[check.column], index["name"].combine_chunks())
     unknown = content.filter(pc.invert(known))
-    said = f"{unknown.num_rows} of {content.num_rows} named sources have no document"
+    message = f"{unknown.num_rows} of {content.num_rows} named sources have no document"
     examples = unknown[check.column].slice(0, SHOWN).to_pylist()
-    return Finding(not unknown.num_rows, said, {"examples": str(examples)})
+    return Finding(not unknown.num_rows, message, {"examples": str(examples)})
 
 
 def _settled(_: ColumnCheck, seen: CheckContext) -> Finding:
-    told = [one.reason for one in upheavals.findings(documents.load(seen.store, seen.state).head)]
-    return Finding(not told, "; ".join(told) or "the documents have the names that they had")
+    head = documents.load(seen.store, seen.state).head
+    reasons = [upheaval.reason for upheaval in upheavals.findings(head)]
+    return Finding(not reasons, "; ".join(reasons) or "the documents have the names that they had")
 
 
-# How each kind of check that a table declares is made.
+# The function of each kind of check that a table declares.
 _LOOKS: dict[type[ColumnCheck], Callable[[Any, CheckContext], Finding]] = {
     Once: _once,
     NamesDocuments: _names_documents,
@@ -268,9 +263,9 @@ class Check:
 
     Attributes:
         name: Its name in Dagster.
-        description: What passes, as a sentence.
-        look: Looks at the table.
-        is_error: Whether a table that fails is not what it declares; else it is worth a look.
+        description: The condition that passes, as a sentence.
+        look: Returns the outcome for a table.
+        is_error: Whether a failure is an error; otherwise it is a warning.
     """
 
     name: str
@@ -281,30 +276,19 @@ class Check:
 
 def checks_of(acorn: Acorn) -> list[Check]:
     """Returns the checks of a table: those of every table, then those that it declares."""
-    made = [
-        *((key_unique,) if acorn.key else ()),
-        not_null,
-        as_written,
-        row_count,
-        fresh,
+    errors = (*((key_unique,) if acorn.key else ()), not_null, as_written)
+    return [
+        *(Check(look.__name__, look.__doc__ or "", look, is_error=True) for look in errors),
+        *(Check(look.__name__, look.__doc__ or "", look) for look in (row_count, fresh)),
+        *(
+            Check(check.name, check.description, partial(_LOOKS[type(check)], check))
+            for check in acorn.checks
+        ),
     ]
-    found = [
-        Check(
-            look.__name__,
-            look.__doc__ or "",
-            look,
-            look in (key_unique, not_null, as_written),
-        )
-        for look in made
-    ]
-    for declared in acorn.checks:
-        look = partial(_LOOKS[type(declared)], declared)
-        found.append(Check(declared.name, declared.description, look))
-    return found
 
 
 def outcome(check: Check, seen: CheckContext) -> Finding:
-    """Returns what a check finds; of a table that another build is writing, that it is written."""
+    """Returns the outcome of a check, which passes for a table that another build is writing."""
     if seen.disturbed:
         return Finding(
             passed=True,

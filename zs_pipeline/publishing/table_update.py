@@ -1,4 +1,4 @@
-"""What a table's build hands to the store, and what a commit of it did."""
+"""The update that a table's build hands to the store, and the report of its commit."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from zs_client.facts import Facts
 from zs_pipeline import arrow
 from zs_pipeline.publishing.facts_file import FactsFile
 
-# Of a report `bytes` is a number.
+# In `CommitReport`, `bytes` is a number.
 Body = bytes
 
 
@@ -20,9 +20,9 @@ class PartitionUpdate:
 
     Attributes:
         segment: The partition's encoded value; empty for a table that is not partitioned.
-        content: The rows, or the file that they make; None removes the partition, and so do no
-            rows in a dynamic one.
-        inputs: What the content was made from, as a fingerprint.
+        content: The rows or their file. None removes the partition; no rows remove a partition
+            that is not of a fixed list.
+        inputs: A fingerprint of the inputs of the content.
     """
 
     segment: str
@@ -32,21 +32,21 @@ class PartitionUpdate:
 
 @dataclass
 class TableUpdate:
-    """What an acorn's asset hands to the store.
+    """The update of a table that an acorn's asset hands to the store.
 
     Attributes:
-        parts: The partitions that may have changed; drawn one by one, so that memory stays flat.
-        source_state: What the whole table is made from; None when only a part of it was looked at.
+        partitions: The partitions that may have changed, one by one, so that memory stays flat.
+        source_state: The inputs of the whole table; None when only some partitions were computed.
         code_version: The version of the acorn's code.
-        skipped: Why nothing was computed; empty when it was.
-        files: How many parts there are at most; 0 when that is not known.
-        known: The facts that it was decided by, which `commit` takes; it reads them when None.
-        counts: What was counted on the way, for people, by name.
-        problems: What did not fit on the way, as sentences.
-        notes: What the facts tell of the whole table beside its rows.
+        skipped: Why nothing was computed; empty when something was.
+        files: The largest possible number of partitions; 0 when unknown.
+        known: The facts on which the plan is based; `commit` reads the facts when None.
+        counts: Counts for people, by name.
+        problems: Problems during the build, as sentences.
+        notes: Notes about the whole table for its facts.
     """
 
-    parts: Iterable[PartitionUpdate]
+    partitions: Iterable[PartitionUpdate]
     source_state: dict[str, str] | None
     code_version: str
     skipped: str = ""
@@ -59,19 +59,19 @@ class TableUpdate:
 
 @dataclass
 class CommitReport:
-    """What a commit did.
+    """The result of a commit.
 
     Attributes:
-        rows: Rows of the whole table now.
-        bytes: Its bytes.
-        computed: Partitions that were computed.
+        rows: The number of rows of the whole table.
+        bytes: The number of bytes of the whole table.
+        computed: The number of partitions that were computed.
         changed: Segments that were written.
         removed: Segments that were removed.
-        empty: Segments that were looked at and have no rows, be it since now.
-        refused: Why each partition of a fixed list that lost too many rows stayed as it was.
+        empty: Segments that were computed and have no rows.
+        refused: By segment of a fixed list, why a partition that lost too many rows was refused.
         facts: The facts as they lie in the store.
-        looked_at: The file of the day as it lies at its fixed path, by segment.
-        restored: Segments whose file others had altered, and that was placed again.
+        looked_at: The file of the day at its fixed path, by segment.
+        restored: Segments whose file was altered by others and restored.
     """
 
     rows: int = 0

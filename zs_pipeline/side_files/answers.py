@@ -1,9 +1,8 @@
-"""What side files said about each data asset: kept, so that what cannot change is asked once.
+"""The kept answers of side files about each data asset, so that final answers are asked for once.
 
-Lies outside the version folders, so that a new release asks nothing. One object for each acorn,
-whose content never changes; the head of the answers beside it names the current one. What is asked,
-and what an answer means, is in the acorns; how a side file is read is in
-`zs_pipeline.side_files.files`.
+Answers lie outside the version folders, so that a new release asks nothing. Each acorn has objects
+with answers, which never change, and a head that names the current object. The acorns define
+questions and the meaning of answers; side files are read in `zs_pipeline.side_files.files`.
 """
 
 import hashlib
@@ -46,19 +45,19 @@ from zs_pipeline.stored_json import parsed
 
 FOUND = "found"
 OUTCOMES = (FOUND, "not_there", "not_readable", "unparsable", "other_shape")
-# What lies there stays as it is while the data asset does; what is not there may come.
+# A file does not change while its data asset does not; a missing file may still come.
 _FINAL = frozenset((FOUND, NotParsed.outcome, OtherShape.outcome))
 PROBLEMS = frozenset((NotReadable.outcome, NotParsed.outcome, OtherShape.outcome))
-# Answers after which what was asked is kept for good, so that a killed build goes on there.
+# After so many answers they are saved, so that a killed build continues there.
 KEEP_EVERY = 5000
-# In how many parts data assets are listed at first, and how many a part has at least. A request of
-# a part reaches as many data assets as have 1,000 files together; a part of which it does not reach
-# all is cut in two, which go on side by side.
+# The number of parts in which data assets are first listed, and the least size of a part. A request
+# reaches as many data assets as have 1,000 files together; the rest of its part is cut in two, and
+# both halves continue side by side.
 PARTS = 4
 LEAST = 64
 KEPT_CONTENTS = 5
-# When none of so many requests to a bucket is answered, which was on an earlier night, that is an
-# outage; what one or two requests had to say is not known either way.
+# So many unanswered requests to a bucket that answered on an earlier night are an outage; fewer
+# prove nothing.
 UNREACHED = 3
 CONTENT = pa.schema(
     [
@@ -75,15 +74,15 @@ CONTENT = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a side file said.
+    """The answer of a side file.
 
     Attributes:
-        question: What was asked, in the state of then.
+        question: The question, in the state at that time.
         outcome: One of `OUTCOMES`.
-        reason: Why it gave nothing; where it gave something, what is to be said of how it was read.
-        value: What it gave, as JSON; of a file that may not be read now, what it gave before; of
-            one that gave nothing, which file it was, where the acorn keeps that.
-        reached: Whether anything answered at all; not kept.
+        reason: Why there is no value; with a value, a note about how the file was read.
+        value: The value as JSON. For a file that may not be read now, the former value; for a file
+            without a value, what identifies the file, where the acorn keeps that.
+        reached: Whether a server answered; not kept.
     """
 
     question: Question
@@ -102,19 +101,19 @@ class Answer:
             return self.outcome in _FINAL
         if schedule.one_in:
             return not schedule.is_due(question.name, today)
-        # 1.0.0 did not say which file it could not read, and could not read as many.
+        # 1.0.0 did not keep which file it could not read, and could read fewer files.
         is_read = self.outcome == FOUND or (self.outcome in _FINAL and self.value is not None)
         return is_read and not schedule.is_due(question.name, today)
 
 
 @dataclass
 class AnswersUpdate:
-    """The answers to an acorn's questions, after those that were not known were asked.
+    """The answers to all questions of an acorn.
 
     Attributes:
-        values: What each data asset's side file gave, by `_id`; None where it gave nothing.
-        content: The name of the kept answers; the same for the same answers.
-        counts: Questions, how many were asked and reused, requests, and answers by outcome.
+        values: The value of each data asset's side file, by `_id`; None without a value.
+        content: The name of the kept answers; equal answers have the same name.
+        counts: The numbers of questions, asked, reused, requests, and answers by outcome.
     """
 
     values: dict[str, Any]
@@ -132,27 +131,27 @@ def update(
     *,
     today: date | None = None,
 ) -> AnswersUpdate:
-    """Ask what is not known, and keep the answers.
+    """Ask the questions without a valid answer, and keep the answers.
 
     Args:
         store: Where the answers are kept.
-        name: The acorn whose questions these are.
-        kind: How it asks.
-        questions: One for each data asset; what is kept of others is dropped.
+        name: The name of the acorn.
+        kind: How the acorn asks.
+        questions: A question for each data asset; kept answers to other questions are dropped.
         files: The side files.
-        progress: Called with how far it is.
-        today: The date by which questions are due again; that of the clock when None.
+        progress: Receives sentences about the progress.
+        today: The date that decides which questions are due again; the present date when None.
 
     Raises:
-        NotReached: Nothing answers where a bucket answered before; what was known stays known.
-        Exception: A request failed for good; the answers until then are kept.
+        NotReached: A bucket that answered before does not answer; all kept answers stay.
+        Exception: A request failed after all retries; the answers until then are kept.
         Conflict: Other builds were faster every time.
     """
     begun = files.count["requests"]
     seen: dict[str, dict[str, Answer]] = {}
     known, head = _load(store, name, kind, seen)
     if head and not head["content"]:
-        progress(f"{name}: what side files said is gone from {store.url}; all of them are asked")
+        progress(f"{name}: the kept answers are gone from {store.url}; all questions are asked")
     answered = _answered(questions, known, head)
     unreached: dict[str, list[Answer]] = defaultdict(list)
     tonight = today or nights.today()
@@ -160,10 +159,10 @@ def update(
         q.id: known[q.id] for q in questions if q.id in known and known[q.id].holds(q, tonight)
     }
     reused = len(answers)
-    # Neighbours are listed together.
+    # Neighbouring locations are listed together.
     unknown = sorted((q for q in questions if q.id not in answers), key=lambda q: q.location or "")
     progress_line = Progress(progress, name, "asked", len(unknown))
-    learned = kept = 0
+    learned = saved = 0
     with work.Threads(files.in_flight) as pool:
         for start in range(0, len(unknown), KEEP_EVERY):
             batch = unknown[start : start + KEEP_EVERY]
@@ -179,11 +178,11 @@ def update(
                 _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
                 raise
             if start + KEEP_EVERY < len(unknown):
-                # 100,000 documents have 40,000 data assets that have no side file yet: encoding
-                # all answers again after each 5,000 of them was 3 of a night's 25 s.
-                if learned > kept:
+                # 100,000 documents have 40,000 data assets without a side file: encoding all
+                # answers after each 5,000 of them took 3 of a night's 25 s.
+                if learned > saved:
                     _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
-                    kept = learned
+                    saved = learned
                 progress_line.at(start + KEEP_EVERY)
                 memory.trim_heap()
     lost = {
@@ -221,19 +220,17 @@ def update(
 
 
 def problems(store: Store, name: str, content: str) -> list[dict[str, Any]]:
-    """Returns what is to be said of side files, as rows of `document_problems`.
-
-    What may not be read or is not as it should be, and what was read by a rule.
+    """Returns rows of `document_problems` about side files that are unusable or have a note.
 
     Args:
         store: Where the answers are kept.
-        name: The acorn whose they are.
-        content: Which of the kept answers.
+        name: The name of the acorn.
+        content: The name of the kept answers.
     """
-    kept = arrow.decode(store.get_object(_content_key(name, content)))
-    is_noted = pc.and_(pc.equal(kept["outcome"], FOUND), pc.not_equal(kept["reason"], ""))
-    is_problem = pc.is_in(kept["outcome"], pa.array(sorted(PROBLEMS)))
-    to_tell = kept.filter(pc.or_(is_noted, is_problem)).drop_columns(["value"])
+    answers = arrow.decode(store.get_object(_content_key(name, content)))
+    is_noted = pc.and_(pc.equal(answers["outcome"], FOUND), pc.not_equal(answers["reason"], ""))
+    is_problem = pc.is_in(answers["outcome"], pa.array(sorted(PROBLEMS)))
+    findings = answers.filter(pc.or_(is_noted, is_problem)).drop_columns(["value"])
     return [
         {
             "_id": row["_id"],
@@ -246,7 +243,7 @@ def problems(store: Store, name: str, content: str) -> list[dict[str, Any]]:
             "other": None,
             "count": 1,
         }
-        for row in to_tell.to_pylist()
+        for row in findings.to_pylist()
     ]
 
 
@@ -257,19 +254,19 @@ def _ask_all(
     known: dict[str, Answer],
     pool: ThreadPoolExecutor,
 ) -> Iterator[Answer]:
-    """Yields the answers as they come."""
+    """Ask questions in a pool; yields each answer when it comes."""
     done: SimpleQueue[Future[Any]] = SimpleQueue()
     running = 0
 
-    def begin(call: Callable[..., Any], *about: Any) -> None:
+    def begin(call: Callable[..., Any], *arguments: Any) -> None:
         nonlocal running
         running += 1
-        pool.submit(call, files, *about).add_done_callback(done.put)
+        pool.submit(call, files, *arguments).add_done_callback(done.put)
 
-    def begin_listing(of: Sequence[Question], parts: int) -> None:
-        size = max(1, -(-len(of) // parts))
-        for start in range(0, len(of), size):
-            begin(_list, kind.listing_prefixes, of[start : start + size])
+    def begin_listing(unlisted: Sequence[Question], count: int) -> None:
+        size = max(1, -(-len(unlisted) // count))
+        for start in range(0, len(unlisted), size):
+            begin(_list, kind.listing_prefixes, unlisted[start : start + size])
 
     if kind.listing_prefixes:
         begin_listing(questions, min(PARTS, files.in_flight, 1 + len(questions) // LEAST))
@@ -277,12 +274,12 @@ def _ask_all(
         for question in questions:
             begin(_ask, kind, question, known.get(question.id), ())
     while running:
-        came = done.get().result()
+        result = done.get().result()
         running -= 1
-        if isinstance(came, Answer):
-            yield came
+        if isinstance(result, Answer):
+            yield result
             continue
-        reached, left = came
+        reached, left = result
         for question, listing in reached:
             begin(_ask, kind, question, known.get(question.id), listing)
         begin_listing(left, 2 if running < files.in_flight else 1)
@@ -291,7 +288,7 @@ def _ask_all(
 def _list(
     files: Files, prefixes: tuple[str, ...], questions: Sequence[Question]
 ) -> tuple[list[tuple[Question, list[Entry] | NotUsable]], list[Question]]:
-    """Returns (listings that one request for neighbours reached, questions that it did not)."""
+    """Returns (listings that one request reached, questions that it did not reach)."""
     locations = [question.location for question in questions]
     listings = files.listings(locations, prefixes, streams=1)
     reached = [(q, listings[q.location]) for q in questions if q.location in listings]
@@ -305,7 +302,7 @@ def _ask(
     before: Answer | None,
     listing: Sequence[Entry] | NotUsable,
 ) -> Answer:
-    """Returns the answer to a question, given what was listed for it or why nothing could be."""
+    """Returns the answer to a question, given its listing or the error of the listing."""
     if before is not None and before.question.about != question.about:
         before = None
     known = before.value if before and before.outcome in _FINAL else None
@@ -319,10 +316,10 @@ def _ask(
             raise
         return replace(before, question=question)
     except NotReadable as error:
-        # A lost permission takes nothing away that was read before.
+        # A value that was read before a permission was lost stays.
         reached = not isinstance(error, NotReached)
-        kept = before.value if before else None
-        return Answer(question, error.outcome, str(error), kept, reached)
+        former = before.value if before else None
+        return Answer(question, error.outcome, str(error), former, reached)
     except NotUsable as error:
         seen = None if error.seen is None else orjson.dumps(error.seen)
         return Answer(question, error.outcome, str(error), seen)
@@ -334,10 +331,10 @@ def _ask(
 def _answered(
     questions: Sequence[Question], known: dict[str, Answer], head: dict[str, Any]
 ) -> set[str]:
-    """Returns the buckets that answered on an earlier night, if with a refusal."""
+    """Returns the buckets that answered on an earlier night, even with a refusal."""
     if "answered" in head:
         return set(head["answered"])
-    # A head that 1.0.0 wrote does not tell; what came of a bucket does.
+    # A head that 1.0.0 wrote does not name these buckets; their answers show them.
     return {
         bucket_of(question.location)
         for question in questions
@@ -346,13 +343,12 @@ def _answered(
     }
 
 
-def _same(answer: Answer, kept: Answer | None) -> bool:
-    """Returns whether an answer is the kept one, of its data asset in the same state."""
+def _same(answer: Answer, known: Answer | None) -> bool:
+    """Returns whether an answer equals the known answer in the same state of its data asset."""
     return (
-        kept is not None
-        # A kept question knows no location; it is a part of the state.
-        and replace(answer.question, location=None) == kept.question
-        and (answer.outcome, answer.reason, answer.value) == (kept.outcome, kept.reason, kept.value)
+        known is not None
+        # A kept question has no location; the location is a part of the state.
+        and replace(answer, question=replace(answer.question, location=None), reached=True) == known
     )
 
 
@@ -367,7 +363,7 @@ def _content_key(name: str, content: str) -> str:
 def _load(
     store: Store, name: str, kind: FromSideFiles, seen: dict[str, dict[str, Answer]]
 ) -> tuple[dict[str, Answer], dict[str, Any]]:
-    """Returns (kept answers by `_id`, head) as they lie in the store."""
+    """Returns (kept answers by `_id`, head)."""
     return _load_of_head(store, name, kind, seen, store.get_if_there(_head_key(name))[0])
 
 
@@ -378,33 +374,28 @@ def _load_of_head(
     seen: dict[str, dict[str, Answer]],
     body: bytes | None,
 ) -> tuple[dict[str, Answer], dict[str, Any]]:
-    """Returns (kept answers by `_id`, head) of what lies under the head's key.
+    """Returns (kept answers by `_id`, head), given the bytes of the head.
 
-    Args:
-        store: The store.
-        name: The acorn's name.
-        kind: How its table is made.
-        seen: The answers that were read last, which are not read again.
-        body: The head as it lies there; None where there is none.
+    `seen` has the answers that were read last, which are not read again.
     """
     head: dict[str, Any] = parsed(store, _head_key(name), body) or {}
     if head.get("form") != kind.answers_version:
         return {}, head
-    kept = head["content"]
-    if kept not in seen:
+    content = head["content"]
+    if content not in seen:
         try:
-            content = arrow.decode(store.get_object(_content_key(name, kept)))
+            table = arrow.decode(store.get_object(_content_key(name, content)))
         except FileNotFoundError:
-            # All is asked again; that nothing is kept makes it be written, if it is the same.
+            # All is asked again; the empty name makes equal answers be written again.
             return {}, {**head, "content": ""}
-        rows = arrow.values(content, *CONTENT.names)
+        rows = arrow.values(table, *CONTENT.names)
         seen.clear()
-        seen[kept] = {
+        seen[content] = {
             # The location is a part of the state.
             key: Answer(Question(key, called, None, state, about), outcome, reason, value)
             for key, called, about, state, outcome, reason, value in rows
         }
-    return seen[kept], head
+    return seen[content], head
 
 
 def _keep(
@@ -417,35 +408,35 @@ def _keep(
     seen: dict[str, dict[str, Answer]],
     answered: set[str],
 ) -> str:
-    """Make these answers the kept ones; what is not answered yet keeps what is known of it."""
+    """Save the answers; questions that are not answered yet keep their known answers."""
     now = {bucket_of(q.location) for q in questions if q.id in answers and answers[q.id].reached}
-    found: dict[str, Answer] = {}
+    merged: dict[str, Answer] = {}
     content, outdated = "", list[str]()
 
     def change(head_body: bytes | None) -> bytes | None:
-        nonlocal found, content, outdated
+        nonlocal merged, content, outdated
         known, head = _load_of_head(store, name, kind, seen, head_body)
-        merged = {**known, **answers}
-        found = {q.id: merged[q.id] for q in questions if q.id in merged}
-        body = arrow.encode(_table(list(found.values())))
+        newest = {**known, **answers}
+        merged = {q.id: newest[q.id] for q in questions if q.id in newest}
+        body = arrow.encode(_table(list(merged.values())))
         content = hashlib.sha256(body).hexdigest()[:32]
         outdated = []
         if head.get("content") == content and head["form"] == kind.answers_version:
             return None
         store.put_object(_content_key(name, content), body)
-        kept = [*(c for c in head.get("kept", []) if c != content), content]
-        outdated = kept[:-KEPT_CONTENTS]
+        contents = [*(c for c in head.get("kept", []) if c != content), content]
+        outdated = contents[:-KEPT_CONTENTS]
         new = {
             "form": kind.answers_version,
             "content": content,
-            "kept": kept[-KEPT_CONTENTS:],
+            "kept": contents[-KEPT_CONTENTS:],
             "answered": sorted({*answered, *now} - {""}),
         }
         return json.dumps(new, indent=1).encode()
 
     store.update(_head_key(name), change, advice="is another build running?")
     seen.clear()
-    seen[content] = found
+    seen[content] = merged
     store.delete([_content_key(name, old) for old in outdated])
     return content
 

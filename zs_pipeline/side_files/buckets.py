@@ -1,7 +1,7 @@
-"""Buckets that data assets lie in: one on S3, or a local folder that stands for one.
+"""Buckets that data assets lie in, on S3 or in a local folder that replaces a bucket.
 
-Read only. Tells apart what is not there, what may not be read and what is not as it should be;
-every other failure is an error, after the store's own retries. Which bucket a location names is in
+Buckets are only read. Missing, forbidden and unusable files have errors of their own; every other
+failure is a `StoreError`, after the store's own retries. Locations are parsed in
 `zs_pipeline.side_files.files`.
 """
 
@@ -16,16 +16,12 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from operator import attrgetter, itemgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import urllib3
-from obstore.exceptions import (
-    BaseError,
-    InvalidPathError,
-    NotModifiedError,
-)
+from obstore.exceptions import BaseError, InvalidPathError, NotModifiedError
 from obstore.store import S3Store
 
 from zs_client import objects
@@ -48,7 +44,7 @@ if TYPE_CHECKING:
 
 S3 = "s3://"
 _PAGE = 1000
-# Keys that begin with a slash sort before this one, and come from obstore without the slash.
+# Keys that begin with a slash sort before this; obstore returns them without the slash.
 _BEHIND_SLASH = "0"
 _REGION_TIMEOUT = 10
 _CONNECT_TIMEOUT = 10
@@ -57,35 +53,23 @@ _CONNECT_ATTEMPTS = 3
 T = TypeVar("T")
 
 
-class Bucket(Protocol):
-    """A bucket as `zs_pipeline.side_files.files` asks it, from many threads at once."""
-
-    def get(self, key: str, etag: str | None, largest: int) -> tuple[bytes, str] | None:
-        """Returns (bytes, ETag), or None while the ETag is still the given one."""
-
-    def listings(
-        self, groups: list[list[str]], streams: int | None
-    ) -> list[list[Entry] | NotUsable | None]:
-        """Returns the files of each group of prefixes, why there are none, or None: not reached."""
-
-    def folder(self, key: str) -> Folder:
-        """Returns what lies directly in a folder."""
-
-
 class S3Bucket:
-    """A bucket on S3: with the credentials that there are, or without where those are refused."""
+    """A bucket on S3, read with the present credentials, or without if those are refused.
+
+    Many threads may use it at once.
+    """
 
     def __init__(self, name: str, count_requests: Callable[..., None]) -> None:
         self._name = name
         self._count_requests = count_requests
         self._lock = threading.Lock()
         self._views: list[Any] = []
-        # The view that had an answer; until there is one, both are tried.
+        # The view that had an answer; before any answer, both views are tried.
         self._working_view: Any = None
         self._unreachable = ""
 
     def get(self, key: str, etag: str | None, largest: int) -> tuple[bytes, str] | None:
-        """Returns (bytes, ETag) of an object, or None while the ETag is still the given one."""
+        """Returns (bytes, ETag) of an object, or None while the ETag is `etag`."""
 
         def request(view: Any) -> tuple[bytes, str] | None:
             self._count_requests()
@@ -104,102 +88,104 @@ class S3Bucket:
     def listings(
         self, groups: list[list[str]], streams: int | None
     ) -> list[list[Entry] | NotUsable | None]:
-        """Returns the files of each group, asked together as far as `streams` requests reach."""
-        found: dict[str, list[Entry]] = {}
-        places = [f"{S3}{self._name}/{prefixes[0]}" for prefixes in groups]
+        """Returns for each group of prefixes its files, an error, or None if not reached.
+
+        One request after another is sent for all groups together, at most `streams` if not None.
+        """
+        files: dict[str, list[Entry]] = {}
+        urls = [f"{S3}{self._name}/{prefixes[0]}" for prefixes in groups]
         if len(groups) > 1:
             every = {prefix for prefixes in groups for prefix in prefixes}
             try:
-                self._scan([p for p in every if p >= _BEHIND_SLASH], found, places[0], streams)
+                self._scan([p for p in every if p >= _BEHIND_SLASH], files, urls[0], streams)
             except NoBucket:
-                return [NoBucket(f"{at}: there is no bucket {self._name}") for at in places]
+                return [NoBucket(f"{at}: there is no bucket {self._name}") for at in urls]
             except NotReadable:
-                # One folder may be open where the bucket is not, and a key that cannot be asked
-                # for spoils its page only: those that had no answer are asked one by one.
+                # A folder may be open while the bucket is not, and an invalid key spoils only its
+                # own page: prefixes without an answer are asked for one by one.
                 streams = None
-        reached = [not streams or all(p in found for p in prefixes) for prefixes in groups]
-        # A request may end between the prefixes of the first one, and there may be but one.
+        reached = [not streams or all(p in files for p in prefixes) for prefixes in groups]
+        # A request may end between the prefixes of the first group: at least one is reached.
         reached[min(range(len(groups)), key=lambda number: min(groups[number]))] = True
         return [
-            self._list_group(prefixes, at, found) if is_reached else None
-            for prefixes, at, is_reached in zip(groups, places, reached, strict=True)
+            self._list_group(prefixes, at, files) if is_reached else None
+            for prefixes, at, is_reached in zip(groups, urls, reached, strict=True)
         ]
 
     def _list_group(
-        self, prefixes: list[str], at: str, found: dict[str, list[Entry]]
+        self, prefixes: list[str], at: str, files: dict[str, list[Entry]]
     ) -> list[Entry] | NotUsable:
-        """Returns the files of a group by key; prefixes that are not found yet are asked for."""
+        """Returns the files of a group by key, after requests for prefixes not in `files`."""
         try:
-            self._scan(prefixes, found, at)
+            self._scan(prefixes, files, at)
         except NotUsable as error:
             return error
-        return sorted({e for prefix in prefixes for e in found[prefix]}, key=attrgetter("key"))
+        return sorted({e for prefix in prefixes for e in files[prefix]}, key=attrgetter("key"))
 
     def _scan(
         self,
         prefixes: list[str],
-        found: dict[str, list[Entry]],
+        files: dict[str, list[Entry]],
         at: str,
         streams: int | None = None,
     ) -> None:
-        """Add the files of each prefix to `found`; what was answered before a failure stays."""
+        """Add the files of each prefix to `files`; answers before a failure stay."""
 
         def request(view: Any) -> None:
-            waiting = sorted(prefix for prefix in prefixes if prefix not in found)
+            waiting = sorted(prefix for prefix in prefixes if prefix not in files)
             begun = 0
             while waiting and (streams is None or begun < streams):
-                waiting = self._list_stream(view, waiting, found)
+                waiting = self._list_stream(view, waiting, files)
                 begun += 1
 
-        if any(prefix not in found for prefix in prefixes):
+        if any(prefix not in files for prefix in prefixes):
             self._request(request, at)
 
     def _list_stream(
-        self, view: Any, waiting: list[str], found: dict[str, list[Entry]]
+        self, view: Any, waiting: list[str], files: dict[str, list[Entry]]
     ) -> list[str]:
-        """Add what one stream of pages reaches; return the prefixes that need another stream.
+        """Add the files that one stream of pages reaches; return the prefixes not reached.
 
-        A page reaches all prefixes that sort before its end. While one goes on behind the end, so
-        does the stream, else a new one at the next prefix is never worse: what lies between them
-        may be a hundred thousand keys.
+        A page reaches all prefixes that sort before its end. The stream continues while a prefix
+        extends beyond the page. Otherwise a new stream at the next prefix is never worse: a hundred
+        thousand keys may lie between the two.
         """
         self._count_requests()
         begun: dict[str, list[Entry]] = defaultdict(list)
-        # They are sorted: what these two have in common, all have.
+        # Prefixes are sorted: the common beginning of these two is common to all.
         ends = (waiting[0], waiting[-1])
         above = posixpath.commonpath([prefix.rpartition("/")[0] for prefix in ends])
-        # A prefix is of whole folders in obstore, so the offset skips what comes before. It takes
-        # a slash at the end away, and all that sorts before the slash would come as well.
+        # A prefix in obstore is a whole folder, so the offset skips the keys before the first one.
+        # obstore removes a slash at its end; keys that sort before the slash would come as well.
         before = waiting[0].removesuffix("/")
         offset = before if before == waiting[0] else f"{before}.\U0010ffff"
         pages = objects.list(view, above or None, offset=offset, chunk_size=_PAGE)
         for number, page in enumerate(pages):
             if number:
                 self._count_requests()
-            # Keys come sorted, but for the slash at their end, which obstore takes away.
+            # Keys come sorted, except that obstore removes a slash at their end.
             entries = sorted(page, key=itemgetter("path"))
             paths = [entry["path"] for entry in entries]
             reached = bisect_right(waiting, paths[-1])
             unfinished = []
             for prefix in waiting[:reached]:
-                for place in range(bisect_right(paths, prefix), len(paths)):
-                    if not paths[place].startswith(prefix):
+                for at in range(bisect_right(paths, prefix), len(paths)):
+                    if not paths[at].startswith(prefix):
                         break
-                    entry = entries[place]
-                    modified = entry["last_modified"].timestamp()
-                    begun[prefix].append(Entry(modified, paths[place], entry["e_tag"]))
+                    modified = entries[at]["last_modified"].timestamp()
+                    begun[prefix].append(Entry(modified, paths[at], entries[at]["e_tag"]))
                 if paths[-1].startswith(prefix):
                     unfinished.append(prefix)
                 else:
-                    found[prefix] = begun[prefix]
+                    files[prefix] = begun[prefix]
             waiting = unfinished + waiting[reached:]
             if not waiting or (reached and not unfinished and len(page) >= _PAGE):
                 return waiting
-        found.update((prefix, begun[prefix]) for prefix in waiting)
+        files.update((prefix, begun[prefix]) for prefix in waiting)
         return []
 
     def folder(self, key: str) -> Folder:
-        """Returns the next names below a key."""
+        """Returns the names directly below a key."""
 
         def request(view: Any) -> Folder:
             answer = objects.list_with_delimiter(view, key or None)
@@ -211,7 +197,7 @@ class S3Bucket:
         return self._request(request, f"{S3}{self._name}/{key}/")
 
     def _request(self, request: Callable[[Any], T], at: str) -> T:
-        """Send a request with and without credentials; raise each failure as its outcome."""
+        """Send a request with, then without credentials; raise a failure as its own error."""
         refused = NotReadable(f"{at}: may not be read")
         working = self._working_view
         for view in self._open_views() if working is None else [working]:
@@ -234,22 +220,22 @@ class S3Bucket:
         raise refused
 
     def _open_views(self) -> list[Any]:
-        """Returns the bucket with the credentials that there are, then without any."""
+        """Returns the bucket with the present credentials, then without credentials."""
         with self._lock:
             if self._unreachable:
                 raise NotReached(self._unreachable)
             if not self._views:
-                first = s3_bucket(self._name)
-                self._unreachable = _why_unreachable(first, self._name)
+                view = s3_bucket(self._name)
+                self._unreachable = _why_unreachable(view, self._name)
                 if self._unreachable:
                     raise NotReached(self._unreachable)
-                self._views = [first]
-                if self._views[0].config.get("skip_signature") != "true":
+                self._views = [view]
+                if view.config.get("skip_signature") != "true":
                     self._views.append(s3_bucket(self._name, anonymous=True))
             return self._views
 
     def _reopen(self) -> bool:
-        """Open the bucket in the region that it lies in; returns False when that is not known."""
+        """Open the bucket in its own region; return False when that is unknown or used already."""
         views = self._open_views()
         region = region_of(self._name) if "endpoint" not in views[0].config else None
         if region is None or region == views[0].config.get("region"):
@@ -269,9 +255,9 @@ class S3Bucket:
 
 
 def _why_unreachable(view: S3Store, bucket: str) -> str:
-    """Returns why nothing can be asked of a bucket's server; empty when it can be connected to.
+    """Returns why a bucket's server cannot be reached; empty when it can.
 
-    Without a network each request would be tried for two minutes, and there are thousands.
+    Without a network each of thousands of requests would be tried for two minutes.
     """
     if getproxies():
         return ""
@@ -290,7 +276,7 @@ def _why_unreachable(view: S3Store, bucket: str) -> str:
 
 
 def region_of(bucket: str) -> str | None:
-    """Returns the region of a bucket, which S3 tells everybody; None when it does not."""
+    """Returns the region of a bucket, which S3 tells without credentials; None when unknown."""
     answer = urllib3.request(
         "HEAD", f"https://s3.amazonaws.com/{bucket}", redirect=False, timeout=_REGION_TIMEOUT
     )
@@ -303,14 +289,10 @@ def _is_in_another_region(error: Exception) -> bool:
 
 
 def _refusal(error: Exception, bucket: str, at: str) -> NotReadable:
-    """Returns the outcome of a request that will fail whenever it is sent.
-
-    Raises:
-        StoreError: It may go well another time.
-    """
+    """Returns the error of a request that will always fail; raises others as `StoreError`."""
     if is_forbidden(error):
         return NotReadable(f"{at}: may not be read")
-    # Of a key that is not there obstore tells; of a list, only a bucket can be missing.
+    # obstore has an error for a missing key; in a listing, only the bucket can be missing.
     if "404 Not Found" in str(error):
         return NoBucket(f"{at}: there is no bucket {bucket}")
     if isinstance(error, InvalidPathError):
@@ -323,14 +305,14 @@ def _local_etag(stat: os.stat_result) -> str:
 
 
 class LocalBucket:
-    """A folder that stands for a bucket."""
+    """A folder that replaces a bucket."""
 
     def __init__(self, root: Path, count_requests: Callable[..., None]) -> None:
         self._root = root
         self._count_requests = count_requests
 
     def get(self, key: str, etag: str | None, largest: int) -> tuple[bytes, str] | None:
-        """Returns (bytes, ETag) of a file, or None while the ETag is still the given one."""
+        """Returns (bytes, ETag) of a file, or None while the ETag is `etag`."""
         self._check_bucket()
         path = self._root / key
         try:
@@ -351,12 +333,12 @@ class LocalBucket:
         groups: list[list[str]],
         streams: int | None,  # noqa: ARG002 - a folder reaches all
     ) -> list[list[Entry] | NotUsable | None]:
-        """Returns the files of each group; none is left out."""
+        """Returns the files of each group; no group is left out."""
         return [self._listing(prefixes) for prefixes in groups]
 
     def _listing(self, prefixes: list[str]) -> list[Entry] | NotUsable:
-        found = set()
-        # Prefixes share folders, and a folder is looked into once.
+        files: set[Entry] = set()
+        # Prefixes share folders, and each folder is listed once.
         folders: dict[str, list[os.DirEntry[str]]] = {}
         try:
             self._check_bucket()
@@ -366,17 +348,14 @@ class LocalBucket:
                     folders[parent] = self._scan_folder(self._root / parent)
                 for item in folders[parent]:
                     if item.name.startswith(start):
-                        found |= {
-                            entry
-                            for entry in self._entries(item, f"{parent}{slash}{item.name}")
-                            if entry.key != prefix
-                        }
+                        entries = self._entries(item, f"{parent}{slash}{item.name}")
+                        files.update(entry for entry in entries if entry.key != prefix)
         except NotUsable as error:
             return error
-        return sorted(found, key=attrgetter("key"))
+        return sorted(files, key=attrgetter("key"))
 
     def _entries(self, item: os.DirEntry[str], key: str) -> Iterator[Entry]:
-        """Yields a file, or all files in a folder, without what links in it lead to."""
+        """Yields a file, or all files in a folder without following its links to folders."""
         if item.is_file():
             stat = item.stat()
             yield Entry(stat.st_mtime, key, _local_etag(stat))
@@ -396,7 +375,7 @@ class LocalBucket:
         )
 
     def _scan_folder(self, folder: Path | os.DirEntry[str]) -> list[os.DirEntry[str]]:
-        """Returns what lies in a folder, by name, in a fourth of the time that `Path` takes."""
+        """Returns the items of a folder by name, in a fourth of the time that `Path` takes."""
         try:
             with os.scandir(folder) as items:
                 return sorted(items, key=attrgetter("name"))
@@ -410,3 +389,6 @@ class LocalBucket:
         self._count_requests()
         if not self._root.is_dir():
             raise NoBucket(f"{self._root}: there is no such folder for a bucket")
+
+
+Bucket = S3Bucket | LocalBucket

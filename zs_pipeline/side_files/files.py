@@ -1,8 +1,7 @@
-"""Side files by location: the one object that acorns ask, whatever bucket a data asset lies in.
+"""Side files by location, in whatever bucket a data asset lies.
 
-What a side file means is an acorn's matter; how a bucket is asked is in
-`zs_pipeline.side_files.buckets`; what is kept of the answers, and asked again when, is in
-`zs_pipeline.side_files.answers`.
+Acorns know what a side file means. Requests to a bucket are sent in
+`zs_pipeline.side_files.buckets`; answers are kept in `zs_pipeline.side_files.answers`.
 """
 
 import re
@@ -22,23 +21,24 @@ from zs_pipeline.side_files.outcomes import Entry, Folder, NotParsed, NotReadabl
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A trainer state has some 100 KB; nothing beyond this is one.
+# A trainer state has some 100 KB; a larger file than this is none.
 LARGEST = 64 << 20
 IN_FLIGHT = 64
-# A folder answers at once; more threads only wait for each other.
+# A folder answers at once: more threads would only wait for each other.
 LOCAL_IN_FLIGHT = 4
+_SOURCES = "side files are read from s3://, or from a folder that has a folder for each bucket"
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}", re.ASCII)
-# Neither obstore nor S3 can be asked for these.
+# Characters that neither obstore nor S3 accepts in a key.
 _IN_NO_KEY = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 class Files:
-    """Every bucket of side files; may be asked from many threads at once.
+    """All buckets of side files; many threads may use it at once.
 
     Attributes:
-        url: `s3://`, or the local folder that has a folder for each bucket.
-        count: What was asked so far: `requests` (without retries) of any kind.
-        in_flight: How many requests are worth sending at a time.
+        url: `s3://`, or a local folder that has a folder for each bucket.
+        count: The number of `requests` so far, without retries.
+        in_flight: The number of requests to send at a time.
     """
 
     def __init__(self, url: str = S3) -> None:
@@ -46,20 +46,13 @@ class Files:
         self.count: Counter[str] = Counter()
         self.in_flight = IN_FLIGHT
         self._local: Path | None = None
-        parts = urlsplit(url)
-        if parts.scheme == "file" or "://" not in url:
+        if urlsplit(url).scheme == "file" or "://" not in url:
             self._local = local_path(url).resolve()
             self.in_flight = LOCAL_IN_FLIGHT
             if not self._local.is_dir():
-                raise StoreError(
-                    f"{self._local}: no such folder; side files are read from s3://, or from a "
-                    "folder that has a folder for each bucket"
-                )
+                raise StoreError(f"{self._local}: no such folder; {_SOURCES}")
         elif url.rstrip("/") != S3.rstrip("/"):
-            raise StoreError(
-                f"{url}: side files are read from s3://, or from a folder that has a folder for "
-                "each bucket"
-            )
+            raise StoreError(f"{url}: {_SOURCES}")
         self._buckets: dict[str, Bucket] = {}
         self._lock = threading.Lock()
 
@@ -67,13 +60,13 @@ class Files:
         """Returns the bytes of a side file.
 
         Args:
-            location: `s3://bucket/prefix`, as a document has it.
-            key: Where it lies below that.
+            location: `s3://bucket/prefix`, from a document.
+            key: The key of the side file below the location.
 
         Raises:
-            NotThere: Nothing lies there.
-            NotReadable: It may not be read, or the location is none.
-            NotParsed: It is larger than any side file.
+            NotThere: The file does not exist.
+            NotReadable: The file may not be read, or the location is invalid.
+            NotParsed: The file is larger than any side file.
         """
         body_and_etag = self.changed(location, key, None, largest=LARGEST)
         return body_and_etag[0] if body_and_etag else b""
@@ -81,12 +74,12 @@ class Files:
     def changed(
         self, location: str | None, key: str, etag: str | None, *, largest: int
     ) -> tuple[bytes, str] | None:
-        """Returns (bytes, ETag) of a side file, or None while its ETag is still the given one.
+        """Returns (bytes, ETag) of a side file, or None while its ETag is `etag`.
 
         Raises:
-            NotThere: Nothing lies there.
-            NotReadable: It may not be read, or the location is none.
-            NotParsed: It is larger than `largest` bytes.
+            NotThere: The file does not exist.
+            NotReadable: The file may not be read, or the location is invalid.
+            NotParsed: The file is larger than `largest` bytes.
         """
         bucket, full_key = self._locate(location, key)
         return bucket.get(full_key, etag, largest)
@@ -95,25 +88,25 @@ class Files:
         """Returns the value of a side file that is JSON.
 
         Raises:
-            NotThere: Nothing lies there.
-            NotReadable: It may not be read, or the location is none.
-            NotParsed: It is no JSON, in no encoding of Unicode, nor with NaN in it.
+            NotThere: The file does not exist.
+            NotReadable: The file may not be read, or the location is invalid.
+            NotParsed: The file is no JSON in any encoding of Unicode, even if NaN is allowed.
         """
         body = self.get(location, key)
         try:
             return json_reading.read(body)
         except ValueError as error:
-            place = f"{(location or '').rstrip('/')}/{key}"
-            raise NotParsed(f"{place}: is no JSON: {first_line(error)[:200]}") from error
+            url = f"{(location or '').rstrip('/')}/{key}"
+            raise NotParsed(f"{url}: is no JSON: {first_line(error)[:200]}") from error
 
     def listing(self, location: str | None, *prefixes: str) -> list[Entry]:
-        """Returns the files whose key below the location begins with a prefix and goes on, by key.
+        """Returns by key the files whose key below the location extends one of the prefixes.
 
-        Files in folders below count as well. Several prefixes with less than a page of keys between
-        them cost one request.
+        Files in deeper folders count as well. Several prefixes with less than a page of keys
+        between them cost one request.
 
         Raises:
-            NotReadable: They may not be listed, or the location is none.
+            NotReadable: The files may not be listed, or the location is invalid.
         """
         listing = self.listings([location], prefixes)[location]
         if isinstance(listing, NotUsable):
@@ -127,17 +120,17 @@ class Files:
         *,
         streams: int | None = None,
     ) -> dict[str | None, list[Entry] | NotUsable]:
-        """Returns the listing of each location, or why there is none.
+        """Returns the listing of each location, or the error of a location that has none.
 
-        Locations with less than a page of keys between them cost one request together, others
-        one each, and further pages of what begins so. Requests go one after another: who wants
-        several at a time calls this from several threads, each with locations that are neighbours.
+        Locations with less than a page of keys between them share one request; other locations
+        cost a request each, and more for further pages. Requests go one after another; several
+        threads may each list a group of neighbouring locations.
 
         Args:
-            locations: Where the data assets lie, as documents have it.
-            prefixes: How keys below a location begin.
-            streams: After how many requests (and further pages of what begins so) in a bucket to
-                leave out the locations that were not reached, at least one is; never when None.
+            locations: The locations of data assets, from documents.
+            prefixes: The beginnings of keys below a location.
+            streams: The most requests in a bucket, without further pages. Locations that these do
+                not reach are left out, but at least one is reached. No limit when None.
         """
         listings: dict[str | None, list[Entry] | NotUsable] = {}
         by_bucket: dict[Bucket, dict[str | None, str]] = defaultdict(dict)
@@ -161,16 +154,16 @@ class Files:
         return listings
 
     def folder(self, location: str | None, key: str = "") -> Folder:
-        """Returns what lies directly in a folder; nothing when there is no such folder.
+        """Returns the names directly in a folder; no names when there is no such folder.
 
         Raises:
-            NotReadable: It may not be listed, or the location is none.
+            NotReadable: The folder may not be listed, or the location is invalid.
         """
         bucket, full_key = self._locate(location, key)
         return bucket.folder(full_key.rstrip("/"))
 
     def _locate(self, location: str | None, key: str) -> tuple[Bucket, str]:
-        """Returns the bucket of a location, and the full key in it."""
+        """Returns (bucket of a location, full key in the bucket)."""
         if not location:
             raise NotReadable("the document names no location")
         scheme, _, rest = location.partition("://")

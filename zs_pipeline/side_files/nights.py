@@ -1,6 +1,6 @@
-"""On which nights a question that has an answer is asked again, since files come one by one.
+"""The nights on which an answered question is asked again, since files come one by one.
 
-Dates only. `today` is the one place that looks at the clock; everything else is given the date.
+All functions work on dates; only `today` reads the clock.
 """
 
 import hashlib
@@ -26,12 +26,12 @@ def date_of(microseconds: int | None) -> date | None:
 
 @dataclass(frozen=True, slots=True)
 class Schedule:
-    """When to ask again what has an answer, while the data asset stays as it is.
+    """When to ask an answered question again, while the data asset does not change.
 
     Attributes:
-        since: When the data asset came; None when that is not known.
-        days: For how many days after that it is asked every night.
-        one_in: Of how many nights it is asked in one from then on; 0 for in none.
+        since: The date on which the data asset came; None when unknown.
+        days: The number of days after that date with a question every night.
+        one_in: Ask once in so many nights after these days; 0 means never.
     """
 
     since: date | None
@@ -39,15 +39,15 @@ class Schedule:
     one_in: int = 0
 
     def is_due(self, name: str, today: date) -> bool:
-        """Returns whether to ask tonight; data assets are spread over nights by their names."""
+        """Returns whether to ask tonight; names spread the data assets over the nights."""
         if self.since is not None and (today - self.since).days <= self.days:
             return True
         if not self.one_in:
             return False
-        place = int.from_bytes(hashlib.sha256(name.encode("utf-8", "replace")).digest()[:8])
-        return (today.toordinal() + place) % self.one_in == 0
+        offset = int.from_bytes(hashlib.sha256(name.encode("utf-8", "replace")).digest()[:8])
+        return (today.toordinal() + offset) % self.one_in == 0
 
 
 def growing(since: date | None) -> Schedule:
-    """Returns when a folder is listed again into which files come one after another."""
+    """Returns the schedule of a folder into which files come one after another."""
     return Schedule(since, days=60, one_in=30)

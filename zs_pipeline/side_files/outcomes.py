@@ -1,7 +1,7 @@
-"""The types of side files: a question, a listed file, a folder, and each way to give nothing.
+"""The types of side files: a question, a listed file, a folder, and the errors of a side file.
 
-Types and errors only, with which acorns declare what they ask: nothing here sends a request, and
-nothing here loads what would. `zs_pipeline.side_files.files` sends them.
+Acorns declare their questions with these types. Requests are sent in
+`zs_pipeline.side_files.files`, and nothing here imports a client for them.
 """
 
 from dataclasses import dataclass, field
@@ -11,10 +11,10 @@ from zs_pipeline.side_files.nights import Schedule
 
 
 class NotUsable(Exception):
-    """A side file that gives nothing; the message says where it would be, and why.
+    """A side file that gives no value; the message has the location and the reason.
 
     Attributes:
-        seen: Which file it was, for `Question.before`; None where that is not kept.
+        seen: A value that identifies the file, for `Question.before`; None where none is kept.
     """
 
     outcome: ClassVar[str]
@@ -22,13 +22,13 @@ class NotUsable(Exception):
 
 
 class NotThere(NotUsable):
-    """Nothing lies there."""
+    """No file lies at the location."""
 
     outcome = "not_there"
 
 
 class NotReadable(NotUsable):
-    """It may not be read, or the location is none: whether anything lies there is not known."""
+    """The file may not be read or the location is invalid: whether a file exists is unknown."""
 
     outcome = "not_readable"
 
@@ -38,32 +38,30 @@ class NoBucket(NotReadable):
 
 
 class NotReached(NotReadable):
-    """No server answers there at all, as without a network: known before anything is asked."""
+    """No server can be reached, as without a network; this is known before any question."""
 
 
 class NotParsed(NotUsable):
-    """It lies there and is no JSON."""
+    """The file is no JSON."""
 
     outcome = "unparsable"
 
 
 class OtherShape(NotUsable):
-    """It is JSON, but not of the shape that it has elsewhere."""
+    """The file is JSON of another shape than elsewhere."""
 
     outcome = "other_shape"
 
 
 class Unchanged(Exception):
-    """The file is the one that was read before: what it gave stays."""
+    """The file did not change since it was read: its value stays."""
 
 
 @dataclass(frozen=True)
 class Noted:
-    """What a side file gave, with a finding about how it was read.
+    """The value of a side file, with a note about how the file was read.
 
-    Attributes:
-        value: What it gave.
-        note: The finding, as a sentence that begins with where the file lies.
+    The note becomes a finding: a sentence that begins with the location of the file.
     """
 
     value: object
@@ -72,12 +70,12 @@ class Noted:
 
 @dataclass(frozen=True, order=True, slots=True)
 class Entry:
-    """A file in a listing; the later modified one is the greater, then the greater key.
+    """A file in a listing, ordered by time, then by key.
 
     Attributes:
-        modified: When it was written, in seconds since 1970.
-        key: Its key below the location that was asked about.
-        etag: Another one means another content; None where the listing does not tell it.
+        modified: The time at which the file was written, in seconds since 1970.
+        key: The key below the listed location.
+        etag: Changes with the content; None where the listing has no ETags.
     """
 
     modified: float
@@ -87,7 +85,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Folder:
-    """What lies directly in a folder, as sorted names."""
+    """The sorted names directly in a folder."""
 
     folders: tuple[str, ...]
     files: tuple[str, ...]
@@ -95,16 +93,16 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What an acorn asks about one data asset.
+    """A question of an acorn about one data asset.
 
     Attributes:
-        id: The document's `_id`; one question for each.
+        id: The document's `_id`; there is one question for each document.
         name: The data asset's name.
-        location: Where it lies, as the document has it.
-        state: What changes when the data asset does; None when that cannot be told.
-        about: Which of an acorn's questions it is, where it has several.
-        schedule: When it is asked again in the same state; None for as long as there is nothing.
-        before: What was answered in whichever state, where the side files gave it; else None.
+        location: The location of the data asset in the document.
+        state: A value that changes with the data asset; None when unknown.
+        about: The name of the question, for acorns with several questions.
+        schedule: When to ask again in the same state; None means until a file is found.
+        before: The last value of the side files, in whatever state; None without a value.
     """
 
     id: str
@@ -117,5 +115,5 @@ class Question:
 
 
 def bucket_of(location: str | None) -> str:
-    """Returns the bucket that a location names; empty where it names none."""
+    """Returns the bucket of a location; empty where the location has none."""
     return (location or "").partition("://")[2].partition("/")[0]

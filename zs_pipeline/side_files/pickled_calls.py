@@ -1,7 +1,7 @@
-"""A pickle read as notes of the calls that it asks for: nothing that it names is looked up or run.
+"""Reads a pickle as notes of the calls that it asks for, without importing or running anything.
 
-Here are the names that a pickle of a pandas frame may hold, and what is refused before and while it
-is read. What the notes are built into is in `zs_pipeline.side_files.pickled_frame`.
+This module lists the names that a pickle of a pandas frame may hold, and refuses all others. Frames
+are built from the notes in `zs_pipeline.side_files.pickled_frame`.
 """
 
 import io
@@ -10,11 +10,11 @@ import pickletools
 from collections.abc import Mapping
 from typing import Any, ClassVar, NoReturn
 
-# What a pickle of a frame may name. The thing itself is never looked up: a stand-in notes what it
-# was given, and the frame is then built here, from checked pieces. To allow the real ones would not
-# do. numpy 2.4.6 takes `ndarray((1,), "O", b"AAAAAAAA")`, and an ndarray's state whose dtype lies
-# about its flags: bytes of the pickle become pointers. pandas trusts a block's placement, and
-# pyarrow a string's offsets, in the same way.
+# The names that a pickle of a frame may have. They are never imported: a stand-in notes its
+# arguments, and the frame is then built from checked values. Real classes would be unsafe. numpy
+# 2.4.6 takes `ndarray((1,), "O", b"AAAAAAAA")`, and an ndarray's state whose dtype lies about its
+# flags: bytes of the pickle become pointers. pandas trusts a block's placement, and pyarrow a
+# string's offsets, in the same way.
 _ALLOWED = {
     "frame": ("pandas:DataFrame", "pandas.core.frame:DataFrame"),
     "manager": ("pandas.core.internals.managers:BlockManager",),
@@ -33,7 +33,7 @@ _ALLOWED = {
     ),
     "DatetimeIndex": ("pandas:DatetimeIndex", "pandas.core.indexes.datetimes:DatetimeIndex"),
     "TimedeltaIndex": ("pandas:TimedeltaIndex", "pandas.core.indexes.timedeltas:TimedeltaIndex"),
-    # A time index may have one; it is dropped.
+    # A time index may have a frequency, which is dropped.
     "frequency": tuple(
         f"pandas._libs.tslibs.offsets:{unit}"
         for unit in ("Day", "Hour", "Minute", "Second", "Milli", "Micro", "Nano")
@@ -41,14 +41,8 @@ _ALLOWED = {
     "ndarray": ("numpy:ndarray",),
     "dtype": ("numpy:dtype",),
     # numpy 2 renamed numpy.core; each reads what the other wrote.
-    "array": (
-        "numpy.core.multiarray:_reconstruct",
-        "numpy._core.multiarray:_reconstruct",
-    ),
-    "array of a buffer": (
-        "numpy.core.numeric:_frombuffer",
-        "numpy._core.numeric:_frombuffer",
-    ),
+    "array": ("numpy.core.multiarray:_reconstruct", "numpy._core.multiarray:_reconstruct"),
+    "array of a buffer": ("numpy.core.numeric:_frombuffer", "numpy._core.numeric:_frombuffer"),
     "scalar": ("numpy.core.multiarray:scalar", "numpy._core.multiarray:scalar"),
     "backed": ("pandas._libs.arrays:__pyx_unpickle_NDArrayBacked",),
     "DatetimeArray": ("pandas.arrays:DatetimeArray", "pandas.core.arrays.datetimes:DatetimeArray"),
@@ -73,20 +67,23 @@ _ALLOWED = {
     "DatetimeTZDtype": ("pandas:DatetimeTZDtype", "pandas.core.dtypes.dtypes:DatetimeTZDtype"),
     "CategoricalDtype": ("pandas:CategoricalDtype", "pandas.core.dtypes.dtypes:CategoricalDtype"),
     "StringDtype": ("pandas:StringDtype", "pandas.core.arrays.string_:StringDtype"),
-    # The arrays of these are of the dtype of their data.
+    # The data of such an array already has the dtype.
     "dtype of its data": (
         "pandas:ArrowDtype",
         "pandas.core.dtypes.dtypes:ArrowDtype",
         "pandas:BooleanDtype",
         "pandas.core.arrays.boolean:BooleanDtype",
-        *(f"pandas:{kind}{bits}Dtype" for kind in ("Int", "UInt") for bits in (8, 16, 32, 64)),
         *(
-            f"pandas.core.arrays.integer:{kind}{bits}Dtype"
+            f"{module}:{kind}{bits}Dtype"
+            for module in ("pandas", "pandas.core.arrays.integer")
             for kind in ("Int", "UInt")
             for bits in (8, 16, 32, 64)
         ),
-        *(f"pandas:Float{bits}Dtype" for bits in (32, 64)),
-        *(f"pandas.core.arrays.floating:Float{bits}Dtype" for bits in (32, 64)),
+        *(
+            f"{module}:Float{bits}Dtype"
+            for module in ("pandas", "pandas.core.arrays.floating")
+            for bits in (32, 64)
+        ),
     ),
     "arrow array": ("pyarrow.lib:_restore_array",),
     "arrow buffer": ("pyarrow.lib:py_buffer",),
@@ -106,7 +103,7 @@ _ALLOWED = {
     "pytz zone": ("pytz:_p",),
     "pytz UTC": ("pytz:_UTC",),
     "pytz offset": ("pytz:FixedOffset",),
-    # How a ZoneInfo is pickled; nothing else may be got, see `Call.__new__`.
+    # A ZoneInfo is pickled in this way; no other attribute is allowed, see `Call.__new__`.
     "getattr": ("builtins:getattr", "__builtin__:getattr"),
     "bytes": ("builtins:bytearray", "__builtin__:bytearray", "__builtin__:bytes", "_codecs:encode"),
 }
@@ -134,15 +131,15 @@ _CONSTANTS: Mapping[pickletools.StackObject, bool | None] = {
 
 
 class RefusedPickle(ValueError):
-    """The pickle asks for something that no pickle of a frame needs; nothing of it was run."""
+    """The pickle asks for a name that no pickle of a frame needs; nothing was run."""
 
 
 class UnreadableFrame(ValueError):
-    """The bytes are no pickle, a damaged one, or one of something else than a frame."""
+    """The bytes are no pickle, a damaged pickle, or a pickle of another object than a frame."""
 
 
 class Call:
-    """The note of a call that a pickle asked for, and of the state that it set on the result."""
+    """A call that a pickle asks for, with the state that the pickle sets on the result."""
 
     __slots__ = ("args", "state")
     kind: ClassVar[str] = ""
@@ -150,7 +147,7 @@ class Call:
     state: Any
 
     def __new__(cls, *args: Any) -> Any:
-        """Note the call; only getattr(ZoneInfo, "_unpickle") is answered, with ZoneInfo's note."""
+        """Note the call; getattr(ZoneInfo, "_unpickle") returns the stand-in for ZoneInfo."""
         if cls.kind == "getattr":
             if len(args) == 2 and args[0] is _STAND_INS["zoneinfo:ZoneInfo"]:  # noqa: SIM102
                 if args[1] == "_unpickle":
@@ -174,45 +171,46 @@ _STAND_INS: Mapping[str, type[Call]] = {
 
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str, /) -> Any:
-        """Returns the stand-in for a name; the whole name must be in the list, dots and all."""
+        """Returns the stand-in for an allowed name; the whole dotted name must be allowed."""
         stand_in = _STAND_INS.get(f"{module}:{name}")
         if stand_in is None:
             raise RefusedPickle(_refusal(f"{module}.{name}"))
         return stand_in
 
     def persistent_load(self, pid: Any, /) -> NoReturn:
-        """Refuse what lies outside the pickle."""
+        """Refuse objects outside the pickle."""
         raise RefusedPickle(_refusal(f"the persistent id {described(pid)}"))
 
 
 def load_calls(body: bytes) -> Any:
-    """Returns what a pickle holds, with a `Call` in the place of each thing that it asks for.
+    """Returns the object in a pickle, with a `Call` in place of each call that the pickle asks for.
 
     Raises:
-        RefusedPickle: It names what no pickle of a frame needs.
-        UnreadableFrame: It is damaged in a way that would harm; any other error means no pickle.
+        RefusedPickle: The pickle has a name that no pickle of a frame needs.
+        UnreadableFrame: The pickle is damaged in a harmful way; other errors mean no pickle.
     """
     _check_opcodes(body)
     return _Unpickler(io.BytesIO(body)).load()
 
 
 def _check_opcodes(body: bytes) -> None:
-    """Refuse what harms before a name is looked up, by following what lies on the stack.
+    """Refuse harmful opcodes before unpickling, by following the stack.
 
-    Of each value on it only this is known: whether it is a plain constant; None is a mark.
+    For each value on the stack only this is known: whether the value is a plain constant; None is a
+    mark.
     """
     stack: list[bool | None] = []
     memo: dict[int, bool | None] = {}
     for code, value, at in pickletools.genops(body):
         name = code.name
         if name.startswith("EXT"):
-            # Looked up in a cache of the process, past `find_class`.
+            # An extension comes from a cache of the process and bypasses `find_class`.
             raise RefusedPickle(_refusal(f"the extension code {value} (at byte {at})"))
         if name in _SETS:
             raise UnreadableFrame("a set is not read")
         if name == "MEMOIZE" or name in _PUTS:
             number = len(memo) if value is None else int(value)
-            # The C unpickler makes room for twice the highest number, whatever it is.
+            # The C unpickler allocates memory for twice the highest number.
             if number > len(body):
                 raise UnreadableFrame(f"memo number {number} in a pickle of {len(body):,} bytes")
             memo[number] = stack[-1]
@@ -220,14 +218,14 @@ def _check_opcodes(body: bytes) -> None:
             stack.append(memo[int(value or 0)])
         else:
             taken = _taken(stack, code)
-            # CPython 3.11 dies of hashing a tuple that is a million deep.
+            # CPython 3.11 crashes when it hashes a tuple that is a million deep.
             if name in _INTO_DICT and not all(taken[::2]):
                 raise UnreadableFrame("a dict with a key that is no text or number")
             stack += [_CONSTANTS.get(after, False) for after in code.stack_after]
 
 
 def _taken(stack: list[bool | None], code: pickletools.OpcodeInfo) -> list[bool | None]:
-    """Take from the stack what an opcode takes; return what it puts into a container."""
+    """Pop the operands of an opcode from the stack; return those for its container."""
     before = code.stack_before
     if pickletools.markobject in before:
         mark = len(stack) - 1
@@ -244,9 +242,9 @@ def _taken(stack: list[bool | None], code: pickletools.OpcodeInfo) -> list[bool 
     return taken
 
 
-def _refusal(what: str) -> str:
+def _refusal(name: str) -> str:
     return (
-        f"refused: the pickle asks for {what}, which a pandas frame of numbers, texts and times "
+        f"refused: the pickle asks for {name}, which a pandas frame of numbers, texts and times "
         "does not need; nothing was run. If the file is to be trusted, whoever writes it can leave "
         "out the column that needs it"
     )
@@ -257,13 +255,13 @@ def is_call(value: Any, *kinds: str) -> bool:
     return isinstance(value, Call) and value.kind in kinds
 
 
-def is_name(value: Any, kind: str) -> bool:
-    """Returns whether a value is the allowed name itself, not a call of it."""
-    return isinstance(value, type) and issubclass(value, Call) and value.kind == kind
+def is_name(value: Any, *kinds: str) -> bool:
+    """Returns whether a value is an allowed name of one of these kinds, not a call of the name."""
+    return isinstance(value, type) and issubclass(value, Call) and value.kind in kinds
 
 
 def described(value: Any) -> str:
-    """Returns words for an error; never a container's content, which may be of any size."""
+    """Returns a description for an error, without the content of containers, which may be large."""
     if isinstance(value, Call):
         return value.kind
     if isinstance(value, type) and issubclass(value, Call):

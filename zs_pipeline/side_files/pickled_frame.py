@@ -1,13 +1,14 @@
 """A pickled pandas frame, read without running anything that the pickle asks for.
 
-`read_frame` is all there is: bytes in, frame out. It is built from the notes that
-`zs_pipeline.side_files.pickled_calls` makes of the pickle. Where the bytes come from, and what the
-columns mean, is for the acorns.
+`read_frame` is the only function for others. A frame is built from the notes that
+`zs_pipeline.side_files.pickled_calls` makes of the pickle. Acorns know where the bytes come from
+and what the columns mean.
 """
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from zs_pipeline.side_files.pickled_calls import (
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 LARGEST = 512 << 20
 _DEEPEST = 20
-# The least that a cell takes in a pickle is a bit, in an Arrow array of bools.
+# A cell takes at least one bit in a pickle, in an Arrow array of bools.
 _CELLS_A_BYTE = 8
 _ARROW_TYPES = frozenset(
     (
@@ -48,49 +49,51 @@ def read_frame(body: bytes) -> "pd.DataFrame":
     """Returns the pandas frame in a pickle, as `DataFrame.to_pickle` of pandas 2 and 3 writes it.
 
     Columns may be numbers, bools, texts, times, categories, pandas' nullable and Arrow types, and
-    objects of those; the row index may have any levels of them. What hangs on the frame besides
-    (`attrs`, flags, an index's frequency) is dropped.
+    objects of those; the row index may have levels of the same types. Other properties of the frame
+    (`attrs`, flags, an index's frequency) are dropped.
 
     Args:
         body: The pickle, not compressed.
 
     Raises:
-        RefusedPickle: It names anything else; the message says what.
-        UnreadableFrame: It is no pickle, damaged, too large, or no frame.
+        RefusedPickle: The pickle has a name that no frame needs; the message has the name.
+        UnreadableFrame: The bytes are no pickle, damaged, too large, or no frame.
     """
     if len(body) > LARGEST:
         raise UnreadableFrame(
             f"a pickle of {len(body):,} bytes is not read: the limit is {LARGEST:,}"
         )
-    try:
+    defect = (
+        f"{len(body):,} bytes that are no whole pickle (compressed, cut off or another format?)"
+    )
+    with _as_unreadable(defect):
         call = load_calls(body)
+    if not is_call(call, "frame"):
+        raise UnreadableFrame(f"the pickle holds no pandas frame but {described(call)}")
+    with _as_unreadable("the pickle holds a frame whose parts do not fit each other"):
+        return _Builder(len(body)).frame(call)
+
+
+@contextmanager
+def _as_unreadable(defect: str) -> Iterator[None]:
+    try:
+        yield
     except (RefusedPickle, UnreadableFrame):
         raise
     except Exception as error:
-        raise UnreadableFrame(
-            f"{len(body):,} bytes that are no whole pickle (compressed, cut off or another "
-            f"format?): {_error_line(error)}"
-        ) from error
-    if not is_call(call, "frame"):
-        raise UnreadableFrame(f"the pickle holds no pandas frame but {described(call)}")
-    try:
-        return _Builder(len(body)).frame(call)
-    except UnreadableFrame:
-        raise
-    except Exception as error:
-        raise UnreadableFrame(
-            f"the pickle holds a frame whose parts do not fit each other: {_error_line(error)}"
-        ) from error
-
-
-def _error_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {str(error)[:200]}"
+        reason = f"{type(error).__name__}: {str(error)[:200]}"
+        raise UnreadableFrame(f"{defect}: {reason}") from error
 
 
 class _Builder:
-    """Builds a frame from calls, with pandas' public constructors, which check what they get."""
+    """Builds a frame from calls, with pandas' public constructors, which check their arguments."""
 
     def __init__(self, size: int) -> None:
+        import numpy as np  # noqa: PLC0415 - with pandas
+        import pandas as pd  # noqa: PLC0415 - half a second, for one table
+
+        self.numpy: Any = np
+        self.pandas: Any = pd
         self.size = size
         self.seen: dict[int, Any] = {}
         self.scalars: Mapping[str, Callable[[Call], Any]] = {
@@ -105,51 +108,41 @@ class _Builder:
             "timedelta": lambda a: dt.timedelta(*map(self.whole, a.args)),
         }
 
-    @property
-    def pandas(self) -> Any:
-        import pandas as pd  # noqa: PLC0415 - half a second, for one table
-
-        return pd
-
-    @property
-    def numpy(self) -> Any:
-        import numpy as np  # noqa: PLC0415 - with pandas
-
-        return np
-
     def frame(self, call: Call) -> "pd.DataFrame":
         manager = expect(call.state["_mgr"], "manager")
         blocks, axes = manager.args[:2]
         columns, index = (self.index(axis) for axis in axes)
-        found: dict[int, Any] = {}
+        by_position: dict[int, Any] = {}
         for block in blocks:
             values, placement = expect(block, "block").args[:2]
-            places = self.places(placement, len(columns))
-            if len(places) > self.size or len(places) * len(index) > _CELLS_A_BYTE * self.size:
-                raise UnreadableFrame(f"a block of {len(places)} columns is larger than the pickle")
-            for place, column in zip(places, self.columns(values, len(places)), strict=True):
-                if place in found:
-                    raise UnreadableFrame(f"column {place} is there twice")
-                found[place] = self.pandas.Series(
+            positions = self.positions(placement, len(columns))
+            count = len(positions)
+            if count > self.size or count * len(index) > _CELLS_A_BYTE * self.size:
+                raise UnreadableFrame(f"a block of {count} columns is larger than the pickle")
+            for position, column in zip(positions, self.columns(values, count), strict=True):
+                if position in by_position:
+                    raise UnreadableFrame(f"column {position} is there twice")
+                by_position[position] = self.pandas.Series(
                     column, index=index, dtype=column.dtype, copy=False
                 )
-        if len(found) != len(columns) or len(found) * len(index) > _CELLS_A_BYTE * self.size:
-            raise UnreadableFrame(f"{len(found)} columns of values for {len(columns)} names")
-        frame = self.pandas.DataFrame(dict(sorted(found.items())), index=index)
+        count = len(by_position)
+        if count != len(columns) or count * len(index) > _CELLS_A_BYTE * self.size:
+            raise UnreadableFrame(f"{count} columns of values for {len(columns)} names")
+        frame = self.pandas.DataFrame(dict(sorted(by_position.items())), index=index)
         frame.columns = columns
         return frame
 
-    def places(self, call: Any, count: int) -> range | list[int]:
+    def positions(self, call: Any, count: int) -> range | list[int]:
         if is_call(call, "slice"):
             cut = slice(*(None if a is None else self.whole(a) for a in call.args))
             return range(count)[cut]
-        places: list[int] = self.array(call).tolist()
-        if not all(type(p) is int and 0 <= p < count for p in places):
+        positions: list[int] = self.array(call).tolist()
+        if not all(type(p) is int and 0 <= p < count for p in positions):
             raise UnreadableFrame(f"a column placed outside of the {count} that there are")
-        return places
+        return positions
 
     def columns(self, call: Any, count: int) -> list[Any]:
-        """Returns the columns of a block; those of numpy and of times share an array."""
+        """Returns the columns of a block; columns of numpy types and of times share an array."""
         if is_call(call, "array", "array of a buffer"):
             values = self.array(call)
             wrap = None
@@ -164,7 +157,7 @@ class _Builder:
         return [row if wrap is None else wrap(row, dtype) for row in values]
 
     def values(self, call: Any) -> Any:
-        """Returns one dimension of values: a numpy array, or one of pandas' own kinds of arrays."""
+        """Returns values in one dimension, as a numpy array or an array of pandas."""
         if is_call(call, "array", "array of a buffer"):
             return self.array(call)
         if is_call(call, "backed"):
@@ -178,7 +171,7 @@ class _Builder:
         }
         call = expect(call, "backed", "ArrowStringArray", "ArrowExtensionArray", *masked)
         if call.kind in masked:
-            # The constructors take the arrays as they are, and those of a buffer are read-only.
+            # The constructors do not copy the arrays, and arrays of a buffer are read-only.
             data, mask = (self.array(call.state[key]).copy() for key in ("_data", "_mask"))
             return masked[call.kind](data, mask)
         content = self.arrow(call.state["_pa_array"])
@@ -217,7 +210,7 @@ class _Builder:
         )
 
     def strings(self, values: Iterable[Any], dtype: Any) -> Any:
-        """Returns texts in the dtype they had, as objects where this pandas does not know it."""
+        """Returns texts in their dtype, or as objects where this pandas does not have the dtype."""
         pd = self.pandas
         storage, *missing = expect(dtype, "StringDtype").args or ("python",)
         is_nan = storage == "pyarrow_numpy" or bool(missing and missing[0] != missing[0])
@@ -237,21 +230,20 @@ class _Builder:
         if is_name(cls, "MultiIndex"):
             codes = [self.array(c) for c in state["codes"]]
             names = [self.label(name) for name in state["names"]]
-            return pd.MultiIndex([self.index(one) for one in state["levels"]], codes, names=names)
+            return pd.MultiIndex(
+                [self.index(level) for level in state["levels"]], codes, names=names
+            )
         name = self.label(state["name"])
         if is_name(cls, "RangeIndex"):
             return pd.RangeIndex(
                 *(self.whole(state[k]) for k in ("start", "stop", "step")), name=name
             )
-        if not any(
-            is_name(cls, kind)
-            for kind in ("Index", "DatetimeIndex", "TimedeltaIndex", "CategoricalIndex")
-        ):
+        if not is_name(cls, "Index", "DatetimeIndex", "TimedeltaIndex", "CategoricalIndex"):
             raise UnreadableFrame(f"{described(cls)} in the place of an index")
         values = self.values(state["data"])
         if values.ndim != 1:
             raise UnreadableFrame(f"an index of {values.ndim} dimensions")
-        # Hashed by pandas, each as often as it is there: lists of lists could take for ever.
+        # pandas hashes every element: lists of lists could take for ever.
         if values.dtype == object and any(isinstance(v, _CONTAINERS) for v in values):
             raise UnreadableFrame("an index of lists, tuples or dicts")
         return pd.Index(values, dtype=values.dtype, name=name)
@@ -285,8 +277,8 @@ class _Builder:
         if not isinstance(content, list):
             raise UnreadableFrame(f"{described(content)} in the place of a list of objects")
         array = self.numpy.empty(len(content), dtype=object)
-        for place, value in enumerate(content):
-            array[place] = value if type(value) in _PLAIN else self.scalar(value)
+        for position, value in enumerate(content):
+            array[position] = value if type(value) in _PLAIN else self.scalar(value)
         return array.reshape(shape, order=order)  # type: ignore[no-any-return]
 
     def dtype(self, call: Any) -> "np.dtype":
@@ -305,7 +297,7 @@ class _Builder:
         return self.numpy.dtype(order + code)  # type: ignore[no-any-return]
 
     def octets(self, call: Any) -> bytes:
-        """Returns bytes; protocols 2 to 4 write some of them as a call, protocol 2 as a text."""
+        """Returns bytes; protocols 2 to 4 write some bytes as a call, protocol 2 as a text."""
         if is_call(call, "bytes"):
             if not call.args:
                 return b""
@@ -329,28 +321,28 @@ class _Builder:
         else:
             unit, *zone = kind.args
             type_ = pa.timestamp(unit, self.zone_name(zone[0]) if zone and zone[0] else None)
-        parts = [
+        data = [
             None if b is None else pa.py_buffer(self.octets(expect(b, "arrow buffer").args[0]))
             for b in buffers
         ]
-        array = pa.Array.from_buffers(type_, self.whole(length), parts, offset=self.whole(offset))
+        array = pa.Array.from_buffers(type_, self.whole(length), data, offset=self.whole(offset))
         array.validate(full=True)
         return array
 
     def scalar(self, value: Any, depth: int = 0) -> Any:
-        """Returns a value of an object column; of a list or dict also the values in it."""
+        """Returns a value of an object column, with the values inside lists and dicts."""
         if type(value) in _PLAIN:
             return value
         if is_name(value, "NA"):
             return self.pandas.NA
         if depth > _DEEPEST:
             raise UnreadableFrame(f"values lie in each other more than {_DEEPEST} deep")
-        # What is shared is made once: a small pickle can hold a list of lists of any size.
+        # A shared value is made once: a small pickle can hold a list of lists of any size.
         if id(value) not in self.seen:
-            self.seen[id(value)] = self._made(value, depth + 1)
+            self.seen[id(value)] = self._copied(value, depth + 1)
         return self.seen[id(value)]
 
-    def _made(self, value: Any, depth: int) -> Any:
+    def _copied(self, value: Any, depth: int) -> Any:
         if isinstance(value, list | tuple):
             return type(value)(self.scalar(item, depth) for item in value)
         if isinstance(value, dict):
@@ -372,20 +364,19 @@ class _Builder:
     def timestamp(self, call: Call) -> Any:
         value, _, zone, *resolution = call.args
         unit = _RESOLUTIONS[self.whole(resolution[0]) if resolution else 10]
-        made = self.pandas.Timestamp(self.numpy.datetime64(self.whole(value), unit))
-        return made if zone is None else made.tz_localize("UTC").tz_convert(self.zone(zone))
+        time = self.pandas.Timestamp(self.numpy.datetime64(self.whole(value), unit))
+        return time if zone is None else time.tz_localize("UTC").tz_convert(self.zone(zone))
 
     def datetime(self, call: Call) -> dt.datetime:
-        made = dt.datetime(self.octets(call.args[0]))  # type: ignore[arg-type,call-arg]  # noqa: DTZ001
+        time = dt.datetime(self.octets(call.args[0]))  # type: ignore[arg-type,call-arg]  # noqa: DTZ001
         if len(call.args) < 2:
-            return made
+            return time
         zone = self.zone(call.args[1])
-        return made.replace(tzinfo=zone) if isinstance(zone, dt.tzinfo) else self._in(made, zone)
+        if isinstance(zone, str):
+            import zoneinfo  # noqa: PLC0415 - reads files
 
-    def _in(self, made: dt.datetime, zone: str) -> dt.datetime:
-        import zoneinfo  # noqa: PLC0415 - reads files
-
-        return made.replace(tzinfo=zoneinfo.ZoneInfo(zone))
+            zone = zoneinfo.ZoneInfo(zone)
+        return time.replace(tzinfo=zone)
 
     def zone(self, call: Any) -> dt.tzinfo | str:
         """Returns a fixed offset, or the checked name of a time zone."""

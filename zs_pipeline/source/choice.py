@@ -1,4 +1,4 @@
-"""Which source a URL names.
+"""Chooses a source by its URL.
 
 A source is imported when it is chosen: its driver takes time, and may not be needed.
 """
@@ -16,7 +16,7 @@ KINDS = """a source is one of
 
 
 def open_source(url: str, paths: Sequence[str]) -> Source:
-    """Returns the source of a URL; it connects or opens nothing before its first method is called.
+    """Returns the source of a URL; it opens no connection or file before a method is called.
 
     Args:
         url: One of `KINDS`.

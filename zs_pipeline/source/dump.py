@@ -1,8 +1,7 @@
 """Documents from a dump: lines of JSON, plain or compressed, or a folder of `.json` files.
 
-In any encoding of Unicode: what is not UTF-8 is copied in UTF-8 first.
-A sweep parses only what it tells and remembers where each document lies; a fetch seeks. Nothing
-here knows a server.
+Any encoding of Unicode is read: a dump that is not UTF-8 is first copied in UTF-8. A sweep parses
+only ids, versions and subjects and remembers the position of each document; a fetch seeks.
 """
 
 import contextlib
@@ -18,6 +17,7 @@ import zlib
 from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -38,9 +38,9 @@ SUFFIXES = tuple(
 )
 _BOM = b"\xef\xbb\xbf"
 _CHUNK = 1 << 20
-# Of a compressed dump so much is unpacked at a time: of a line of zeros it becomes 130 MB.
+# Compressed bytes that are unpacked at a time; those of a line of zeros become 130 MB.
 _PACKED = 1 << 12
-# Where the _id of a document is sought that is larger than it may be.
+# Bytes in which the _id of a document is sought that is larger than allowed.
 _SOUGHT = 1 << 16
 _MAIN = -1
 _BLANK = b" \t\r\n\v\f"
@@ -49,14 +49,14 @@ _VALUE = re.compile(rb"\s*:\s*(?=\S)")
 
 
 class _Head(msgspec.Struct):
-    """What a sweep needs; decoding this alone runs at 1,500 MB/s, the whole document at 190."""
+    """The keys that a sweep needs; these decode at 1,500 MB/s, the whole document at 190."""
 
     id: Any = msgspec.field(name="_id", default=msgspec.UNSET)
     name: Any = None
     modified: Any = msgspec.field(name="_last_modified", default=None)
     last_modified: Any = None
     subject: Any = None
-    # Parsed where `subject` gives no id: few documents, and the others take half the time.
+    # Parsed only where `subject` gives no id, which halves the time for all other documents.
     data_description: msgspec.Raw = msgspec.Raw(b"null")
 
 
@@ -65,9 +65,9 @@ _RAWS = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class _Piece(NamedTuple):
-    """The bytes of what should be one document, and where they lie.
+    """The bytes that should be one document, and their position.
 
-    Of one that is larger than it may be only the beginning is there, and `cut` is True.
+    `cut` is True where the document is larger than allowed; `raw` is then only its beginning.
     """
 
     raw: bytes
@@ -78,7 +78,7 @@ class _Piece(NamedTuple):
 
 
 class _Places:
-    """Where each document lies; 32 bytes a document, and its `_id`."""
+    """The position of each document, in 32 bytes beside its `_id`."""
 
     def __init__(self) -> None:
         self.row: dict[str, int] = {}
@@ -88,7 +88,7 @@ class _Places:
         self.length, self.number = array("Q"), array("Q")
 
     def aside(self, problem: Problem) -> None:
-        """Remember what was set aside: it is no document, and not gone either."""
+        """Remember a document that was set aside: it cannot be used, but is not gone either."""
         if problem.id is None:
             self.nameless += 1
         else:
@@ -105,9 +105,9 @@ class _Places:
 class DumpSource:
     """A dump on a local disk.
 
-    The file stays open between sweep and fetch, so that a dump replaced by another one in the
-    meantime is read as it was. A compressed one is unpacked once per sweep, into a temporary file
-    without a name.
+    The file stays open between sweep and fetch, so that a dump that is replaced in the meantime is
+    read as it was. A compressed dump is unpacked in each sweep, into a temporary file without a
+    name.
     """
 
     requests = 0
@@ -128,29 +128,24 @@ class DumpSource:
 
     def check(self) -> None:
         """See `Source`."""
-        try:
-            if self._path.is_dir():
-                if not self._listed():
-                    raise SourceError(f"{self.url}: the folder holds no .json file")
-                return
-            with self._path.open("rb") as file:
-                file.read(1)
-        except OSError as error:
-            raise self._unreadable(error) from error
+        with self._reading():
+            if not self._path.is_dir():
+                with self._path.open("rb") as file:
+                    file.read(1)
+            elif not self._json_files():
+                raise SourceError(f"{self.url}: the folder holds no .json file")
 
     def sweep(self) -> Iterator[Swept | Problem]:
-        """See `Source`; an `_id` that occurs again is told once, after the last document is read.
+        """See `Source`; a repeated `_id` is reported once, after the last document is read.
 
-        Of several documents with one `_id` the one with the latest `_last_modified` counts, the
-        later in the dump when those are the same.
+        Among documents with the same `_id` the latest `_last_modified` counts, then the later
+        position in the dump.
         """
-        try:
+        with self._reading():
             yield from self._sweep()
-        except OSError as error:
-            raise self._unreadable(error) from error
 
     def sweep_again(self, ids: Sequence[str]) -> Iterator[Swept | Lacking | Problem]:
-        """See `Source`; a dump is not asked again, but what it hides is not taken for gone."""
+        """See `Source`; a dump is not read again, but documents set aside do not count as gone."""
         places = self._read_to_its_end()
         if places.nameless:
             reason = (
@@ -160,20 +155,19 @@ class DumpSource:
             )
             yield Problem(None, None, "_id", reason, "warning")
             return
-        for one in ids:
-            if one not in places.set_aside:
-                yield Lacking(one, gone=True, reason="")
+        for document_id in ids:
+            if document_id not in places.set_aside:
+                yield Lacking(document_id, gone=True, reason="")
 
     def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any] | Lacking]:
         """See `Source`; in the order of the dump."""
         places = self._read_to_its_end()
-        yield from (Lacking(one, gone=True, reason="") for one in ids if one not in places.row)
-        rows = {places.row[one]: one for one in ids if one in places.row}
+        yield from (Lacking(key, gone=True, reason="") for key in ids if key not in places.row)
+        rows = {places.row[key]: key for key in ids if key in places.row}
         for row in sorted(rows):
             try:
-                document = parse(self._raw(places, row))
-            except OSError as error:
-                raise self._unreadable(error) from error
+                with self._reading():
+                    document = parse(self._raw(places, row))
             except ValueError as error:
                 raise self._changed(places, row) from error
             if not isinstance(document, dict):
@@ -195,33 +189,33 @@ class DumpSource:
         modified: list[str | None] = []
         subjects: list[str | None] = []
         prints = bytearray()
+        # One string for each subject.
         known: dict[str | None, str | None] = {}
-        again: list[tuple[int, int]] = []
+        duplicates: list[tuple[int, int]] = []
         self._open()
         for piece in self._pieces():
             self.bytes += len(piece.raw)
-            found = self._read(piece)
-            if isinstance(found, Problem):
-                places.aside(found)
-                yield found
+            entry = self._read(piece)
+            if isinstance(entry, Problem):
+                places.aside(entry)
+                yield entry
                 continue
             row = places.add(piece)
-            modified.append(found.modified)
-            subjects.append(known.setdefault(found.subject_id, found.subject_id))
+            modified.append(entry.modified)
+            subjects.append(known.setdefault(entry.subject_id, entry.subject_id))
             prints += hashlib.sha256(piece.raw).digest()[:8]
-            kept = places.row.setdefault(found.id, row)
-            if kept != row:
-                if _order(modified[row]) >= _order(modified[kept]):
-                    places.row[found.id] = row
-                    again.append((kept, row))
-                else:
-                    again.append((row, kept))
+            earlier = places.row.setdefault(entry.id, row)
+            if earlier != row:
+                is_later = _order(modified[row]) >= _order(modified[earlier])
+                dropped, chosen = (earlier, row) if is_later else (row, earlier)
+                places.row[entry.id] = chosen
+                duplicates.append((dropped, chosen))
         self._places = places
-        for lost, kept in again:
-            yield self._duplicate(places, lost, kept)
-        for one, row in places.row.items():
+        for dropped, chosen in duplicates:
+            yield self._duplicate(places, dropped, chosen)
+        for document_id, row in places.row.items():
             fingerprint = prints[8 * row : 8 * row + 8].hex()
-            yield Swept(one, modified[row], fingerprint, subjects[row])
+            yield Swept(document_id, modified[row], fingerprint, subjects[row])
 
     def _read(self, piece: _Piece) -> Swept | Problem:
         where = f" ({self._where(piece.file, piece.number)})"
@@ -241,18 +235,19 @@ class DumpSource:
             return Problem(None, None, "", reason, "error")
         return head(document, where)
 
-    def _duplicate(self, places: _Places, lost: int, kept: int) -> Problem:
-        document = parse(self._raw(places, lost))
-        here = self._where(places.file[lost], places.number[lost])
-        there = self._where(places.file[kept], places.number[kept])
+    def _duplicate(self, places: _Places, dropped: int, chosen: int) -> Problem:
+        document = parse(self._raw(places, dropped))
+        here = self._where(places.file[dropped], places.number[dropped])
+        there = self._where(places.file[chosen], places.number[chosen])
         reason = f"the _id occurs again: {here} was set aside for {there}, not older by its time"
-        found = head(document)
-        one = found.id if isinstance(found, Swept) else None
-        return Problem(one, read.text(document.get("name")), "_id", reason, "error")
+        entry = head(document)
+        document_id = entry.id if isinstance(entry, Swept) else None
+        return Problem(document_id, read.text(document.get("name")), "_id", reason, "error")
 
     def _open(self) -> None:
-        self._files = self._listed() if self._path.is_dir() else []
+        self._files = []
         if self._path.is_dir():
+            self._files = self._json_files()
             main: IO[bytes] = tempfile.TemporaryFile(buffering=_CHUNK)  # noqa: SIM115 - open until the source goes
         elif self._path.name.endswith((".gz", ".zst")):
             main = self._unpacked()
@@ -263,7 +258,7 @@ class DumpSource:
         self._close = weakref.finalize(self, main.close)
         self._main = main
 
-    def _listed(self) -> list[Path]:
+    def _json_files(self) -> list[Path]:
         names = (p for p in self._path.iterdir() if p.suffix == ".json" and p.name[0] != ".")
         return sorted(p for p in names if p.is_file())
 
@@ -294,10 +289,8 @@ class DumpSource:
 
     def _pieces(self) -> Iterator[_Piece]:
         if self._path.is_dir():
-            for file in range(len(self._files)):
-                yield from self._file(file)
-            return
-        yield from _lines(self._main, self._largest)
+            return chain.from_iterable(map(self._file, range(len(self._files))))
+        return _lines(self._main_file(), self._largest)
 
     def _file(self, file: int) -> Iterator[_Piece]:
         path = self._files[file]
@@ -311,7 +304,7 @@ class DumpSource:
             return
         content = path.read_bytes()
         raw = _utf8(content, encoding).removeprefix(_BOM).strip()
-        # A document in its own file and in UTF-8 is read there again.
+        # A fetch reads a document that has a file of its own, in UTF-8, from that file.
         elements = [raw] if encoding else None
         if is_list:
             with contextlib.suppress(ValueError):
@@ -319,7 +312,7 @@ class DumpSource:
         if elements is None:
             yield _Piece(raw, file, content.find(raw), 0)
             return
-        main = self._opened()
+        main = self._main_file()
         for number, element in enumerate(elements, 1):
             offset = main.seek(0, os.SEEK_END)
             if len(element) > self._largest:
@@ -334,11 +327,11 @@ class DumpSource:
         if file >= 0:
             with self._files[file].open("rb") as part:
                 return os.pread(part.fileno(), length, offset)
-        main = self._opened()
+        main = self._main_file()
         main.flush()
         return os.pread(main.fileno(), length, offset)
 
-    def _opened(self) -> IO[bytes]:
+    def _main_file(self) -> IO[bytes]:
         if self._main is None:
             raise SourceError(f"{self.url}: read before it was opened")
         return self._main
@@ -354,12 +347,17 @@ class DumpSource:
         where = self._where(places.file[row], places.number[row])
         return SourceError(f"{self.url}: {where} changed while the dump was read; start again")
 
-    def _unreadable(self, error: OSError) -> SourceError:
-        return SourceError(f"{self.url}: cannot be read: {error.strerror or error}")
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or error
+            raise SourceError(f"{self.url}: cannot be read: {reason}") from error
 
 
 class _Lines:
-    """Writes lines to a file; of one that is longer than it may be, no more than shows that."""
+    """Writes lines to a file; a line that is too long is cut off after it exceeds the limit."""
 
     def __init__(self, target: IO[bytes], largest: int) -> None:
         self._target = target
@@ -377,8 +375,8 @@ class _Lines:
         self._length = self._length + len(chunk) if last < 0 else len(chunk) - last - 1
 
 
-def _lines(file: IO[bytes] | None, largest: int) -> Iterator[_Piece]:
-    """The lines that hold anything, in memory that does not depend on their number and length."""
+def _lines(file: IO[bytes], largest: int) -> Iterator[_Piece]:
+    """Yields the lines that are not blank, in memory independent of their number and length."""
     if not isinstance(file, io.BufferedReader | io.BufferedRandom):
         return
     file.seek(0)
@@ -398,16 +396,16 @@ def _lines(file: IO[bytes] | None, largest: int) -> Iterator[_Piece]:
         offset += length
         number += 1
         if not raw:
-            # Millions of empty lines, a buffer at a time.
+            # There may be millions of empty lines: skip them a buffer at a time.
             ahead = file.peek()
-            # To see that all of it is blank takes a tenth of the time of stripping it.
+            # Testing whether a buffer is blank takes a tenth of the time of stripping the buffer.
             blank = len(ahead) - len(ahead.translate(None, _BLANK) and ahead.lstrip(_BLANK))
             number += file.read(blank).count(b"\n")
             offset += blank
 
 
 def _sought(start: bytes) -> str | None:
-    """The `_id` of a document of which only the beginning is known; None where it is not there."""
+    """Returns the `_id` in the beginning of a document; None where there is none."""
     depth = 0
     for token in _TOKEN.finditer(start):
         if token[0] in (b"{", b"["):
@@ -428,7 +426,7 @@ def _utf8(content: bytes, encoding: str | None) -> bytes:
 
 
 def _in_utf8(file: IO[bytes], largest: int) -> IO[bytes]:
-    """Returns a file in UTF-8: a copy without a name where it is in another encoding."""
+    """Returns a file in UTF-8: the file, or a copy without a name of one in another encoding."""
     file.seek(0)
     encoding = json_reading.encoding_of(file.read(json_reading.HEAD))
     file.seek(0)
@@ -436,7 +434,7 @@ def _in_utf8(file: IO[bytes], largest: int) -> IO[bytes]:
         return file
     target = tempfile.TemporaryFile(buffering=_CHUNK)  # noqa: SIM115 - open until the source goes
     lines = _Lines(target, largest)
-    # What is damaged becomes a document that is set aside.
+    # Damaged text becomes a document that is set aside.
     with io.TextIOWrapper(file, encoding, "replace", newline="") as text:
         while chunk := text.read(_CHUNK):
             lines.write(chunk.encode())
@@ -444,31 +442,31 @@ def _in_utf8(file: IO[bytes], largest: int) -> IO[bytes]:
 
 
 def _headed(raw: bytes) -> Any:
-    # msgspec leaves alone what it skips, so invalid UTF-8 in there would only come up in a fetch.
+    # msgspec does not decode skipped values, so invalid UTF-8 there would only fail in a fetch.
     raw.decode()
     try:
-        found = _HEAD.decode(raw)
+        keys = _HEAD.decode(raw)
         document = {
-            "name": found.name,
-            "_last_modified": found.modified,
-            "last_modified": found.last_modified,
-            "subject": found.subject,
+            "name": keys.name,
+            "_last_modified": keys.modified,
+            "last_modified": keys.last_modified,
+            "subject": keys.subject,
         }
         if read.subject_of(document) is None:
-            document["data_description"] = msgspec.json.decode(found.data_description)
+            document["data_description"] = msgspec.json.decode(keys.data_description)
     except (msgspec.MsgspecError, RecursionError):
-        # No JSON, no object, or what orjson or json understand: NaN, lone surrogates.
+        # No JSON, no object, or text that orjson or json read: NaN, lone surrogates.
         return parse(raw)
-    if found.id is not msgspec.UNSET:
-        document["_id"] = found.id
-    subjects = (read.part(document, place) for place in read.SUBJECT_PLACES)
-    if any(isinstance(value, float) for value in (found.id, *subjects)):
+    if keys.id is not msgspec.UNSET:
+        document["_id"] = keys.id
+    subjects = (read.part(document, path) for path in read.SUBJECT_PLACES)
+    if any(isinstance(value, float) for value in (keys.id, *subjects)):
         return load(raw)[0]
     return document
 
 
 def _elements(raw: bytes) -> list[bytes]:
-    """The elements of a JSON list, as they are written where that is possible."""
+    """Returns the elements of a JSON list, with their original bytes where msgspec reads them."""
     try:
         return [bytes(element) for element in _RAWS.decode(raw)]
     except (msgspec.MsgspecError, RecursionError):

@@ -1,7 +1,6 @@
 """Documents from the REST gateway in front of the document database, through urllib3.
 
-The gateway answers with as many documents as fit into a page of its own choice. Nothing here knows
-what the documents are for.
+The gateway answers with as many documents as fit into a page of its own choice.
 """
 
 import json
@@ -9,6 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -17,19 +17,10 @@ import urllib3
 from zs_client import work
 from zs_pipeline.declaration import CORE, ENVELOPE
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.shape.projection import (
-    SWEEP,
-    came_as_list,
-    having_any,
-    lacking_core_files,
-    mongo_projection,
-    partial_core_files,
-    path_map,
-    trim,
-)
-from zs_pipeline.source.asking import TRIES, Answer, Asking, Unanswered
+from zs_pipeline.shape.projection import SWEEP, having_any
+from zs_pipeline.source.asking import Answer, Asking, Unanswered
 from zs_pipeline.source.interface import Lacking, SourceError, Swept, url_for_messages
-from zs_pipeline.source.plain import SweptOnce, head, identity, load, plain
+from zs_pipeline.source.plain import SweptOnce, identity, load
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -44,9 +35,9 @@ IN_FLIGHT = 8
 LONGEST_WAIT = 120
 
 _ID = {"_id": 1}
-# Before every number that an _id is.
+# Sorts before every number that is an _id.
 _LOWEST = -1e308
-# Without any of these it is an error in a document's place.
+# A dict without any of these keys is an error message, not a document.
 _OF_DOCUMENTS = {*ENVELOPE, *CORE}
 
 _UNCONNECTED = (
@@ -59,7 +50,7 @@ _T = TypeVar("_T")
 
 
 class _Retry(urllib3.Retry):
-    """urllib3's, with an end to how long `Retry-After` may make the night wait."""
+    """urllib3's retries, with a limit on the wait that `Retry-After` asks for."""
 
     def get_retry_after(self, response: urllib3.BaseHTTPResponse) -> float | None:
         wait = super().get_retry_after(response)
@@ -76,7 +67,7 @@ _RETRY = _Retry(
     raise_on_status=False,
 )
 _CHECK = _RETRY.new(total=2)
-# What may be the answer's size is not tried again but asked for in smaller questions.
+# A failure that may come from the answer's size leads to smaller questions, not to retries.
 _ONCE = _RETRY.new(read=0, other=0, status_forcelist=(429,))
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 
@@ -99,12 +90,9 @@ class GatewaySource:
             maxsize=IN_FLIGHT, block=True, timeout=_TIMEOUT, retries=_RETRY, headers=headers
         )
         self._count = threading.Lock()
-        self._tree = path_map(fields)
-        self._projection = mongo_projection(fields)
-        self._cores = partial_core_files(fields)
         self._originals: dict[str, Any] = {}
         self._limit = PAGE
-        self._asking = Asking(self.url, self.check, self._is_gone)
+        self._asking = Asking(self.url, fields, self._by_id, self.check, self._is_gone)
 
     def check(self) -> None:
         """See `Source`."""
@@ -113,17 +101,17 @@ class GatewaySource:
     def sweep(self) -> Iterator[Swept | Problem]:
         """See `Source`; in the order of `_id`.
 
-        ``$gt`` finds `_id`s of the same type only, so pages of numbers are followed by pages of
-        texts, and what lies behind the texts is read from the other end.
+        ``$gt`` finds `_id`s of the same type only. So pages of numbers are followed by pages of
+        texts, and documents behind the texts are read from the other end.
         """
         documents = SweptOnce()
         self._limit = PAGE
         for document in self._ordered():
-            found = documents.head(document)
-            if isinstance(found, Swept) and not isinstance(document["_id"], str):
-                self._originals[found.id] = document["_id"]
-            if found is not None:
-                yield found
+            entry = documents.head(document)
+            if isinstance(entry, Swept) and not isinstance(document["_id"], str):
+                self._originals[entry.id] = document["_id"]
+            if entry is not None:
+                yield entry
 
     def _ordered(self) -> Iterator[dict[str, Any]]:
         yield from (page := self._page({}, PAGE, sort={"_id": 1}))
@@ -136,29 +124,21 @@ class GatewaySource:
     def _after(
         self, last: Any, lowest: float | str, *types: type
     ) -> Generator[dict[str, Any], None, Any]:
-        """The documents whose `_id`s have some types, in their order.
+        """Yield documents whose `_id` has one of the types and lies after `last`, in order.
 
-        Args:
-            last: What they all come after; None for all of them.
-            lowest: What all of them come after.
-            types: The types.
-
-        Returns:
-            The last `_id`.
-
-        Raises:
-            SourceError: A page does not move on, so that a sweep would have no end.
+        Returns the last `_id`. All such `_id`s lie after `lowest`. A page that does not move on is
+        an error, since the sweep would not end.
         """
         while True:
-            wanted = {"$gte": lowest} if last is None else {"$gt": last}
-            page = self._page({"_id": wanted}, PAGE, sort={"_id": 1})
+            bound = {"$gte": lowest} if last is None else {"$gt": last}
+            page = self._page({"_id": bound}, PAGE, sort={"_id": 1})
             for document in page:
-                one = document.get("_id")
-                foreign = type(one) in (int, float, str) and type(one) not in types
-                if foreign or (type(one) in types and last is not None and one <= last):
+                value = document.get("_id")
+                foreign = type(value) in (int, float, str) and type(value) not in types
+                if foreign or (type(value) in types and last is not None and value <= last):
                     raise SourceError(
                         f"GET {self.url}/{PATH} answered a sweep with a document that was not "
-                        f"asked for: _id {_shown(one)} in place of one after {_shown(last)}"
+                        f"asked for: _id {_excerpt(value)} in place of one after {_excerpt(last)}"
                     )
             yield from page
             reached = _last(page, *types)
@@ -166,11 +146,11 @@ class GatewaySource:
                 return last
             last = reached
 
-    def _page(self, wanted: Mapping[str, Any], most: int, **more: Any) -> list[dict[str, Any]]:
-        """A page of a sweep; fewer documents are asked for when it fails, and then less of one."""
+    def _page(self, query: Mapping[str, Any], most: int, **more: Any) -> list[dict[str, Any]]:
+        """Returns a page of a sweep; after failures smaller pages, then only the `_id`."""
         while (limit := min(self._limit, most)) > 1:
             try:
-                page = self._find(wanted, SWEEP, _ONCE, limit=limit, **more)
+                page = self._find(query, SWEEP, _ONCE, limit=limit, **more)
             except Unanswered:
                 self._limit = limit // 8
             else:
@@ -178,160 +158,131 @@ class GatewaySource:
                 return page
         self._limit = 2
         try:
-            return self._find(wanted, SWEEP, _RETRY, limit=1, **more)
+            return self._find(query, SWEEP, _RETRY, limit=1, **more)
         except Unanswered:
-            return self._find(wanted, _ID, _CHECK, limit=1, **more)
+            return self._find(query, _ID, _CHECK, limit=1, **more)
 
     def _behind(self, last: str | None) -> Iterator[dict[str, Any]]:
-        """What comes after the last text, from the end; some of it may have been told before."""
-        told: set[str] = set()
-        while page := self._page({}, TAIL, sort={"_id": -1}, skip=len(told)):
-            before = len(told)
+        """Yields documents after the last text, from the end; a few may be repetitions."""
+        seen: set[str] = set()
+        while page := self._page({}, TAIL, sort={"_id": -1}, skip=len(seen)):
+            before = len(seen)
             for document in page:
-                one = document.get("_id")
-                if isinstance(one, str) and last is not None and one <= last:
+                value = document.get("_id")
+                if isinstance(value, str) and last is not None and value <= last:
                     return
-                told.add(_json(one))
+                seen.add(_json(value))
                 yield document
-            if len(told) == before:
+            if len(seen) == before:
                 raise SourceError(
                     f"GET {self.url}/{PATH} answered a sweep twice with the same documents: _id "
-                    f"{_shown(page[0].get('_id'))}"
+                    f"{_excerpt(page[0].get('_id'))}"
                 )
 
     def sweep_again(self, ids: Sequence[str]) -> Iterator[Swept | Lacking | Problem]:
         """See `Source`."""
-        for came, lacking in self._each(ids, SWEEP, self._again):
-            yield from came
-            yield from lacking
+        yield from self._answers(ids, SWEEP, self._asking.again)
 
     def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any] | Lacking]:
         """See `Source`; up to `IN_FLIGHT` requests at a time, answers in the order asked."""
-        for came, lacking in self._each(dict.fromkeys(ids), self._projection, self._batch):
-            yield from came
-            yield from lacking
+        ask = partial(
+            self._asking.documents,
+            having_any=self._having_any,
+            batches=partial(self._batches, projection={}),
+        )
+        yield from self._answers(dict.fromkeys(ids), self._asking.projection, ask)
 
-    def _each(
+    def _answers(
         self,
         ids: Iterable[str],
         projection: Mapping[str, int],
         answer: Callable[[list[str]], tuple[list[_T], list[Lacking]]],
-    ) -> Iterator[tuple[list[_T], list[Lacking]]]:
-        """The answers to all batches of some ids."""
+    ) -> Iterator[_T | Lacking]:
+        """Yields the results and the lacking documents of each batch of some ids."""
         pending: deque[Future[tuple[list[_T], list[Lacking]]]] = deque()
         with work.Threads(IN_FLIGHT, "gateway") as pool:
             for batch in self._batches(ids, projection):
                 if len(pending) == IN_FLIGHT:
-                    yield pending.popleft().result()
+                    yield from chain.from_iterable(pending.popleft().result())
                 pending.append(pool.submit(answer, batch))
             while pending:
-                yield pending.popleft().result()
+                yield from chain.from_iterable(pending.popleft().result())
 
     def _batches(self, ids: Iterable[str], projection: Mapping[str, int]) -> Iterator[list[str]]:
-        """The ids in lists that fit into a URL as the server has them."""
+        """Yields the ids in lists that fit into a URL, as the server has them."""
         room = URL_LENGTH - len(self._address({"_id": {"$in": []}}, projection, limit=9999))
         batch: list[str] = []
         used = 0
-        for one in ids:
-            size = sum(len(quote(_json(asked))) + len("%2C") for asked in self._as_asked(one))
+        for document_id in ids:
+            values = self._candidates(document_id)
+            size = sum(len(quote(_json(value))) + len("%2C") for value in values)
             if batch and used + size > room:
                 yield batch
                 batch, used = [], 0
-            batch.append(one)
+            batch.append(document_id)
             used += size
         if batch:
             yield batch
 
-    def _as_asked(self, one: str) -> list[Any]:
-        if one in self._originals:
-            return [self._originals[one]]
+    def _candidates(self, document_id: str) -> list[Any]:
+        """Returns the values that an `_id` may have on the server, given its text."""
+        if document_id in self._originals:
+            return [self._originals[document_id]]
         # A fetch with no sweep before it does not know whether 17 is a number or a text.
-        return [one, int(one)] if one.isascii() and one.isdecimal() and len(one) < 19 else [one]
-
-    def _batch(self, ids: list[str]) -> tuple[list[dict[str, Any]], list[Lacking]]:
-        """The documents of a batch."""
-        came, lacking = self._asking.documents(
-            ids, partial(self._by_id, projection=self._projection)
-        )
-        page = list(came.values())
-        whole = [d["_id"] for d in page if came_as_list(d, self._cores)]
-        for wanted in self._questions(lacking_core_files(page, self._cores)):
-            whole += [d["_id"] for d in self._find(wanted, _ID)]
-        if whole:
-            names = list(dict.fromkeys(filter(None, map(identity, whole))))
-            came = {one: document for one, document in came.items() if one not in names}
-            for some in self._batches(names, {}):
-                more, without = self._asking.documents(some, partial(self._by_id, projection=None))
-                came |= more
-                lacking += without
-        for one, document in came.items():
-            document["_id"] = one
-        return [trim(plain(document), self._tree) for document in came.values()], lacking
-
-    def _again(self, ids: list[str]) -> tuple[list[Swept], list[Lacking]]:
-        """What a sweep would tell of a batch, as far as it is there."""
-
-        def ask(some: Sequence[str], attempt: int) -> Answer:
-            return self._by_id(some, SWEEP if attempt < TRIES // 2 else _ID)
-
-        came, lacking = self._asking.again(ids, ask)
-        return [found for d in came.values() if isinstance(found := head(d), Swept)], lacking
+        if document_id.isascii() and document_id.isdecimal() and len(document_id) < 19:
+            return [document_id, int(document_id)]
+        return [document_id]
 
     def _by_id(self, ids: Sequence[str], projection: Mapping[str, int] | None) -> Answer:
-        """The documents of these ids, by id; one alone is asked for until it comes or fails.
-
-        Raises:
-            SourceError: Something else came.
-        """
-        asked = [asked for one in ids for asked in self._as_asked(one)]
+        """Returns the documents of these ids by id; retries only for a single id."""
+        candidates = [value for document_id in ids for value in self._candidates(document_id)]
         retries = _RETRY if len(ids) == 1 else _ONCE
-        page = self._find({"_id": {"$in": asked}}, projection, retries, limit=len(asked))
-        found: dict[str, dict[str, Any]] = {}
-        wanted = set(ids)
+        page = self._find({"_id": {"$in": candidates}}, projection, retries, limit=len(candidates))
+        requested = set(ids)
+        documents: dict[str, dict[str, Any]] = {}
         # Numbers first, as in a sweep: of the number 5 and the text "5" only one counts.
         for document in sorted(page, key=lambda d: isinstance(d.get("_id"), str)):
-            one = identity(document.get("_id"))
-            if one is None or one not in wanted:
+            document_id = identity(document.get("_id"))
+            if document_id is None or document_id not in requested:
                 raise SourceError(
                     f"GET {self.url}/{PATH} answered with a document that was not asked for: "
-                    f"{_shown({k: document[k] for k in ('_id', 'name') if k in document})}; "
+                    f"{_excerpt({k: document[k] for k in ('_id', 'name') if k in document})}; "
                     "see the gateway's log"
                 )
-            found.setdefault(one, document)
-        return found
+            documents.setdefault(document_id, document)
+        return documents
 
-    def _is_gone(self, one: str) -> bool:
-        """Whether another document comes where this one would be in a sweep."""
-        if one in self._originals:
+    def _is_gone(self, document_id: str) -> bool:
+        """Returns whether another document comes at this id's position in a sweep."""
+        if document_id in self._originals:
             return False
-        page = self._find({"_id": {"$gte": one}}, _ID, sort={"_id": 1}, limit=1)
-        if not page:
-            page = self._find({}, _ID, sort={"_id": -1}, limit=1)
-        return bool(page) and isinstance(page[0].get("_id"), str) and page[0]["_id"] != one
+        page = self._find({"_id": {"$gte": document_id}}, _ID, sort={"_id": 1}, limit=1)
+        page = page or self._find({}, _ID, sort={"_id": -1}, limit=1)
+        return bool(page) and isinstance(page[0].get("_id"), str) and page[0]["_id"] != document_id
 
-    def _questions(self, lacking: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
-        """`present` in filters that fit into a URL: one, or several for a page lacking much."""
+    def _having_any(self, lacking: Mapping[str, list[Any]]) -> Iterator[dict[str, Any]]:
+        """Yields the documents of the filter `having_any`, split so that it fits into a URL."""
         if not lacking:
             return
-        wanted = having_any(lacking)
-        ids = wanted["_id"]["$in"]
-        if len(ids) == 1 or len(self._address(wanted, {"_id": 1})) <= URL_LENGTH:
-            yield wanted
+        query = having_any(lacking)
+        ids = query["_id"]["$in"]
+        if len(ids) == 1 or len(self._address(query, _ID)) <= URL_LENGTH:
+            yield from self._find(query, _ID)
             return
         for half in (ids[: len(ids) // 2], ids[len(ids) // 2 :]):
-            part = {core: [i for i in some if i in half] for core, some in lacking.items()}
-            yield from self._questions({core: some for core, some in part.items() if some})
+            part = {core: [i for i in values if i in half] for core, values in lacking.items()}
+            yield from self._having_any({core: values for core, values in part.items() if values})
 
     def _address(
-        self, wanted: Mapping[str, Any], projection: Mapping[str, int] | None, **more: Any
+        self, query: Mapping[str, Any], projection: Mapping[str, int] | None, **more: Any
     ) -> str:
-        asked = {"filter": wanted, "projection": projection, **more}
-        query = {k: _json(v) for k, v in asked.items() if v is not None}
-        return f"{self.url}/{PATH}?{urlencode(query, quote_via=quote)}"
+        arguments = {"filter": query, "projection": projection, **more}
+        encoded = {k: _json(v) for k, v in arguments.items() if v is not None}
+        return f"{self.url}/{PATH}?{urlencode(encoded, quote_via=quote)}"
 
     def _find(
         self,
-        wanted: Mapping[str, Any],
+        query: Mapping[str, Any],
         projection: Mapping[str, int] | None,
         retries: urllib3.Retry | None = None,
         **more: Any,
@@ -339,42 +290,42 @@ class GatewaySource:
         operation = f"GET {self.url}/{PATH}"
         try:
             answer = self._pool.request(
-                "GET", self._address(wanted, projection, **more), retries=retries or _RETRY
+                "GET", self._address(query, projection, **more), retries=retries or _RETRY
             )
         except urllib3.exceptions.HTTPError as error:
             cause = getattr(error, "reason", None) or error
-            said = f"{operation} failed: {cause}; check the URL and the network, or try again later"
+            message = (
+                f"{operation} failed: {cause}; check the URL and the network, or try again later"
+            )
             if isinstance(cause, _UNCONNECTED):
-                raise SourceError(said) from error
-            raise Unanswered(said, "the answer broke off") from error
+                raise SourceError(message) from error
+            raise Unanswered(message, "the answer broke off") from error
         with self._count:
             self.requests += 1 + (len(answer.retries.history) if answer.retries else 0)
             self.bytes += len(answer.data)
         if answer.status >= 300:
-            said = (
-                f"{operation} answered {answer.status}: {_said(answer.data)}; "
-                f"{_advice(answer.status)}"
-            )
+            advice = _advice(answer.status)
+            message = f"{operation} answered {answer.status}: {_text_of(answer.data)}; {advice}"
             if answer.status == 413 or answer.status >= 500:
-                raise Unanswered(said, f"the answer has status {answer.status}")
-            raise SourceError(said)
+                raise Unanswered(message, f"the answer has status {answer.status}")
+            raise SourceError(message)
         try:
             page = load(answer.data)[0]
         except ValueError as error:
             raise Unanswered(
-                f"{operation} answered with no JSON ({_said(answer.data)}); "
+                f"{operation} answered with no JSON ({_text_of(answer.data)}); "
                 "does the URL end in the gateway's version, such as /v2?",
                 "the answer is no JSON",
             ) from error
         if not isinstance(page, list) or not all(isinstance(d, dict) for d in page):
             raise Unanswered(
-                f"{operation} answered with no list of documents ({_said(answer.data)}); "
+                f"{operation} answered with no list of documents ({_text_of(answer.data)}); "
                 "check the URL and whether this network may ask",
                 "the answer is no list of documents",
             )
         if any(not d.keys() & _OF_DOCUMENTS for d in page):
             raise Unanswered(
-                f"{operation} answered with a list of something else ({_said(answer.data)}); "
+                f"{operation} answered with a list of something else ({_text_of(answer.data)}); "
                 "try again later, or see the gateway's log",
                 "the answer is no list of documents",
             )
@@ -385,11 +336,11 @@ def _json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _shown(value: Any) -> str:
+def _excerpt(value: Any) -> str:
     return _json(value)[:200]
 
 
-def _said(data: bytes) -> str:
+def _text_of(data: bytes) -> str:
     return " ".join(data[:200].decode("utf-8", "replace").split()) or "nothing"
 
 
@@ -404,6 +355,6 @@ def _advice(status: int) -> str:
 
 
 def _last(page: Iterable[Mapping[str, Any]], *types: type) -> Any:
-    """The last `_id` of some types in a page; None where there is none."""
-    reached = [d["_id"] for d in page if type(d.get("_id")) in types]
-    return reached[-1] if reached else None
+    """Returns the last `_id` of some types in a page; None where no `_id` has these types."""
+    ids = [d["_id"] for d in page if type(d.get("_id")) in types]
+    return ids[-1] if ids else None

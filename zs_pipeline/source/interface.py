@@ -1,7 +1,7 @@
-"""What every source of documents offers, and the errors that each of them raises.
+"""The methods of a source of documents, and the errors that sources raise.
 
-How a source reads is in `dump`, `mongo` and `gateway` beside this module, which of them a URL names
-in `choice`; how a value becomes plain JSON in `plain`.
+How a source reads is in `dump`, `mongo` and `gateway`; which source a URL names is in `choice`; how
+a value becomes plain JSON is in `plain`.
 """
 
 import re
@@ -20,14 +20,14 @@ class SourceError(Exception):
 
 
 class Swept(NamedTuple):
-    """What a sweep tells of one document.
+    """A document's id, version and subject, as a sweep reads them.
 
     Attributes:
         id: The document's `_id` as text.
-        modified: `_last_modified`, or `last_modified` of older envelopes, as it is written;
-            ``YYYY-MM-DDTHH:MM:SS.mmmZ`` when it was a BSON datetime, None when it is no text.
-        fingerprint: A hash of the bytes of the document in a dump; None for servers.
-        subject_id: The document's subject, by `fields.subject_of`; None where it has none.
+        modified: `_last_modified`, or `last_modified` of older envelopes, as written;
+            ``YYYY-MM-DDTHH:MM:SS.mmmZ`` for a BSON datetime, None for a value that is no text.
+        fingerprint: A hash of the document's bytes in a dump; None for servers.
+        subject_id: The subject by `fields.subject_of`; None for a document without a subject.
     """
 
     id: str
@@ -37,22 +37,21 @@ class Swept(NamedTuple):
 
 
 def version_of(document: Mapping[str, Any]) -> str | None:
-    """Returns what `Swept.modified` is of a document in plain JSON."""
+    """Returns the version of a document in plain JSON; see `Swept.modified`."""
     for key in ("_last_modified", "last_modified"):
-        found = document.get(key)
-        if isinstance(found, str) and found:
-            return found
+        version = document.get(key)
+        if isinstance(version, str) and version:
+            return version
     return None
 
 
 class Lacking(NamedTuple):
-    """What is known of a document that was asked for and did not come.
+    """A requested document that did not come.
 
     Attributes:
-        id: Its `_id` as text.
-        gone: Whether the source shows that there is no such document. It is there, or nobody
-            knows, when False.
-        reason: What came in its place, the same each time; empty when it is gone.
+        id: The document's `_id` as text.
+        gone: Whether the source shows that the document does not exist. When False, it may exist.
+        reason: Why the document did not come, with the same text each time; empty when gone.
     """
 
     id: str
@@ -64,9 +63,9 @@ class Source(Protocol):
     """A place that documents are read from.
 
     Attributes:
-        url: For people: without user, password and options.
-        requests: Requests sent so far, retries included; 0 for a dump.
-        bytes: Bytes received so far; 0 where the driver does not tell.
+        url: The URL for people, without user, password and options.
+        requests: The number of requests so far, with retries; 0 for a dump.
+        bytes: The number of bytes received so far; 0 where the driver does not count them.
     """
 
     url: str
@@ -74,14 +73,14 @@ class Source(Protocol):
     bytes: int
 
     def check(self) -> None:
-        """Ask for the least that shows that the source can be read.
+        """Send the smallest request that shows that the source can be read.
 
         Raises:
-            SourceError: It cannot; the message says what to do.
+            SourceError: The source cannot be read; the message says what to do.
         """
 
     def sweep(self) -> Iterator[Swept | Problem]:
-        """Pass over the ids once; yields a `Problem` for each thing that is no usable document.
+        """Pass over the ids once; yields a `Problem` for each document that cannot be used.
 
         Raises:
             SourceError: The source could not be read to its end.
@@ -91,12 +90,11 @@ class Source(Protocol):
         """Ask by `_id` for documents that the last sweep lacks: a short answer is no deletion.
 
         Args:
-            ids: Documents that were there before.
+            ids: Documents that existed before.
 
         Yields:
-            What a sweep tells of each that is there after all, and `Lacking` for the others; a
-            `Problem` where the source cannot tell what is gone. Of an id that is not mentioned
-            nothing is known.
+            `Swept` for each document that exists after all and `Lacking` for the others; a
+            `Problem` where the source cannot tell what is gone. An id without a result is unknown.
 
         Raises:
             SourceError: The source could not be read.
@@ -105,8 +103,8 @@ class Source(Protocol):
     def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any] | Lacking]:
         """Yields the documents of these ids as plain JSON, trimmed to the paths that are read.
 
-        In any order, each id at most once; `Lacking` for one that does not come. Of an id that is
-        not mentioned nothing is known.
+        The order is any, and each id comes at most once. A document that does not come is
+        `Lacking`; an id without a result is unknown.
 
         Raises:
             SourceError: The source could not be read.
@@ -114,10 +112,10 @@ class Source(Protocol):
 
 
 def documents_of(source: Source, ids: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """Yields the documents of these ids; those that the source does not have are left out.
+    """Yields the documents of these ids, without those that the source does not have.
 
     Raises:
-        SourceError: The source could not be read, or did not hand one out.
+        SourceError: The source could not be read, or did not return a document that may exist.
     """
     for document in source.fetch(ids):
         if not isinstance(document, Lacking):

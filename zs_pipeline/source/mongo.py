@@ -1,13 +1,12 @@
 """Documents from MongoDB or DocumentDB, through pymongo.
 
-Nothing here knows what the documents are for, and nothing is written to the server.
+Nothing is written to the server.
 """
 
 import random
 import time
 import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -26,20 +25,10 @@ from pymongo.errors import (
 from pymongo.uri_parser import parse_uri
 
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.shape.projection import (
-    SWEEP,
-    came_as_list,
-    having_any,
-    lacking_core_files,
-    mongo_projection,
-    partial_core_files,
-    path_map,
-    trim,
-)
-from zs_pipeline.source import asking
+from zs_pipeline.shape.projection import SWEEP, having_any
 from zs_pipeline.source.asking import Answer, Asking, Unanswered
 from zs_pipeline.source.interface import Lacking, SourceError, Swept, url_for_messages
-from zs_pipeline.source.plain import SweptOnce, head, identity, plain
+from zs_pipeline.source.plain import SweptOnce, identity
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection
@@ -62,8 +51,8 @@ _LIMITS = {"serverSelectionTimeoutMS": 10_000, "socketTimeoutMS": 60_000}
 class MongoSource:
     """A collection on a server that speaks MongoDB's protocol.
 
-    The URL is pymongo's: ``mongodb://host/database.collection?tls=true&…``. Without a name in it
-    the names are `DATABASE` and `COLLECTION`; its time limits go before those here.
+    The URL is pymongo's: ``mongodb://host/database.collection?tls=true&…``. Default names are
+    `DATABASE` and `COLLECTION`; time limits in the URL override those here.
     """
 
     bytes = 0
@@ -71,27 +60,24 @@ class MongoSource:
     def __init__(self, url: str, fields: Sequence[str]) -> None:
         self.url = url_for_messages(url)
         self.requests = 0
-        self._tree = path_map(fields)
-        self._projection = mongo_projection(fields)
-        self._cores = partial_core_files(fields)
         try:
-            parts = parse_uri(url, validate=True, warn=False)
-            said = {str(option).lower() for option in parts["options"]}
-            limits: dict[str, Any] = {k: v for k, v in _LIMITS.items() if k.lower() not in said}
+            address = parse_uri(url, validate=True, warn=False)
+            options = {str(option).lower() for option in address["options"]}
+            limits: dict[str, Any] = {k: v for k, v in _LIMITS.items() if k.lower() not in options}
             client: MongoClient[dict[str, Any]] = MongoClient(url, **limits)
         except (PyMongoError, ValueError, OSError) as error:
             # pymongo's message about a malformed URL may hold parts of the password.
-            told = not isinstance(error, InvalidURI) and "@" not in url.partition("?")[2]
-            reason = str(error) if told else "is the password percent-encoded?"
+            is_safe = not isinstance(error, InvalidURI) and "@" not in url.partition("?")[2]
+            reason = str(error) if is_safe else "is the password percent-encoded?"
             raise SourceError(
                 f"{self.url}: pymongo does not take this URL: {reason}; "
                 "the form is mongodb://user:password@host/database.collection?options"
             ) from None
         weakref.finalize(self, client.close)
-        self._asking = Asking(self.url, self._least, self._is_gone)
-        database = client[parts["database"] or DATABASE]
+        self._asking = Asking(self.url, fields, self._by_id, self._least, self._is_gone)
+        database = client[address["database"] or DATABASE]
         self._collection: Collection[dict[str, Any]] = database.get_collection(
-            parts["collection"] or COLLECTION, codec_options=_DECODE
+            address["collection"] or COLLECTION, codec_options=_DECODE
         )
 
     def check(self) -> None:
@@ -115,17 +101,17 @@ class MongoSource:
     def sweep(self) -> Iterator[Swept | Problem]:
         """See `Source`; in the server's order of `_id`.
 
-        After a dropped connection the cursor starts again at the beginning and what was swept
-        already is passed over: MongoDB's ``$gt`` compares within one type of `_id` only.
+        After a dropped connection the cursor starts again at the beginning and documents already
+        swept are passed over: MongoDB's ``$gt`` compares within one type of `_id` only.
         """
         documents = SweptOnce()
         for attempt in range(1, TRIES + 1):
             try:
                 self.requests += 1
                 for document in self._collection.find({}, SWEEP).sort("_id", 1):
-                    found = documents.head(document)
-                    if found is not None:
-                        yield found
+                    entry = documents.head(document)
+                    if entry is not None:
+                        yield entry
                 break
             except (AutoReconnect, CursorNotFound) as error:
                 if attempt == TRIES or isinstance(error, ServerSelectionTimeoutError):
@@ -136,82 +122,57 @@ class MongoSource:
 
     def sweep_again(self, ids: Sequence[str]) -> Iterator[Swept | Lacking | Problem]:
         """See `Source`."""
-
-        def ask(some: Sequence[str], attempt: int) -> Answer:
-            return self._by_id(some, SWEEP if attempt < asking.TRIES // 2 else {"_id": 1})
-
         for batch in _batches(ids):
-            came, lacking = self._asking.again(batch, ask)
-            yield from (found for d in came.values() if isinstance(found := head(d), Swept))
-            yield from lacking
+            yield from chain.from_iterable(self._asking.again(batch))
 
     def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any] | Lacking]:
         """See `Source`; `BATCH` documents a query."""
         for batch in _batches(list(dict.fromkeys(ids))):
-            yield from self._batch(batch)
+            yield from chain.from_iterable(self._asking.documents(batch, self._having_any))
 
-    def _batch(self, ids: Sequence[str]) -> Iterator[dict[str, Any] | Lacking]:
-        ask = partial(self._by_id, projection=self._projection)
-        came, lacking = self._asking.documents(ids, ask)
-        page = list(came.values())
-        whole = [d["_id"] for d in page if came_as_list(d, self._cores)]
-        lacks = lacking_core_files(page, self._cores)
-        if lacks:
-            whole += [d["_id"] for d in self._find(having_any(lacks), {"_id": 1})]
-        if whole:
-            names = list(dict.fromkeys(filter(None, map(identity, whole))))
-            more, without = self._asking.documents(names, partial(self._by_id, projection=None))
-            came = {one: d for one, d in came.items() if one not in names} | dict(more)
-            lacking += without
-        for one, document in came.items():
-            document["_id"] = one
-            yield trim(plain(document), self._tree)
-        yield from lacking
+    def _having_any(self, lacking: dict[str, list[Any]]) -> list[dict[str, Any]]:
+        return self._find(having_any(lacking), {"_id": 1}) if lacking else []
 
     def _by_id(self, ids: Sequence[str], projection: Mapping[str, int] | None) -> Answer:
-        """The documents of these ids, by id; one alone is asked for until it comes or fails.
-
-        Raises:
-            SourceError: Something else came.
-        """
-        asked = list(chain.from_iterable(map(_candidates, ids)))
-        page = self._find({"_id": {"$in": asked}}, projection, tries=TRIES if len(ids) == 1 else 1)
-        found: dict[str, dict[str, Any]] = {}
-        wanted = set(ids)
+        """Returns the documents of these ids by id; retries only for a single id."""
+        candidates = list(chain.from_iterable(map(_candidates, ids)))
+        tries = TRIES if len(ids) == 1 else 1
+        page = self._find({"_id": {"$in": candidates}}, projection, tries=tries)
+        requested = set(ids)
+        documents: dict[str, dict[str, Any]] = {}
         for document in sorted(page, key=_rank):
-            one = identity(document.get("_id"))
-            if one is None or one not in wanted:
-                shown = {key: document[key] for key in ("_id", "name") if key in document}
+            document_id = identity(document.get("_id"))
+            if document_id is None or document_id not in requested:
+                excerpt = {key: document[key] for key in ("_id", "name") if key in document}
                 raise SourceError(
                     f"{self.url}: fetch was answered with a document that was not asked for: "
-                    f"{str(shown)[:400]}; see the server's log"
+                    f"{str(excerpt)[:400]}; see the server's log"
                 )
-            found.setdefault(one, document)
-        return found
+            documents.setdefault(document_id, document)
+        return documents
 
-    def _is_gone(self, one: str) -> bool:
-        """Whether another document comes where this one would be in a sweep."""
-        page = self._find({"_id": {"$gte": one}}, {"_id": 1}, order=1)
-        if not page:
-            page = self._find({}, {"_id": 1}, order=-1)
-        return bool(page) and isinstance(page[0].get("_id"), str) and page[0]["_id"] != one
+    def _is_gone(self, document_id: str) -> bool:
+        """Returns whether another document comes at this id's position in a sweep."""
+        page = self._find({"_id": {"$gte": document_id}}, {"_id": 1}, order=1)
+        page = page or self._find({}, {"_id": 1}, order=-1)
+        return bool(page) and isinstance(page[0].get("_id"), str) and page[0]["_id"] != document_id
 
     def _least(self) -> None:
         self._find({}, {"_id": 1}, order=1)
 
     def _find(
         self,
-        wanted: Mapping[str, Any],
+        query: Mapping[str, Any],
         projection: Mapping[str, int] | None,
         *,
         tries: int = TRIES,
         order: int = 0,
     ) -> list[dict[str, Any]]:
-        """What a query finds, or with an order, 1 or -1, the first of it by `_id`."""
+        """Returns the documents of a query; with an order, 1 or -1, only the first by `_id`."""
         for attempt in range(1, tries + 1):
             try:
                 self.requests += 1
-                cursor = self._collection.find(wanted, projection)
+                cursor = self._collection.find(query, projection)
                 return list(cursor.sort("_id", order).limit(1) if order else cursor)
             except PyMongoError as error:
                 if not isinstance(error, AutoReconnect | CursorNotFound):
@@ -222,8 +183,8 @@ class MongoSource:
                 if isinstance(error, ServerSelectionTimeoutError):
                     raise self._failed("fetch", error) from error
                 if attempt == tries:
-                    said = str(self._failed("fetch", error))
-                    raise Unanswered(said, "the connection breaks") from error
+                    message = str(self._failed("fetch", error))
+                    raise Unanswered(message, "the connection breaks") from error
                 _pause(attempt)
         raise AssertionError("unreachable: the last attempt raises")
 
@@ -249,18 +210,18 @@ def _pause(attempt: int) -> None:
     time.sleep(random.uniform(0, 2 ** (attempt - 2)))  # noqa: S311 - jitter, not a secret
 
 
-def _candidates(one: str) -> Iterable[Any]:
-    """What an `_id` may be on the server, given its text."""
-    yield one
-    if len(one) <= 20 and one.lstrip("-").isdecimal() and one.isascii():
-        number = int(one)
-        if str(number) == one and -(1 << 63) <= number < 1 << 63:
+def _candidates(document_id: str) -> Iterable[Any]:
+    """Yields the values that an `_id` may have on the server, given its text."""
+    yield document_id
+    if len(document_id) <= 20 and document_id.lstrip("-").isdecimal() and document_id.isascii():
+        number = int(document_id)
+        if str(number) == document_id and -(1 << 63) <= number < 1 << 63:
             yield number
-    if len(one) == 24 and ObjectId.is_valid(one):
-        yield ObjectId(one)
+    if len(document_id) == 24 and ObjectId.is_valid(document_id):
+        yield ObjectId(document_id)
 
 
 def _rank(document: Mapping[str, Any]) -> int:
-    """Numbers, texts, then ObjectIds: MongoDB's order, so that fetch and sweep take the same."""
-    found = document.get("_id")
-    return 1 if isinstance(found, str) else 2 if isinstance(found, ObjectId) else 0
+    """Returns the rank of a type in MongoDB's order, so that fetch and sweep take the same."""
+    value = document.get("_id")
+    return 1 if isinstance(value, str) else 2 if isinstance(value, ObjectId) else 0

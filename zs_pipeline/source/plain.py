@@ -1,10 +1,9 @@
-"""A value of BSON, of MongoDB's extended JSON or of careless JSON as plain JSON, the same for each.
+"""Turns values of BSON, of MongoDB's extended JSON and of careless JSON into the same plain JSON.
 
-Here also what makes an `_id` usable. Nothing here reads a source.
+Also decides which `_id`s are usable. Nothing here reads a source.
 """
 
 import base64
-import binascii
 import json
 import math
 import uuid
@@ -32,7 +31,7 @@ def load(raw: bytes) -> tuple[Any, bool]:
     """Returns (value of JSON text, whether the value is plain already).
 
     Raises:
-        ValueError: It is no JSON, also not with NaN and Infinity in it.
+        ValueError: The text is no JSON, even if NaN and Infinity are allowed.
     """
     try:
         value = orjson.loads(raw)
@@ -44,10 +43,10 @@ def load(raw: bytes) -> tuple[Any, bool]:
 
 
 def _long_integer(raw: bytes) -> bool:
-    """Returns whether there may be an integer beyond 64 bits, which orjson turns into a float.
+    """Returns whether the text may hold an integer beyond 64 bits, which orjson reads as a float.
 
-    Looking for 19 digits in a row runs at 1,400 MB/s this way and at 120 with a regular
-    expression; orjson parses 190. One real document in five has as many digits after a point.
+    This search for 19 digits in a row runs at 1,400 MB/s, a regular expression at 120, and orjson
+    itself at 190. One real document in five has that many digits after a decimal point.
     """
     digits = raw.translate(_DIGITS)
     at = digits.find(_LONG)
@@ -152,25 +151,23 @@ def _oid(value: dict[Any, Any]) -> str:
 
 
 def _date(value: dict[Any, Any]) -> str:
-    found = value["$date"]
-    if isinstance(found, dict):
-        found = int(found["$numberLong"])
-    if isinstance(found, int) and not isinstance(found, bool):
-        return _milliseconds(found)
-    moment = fields.moment(found)
+    date = value["$date"]
+    if isinstance(date, dict):
+        date = int(date["$numberLong"])
+    if isinstance(date, int) and not isinstance(date, bool):
+        return _milliseconds(date)
+    moment = fields.moment(date)
     if moment is None:
-        raise ValueError(found)
+        raise ValueError(date)
     return _moment(moment)
 
 
 def _binary(value: dict[Any, Any]) -> str:
-    found, kind = value["$binary"], value.get("$type")
-    if isinstance(found, dict):
-        found, kind = found["base64"], found["subType"]
-    try:
-        decoded = base64.b64decode(found, validate=True)
-    except binascii.Error as error:
-        raise ValueError(found) from error
+    text, kind = value["$binary"], value.get("$type")
+    if isinstance(text, dict):
+        text, kind = text["base64"], text["subType"]
+    # binascii.Error is a ValueError.
+    decoded = base64.b64decode(text, validate=True)
     if str(kind).zfill(2) == "04" and len(decoded) == 16:
         return str(uuid.UUID(bytes=decoded))
     return base64.b64encode(decoded).decode()
@@ -178,15 +175,15 @@ def _binary(value: dict[Any, Any]) -> str:
 
 def _as(key: str, kind: Callable[[str], Any]) -> Callable[[dict[Any, Any]], Any]:
     def convert(value: dict[Any, Any]) -> Any:
-        found = value[key]
-        if not isinstance(found, str):
-            raise TypeError(found)
-        return kind(found)
+        text = value[key]
+        if not isinstance(text, str):
+            raise TypeError(text)
+        return kind(text)
 
     return convert
 
 
-# https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/ ; what is not here stays.
+# https://www.mongodb.com/docs/manual/reference/mongodb-extended-json/ ; other keys stay.
 _EXTENDED: dict[Any, Callable[[dict[Any, Any]], Any]] = {
     "$oid": _oid,
     "$date": _date,
@@ -201,7 +198,7 @@ _EXTENDED: dict[Any, Callable[[dict[Any, Any]], Any]] = {
 
 
 def identity(value: Any) -> str | None:
-    """Returns an `_id` as text: a text, an integer or an ObjectId; None for anything else."""
+    """Returns an `_id` that is a text, an integer or an ObjectId as text; else None."""
     if isinstance(value, dict) and value.keys() & {"$oid", "$numberLong", "$numberInt"}:
         value = plain(value)
     if isinstance(value, str):
@@ -212,58 +209,54 @@ def identity(value: Any) -> str | None:
 
 
 def head(document: Mapping[str, Any], where: str = "") -> Swept | Problem:
-    """Returns what a sweep tells of a document, which need not be plain yet.
+    """Returns the result of a sweep for a document, or why the document cannot be used.
 
     Args:
-        document: With at least the keys of `zs_pipeline.shape.projection.SWEEP`.
-        where: The place in a dump, for the reason.
+        document: A document with at least the keys of `zs_pipeline.shape.projection.SWEEP`; its
+            values need not be plain.
+        where: The position in a dump, for the reason.
     """
     name = fields.text(plain(document.get("name")))
-    found = identity(document.get("_id"))
-    if found is None:
-        value = document.get("_id")
-        is_ = (
-            "null"
-            if "_id" in document and value is None
-            else "missing"
-            if value is None
-            else "empty"
-            if value == ""
-            else f"of type {type(value).__name__}"
-        )
-        reason = f"the _id is {is_}, not a text, an integer or an ObjectId; set aside{where}"
+    value = document.get("_id")
+    document_id = identity(value)
+    if document_id is None:
+        if value is None:
+            defect = "null" if "_id" in document else "missing"
+        else:
+            defect = "empty" if value == "" else f"of type {type(value).__name__}"
+        reason = f"the _id is {defect}, not a text, an integer or an ObjectId; set aside{where}"
         return Problem(None, name, "_id", reason, "error")
     times = {key: plain(document.get(key)) for key in ("_last_modified", "last_modified")}
-    return Swept(found, version_of(times), None, _subject_of(document))
+    return Swept(document_id, version_of(times), None, _subject_of(document))
 
 
 def _subject_of(document: Mapping[str, Any]) -> str | None:
-    """Returns a document's subject as `fields.subject_of` will, when the document is plain."""
+    """Returns the subject that `fields.subject_of` finds in the plain form of a document."""
     ids: dict[str, Any] = {}
-    for place in fields.SUBJECT_PLACES:
-        core, key = place.split(".")
-        ids[core] = {key: plain(fields.part(document, place))}
+    for path in fields.SUBJECT_PLACES:
+        core, key = path.split(".")
+        ids[core] = {key: plain(fields.part(document, path))}
     return fields.subject_of(ids)
 
 
 class SweptOnce:
-    """The documents of a sweep of a server, each once, also where the sweep starts again."""
+    """The documents of a server's sweep, each once, even if the sweep starts again."""
 
     def __init__(self) -> None:
         self._kinds: dict[str, str] = {}
 
     def head(self, document: Mapping[str, Any]) -> Swept | Problem | None:
-        """Returns `head` of a document; None where it was returned before."""
-        found = head(document)
+        """Returns `head` of a document; None for a document that was returned before."""
+        entry = head(document)
         kind = type(document.get("_id")).__name__
-        key = found.id if isinstance(found, Swept) else f"\0{document.get('_id')!r}"
+        key = entry.id if isinstance(entry, Swept) else f"\0{document.get('_id')!r}"
         if key in self._kinds and self._kinds[key] != kind:
             # The number 5 and the text "5" are two documents on a server.
             reason = "an _id of another type is the same text; this document was set aside"
             name = fields.text(plain(document.get("name")))
-            found = Problem(found.id, name, "_id", reason, "error")
+            entry = Problem(entry.id, name, "_id", reason, "error")
             key = f"\0{kind} {key}"
         if key in self._kinds:
             return None
         self._kinds[key] = kind
-        return found
+        return entry

@@ -1,7 +1,7 @@
-"""Builds a table on a store, whatever its kind is, without Dagster.
+"""Builds a table of any kind on a store, without Dagster.
 
-How the update of each kind is planned is in its own module; how a planned part is written is in
-`zs_pipeline.publishing.commit`.
+How the update of each kind is planned is in the kind's module; how a planned partition is written
+is in `zs_pipeline.publishing.commit`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -40,17 +40,17 @@ def build(
     inputs: Mapping[str, Input] | None = None,
     only: Iterable[str] | None = None,
 ) -> TableUpdate:
-    """Plan the update of a table; `zs_pipeline.publishing.commit` draws its parts and writes them.
+    """Plan the update of a table; `zs_pipeline.publishing.commit` computes and writes it.
 
     Args:
         acorn: The declaration.
         around: Where to build, and from what.
-        inputs: The tables that it is made from, by name; looked up in the store when None.
-        only: Encoded partitions to compute whether they changed or not; no other one is looked at.
+        inputs: The tables that the table is made from, by name; read from the store when None.
+        only: The encoded partitions to compute, changed or not; all that changed when None.
 
     Raises:
-        FileNotFoundError: Documents or a table that it is made from are not there.
-        Exception: What it is made from cannot be read; see the kind's module.
+        FileNotFoundError: The documents or an input table are not in the store.
+        Exception: An input cannot be read; see the kind's module.
     """
     store, layout = around.store, around.layout
     if inputs is None:
@@ -82,17 +82,13 @@ def build(
 
 
 def _heal(known: FactsFile, around: Surroundings) -> None:
-    """Bring back files that the facts name and that are gone; say which are made anew.
-
-    Raises:
-        FileNotFoundError: What is gone cannot be made anew.
-    """
-    # Far away each look is a request: there a file that is gone is found when it is read.
+    """Bring back missing files that the facts name; report or refuse those that are lost."""
+    # On S3 each look is a request; a missing file is noticed there when a table reads the file.
     missed = known.facts.get("lost", ()) if known.facts and known.store.is_remote else None
     back, lost = heal(known, missed)
     name = known.acorn.name
     if back:
-        around.progress(f"{name}: {back} files were gone, and are brought back from their copy")
+        around.progress(f"{name}: {back} files were gone and are restored from their copies")
     if not lost:
         return
     if isinstance(known.acorn.kind, FromCustomTable):

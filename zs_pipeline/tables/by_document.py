@@ -1,4 +1,4 @@
-"""Tables with rows for each document; rows of unchanged documents are taken over."""
+"""Tables with rows for each document; rows of unchanged documents are reused."""
 
 from collections import ChainMap
 from collections.abc import Iterator
@@ -24,18 +24,14 @@ def plan(kind: ByDocument, known: FactsFile, inputs: Inputs, files: Files) -> Ta
     """Plan the update of a table by document.
 
     Args:
-        kind: How it is made.
-        known: Its facts.
-        inputs: The tables that it looks at.
-        files: The buckets of side files, for a frame that it looks at.
+        kind: How the table is made.
+        known: The table's facts.
+        inputs: The input tables.
+        files: The buckets of side files, for a frame.
     """
     acorn, code = known.acorn, of_table(known.acorn)
     documents = inputs.load_documents(known.store)
-    state = {
-        "documents": documents.state,
-        "index": documents.head["index"],
-        **inputs.state(),
-    }
+    state = {"documents": documents.state, "index": documents.head["index"], **inputs.state()}
     tables: Tables = inputs
     notes: dict[str, object] = {}
     if kind.frame:
@@ -44,13 +40,12 @@ def plan(kind: ByDocument, known: FactsFile, inputs: Inputs, files: Files) -> Ta
         frame = pa.table({kind.frame.name: pa.array(texts, pa.string())})
         tables = ChainMap({kind.frame.name: frame}, inputs)  # type: ignore[arg-type]
     if is_current(known.facts, state, code, state.keys() - {"index"}):
-        return TableUpdate(
-            (), state, code, f"{', '.join(('the documents', *inputs))} did not change"
-        )
+        reason = f"{', '.join(('the documents', *inputs))} did not change"
+        return TableUpdate((), state, code, reason)
 
-    def parts() -> Iterator[PartitionUpdate]:
-        kept, ids = rows_to_keep(kind, known, documents, code)
-        pieces = [kept] if kept is not None else []
+    def partitions() -> Iterator[PartitionUpdate]:
+        reused, ids = rows_to_keep(kind, known, documents, code)
+        pieces = [reused] if reused is not None else []
         index = documents.rows(ids)
         bodies = documents.shards(index.select(WHERE))
         work = ((acorn, kind, body, arrow.column(rows, "_id")) for body, rows in bodies)
@@ -61,13 +56,13 @@ def plan(kind: ByDocument, known: FactsFile, inputs: Inputs, files: Files) -> Ta
             notes.update(kind.notes(final, tables))
         yield PartitionUpdate("", final)
 
-    return TableUpdate(parts(), state, code, notes=notes)
+    return TableUpdate(partitions(), state, code, notes=notes)
 
 
 def _frame_texts(read: FrameRead, known: FactsFile, files: Files) -> tuple[list[str], str]:
-    """Returns the texts of a frame and its ETag; those of the last build where it is the same.
+    """Returns (texts of a frame, its ETag), from the last build if the frame is unchanged.
 
-    So it is too where the frame cannot be had or is none: the table of the frame fails and says so.
+    An unreadable frame counts as unchanged: the table of the frame fails and gives the reason.
     """
     facts = known.facts
     texts = facts.get("notes", {}).get(read.name) if facts else None
@@ -75,7 +70,8 @@ def _frame_texts(read: FrameRead, known: FactsFile, files: Files) -> tuple[list[
     location, _, key = read.file.rpartition("/")
     try:
         changed = files.changed(location, key, etag, largest=frames.LARGEST)
-        made = None if changed is None else list(read.texts(frames.read_frame(changed[0])))
+        if changed is None:
+            return texts or [], str(etag)
+        return list(read.texts(frames.read_frame(changed[0]))), changed[1]
     except (NotUsable, StoreError, ValueError):
         return texts or [], etag or NO_FILE
-    return (texts or [], str(etag)) if changed is None or made is None else (made, changed[1])

@@ -1,20 +1,20 @@
-"""Tables split by a column of asset_basics; partitions with changes are computed.
+"""Tables split by a column of asset_basics; only changed partitions are computed.
 
-A change is another document, other values in the columns of asset_basics that are looked at, or
-other code: each partition has a fingerprint of these.
+The fingerprint of a partition covers its documents, their values in the columns of asset_basics
+that the table reads, and the code.
 """
 
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from itertools import chain
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_pipeline import arrow, processes
 from zs_pipeline.code import of_table
-from zs_pipeline.declaration import ASSET_BASICS, Acorn, ByKey
+from zs_pipeline.declaration import ASSET_BASICS, ByKey
 from zs_pipeline.documents import shards
 from zs_pipeline.documents.state import WHERE, DocumentState
 from zs_pipeline.publishing.facts_file import FactsFile, entries
@@ -24,7 +24,7 @@ from zs_pipeline.tables.inputs import Inputs
 from zs_pipeline.tables.spools import by_partition
 from zs_pipeline.tables.with_basics import shards_with_basics, with_reads
 
-# What cannot stand in a text of a table: between columns, between a list's values, for null.
+# Characters that no text in a table has: between columns, between a list's values, for null.
 _COLUMN, _ITEM, _NULL = "\x1e", "\x1f", "\x00"
 
 
@@ -32,10 +32,10 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
     """Plan the update of a table by key.
 
     Args:
-        kind: How it is made.
-        known: Its facts.
-        inputs: The tables that it looks at.
-        only: Encoded partitions that are looked at; all when None.
+        kind: How the table is made.
+        known: The table's facts.
+        inputs: The input tables.
+        only: The encoded partitions to compute, changed or not; all that changed when None.
     """
     code = of_table(known.acorn)
     documents, basics = inputs.load_documents(known.store), inputs[ASSET_BASICS]
@@ -55,42 +55,34 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
         reason = f"no {noun}'s documents changed" if only is None else f"no such {noun} has rows"
         return TableUpdate((), state, code, reason)
 
-    def parts() -> Iterator[PartitionUpdate]:
-        # A removal without an input leaves nothing to remember.
+    def partitions() -> Iterator[PartitionUpdate]:
+        # A removal without inputs leaves no entry in the facts.
         for segment in sorted(gone):
             yield PartitionUpdate(segment, None)
         index = placed.filter(pc.is_in(placed["segment"], pa.array(sorted(compute), pa.string())))
         work = shards_with_basics(known.acorn, kind, documents, index, basics)
-        for segment, content in _contents(known.acorn, kind, work, index.num_rows, compute):
+        contents: Iterable[tuple[str, arrow.File | pa.Table | None]]
+        if kind.key == shards.KEY:
+            files = processes.map_ordered(shards.subject_files, work, index.num_rows)
+            contents = chain.from_iterable(files)
+        else:
+            packed = processes.map_ordered(shards.key_rows, work, index.num_rows)
+            contents = by_partition(known.acorn, packed, compute)
+        for segment, content in contents:
             yield PartitionUpdate(segment, content, now[segment])
 
-    return TableUpdate(parts(), state, code, files=len(compute) + len(gone))
-
-
-def _contents(
-    acorn: Acorn,
-    kind: ByKey,
-    work: Iterable[tuple[Any, ...]],
-    documents: int,
-    compute: Iterable[str],
-) -> Iterator[tuple[str, arrow.File | pa.Table | None]]:
-    """Returns each partition to compute with its file or rows; None where it has no rows."""
-    if kind.key == shards.KEY:
-        for files in processes.map_ordered(shards.subject_files, work, documents):
-            yield from files
-    else:
-        yield from by_partition(
-            acorn, processes.map_ordered(shards.key_rows, work, documents), compute
-        )
+    return TableUpdate(partitions(), state, code, files=len(compute) + len(gone))
 
 
 def _placed(kind: ByKey, documents: DocumentState, basics: pa.Table) -> pa.Table:
-    """Returns for each document that is looked at where it lies, its partition and its state."""
+    """Returns the location, segment and state of each document that the table reads."""
     index = with_reads(kind, documents.index).select([*WHERE, "content"])
     basics = basics.take(pc.index_in(index["_id"], arrow.column(basics, "_id")).combine_chunks())
     values = arrow.column(basics, kind.key).dictionary_encode()
-    named = [fields.segment(value) for value in values.dictionary.to_pylist()]
-    segment = pa.array([*named, fields.segment(None)]).take(values.indices.fill_null(len(named)))
+    segments = [fields.segment(value) for value in values.dictionary.to_pylist()]
+    segment = pa.array([*segments, fields.segment(None)]).take(
+        values.indices.fill_null(len(segments))
+    )
     columns = [_as_text(arrow.column(basics, name)) for name in kind.basics]
     state = pc.binary_join_element_wise(index["_id"], index["content"], *columns, _COLUMN)
     return index.append_column("segment", segment).append_column("state", state)
@@ -104,7 +96,7 @@ def _as_text(column: pa.Array) -> pa.Array:
 
 
 def _fingerprints(placed: pa.Table, code: str) -> dict[str, str]:
-    """Returns for each partition what its documents, their rows and the code are digested to."""
+    """Returns by partition a digest of its documents, their rows and the code."""
     states: dict[str, list[str]] = defaultdict(list)
     for segment, state in arrow.values(placed, "segment", "state"):
         states[segment].append(state)

@@ -1,7 +1,7 @@
-"""Tables with a fixed list of partitions; every one of them exists, if without rows.
+"""Tables with a fixed list of partitions; each partition exists, even without rows.
 
-Rows of data assets whose documents and rows of asset_basics did not change are taken over. How many
-documents each partition lost since the last build is told.
+Rows of data assets whose documents and rows of asset_basics did not change are reused. The number
+of documents that each partition lost since the last build is reported.
 """
 
 import hashlib
@@ -34,11 +34,11 @@ def plan(
     """Plan the update of a table by platform.
 
     Args:
-        kind: How it is made.
-        known: Its facts.
-        inputs: The tables that it looks at.
-        only: Partitions to compute whether they changed or not; all that changed when None.
-        progress: Is told what went.
+        kind: How the table is made.
+        known: The table's facts.
+        inputs: The input tables.
+        only: Partitions to compute, changed or not; all that changed when None.
+        progress: Receives a sentence about lost documents.
     """
     acorn, code = known.acorn, of_table(known.acorn)
     documents, basics = inputs.load_documents(known.store), inputs[ASSET_BASICS]
@@ -50,18 +50,17 @@ def plan(
         return TableUpdate((), state, code, "neither documents nor asset_basics changed")
     platforms = kind.values if only is None else tuple(p for p in kind.values if p in set(only))
 
-    def parts() -> Iterator[PartitionUpdate]:
-        kept: dict[str, bytes] = {}
-        ids = then = None
-        if only is None:
-            then = basics_then(known, basics)
+    def partitions() -> Iterator[PartitionUpdate]:
+        reused: dict[str, bytes] = {}
+        ids = None
+        then = basics_then(known, basics) if only is None else None
         if then is not None:
             changed = changed_rows(then, basics)
             if lost := _lost_by_platform(kind, then, basics, changed):
                 progress(f"{acorn.name}: {lost}")
-            kept, ids = rows_to_keep_by_platform(kind, known, documents, changed, code)
-        # All platforms come of one pass over the documents, and are unpacked one by one.
-        pieces = {name: [kept[name]] if name in kept else [] for name in platforms}
+            reused, ids = rows_to_keep_by_platform(kind, known, documents, changed, code)
+        # One pass over the documents gives the rows of all platforms, unpacked one by one.
+        pieces = {name: [reused[name]] if name in reused else [] for name in platforms}
         index = with_reads(kind, documents.rows(ids)).select(WHERE)
         work = shards_with_basics(acorn, kind, documents, index, basics)
         for packed in processes.map_ordered(shards.platform_rows, work, index.num_rows):
@@ -72,17 +71,13 @@ def plan(
                 encode_partition(name), arrow.unpack(pieces.pop(name), acorn), made_from
             )
 
-    return TableUpdate(parts(), None if only is not None else state, code)
+    return TableUpdate(partitions(), None if only is not None else state, code)
 
 
 def _lost_by_platform(kind: ByPlatform, then: pa.Table, basics: pa.Table, changed: set[str]) -> str:
-    """Returns a sentence on how many documents of each platform are gone; empty where none are.
+    """Returns a sentence on the documents that platforms lost since the rows `then`, or "".
 
-    Args:
-        kind: The table's kind.
-        then: The rows of asset_basics before.
-        basics: The rows now.
-        changed: The documents whose rows differ: those of another platform now went as well.
+    `changed` has the documents whose rows differ; they may belong to another platform now.
     """
     looked_at = pa.array(sorted(changed), pa.string())
     now = basics.filter(pc.is_in(basics["_id"], looked_at)).to_pylist()
@@ -95,5 +90,5 @@ def _lost_by_platform(kind: ByPlatform, then: pa.Table, basics: pa.Table, change
     if not lost:
         return ""
     had = Counter(value for row in then.to_pylist() for value in kind.belongs(row))
-    shown = ", ".join(f"{lost[v]:,} of {had[v]:,} of {v}" for v in kind.values if lost[v])
-    return f"documents that it had and has no longer, by {kind.column}: {shown}"
+    losses = ", ".join(f"{lost[v]:,} of {had[v]:,} of {v}" for v in kind.values if lost[v])
+    return f"documents that it had and has no longer, by {kind.column}: {losses}"

@@ -1,6 +1,6 @@
-"""Tables made from one that users store, its former rows, and documents of the old database.
+"""Tables made from a table that users store, former rows, and documents of the old database.
 
-The copies of the stored table are read by a function that `Surroundings` hands in.
+A function in `Surroundings` reads the copies of the stored table.
 """
 
 import hashlib
@@ -17,14 +17,14 @@ from zs_client.errors import AcornNotFound
 from zs_pipeline import arrow
 from zs_pipeline.catalogue import projected
 from zs_pipeline.code import of_table
-from zs_pipeline.declaration import Document, FromCustomTable
+from zs_pipeline.declaration import FromCustomTable
 from zs_pipeline.publishing.facts_file import FactsFile
 from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 from zs_pipeline.side_files import nights
 from zs_pipeline.source.choice import open_source
 from zs_pipeline.source.interface import documents_of
 from zs_pipeline.tables.inputs import CustomCopy, Inputs, Surroundings
-from zs_pipeline.tables.reuse import NO_FILE, is_current
+from zs_pipeline.tables.reuse import NO_FILE, is_current, no_rows
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_OLD_DOCUMENTS = (
@@ -36,11 +36,11 @@ _NO_OLD_DOCUMENTS = (
 def plan(
     kind: FromCustomTable, known: FactsFile, inputs: Inputs, around: Surroundings
 ) -> TableUpdate:
-    """Plan the update of a table made from one that users store.
+    """Plan the update of a table made from a table that users store.
 
     Raises:
         AcornNotFound: The stored table is gone, and the table has rows of it.
-        ReadError: It cannot be read.
+        ReadError: The stored table cannot be read.
     """
     store, acorn, facts = known.store, known.acorn, known.facts
     code = of_table(acorn)
@@ -56,15 +56,12 @@ def plan(
         sample = samples / f"{kind.custom}.ndjson" if samples else None
         if sample is None or not sample.exists():
             if facts and facts["rows"]:
-                said = f"the table keeps its rows, since what they were made from is gone: {error}"
-                raise type(error)(said) from error
-            nothing, state = (
-                PartitionUpdate("", arrow.schema(acorn).empty_table()),
-                {"custom": NO_FILE},
-            )
-            return TableUpdate(
-                (nothing,), state, code, str(error), counts=counts, problems=problems
-            )
+                message = (
+                    f"the table keeps its rows, since what they were made from is gone: {error}"
+                )
+                raise type(error)(message) from error
+            empty, state = no_rows(acorn), {"custom": NO_FILE}
+            return TableUpdate((empty,), state, code, str(error), counts=counts, problems=problems)
         body = sample.read_bytes()
         content = pa.Table.from_pylist([orjson.loads(line) for line in body.splitlines()])
         digest = hashlib.sha256(body).hexdigest()
@@ -78,46 +75,43 @@ def plan(
         notes = {"copy": newest.key, "copy_time": written.isoformat()}
         counts |= {**notes, "copies": len(copies)}
         days = (nights.today() - written.date()).days
-        said = f"made from {newest.key} of {written:%Y-%m-%d}, {days:,} days old"
-        around.progress(f"{acorn.name}: {said}; {len(copies)} different copies")
+        around.progress(
+            f"{acorn.name}: made from {newest.key} of {written:%Y-%m-%d}, {days:,} days old; "
+            f"{len(copies)} different copies"
+        )
     state = {**inputs.state(), "custom": digest, "old_documents": str(counts["old_documents"])}
     if is_current(facts, state, code, state):
         reason = f"neither {kind.custom} nor {', '.join(inputs)} changed"
         return TableUpdate((), state, code, reason, counts=counts, problems=problems, notes=notes)
 
-    def parts() -> Iterator[PartitionUpdate]:
-        fetch = partial(documents_of, old) if old else _no_documents
+    def partitions() -> Iterator[PartitionUpdate]:
+        fetch = partial(documents_of, old) if old else lambda _: iter(())
         yield PartitionUpdate("", kind.rows(content, inputs, _rows_before(known), fetch, others))
 
-    return TableUpdate(parts(), state, code, counts=counts, problems=problems, notes=notes)
+    return TableUpdate(partitions(), state, code, counts=counts, problems=problems, notes=notes)
 
 
 def _newest_first(
     copies: Iterable[CustomCopy], written: Callable[[pa.Table], int | None]
 ) -> list[tuple[datetime, CustomCopy]]:
-    """Returns the copies of a stored table that differ, each with the time that it tells.
+    """Returns (time, copy) of the distinct copies of a stored table, the newest first.
 
-    One that tells none has the time at which the object was written. Copies of one time stay in
-    the order in which they were handed in.
+    A copy has the time that is written in it, or else the time of its object. Copies with equal
+    times keep their order.
     """
-    timed = []
-    for copy in copies:
-        since = written(copy.table)
-        time = copy.modified if since is None else _EPOCH + timedelta(microseconds=since)
-        timed.append((time, copy))
-    timed.sort(key=itemgetter(0), reverse=True)
     distinct: dict[str, tuple[datetime, CustomCopy]] = {}
-    for time, copy in timed:
+    timed = ((_time_of(copy, written(copy.table)), copy) for copy in copies)
+    for time, copy in sorted(timed, key=itemgetter(0), reverse=True):
         distinct.setdefault(copy.state, (time, copy))
     return list(distinct.values())
 
 
-def _no_documents(_: object) -> Iterable[Document]:
-    return ()
+def _time_of(copy: CustomCopy, microseconds: int | None) -> datetime:
+    return copy.modified if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)
 
 
 def _rows_before(known: FactsFile) -> pa.Table | None:
-    """Returns a table as this version or the newest before it has it."""
+    """Returns the rows of a table in this version, or in the newest former version that has it."""
     of_store = layouts([*known.store.folders(ROOT), known.layout.name])
     for layout in of_store[of_store.index(known.layout) :]:
         try:

@@ -1,4 +1,4 @@
-"""Tables of what did not fit in documents and side files, made from findings that both keep."""
+"""Tables of findings: about documents, from the index, and about side files, from the answers."""
 
 from collections.abc import Iterator
 
@@ -21,34 +21,34 @@ def plan(kind: FromFindings, known: FactsFile, around: Surroundings) -> TableUpd
     """Plan the update of a table of findings."""
     acorn, code = known.acorn, of_table(known.acorn)
     documents = load(known.store)
-    # The same documents have other findings where other kinds of value are expected.
+    # The same documents have other findings when other kinds of value are expected.
     state = {"documents": documents.state, "reads": documents.head.get("reads", "")}
-    kept = {}
+    contents = {}
     for asking in around.catalogue.asking:
         facts = read_facts(known.store, known.layout, asking.table)
         if facts and "answers" in facts["source_state"]:
-            kept[asking.name] = facts["source_state"]["answers"]
-    state |= kept
+            contents[asking.name] = facts["source_state"]["answers"]
+    state |= contents
     if reasons := [upheaval.reason for upheaval in upheavals.findings(documents.head)]:
         state["upheavals"] = " ".join(reasons)
     if is_current(known.facts, state, code, state):
         return TableUpdate((), state, code, "neither documents nor side files changed")
 
-    def parts() -> Iterator[PartitionUpdate]:
+    def partitions() -> Iterator[PartitionUpdate]:
         findings = [*_findings(documents)]
-        for name, content in kept.items():
+        for name, content in contents.items():
             findings += answers.problems(known.store, name, content)
         yield PartitionUpdate("", arrow.table(acorn, kind.rows(findings)))
 
-    return TableUpdate(parts(), state, code, notes=_counted(documents))
+    return TableUpdate(partitions(), state, code, notes=_counted(documents))
 
 
 def _findings(documents: DocumentState) -> Iterator[Row]:
-    """Returns what documents have as rows of findings, and the documents set aside."""
+    """Yields the findings of the documents, and those about documents set aside."""
     index = documents.index.filter(documents.index["problems"].is_valid())
     for key, name, problems in arrow.values(index, "_id", "name", "problems"):
         for problem in problems:
-            # An index of 1.0.0 has findings of one severity, which it does not tell.
+            # An index of 1.0.0 has no severities: all its findings are warnings.
             severity = problem["severity"] or WARNING
             if severity != COUNTED:
                 yield {"_id": key, "name": name, **problem, "severity": severity}
@@ -57,7 +57,7 @@ def _findings(documents: DocumentState) -> Iterator[Row]:
 
 
 def _counted(documents: DocumentState) -> dict[str, int | str]:
-    """Returns in how many documents a rule decided that most of them need, by column and reason."""
+    """Returns by column and reason in how many documents a rule decided a common case."""
     problems = pc.list_flatten(documents.index["problems"])
     counted = problems.filter(pc.equal(pc.struct_field(problems, "severity"), COUNTED))
     names = pc.binary_join_element_wise(

@@ -1,4 +1,4 @@
-"""Tables made from one pickled frame, which is not fetched again while it is the same.
+"""Tables made from a pickled frame, which is fetched again only when it changed.
 
 How a frame is read without running what is pickled is in `zs_pipeline.side_files.pickled_frame`.
 """
@@ -13,18 +13,18 @@ from zs_pipeline.side_files import pickled_frame as frames
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.side_files.outcomes import NoBucket, NotReached, NotThere
 from zs_pipeline.tables.inputs import Inputs
-from zs_pipeline.tables.reuse import NO_FILE, is_current
+from zs_pipeline.tables.reuse import NO_FILE, is_current, no_rows
 
 
 def plan(kind: FromFrame, known: FactsFile, inputs: Inputs, files: Files) -> TableUpdate:
     """Plan the update of a table made from a frame; read the frame if it changed.
 
-    Where only other tables changed, its own rows are finished again.
+    Where only input tables changed, `finish` runs again on the table's rows.
 
     Raises:
         NotReadable: The frame may not be read.
-        NotThere: It is gone, and the table has rows of it.
-        frames.RefusedPickle: It is no frame.
+        NotThere: The frame is gone, and the table has rows of it.
+        frames.RefusedPickle: The file is no frame.
     """
     acorn, code, facts = known.acorn, of_table(known.acorn), known.facts
     location, _, key = kind.file.rpartition("/")
@@ -35,23 +35,22 @@ def plan(kind: FromFrame, known: FactsFile, inputs: Inputs, files: Files) -> Tab
 
     def counts(outcome: str) -> dict[str, int | str]:
         outcomes = {**dict.fromkeys(answers.OUTCOMES, 0), outcome: 1}
-        asked = {"questions": 1, "asked": 1, "reused": 0}
+        questions = {"questions": 1, "asked": 1, "reused": 0}
         requests = files.count["requests"] - begun
-        return {**asked, "requests": requests, **outcomes, "files_from": files.url}
+        return {**questions, "requests": requests, **outcomes, "files_from": files.url}
 
     try:
         changed = files.changed(location, key, etag, largest=frames.LARGEST)
     except (NotThere, NoBucket, NotReached) as error:
         if facts and facts["rows"]:
             raise type(error)(f"{error}, and was before; the table keeps its rows") from error
-        nothing = PartitionUpdate("", arrow.schema(acorn).empty_table())
-        state = {"file": NO_FILE, **inputs.state()}
-        return TableUpdate((nothing,), state, code, str(error), counts=counts(error.outcome))
-    found = counts(answers.FOUND)
+        empty, state = no_rows(acorn), {"file": NO_FILE, **inputs.state()}
+        return TableUpdate((empty,), state, code, str(error), counts=counts(error.outcome))
+    outcome = counts(answers.FOUND)
     state = {"file": str(etag) if changed is None else changed[1], **inputs.state()}
     if changed is None and is_current(facts, state, code, state):
         reason = f"{', '.join((key, *inputs))} did not change"
-        return TableUpdate((), state, code, reason, counts=found)
+        return TableUpdate((), state, code, reason, counts=outcome)
     problems: list[str] = []
     if changed is None:
         content = read_content(known.store, known.layout, acorn, facts=facts)
@@ -60,5 +59,5 @@ def plan(kind: FromFrame, known: FactsFile, inputs: Inputs, files: Files) -> Tab
         frame = frames.read_frame(changed[0])
         content = arrow.table(acorn, kind.rows(frame))
         problems = list(kind.problems(frame))
-    part = PartitionUpdate("", kind.finish(content, inputs) if kind.finish else content)
-    return TableUpdate((part,), state, code, counts=found, problems=problems)
+    update = PartitionUpdate("", kind.finish(content, inputs) if kind.finish else content)
+    return TableUpdate((update,), state, code, counts=outcome, problems=problems)

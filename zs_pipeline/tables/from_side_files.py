@@ -1,4 +1,4 @@
-"""Tables of what the side files of data assets say; what is not known of them is asked.
+"""Tables made from the side files of data assets; unknown answers are asked for.
 
 How questions are asked and answers kept is in `zs_pipeline.side_files`.
 """
@@ -24,7 +24,7 @@ def plan(
     """Plan the update of a table made from side files.
 
     Raises:
-        Exception: A request failed for good; the answers until then are kept.
+        Exception: A request failed after all retries; the answers until then are kept.
     """
     acorn, code, state = known.acorn, of_table(known.acorn), inputs.state()
     documents = inputs.load_documents(known.store) if kind.reads else None
@@ -42,10 +42,10 @@ def plan(
         reason = f"neither side files nor {', '.join(inputs)} changed"
         return TableUpdate((), state, code, reason, counts=counts)
 
-    def parts() -> Iterator[PartitionUpdate]:
+    def partitions() -> Iterator[PartitionUpdate]:
         read: dict[str, Document] = {}
         if documents is not None:
-            # Of thousands of documents at a time no more than what is looked at.
+            # Thousands of documents at a time, trimmed to the paths that are read.
             paths = path_map(projected(kind.reads))
             shards_read = documents.read(shards.cores(kind.reads)[0], ids=set(answered.values))
             read = {
@@ -55,4 +55,4 @@ def plan(
             }
         yield PartitionUpdate("", arrow.table(acorn, kind.rows(answered.values, inputs, read)))
 
-    return TableUpdate(parts(), state, code, counts=counts)
+    return TableUpdate(partitions(), state, code, counts=counts)

@@ -1,4 +1,4 @@
-"""Tables made from whole other tables, when one of them has another content."""
+"""Tables made from whole other tables, when the content of one changed."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ def plan(kind: FromTables, known: FactsFile, inputs: Inputs) -> TableUpdate:
     if is_current(known.facts, state, code, state):
         return TableUpdate((), state, code, f"{', '.join(inputs)} did not change")
 
-    def parts() -> Iterator[PartitionUpdate]:
+    def partitions() -> Iterator[PartitionUpdate]:
         yield PartitionUpdate("", kind.rows(inputs).cast(arrow.schema(known.acorn)))
 
-    return TableUpdate(parts(), state, code)
+    return TableUpdate(partitions(), state, code)

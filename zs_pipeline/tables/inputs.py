@@ -1,6 +1,6 @@
-"""What a table is built from: its surroundings, the tables that it looks at, and the documents.
+"""The inputs of a table: its surroundings, the tables that it reads, and the documents.
 
-What is made of them is for the modules of the kinds; how a table is read and written is in
+The modules of the kinds make rows from them; how a table is written is in
 `zs_pipeline.publishing.commit`.
 """
 
@@ -23,39 +23,35 @@ from zs_pipeline.side_files.files import Files
 
 
 class CustomCopy(Protocol):
-    """What lies in one of the places where a table that users store may lie."""
+    """A copy of a table that users store."""
 
     @property
     def key(self) -> str:
-        """Its key in the store."""
+        """The key in the store."""
 
     @property
     def table(self) -> pa.Table:
-        """Its rows."""
+        """The rows."""
 
     @property
     def state(self) -> str:
-        """The name of its content."""
+        """The name of the content."""
 
     @property
     def modified(self) -> datetime:
-        """When it was written there."""
+        """The time at which the object was written."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """Where tables are built, and what they are built from beside the documents and each other.
+    """Where tables are built, and their inputs beside documents and tables.
 
     Attributes:
-        store: The store.
-        layout: The layout of the version.
-        catalogue: All tables.
-        files: The buckets of side files.
-        custom_copies: Returns the copies of a table that users store, by its name, the one in their
-            home first; raises `AcornNotFound` where there is none.
+        custom_copies: Returns the copies of a stored table by its name, the copy in the users' home
+            first; raises `AcornNotFound` where there is no copy.
         old_url: The database before the upgrade; empty when there is none.
-        custom_samples: The folder of tables that stand in for stored ones that are not there.
-        progress: Told how far a long piece of work is.
+        custom_samples: The folder of tables that replace missing stored tables.
+        progress: Receives sentences about long pieces of work.
     """
 
     store: Store
@@ -70,14 +66,7 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Input:
-    """A whole table that an acorn is made from, as its facts were when they were read.
-
-    Attributes:
-        store: Where it lies.
-        layout: The layout of the version.
-        acorn: The declaration.
-        facts: Its facts.
-    """
+    """A table that another table is made from, in the state of the facts that were read."""
 
     store: Store
     layout: Layout
@@ -85,15 +74,15 @@ class Input:
     facts: Facts
 
     def rows(self, columns: tuple[str, ...]) -> pa.Table:
-        """Returns some columns of the rows that the facts name, whoever has written since."""
+        """Returns some columns of the content that the facts name, even if it changed since."""
         return read_content(self.store, self.layout, self.acorn, facts=self.facts, columns=columns)
 
 
 def read_input(store: Store, layout: Layout, acorn: Acorn) -> Input:
-    """Returns the facts of a table that an acorn is made from; rows are read when looked at.
+    """Returns a table that another table is made from; its rows are read when needed.
 
     Raises:
-        FileNotFoundError: It was never built.
+        FileNotFoundError: The table was never built.
     """
     facts = read_facts(store, layout, acorn.table)
     if not facts or not entries(facts):
@@ -102,15 +91,14 @@ def read_input(store: Store, layout: Layout, acorn: Acorn) -> Input:
 
 
 class Inputs(Mapping[str, pa.Table]):
-    """The tables that an acorn is made from by name, each read when it is first looked at.
+    """The tables that a table is made from, by name, each read when it is first needed.
 
-    A night without a change looks at facts alone. A table has no columns but those that the acorn
-    says it looks at: 100,000 rows of all columns of asset_basics are 100 MB.
+    A night without a change reads facts alone. Only the columns are read that the acorn declares:
+    100,000 rows of all columns of asset_basics are 100 MB.
 
     Args:
-        acorn: The acorn that is made.
-        given: Each table as it was when its facts were read. State and rows are both taken by
-            those facts, so that they agree.
+        acorn: The acorn to make.
+        given: The input tables. Their state and rows both come from the same facts and agree.
     """
 
     def __init__(self, acorn: Acorn, given: Mapping[str, Input]) -> None:
@@ -120,7 +108,7 @@ class Inputs(Mapping[str, pa.Table]):
 
     def __getitem__(self, name: str) -> pa.Table:
         if name not in self._tables:
-            # In one piece, once: what takes rows of it does so for each shard.
+            # In one piece, once: rows are taken from the table for each shard.
             self._tables[name] = self._given[name].rows(self._columns[name]).combine_chunks()
         return self._tables[name]
 
@@ -131,14 +119,14 @@ class Inputs(Mapping[str, pa.Table]):
         return len(self._given)
 
     def state(self) -> dict[str, str]:
-        """Returns what identifies the content of each."""
+        """Returns the digest of each table's content."""
         return {name: table.facts["sha256"] for name, table in self._given.items()}
 
     def load_documents(self, store: Store) -> DocumentState:
-        """Load the documents: the state that asset_basics was built from, where it is looked at.
+        """Load the documents, in the state of asset_basics where that is an input.
 
         Raises:
-            FileNotFoundError: They are not in the store.
+            FileNotFoundError: The documents are not in the store.
         """
         if ASSET_BASICS not in self._given:
             return load(store)

@@ -1,7 +1,7 @@
-"""Rows of many shards by partition, gathered on disk: one file of them is held at a time.
+"""Gathers the rows of many shards by partition, in spool files of which one is read at a time.
 
-Memory depends on the largest partition, not on the table. Where a shard holds the whole of a
-partition, nothing is gathered.
+Memory depends on the largest partition, not on the table. Partitions that lie whole in one shard
+need no spools.
 """
 
 import hashlib
@@ -17,16 +17,16 @@ import pyarrow as pa
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn
 
-# Files among which rows are spread until all are there.
+# Files over which rows are spread until all shards are read.
 SPOOLS = 64
-# Bytes of one of them that are held in memory before it goes to disk.
+# Bytes of a spool in memory before the spool goes to disk.
 SPOOLED_IN_MEMORY = 1 << 18
 
 
 def by_partition(
     acorn: Acorn, shards: Iterable[dict[str, bytes]], segments: Iterable[str]
 ) -> Iterator[tuple[str, pa.Table | None]]:
-    """Returns each partition with its rows; None where it has none.
+    """Yields (segment, rows) of each partition; None where the partition has no rows.
 
     Args:
         acorn: The declaration.
