@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test endurance made made-check ui bench compare pages docs lint lock matrix clean
+.PHONY: help run test quick endurance made made-check ui bench compare pages docs lint lock matrix clean
 
 # The Python to make .venv with. Empty: the first of these that runs and fits.
 PYTHON ?=
@@ -21,8 +21,9 @@ BIN := .venv/bin
 # Absolute, as Dagster wants it. `make run` writes the history here and `make ui` shows it.
 HOME_OF_DAGSTER := $(CURDIR)/.dagster
 
-# What is set for whoever calls make would otherwise change what runs here.
-unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV
+# What is set for whoever calls make would otherwise change what runs here. Without compiled files each
+# process that a test starts compiles all that it imports: .venv was made without them.
+unexport PYTHONPATH PYTHONHOME VIRTUAL_ENV PYTHONDONTWRITEBYTECODE
 
 help: ## list the targets
 	@sed -n 's/^\([.a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | while IFS='|' read -r what does; do \
@@ -83,6 +84,10 @@ run: .venv .dagster/dagster.yaml ## build every acorn from the sample into ./dat
 
 test: .venv ## run all tests (ARGS="-k qc" for some)
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+# Three quarters of the tests, an eighth of the work. tests/slow.py says what is slow.
+quick: .venv ## run the tests that build nothing and start no server, under a minute (ARGS as of `make test`)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
 
 # Kills at random moments, sources that change at random, objects lost at random: an hour. Every run of the
 # tests takes a tenth of it, with the same seeds; ARGS="--rounds 500 --seed 7" for others.

@@ -7,10 +7,14 @@ import json
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import pytest
+from moto import backends
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.s3.models import s3_backends
 from moto.server import ThreadedMotoServer
 
 from zs_client.contract import VERSIONS_INDEX, Layout, encode_partition
@@ -37,6 +41,12 @@ SUBJECTS = ("828418", "M2501", *ODD)
 WITHOUT_QC = "700000"
 
 TIME = 1_770_000_000_000_000
+
+# A bucket on the S3 servers of this process, which has what others are filled with.
+FILLED = "bucket-filled"
+
+# For each request the server lists its 180 folders, a fifth of what the request costs.
+backends.list_of_moto_modules = cache(partial(list, backends.list_of_moto_modules()))
 
 
 def whole(store: Store, name: str, rows: list[dict[str, Any]], version: str = VERSION) -> None:
@@ -79,7 +89,38 @@ def metrics(subject: str | None, count: int = 2) -> list[dict[str, Any]]:
 
 
 def fill(store: Store) -> None:
-    """Every acorn, with a few rows."""
+    """Every acorn, with a few rows; committed once in a process for each kind of store."""
+    if store.url.startswith("s3://"):
+        _fill_on_s3(store)
+    else:
+        for key, body in _committed().items():
+            store.put(key, body)
+    publish(store, LAYOUT, ACORNS)
+
+
+@cache
+def _committed() -> dict[str, bytes]:
+    """Every object of a store with all tables, before the registry, which names its store."""
+    store = open_store(f"memory://{uuid.uuid4().hex}")
+    _commit(store)
+    return {entry["path"]: store.get(entry["path"]) for entry in store.walk("data-asset-cache")}
+
+
+def _fill_on_s3(store: Store) -> None:
+    """Copy every object and its headers inside the server; 117 requests cost 0.4 s."""
+    bucket, _, prefix = store.url.removeprefix("s3://").partition("/")
+    server = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
+    if FILLED in server.buckets:
+        for key in list(server.buckets[FILLED].keys.values()):
+            server.copy_object(key, bucket, f"{prefix}/{key.name}".removeprefix("/"))
+        return
+    _commit(store)
+    server.create_bucket(FILLED, "us-east-1")
+    for key in list(server.buckets[bucket].keys.values()):
+        server.copy_object(key, FILLED, key.name.removeprefix(f"{prefix}/"))
+
+
+def _commit(store: Store) -> None:
     whole(store, "unique_project_names", [{"project_name": "A"}, {"project_name": "B"}])
     known = sorted([*SUBJECTS, WITHOUT_QC])
     whole(store, "unique_subject_ids", [{"subject_id": subject} for subject in known])
@@ -133,7 +174,6 @@ def fill(store: Store) -> None:
     for acorn in ACORNS:
         if read_facts(store, LAYOUT, acorn.table) is None:
             whole(store, acorn.name, [])
-    publish(store, LAYOUT, ACORNS)
 
 
 def old(store: Store, version: str = "0.28.6") -> None:

@@ -1,16 +1,18 @@
-"""Servers and stores that tests of the whole way share: real ones, on this machine's loopback."""
+"""Servers and stores that tests of the whole way share: real ones, on this machine's loopback.
 
+What is slow to import is imported where it is used: the process that hands out the tests imports
+this module as well, and the others wait for it.
+"""
+
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
-import boto3
-import client_store
 import hypothesis
 import pytest
-from building import zs_build
-from moto.server import ThreadedMotoServer
+import slow
 
 from zs_client import remembered
 from zs_pipeline.settings import sample
@@ -19,6 +21,31 @@ from zs_pipeline.side_files import nights
 # No test depends on the speed of the machine.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what is slow, for `make quick` to leave out."""
+    for item in items:
+        if slow.is_slow(item):
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    """Keep the CPU seconds of each test, with those of the servers in this process."""
+    before = time.process_time()
+    try:
+        return (yield)
+    finally:
+        item.user_properties.append((slow.CPU_SECONDS, time.process_time() - before))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which tests are slow without being marked."""
+    for line in slow.told(terminalreporter.stats.get("passed", [])):
+        terminalreporter.write_line(line, yellow=True)
+
 
 CORPUS = Path(__file__).parents[2] / "shared" / "corpus"
 
@@ -43,6 +70,8 @@ def _no_variables(
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A reader's variables: nothing of them is set, credentials neither."""
+    import client_store
+
     client_store.plain(monkeypatch)
     return monkeypatch
 
@@ -66,6 +95,8 @@ def corpus() -> Path:
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
     """The endpoint of an S3 server over HTTP."""
+    from moto.server import ThreadedMotoServer
+
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -76,6 +107,8 @@ def s3_server() -> Iterator[str]:
 @pytest.fixture
 def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
     """A new, empty bucket's URL, with the AWS variables set to reach it."""
+    import boto3
+
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testtest")
@@ -88,6 +121,8 @@ def bucket(s3_server: str, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixt
 @pytest.fixture(scope="session")
 def sample_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with everything built from the sample, for tests that only read."""
+    from building import zs_build
+
     store = tmp_path_factory.mktemp("sample")
     assert zs_build(sample() / "documents.ndjson", store) == 0
     return store

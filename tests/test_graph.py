@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import shutil
 from datetime import datetime
 from pathlib import Path
 
@@ -24,6 +25,13 @@ QC = dg.AssetKey("quality_control")
 
 @pytest.fixture
 def instance(tmp_path: Path):
+    """In memory, as of `zs build` without a DAGSTER_HOME: a run costs 0.9 s in place of 2.3 s."""
+    with dg.DagsterInstance.ephemeral(str(tmp_path)) as found:
+        yield found
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path):
     (tmp_path / "dagster").mkdir()
     with dg.DagsterInstance.local_temp(str(tmp_path / "dagster")) as found:
         yield found
@@ -101,7 +109,8 @@ def test_there_is_one_nightly_schedule_and_each_run_starts_the_next():
     }
 
 
-def test_a_run_tells_just_the_partitions_that_changed(tmp_path, instance):
+def test_a_run_tells_just_the_partitions_that_changed(tmp_path, on_disk):
+    instance = on_disk
     documents = [document("a", "1"), document("b", "2"), document("c", "x/y")]
     source = dump(tmp_path / "d.ndjson", documents)
     first = run(instance, source, tmp_path / "out")
@@ -196,12 +205,18 @@ def test_a_materialization_tells_rows_place_and_a_preview(tmp_path, instance):
     assert snapshot.metadata["fetched"].value == 1
 
 
-@pytest.fixture
-def built(tmp_path):
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("built")
     documents = [document("a", "1"), document("a", "2", _id="other"), document("c", "3")]
     documents[2]["data_description"]["source_data"] = ["a", "nobody knows"]
-    assert zs_build(dump(tmp_path / "d.ndjson", documents), tmp_path / "out") == 0
-    return open_store(tmp_path / "out")
+    assert zs_build(dump(folder / "d.ndjson", documents), folder / "out") == 0
+    return folder / "out"
+
+
+@pytest.fixture
+def built(built_once, tmp_path):
+    return open_store(shutil.copytree(built_once, tmp_path / "out"))
 
 
 def looked(store, name: str, wanted: str) -> checks.Finding:

@@ -1,6 +1,7 @@
 """A night costs what changed: what is fetched, what is written, and that nothing else is."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,12 +17,17 @@ def files(folder: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
+@pytest.fixture(scope="module")
+def built_once(corpus, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("corpus")
+    assert zs_build(dump(folder / "d.ndjson", real(corpus)), folder / "out") == 0
+    return folder
+
+
 @pytest.fixture
-def corpus_built(corpus, tmp_path):
-    documents = real(corpus)
-    source = dump(tmp_path / "d.ndjson", documents)
-    assert zs_build(source, tmp_path / "out") == 0
-    return documents, source, tmp_path / "out"
+def corpus_built(corpus, built_once, tmp_path):
+    shutil.copytree(built_once, tmp_path, dirs_exist_ok=True)
+    return real(corpus), tmp_path / "d.ndjson", tmp_path / "out"
 
 
 def differing(before: dict[str, bytes], after: dict[str, bytes]) -> set[str]:

@@ -45,7 +45,9 @@ def start(source: Path, store: Path) -> BaseProcess:
 
 def written(store: Path) -> int:
     """How often anything was put into place: grows with every step of a build."""
-    return sum(path.stat().st_mtime_ns for path in store.rglob("*") if path.is_file())
+    # Half of what `rglob` costs, and it is asked thousands of times beside a build.
+    paths = [Path(folder, name) for folder, _, names in os.walk(store) for name in names]
+    return sum(path.stat().st_mtime_ns for path in paths)
 
 
 def assert_readable(store: Path) -> None:

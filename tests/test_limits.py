@@ -208,11 +208,17 @@ def test_a_build_that_is_killed_leaves_nothing_that_the_next_does_not_find(tmp_p
 # A store that a schedule keeps.
 
 
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("kept")
+    assert zs_build(dump(folder / "d.ndjson", [document("a")]), folder / "out") == 0
+    return folder / "out"
+
+
 @pytest.fixture
-def kept(source: Path, tmp_path: Path) -> Path:
+def kept(built_once: Path, tmp_path: Path) -> Path:
     """A store that was published by a schedule."""
-    out = tmp_path / "out"
-    assert zs_build(source, out) == 0
+    out = shutil.copytree(built_once, tmp_path / "out")
     squirrel.publish(open_store(out), Layout("1.0.0"), ACORNS, expected_every_hours=24)
     return out
 

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import client_store
 import pytest
 from building import FOLDER, document, dump
 from stores import FaultyProxy
@@ -26,14 +27,19 @@ OF_A_TABLE = 4
 OF_THE_REST = 34
 
 
-@pytest.fixture
-def asked(proxy: FaultyProxy, s3: Store, tmp_path: Path) -> Counter[tuple[str, str]]:
+@pytest.fixture(scope="module")
+def asked(s3_server: str, tmp_path_factory: pytest.TempPathFactory) -> Counter[tuple[str, str]]:
     """Method and key of all that a night asked for after one of the same documents."""
     documents = [document(f"a{n}", str(n // 2)) for n in range(20)]
-    source = dump(tmp_path / "d.ndjson", documents)
-    for _ in range(2):
-        proxy.seen.clear()
-        assert build.main(source=str(source), store=s3.url, files=str(sample() / "files")) == 0
+    source = dump(tmp_path_factory.mktemp("asked") / "d.ndjson", documents)
+    proxy = FaultyProxy(s3_server)
+    store = f"s3://{client_store.bucket(s3_server, public=False)}"
+    with pytest.MonkeyPatch.context() as environment:
+        client_store.as_owner(environment, proxy.url)
+        for _ in range(2):
+            proxy.seen.clear()
+            assert build.main(source=str(source), store=store, files=str(sample() / "files")) == 0
+    proxy.close()
     paths = [(method, urlsplit(path).path.split("/", 2)) for method, path in proxy.seen]
     return Counter((method, unquote("".join(path[2:]))) for method, path in paths)
 

@@ -2,6 +2,7 @@
 
 import base64
 import http.server
+import shutil
 import socketserver
 import threading
 import traceback
@@ -84,6 +85,18 @@ def files_with_it(*folders: Path) -> list[Path]:
     ]
 
 
+@pytest.fixture(scope="module")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store and Dagster's home after a good build."""
+    folder = tmp_path_factory.mktemp("built")
+    (folder / "home").mkdir()
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DAGSTER_HOME", str(folder / "home"))
+        source = dump(folder / "d.ndjson", [document("a")])
+        assert zs_build(source, folder / "store") == 0
+    return folder
+
+
 @pytest.mark.parametrize(
     "source",
     [
@@ -98,15 +111,15 @@ def files_with_it(*folders: Path) -> list[Path]:
 def test_a_source_that_fails_tells_no_secret(
     source: str,
     status: int,
+    built_once: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     """A store that was built before: its facts, history and snapshot are looked through."""
     home, store = tmp_path / "home", tmp_path / "store"
-    home.mkdir()
+    shutil.copytree(built_once, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("DAGSTER_HOME", str(home))
-    assert zs_build(dump(tmp_path / "d.ndjson", [document("a")]), store) == 0
     with repeating(status) as server:
         url = source.format(secret=SPELT[1], server=server)
         assert zs_build(url, store) == 2

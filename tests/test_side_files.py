@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import client_store
 import dagster as dg
 import pyarrow.parquet as pq
 import pytest
@@ -87,6 +88,10 @@ def upload(folder: Path) -> None:
 def buckets(s3_server, proxy):
     """Buckets of any name on the S3 server, gone afterwards."""
     yield
+    remove_buckets()
+
+
+def remove_buckets() -> None:
     backend = s3_backends[DEFAULT_ACCOUNT_ID]["aws"]
     for name in list(backend.buckets):
         if not name.startswith("bucket-"):
@@ -172,9 +177,8 @@ def put(name: str, body: bytes, key: str = "behavior/trainer_state.json") -> Non
     s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object("sample-open-data", f"{name}/{key}", body)
 
 
-@pytest.fixture
-def on_s3(buckets, proxy, tmp_path):
-    """Three data assets on S3, the first two with a trainer state; the source and the store."""
+def make_buckets() -> None:
+    """Buckets with side files of two data assets."""
     for bucket in ("sample-open-data", "aind-behavior-data"):
         boto3.client("s3").create_bucket(Bucket=bucket)
     s3_backends[DEFAULT_ACCOUNT_ID]["aws"].put_object(
@@ -184,10 +188,29 @@ def on_s3(buckets, proxy, tmp_path):
     )
     put("one-a", state("A"))
     put("one-b", state("B"))
-    source = dump(tmp_path / "d.ndjson", three())
-    assert zs_build(source, tmp_path / "out", files="s3://") == 0
+
+
+@pytest.fixture(scope="module")
+def built_on_s3(s3_server, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("on-s3")
+    with pytest.MonkeyPatch.context() as environment:
+        client_store.as_owner(environment, s3_server)
+        environment.setenv("AWS_REGION", "us-east-1")
+        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        make_buckets()
+        source = dump(folder / "d.ndjson", three())
+        assert zs_build(source, folder / "out", files="s3://") == 0
+        remove_buckets()
+    return folder
+
+
+@pytest.fixture
+def on_s3(built_on_s3, buckets, proxy, tmp_path):
+    """Three data assets on S3, the first two with a trainer state; the source and the store."""
+    make_buckets()
+    shutil.copytree(built_on_s3, tmp_path, dirs_exist_ok=True)
     proxy.seen.clear()
-    return source, tmp_path / "out"
+    return tmp_path / "d.ndjson", tmp_path / "out"
 
 
 def stages(out: Path) -> dict[str, str | None]:
