@@ -95,9 +95,9 @@ def test_there_is_one_nightly_schedule_and_each_run_starts_the_next():
     defs = definitions.defs()
     (schedule,) = defs.schedules
     assert (schedule.cron_schedule, schedule.job.name) == ("0 9 * * *", "tables")
-    assert {(s.name.split("_after_")[0], s.default_status.value) for s in defs.sensors} == {
-        ("platforms", "RUNNING"),
-        ("publish", "RUNNING"),
+    assert {(s.name, s.default_status.value) for s in defs.sensors} == {
+        ("next_run_after_success", "RUNNING"),
+        ("next_run_after_failure", "RUNNING"),
     }
 
 

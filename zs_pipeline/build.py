@@ -31,6 +31,7 @@ from zs_pipeline.documents import shards
 from zs_pipeline.documents import state as documents
 from zs_pipeline.orchestration import events
 from zs_pipeline.orchestration.code_location import definitions
+from zs_pipeline.orchestration.failures import Failed
 from zs_pipeline.orchestration.jobs import jobs
 from zs_pipeline.orchestration.run_tags import BY_COMMAND
 from zs_pipeline.publishing.facts_file import read_content, read_facts
@@ -336,7 +337,11 @@ def _failures(result: dg.ExecuteInProcessResult | None, store: Store) -> list[st
         # Dagster's own error wraps ours, which says more than what it came from.
         while error is not None and error.cause and str(error.cls_name).startswith("Dagster"):
             error = error.cause
-        said = _line(error.message) if error is not None else "no reason given"
+        if error is not None and error.cls_name == Failed.__name__:
+            # Its message has the class before the sentence.
+            said = _line(error.message.partition(": ")[2])
+        else:
+            said = _line(error.message) if error is not None else "no reason given"
         lines.append(f"{event.step_key} failed: {said}")
     if not result.success and not lines:
         lines.append(f"{result.job_def.name} failed: see its run in Dagster")

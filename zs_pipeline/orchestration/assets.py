@@ -9,17 +9,22 @@ import warnings
 from collections.abc import Mapping
 
 import dagster as dg
-from pydantic import Field
 
 from zs_client import user_tables
+from zs_client.masking import masked
 from zs_pipeline import code, memory, settings
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import update as documents
 from zs_pipeline.documents import upheavals
 from zs_pipeline.orchestration import partitions
-from zs_pipeline.orchestration.failures import reason, stale_on_failure, without_secrets
-from zs_pipeline.orchestration.resources import SideFilesResource, SourceResource, StoreResource
+from zs_pipeline.orchestration.failures import in_our_words, reason, stale_on_failure
+from zs_pipeline.orchestration.resources import (
+    SideFilesResource,
+    SourceResource,
+    StoreResource,
+    resolved,
+)
 from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS
 from zs_pipeline.publishing import squirrel
 from zs_pipeline.publishing.table_update import TableUpdate
@@ -64,10 +69,54 @@ OLD_DOCUMENTS_SPEC = dg.AssetSpec(
 )
 
 
-class PartitionsConfig(dg.Config):
-    """What of a partitioned acorn to build when the run has no partition key."""
+# Of a partitioned acorn, for a run without a partition key; the other assets have none.
+_ONLY = {
+    "only": dg.Field(
+        [str],
+        is_required=False,
+        description="Make these partitions, percent-encoded, in place of those that changed.",
+    )
+}
 
-    only: list[str] = Field(default=[])
+
+def deployment_asset(
+    cache: StoreResource,
+    source: SourceResource,
+    side_files: SideFilesResource,
+    catalogue: Catalogue,
+) -> dg.AssetsDefinition:
+    """Returns the asset that shows which store and source is worked on."""
+    try:
+        at_load = resolved(cache, source, side_files)
+    except ValueError as error:
+        at_load = {"error": masked(str(error))}
+
+    @dg.asset(
+        name="deployment",
+        group_name="sources",
+        owners=OWNERS,
+        kinds={"dagster"},
+        metadata=at_load,
+        description=(
+            "Which store, source and side files this Dagster works on, where a run's "
+            "configuration names no others: see its metadata. A run of it looks whether they can "
+            "be used, and the job `night`, which is this asset, goes on with a whole night."
+        ),
+    )
+    def show(
+        cache: StoreResource, source: SourceResource, side_files: SideFilesResource
+    ) -> dg.MaterializeResult[None]:
+        """Look whether store, source and side files can be used, and show which they are."""
+        with in_our_words():
+            places = resolved(cache, source, side_files)
+            store = cache.open()
+            store.check()
+            source.open(catalogue).check()
+            side_files.open(source.url)
+            settings.check_writable(store)
+        return dg.MaterializeResult(metadata=places)
+
+    return show
 
 
 def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
@@ -92,7 +141,7 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         if BY_COMMAND not in context.run.tags:
             settings.check_writable(store)
         store.sweep_staging()
-        with without_secrets():
+        with in_our_words():
             try:
                 opened.check()
                 with memory.low_memory():
@@ -149,6 +198,7 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
         # Not one run for each key where a person asks for all of them.
         backfill_policy=dg.BackfillPolicy.single_run() if acorn.partition else None,
         io_manager_key="acorns",
+        config_schema=_ONLY if acorn.partition else {},
         metadata={
             "dagster/column_schema": _column_schema(acorn),
             "dagster/table_name": acorn.table,
@@ -157,7 +207,6 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
     )
     def build(
         context: dg.AssetExecutionContext,
-        config: PartitionsConfig,
         cache: StoreResource,
         side_files: SideFilesResource,
         source: SourceResource,
@@ -167,14 +216,14 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
             cache.open(),
             cache.folder(),
             catalogue,
-            side_files.open(),
+            side_files.open(source.url),
             user_tables.copies,
             settings.old_source_url(source.url),
             settings.custom_folder(source.url),
             context.log.info,
         )
         with stale_on_failure(around.store, around.version, acorn), memory.low_memory():
-            built = tables.build(acorn, around, inputs=inputs, only=_only(context, config))
+            built = tables.build(acorn, around, inputs=inputs, only=_only(context))
         _show_counts(context, acorn, built)
         return built
 
@@ -225,7 +274,7 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         """Publish the registry."""
         store, version = cache.open(), cache.folder()
         every = context.run.tags.get(EVERY_HOURS)
-        with without_secrets():
+        with in_our_words():
             done = squirrel.publish(
                 store,
                 version,
@@ -246,10 +295,11 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
     return publish
 
 
-def _only(context: dg.AssetExecutionContext, config: PartitionsConfig) -> list[str] | None:
+def _only(context: dg.AssetExecutionContext) -> list[str] | None:
+    """Returns the partitions that a person asked for; None for those that changed."""
     if partitions.has_key(context):
         return list(context.partition_keys)
-    return config.only or None
+    return (context.op_execution_context.op_config or {}).get("only") or None
 
 
 def _column_schema(acorn: Acorn) -> dg.TableSchema:

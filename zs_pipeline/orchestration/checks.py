@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from zs_pipeline.declaration import Acorn
-from zs_pipeline.orchestration.failures import without_secrets
+from zs_pipeline.orchestration.failures import in_our_words
 from zs_pipeline.orchestration.resources import StoreResource
 from zs_pipeline.publishing import table_checks
 
@@ -25,7 +25,7 @@ def acorn_checks(acorn: Acorn) -> dg.AssetChecksDefinition:
         ],
     )
     def check_table(cache: StoreResource) -> Iterator[dg.AssetCheckResult]:
-        with without_secrets():
+        with in_our_words():
             seen = table_checks.look(cache.open(), cache.folder(), acorn, cache.take_report(acorn))
         for check in declared:
             finding = table_checks.outcome(check, seen)

@@ -16,7 +16,7 @@ from zs_pipeline import memory
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.orchestration import events, partitions
-from zs_pipeline.orchestration.failures import stale_on_failure, without_secrets
+from zs_pipeline.orchestration.failures import in_our_words, stale_on_failure
 from zs_pipeline.orchestration.resources import StoreResource
 from zs_pipeline.publishing.commit import commit
 from zs_pipeline.publishing.facts_file import read_facts, read_head, segments
@@ -126,7 +126,7 @@ class AcornIOManager(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> Input:
         """Returns the whole table that an asset asks for."""
         acorn = self.catalogue.by_name[context.asset_key.path[-1]]
-        with without_secrets():
+        with in_our_words():
             return read_input(self.cache.open(), self.cache.folder(), acorn)
 
 
