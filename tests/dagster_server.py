@@ -108,8 +108,11 @@ def dagster_server(home: Path, **environment: str) -> Iterator[Server]:
             time.sleep(0.5)
         yield server
     finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
+        # All of them: what is started in the background may not hear an interrupt.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        process.wait()

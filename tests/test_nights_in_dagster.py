@@ -119,7 +119,7 @@ def test_a_night_by_hand_asks_for_no_partition_and_says_what_it_does():
     defs = code_location.definitions()
     night = defs.resolve_job_def("night")
     assert night.partitions_def is None
-    assert "Launch run" in night.description
+    assert "press Materialize" in night.description
     assert "`night`" in defs.resolve_job_def("tables").description
     (nightly,) = defs.schedules
     assert "`night`" in nightly.description

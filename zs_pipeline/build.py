@@ -30,7 +30,7 @@ from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import shards
 from zs_pipeline.documents import state as documents
 from zs_pipeline.orchestration import events
-from zs_pipeline.orchestration.code_location import definitions
+from zs_pipeline.orchestration.code_location import LOCATION, definitions
 from zs_pipeline.orchestration.failures import Failed
 from zs_pipeline.orchestration.jobs import jobs
 from zs_pipeline.orchestration.run_tags import BY_COMMAND
@@ -279,7 +279,7 @@ def _run(
             for acorn in ACORNS
             if acorn.name in names and acorn.partition == shards.KEY
         }
-    with events.run_scope_of(instance):
+    with events.run_scope_of(instance), events.in_location(instance, LOCATION, job):
         return resolved.execute_in_process(
             instance=instance,
             run_config=config,

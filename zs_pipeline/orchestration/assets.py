@@ -11,10 +11,19 @@ from collections.abc import Mapping
 import dagster as dg
 
 from zs_client import user_tables
+from zs_client.contract import encode_partition
 from zs_client.masking import masked
 from zs_pipeline import code, memory, settings
 from zs_pipeline.catalogue import Catalogue
-from zs_pipeline.declaration import Acorn
+from zs_pipeline.declaration import (
+    Acorn,
+    ByKey,
+    ByPlatform,
+    FromCustomTable,
+    FromFrame,
+    FromSideFiles,
+    FromTables,
+)
 from zs_pipeline.documents import update as documents
 from zs_pipeline.documents import upheavals
 from zs_pipeline.orchestration import partitions
@@ -28,7 +37,7 @@ from zs_pipeline.orchestration.resources import (
 from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS
 from zs_pipeline.publishing import squirrel
 from zs_pipeline.publishing.table_update import TableUpdate
-from zs_pipeline.side_files import answers
+from zs_pipeline.side_files import answers, nights
 from zs_pipeline.tables import build as tables
 from zs_pipeline.tables.inputs import Input, Surroundings
 
@@ -38,7 +47,7 @@ OWNERS = ["team:data-infrastructure"]
 # Made elsewhere: Dagster draws them, and never makes them.
 SIDE_FILES_SPEC = dg.AssetSpec(
     "files",
-    group_name="source",
+    group_name="sources",
     owners=OWNERS,
     kinds={"s3"},
     description=(
@@ -49,7 +58,7 @@ SIDE_FILES_SPEC = dg.AssetSpec(
 )
 CUSTOM_TABLES_SPEC = dg.AssetSpec(
     "custom",
-    group_name="source",
+    group_name="sources",
     owners=OWNERS,
     kinds={"parquet"},
     description=(
@@ -59,7 +68,7 @@ CUSTOM_TABLES_SPEC = dg.AssetSpec(
 )
 OLD_DOCUMENTS_SPEC = dg.AssetSpec(
     "old_documents",
-    group_name="source",
+    group_name="sources",
     owners=OWNERS,
     kinds={"mongodb"},
     description=(
@@ -68,6 +77,10 @@ OLD_DOCUMENTS_SPEC = dg.AssetSpec(
     ),
 )
 
+
+# What is counted of each, by the names in a table's counts.
+_OF_FILES = ("files_from", "asked", "reused", "requests")
+_OF_CUSTOM = ("copy", "copy_time", "copies")
 
 # Of a partitioned acorn, for a run without a partition key; the other assets have none.
 _ONLY = {
@@ -93,7 +106,7 @@ def deployment_asset(
 
     @dg.asset(
         name="deployment",
-        group_name="sources",
+        group_name="deployment",
         owners=OWNERS,
         kinds={"dagster"},
         metadata=at_load,
@@ -124,7 +137,7 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
 
     @dg.asset(
         name="documents",
-        group_name="source",
+        group_name="sources",
         owners=OWNERS,
         kinds={"mongodb", "parquet"},
         description=(
@@ -160,14 +173,16 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         for upheaval in upheavals.findings(snapshot.head):
             context.log.warning("documents: %s", upheaval.reason)
         return dg.MaterializeResult(
+            data_version=dg.DataVersion(snapshot.state),
             metadata={
                 "dagster/row_count": snapshot.index.num_rows,
+                "store": store.url,
                 "source": opened.url,
                 "state": snapshot.state,
                 **vars(changes),
                 "requests": opened.requests,
                 "bytes_received": opened.bytes,
-            }
+            },
         )
 
     return update
@@ -187,8 +202,8 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
 
     @dg.asset(
         name=acorn.name,
-        description=acorn.description,
-        group_name=acorn.type,
+        description=_description(acorn),
+        group_name=_group(acorn),
         owners=OWNERS,
         kinds={"parquet"},
         code_version=code.of_table(acorn),
@@ -230,9 +245,55 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
     return build
 
 
+def _group(acorn: Acorn) -> str:
+    """Returns the group in which people look for a table, by what its rows are."""
+    kind = acorn.kind
+    if any(column.name == "severity" for column in acorn.columns):
+        return "findings"
+    if isinstance(kind, ByKey | ByPlatform):
+        of_quality = all(read.path.startswith("quality_control") for read in kind.reads)
+        return "quality" if of_quality else f"by_{acorn.partition}"
+    if isinstance(kind, FromSideFiles | FromFrame):
+        return "from_side_files"
+    return "unique_values" if isinstance(kind, FromTables) else "data_assets"
+
+
+def _description(acorn: Acorn) -> str:
+    """Returns what an acorn is, and what Dagster cannot know of its partitions."""
+    split = acorn.kind.partitioning
+    if split is None or split.is_fixed:
+        return acorn.description
+    return (
+        f"{acorn.description}\n\n"
+        f"A partition is one {split.column}, percent-encoded; `{encode_partition(None)}` is the "
+        f"rows that have no {split.column}. Partitions come from the documents: a night adds and "
+        'removes them, and "Add a partition" is not needed. One that no document has is refused.'
+    )
+
+
+def _show_sources(
+    context: dg.AssetExecutionContext, acorn: Acorn, counts: Mapping[str, int | str]
+) -> None:
+    """Tell Dagster what was seen of what is made elsewhere, for its own pages."""
+    asked: dict[str, int | str] = {"asked_for": acorn.name, "date": f"{nights.today()}"}
+    of_files = {name: counts[name] for name in (*_OF_FILES, *answers.OUTCOMES) if name in counts}
+    kind = acorn.kind
+    if of_files:
+        shown = asked | of_files
+        context.log_event(dg.AssetObservation(SIDE_FILES_SPEC.key, metadata=shown))
+    if isinstance(kind, FromCustomTable):
+        of_custom = {name: counts[name] for name in _OF_CUSTOM if name in counts}
+        shown = {**asked, "table": kind.custom, "copies": 0, **of_custom}
+        context.log_event(dg.AssetObservation(CUSTOM_TABLES_SPEC.key, metadata=shown))
+    if "old_documents" in counts:
+        shown = asked | {"database": counts["old_documents"]}
+        context.log_event(dg.AssetObservation(OLD_DOCUMENTS_SPEC.key, metadata=shown))
+
+
 def _show_counts(context: dg.AssetExecutionContext, acorn: Acorn, built: TableUpdate) -> None:
     """Show people what was counted on the way to a table, and what did not fit."""
     if built.counts:
+        _show_sources(context, acorn, built.counts)
         problems = {"problems": "; ".join(built.problems)}
         context.add_output_metadata({**built.counts, **problems})
     if "asked" in built.counts:
@@ -259,7 +320,7 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
 
     @dg.asset(
         name="squirrel",
-        group_name="registry",
+        group_name="deployment",
         owners=OWNERS,
         kinds={"json"},
         deps=[acorn.name for acorn in catalogue.acorns],
@@ -284,12 +345,13 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         if done.missing:
             context.log.warning("not listed: never built are %s", ", ".join(done.missing))
         return dg.MaterializeResult(
+            data_version=dg.DataVersion(done.snapshot),
             metadata={
                 "snapshot": done.snapshot,
                 "listed": done.listed,
                 "missing": ", ".join(done.missing) or "none",
                 "stale": str(done.stale) if done.stale else "none",
-            }
+            },
         )
 
     return publish

@@ -16,11 +16,14 @@ from zs_pipeline.orchestration.assets import (
     documents_asset,
     squirrel_asset,
 )
-from zs_pipeline.orchestration.checks import acorn_checks
+from zs_pipeline.orchestration.checks import acorn_checks, documents_checks, squirrel_check
 from zs_pipeline.orchestration.io_manager import acorn_io_manager
 from zs_pipeline.orchestration.jobs import by_hand, jobs, schedule
 from zs_pipeline.orchestration.resources import SideFilesResource, SourceResource, StoreResource
 from zs_pipeline.orchestration.sensors import sensors
+
+# As in `workspace.yaml` and `pyproject.toml`.
+LOCATION = "data-asset-cache"
 
 
 def definitions(
@@ -57,7 +60,11 @@ def definitions(
             *(acorn_asset(acorn, catalogue) for acorn in catalogue.acorns),
             squirrel_asset(catalogue),
         ],
-        asset_checks=[acorn_checks(acorn) for acorn in catalogue.acorns],
+        asset_checks=[
+            documents_checks(),
+            *(acorn_checks(acorn) for acorn in catalogue.acorns),
+            squirrel_check(catalogue),
+        ],
         jobs=[first, *night],
         schedules=[schedule(night[0])],
         sensors=sensors(night, first),

@@ -19,7 +19,7 @@ _NAMED_JOBS = {"platform": "platforms"}
 _DESCRIPTIONS = {
     "tables": (
         "First of the runs of a night: the documents, and everything by document and by subject. "
-        "To start a night by hand launch the job `night`; here Dagster asks for a subject, and "
+        "To start a night by hand open the job `night`; here Dagster asks for a subject, and "
         "makes that subject alone."
     ),
     "platforms": "Second of the runs of a night: everything by platform. `tables` starts it.",
@@ -57,9 +57,10 @@ def by_hand() -> Any:
         "night",
         selection=["deployment"],
         description=(
-            "Start a night by hand: Launchpad, Launch run. Shows which store and source it works "
-            "on and whether they can be used; then tables, platforms and publish run one after "
-            "another, with the same configuration. Only what changed is made anew."
+            "Start a night by hand: press Materialize; for another store or source, Open launchpad "
+            "beside it. Shows which store and source it works on and whether they can be used; "
+            "then tables, platforms and publish run one after another, with the same "
+            "configuration. Only what changed is made anew."
         ),
     )
 
@@ -80,6 +81,6 @@ def schedule(first: Any) -> dg.ScheduleDefinition:
         tags={EVERY_HOURS: str(NIGHTLY_HOURS)},
         description=(
             "Every night: what changed in the documents since the last one. The sensors start the "
-            "runs that follow. To start a night now launch the job `night`."
+            "runs that follow. To start a night now open the job `night`."
         ),
     )

@@ -28,6 +28,9 @@ from zs_pipeline.publishing.facts_file import read_facts
 # How a column's values are made is told by the facts alone: every reader fetches the registry.
 _OF_COLUMN = ("name", "type", "description", "nullable")
 _TOLD = ("rows", "bytes", "sha256", "built_at", "checked_at", "code_version", "source_state")
+# Why a table is stale that did not fail itself.
+_NO_DOCUMENTS = "the documents could not be brought up to date"
+_EARLIER_STATE = "built from an earlier state of the documents"
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,11 @@ def publish(
     return Published(snapshot, tuple(missing), stale, listed)
 
 
+def is_skipped(reason: str) -> bool:
+    """Returns whether a table is stale for what it is made from, by the registry's reason."""
+    return reason.startswith((_NO_DOCUMENTS, _EARLIER_STATE))
+
+
 def _expected_every_hours(store: Store, version: str) -> float | None:
     """Returns how often a schedule publishes here, as the last registry has it."""
     try:
@@ -119,9 +127,9 @@ def _entry(
     stale, reason = facts["state"] == "stale", facts["reason"]
     built_from = facts["source_state"].get("documents", state)
     if not stale and failed:
-        stale, reason = True, f"the documents could not be brought up to date: {failed}"
+        stale, reason = True, f"{_NO_DOCUMENTS}: {failed}"
     if not stale and built_from != state:
-        stale, reason = True, "built from an earlier state of the documents"
+        stale, reason = True, _EARLIER_STATE
     told = {key: value for key, value in facts.items() if key in _TOLD}
     if not stale:
         told["checked_at"] = now
