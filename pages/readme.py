@@ -57,7 +57,7 @@ def _above(name: str, parents: Mapping[str, set[str]]) -> set[str]:
 
 
 def edges() -> dict[str, set[str]]:
-    """For each asset the assets that it is made from, as Dagster has them; none that stands alone."""
+    """For each asset what it is made from, as Dagster has it; none that stands alone."""
     assets = code_location.definitions().resolve_asset_graph()
     found = {
         key.to_user_string(): {parent.to_user_string() for parent in assets.get(key).parent_keys}

@@ -68,6 +68,12 @@ def test_one_partition_is_shown_and_not_its_table(tmp_path, instance):
     (done,) = one.asset_materializations_for_node("quality_control")
     assert version(done) == entry["sha256"]
 
+    dump(source, [*documents, document("e", None)])
+    assert run(instance, source, out).success
+    none = encode_partition(None)
+    without = run(instance, source, out, asset_selection=[QC], partition_key=none)
+    assert shown(without, "quality_control")[none]["rows"] == "those without a subject_id"
+
 
 @pytest.mark.slow
 def test_of_several_partitions_each_is_shown(tmp_path, instance):
@@ -278,6 +284,11 @@ def test_a_failure_opens_with_its_sentence_and_the_squirrel_tells_failed_from_sk
     assert told["quality_control"]["state"] == currency.SKIPPED
     assert told["unique_genotypes"]["why"] == "it is made from asset_basics"
     assert "metadata_core" not in told
+    assert "13 skipped" in check.description
+    # Dagster's own page of a skipped table says that it failed; ours stands beside it.
+    for name, state in (("asset_basics", currency.FAILED), ("unique_genotypes", currency.SKIPPED)):
+        (seen,) = instance.fetch_observations(dg.AssetKey(name), limit=1).records
+        assert seen.asset_observation.metadata["state"].value == state
 
 
 @pytest.mark.slow

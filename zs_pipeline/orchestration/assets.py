@@ -35,7 +35,7 @@ from zs_pipeline.orchestration.resources import (
     resolved,
 )
 from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS
-from zs_pipeline.publishing import squirrel
+from zs_pipeline.publishing import currency, squirrel
 from zs_pipeline.publishing.table_update import TableUpdate
 from zs_pipeline.side_files import answers, nights
 from zs_pipeline.tables import build as tables
@@ -342,6 +342,11 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
                 catalogue.acorns,
                 expected_every_hours=float(every) if every else None,
             )
+            behind = currency.behind(store, version, catalogue)
+        # Dagster shows a table in red whether it failed or was skipped since another one failed.
+        for table in behind:
+            shown = {"state": table.state, "why": table.why, "content_since": table.since}
+            context.log_event(dg.AssetObservation(table.name, metadata=shown))
         if done.missing:
             context.log.warning("not listed: never built are %s", ", ".join(done.missing))
         return dg.MaterializeResult(

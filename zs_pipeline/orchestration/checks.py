@@ -4,6 +4,7 @@ What a check of a table looks at and when it fails is in `zs_pipeline.publishing
 of them can be executed by a person, alone or together.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -62,12 +63,13 @@ class _Night:
     """What the last update of the documents counted.
 
     Attributes:
-        counts: By name, as `zs_pipeline.documents.update.Changes` has them.
+        counts: By name, as `zs_pipeline.documents.update.Changes` has them; 0 for what an earlier
+            version did not count.
         before: The same of the update before; empty where there was none.
         withheld: Documents that the source has and did not hand out.
     """
 
-    counts: Mapping[str, int]
+    counts: Counter[str]
     before: Mapping[str, int]
     withheld: Sequence[str] = field(default=())
 
@@ -169,8 +171,8 @@ def _last_night(instance: dg.DagsterInstance, cache: StoreResource) -> _Night:
             f"Dagster's history has no update of the documents of {store.url}: materialize "
             "documents, or start a night"
         )
-    withheld = documents.withheld(store) if counts[0]["withheld"] else ()
-    return _Night(counts[0], counts[1] if counts[1:] else {}, withheld)
+    withheld = documents.withheld(store) if counts[0].get("withheld") else ()
+    return _Night(Counter(counts[0]), counts[1] if counts[1:] else {}, withheld)
 
 
 def squirrel_check(catalogue: Catalogue) -> dg.AssetChecksDefinition:
@@ -191,11 +193,14 @@ def squirrel_check(catalogue: Catalogue) -> dg.AssetChecksDefinition:
             dg.TableRecord({"table": t.name, "state": t.state, "why": t.why, "since": t.since})
             for t in behind
         ]
-        said = "; ".join(f"{t.name} {t.state}: {t.why}" for t in behind)
+        said = [f"{t.name} failed: {t.why}" for t in behind if t.state == currency.FAILED]
+        for state in (currency.SKIPPED, currency.MISSING):
+            alike = sum(t.state == state for t in behind)
+            said += [f"{alike} {state}"] if alike else []
         count = len(catalogue.acorns)
         return dg.AssetCheckResult(
             passed=not behind,
-            description=f"{len(behind)} of {count} tables are not current: {said}"
+            description=f"{len(behind)} of {count} tables are not current: {'; '.join(said)}"
             if behind
             else f"all {count} tables are current",
             metadata={"not_current": len(behind)}

@@ -11,7 +11,7 @@ from typing import Any
 
 import dagster as dg
 
-from zs_client.contract import location
+from zs_client.contract import encode_partition, location
 from zs_client.facts import Facts
 from zs_pipeline import memory
 from zs_pipeline.catalogue import Catalogue
@@ -27,6 +27,7 @@ from zs_pipeline.shrink_refused import ShrinkRefused
 from zs_pipeline.tables.inputs import Input, read_input
 
 _PREVIEW_ROWS = 5
+_NONE = encode_partition(None)
 # Of more partitions at once Dagster looks for each of them among all, for as long as a run takes.
 _SHOWN_PARTITIONS = 100
 
@@ -119,9 +120,11 @@ class AcornIOManager(dg.IOManager):
         """Returns what people are shown of one partition."""
         place = self.cache.open().at(path(self.cache.folder(), acorn, segment))
         entry = facts["partitions"].get(segment)
+        none = {"rows": f"those without a {acorn.partition}"} if segment == _NONE else {}
         if entry is None:
-            return {"dagster/row_count": 0, "files": 0}
+            return {"dagster/row_count": 0, "files": 0, **none}
         return {
+            **none,
             "dagster/row_count": entry["rows"],
             "dagster/uri": place,
             "bytes": entry["bytes"],
