@@ -32,7 +32,7 @@ from zs_pipeline.documents import state as documents
 from zs_pipeline.orchestration import events
 from zs_pipeline.orchestration.code_location import LOCATION, definitions
 from zs_pipeline.orchestration.failures import Failed
-from zs_pipeline.orchestration.jobs import jobs
+from zs_pipeline.orchestration.jobs import selections
 from zs_pipeline.orchestration.run_tags import BY_COMMAND
 from zs_pipeline.publishing.facts_file import read_content, read_facts
 from zs_pipeline.side_files.files import Files
@@ -113,8 +113,8 @@ def main(
         # A result holds all that its run made, so none is kept until the next.
         failures = [
             line
-            for job in jobs(CATALOGUE)
-            for line in history.failures(partial(_run, defs, job.name, chosen, subjects), opened)
+            for job in selections(CATALOGUE)
+            for line in history.failures(partial(_run, defs, job, chosen, subjects), opened)
         ]
         if not failures and subjects:
             failures = _unknown(opened, subjects)

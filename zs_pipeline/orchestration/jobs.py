@@ -33,18 +33,23 @@ def jobs(catalogue: Catalogue) -> list[Any]:
     One job cannot hold assets of two partition definitions, and the squirrel is published even when
     an acorn failed: so a night is several runs, one after another.
     """
-    selections: dict[str, list[str]] = {"tables": ["documents"]}
-    for acorn in catalogue.acorns:
-        selections.setdefault(_job_of(acorn), []).append(acorn.name)
-    selections["publish"] = ["squirrel"]
     return [
         dg.define_asset_job(
             name,
             selection=selection,
             description=_DESCRIPTIONS.get(name, f"The tables {name.replace('_', ' ')}."),
         )
-        for name, selection in selections.items()
+        for name, selection in selections(catalogue).items()
     ]
+
+
+def selections(catalogue: Catalogue) -> dict[str, list[str]]:
+    """Returns the assets of each job of a night, by the jobs' names in their order."""
+    found: dict[str, list[str]] = {"tables": ["documents"]}
+    for acorn in catalogue.acorns:
+        found.setdefault(_job_of(acorn), []).append(acorn.name)
+    found["publish"] = ["squirrel"]
+    return found
 
 
 def by_hand() -> Any:
