@@ -278,7 +278,8 @@ def _show_sources(
     asked: dict[str, int | str] = {"asked_for": acorn.name, "date": f"{nights.today()}"}
     of_files = {name: counts[name] for name in (*_OF_FILES, *answers.OUTCOMES) if name in counts}
     kind = acorn.kind
-    if of_files:
+    # Where all answers are reused nothing was looked at.
+    if counts.get("requests"):
         shown = asked | of_files
         context.log_event(dg.AssetObservation(SIDE_FILES_SPEC.key, metadata=shown))
     if isinstance(kind, FromCustomTable):
