@@ -19,7 +19,10 @@ class Reports(dg.IOManager):
         self.instance = instance
 
     def handle_output(self, context, obj):
-        events.report(context, obj, self.instance)
+        shown = {
+            key: {"dagster/row_count": rows, "sha256": f"{key}-{rows}"} for key, rows in obj.items()
+        }
+        events.report(context, shown, self.instance)
 
     def load_input(self, context):
         raise NotImplementedError

@@ -30,8 +30,9 @@ from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import shards
 from zs_pipeline.documents import state as documents
 from zs_pipeline.orchestration import events
-from zs_pipeline.orchestration.code_location import definitions
-from zs_pipeline.orchestration.jobs import jobs
+from zs_pipeline.orchestration.code_location import LOCATION, definitions
+from zs_pipeline.orchestration.failures import Failed
+from zs_pipeline.orchestration.jobs import selections
 from zs_pipeline.orchestration.run_tags import BY_COMMAND
 from zs_pipeline.publishing.facts_file import read_content, read_facts
 from zs_pipeline.side_files.files import Files
@@ -112,8 +113,8 @@ def main(
         # A result holds all that its run made, so none is kept until the next.
         failures = [
             line
-            for job in jobs(CATALOGUE)
-            for line in history.failures(partial(_run, defs, job.name, chosen, subjects), opened)
+            for job in selections(CATALOGUE)
+            for line in history.failures(partial(_run, defs, job, chosen, subjects), opened)
         ]
         if not failures and subjects:
             failures = _unknown(opened, subjects)
@@ -280,7 +281,7 @@ def _run(
             for acorn in ACORNS
             if acorn.name in names and acorn.partition == shards.KEY
         }
-    with events.run_scope_of(instance):
+    with events.run_scope_of(instance), events.in_location(instance, LOCATION, job):
         return resolved.execute_in_process(
             instance=instance,
             run_config=config,
@@ -338,7 +339,11 @@ def _failures(result: dg.ExecuteInProcessResult | None, store: Store) -> list[st
         # Dagster's own error wraps ours, which says more than what it came from.
         while error is not None and error.cause and str(error.cls_name).startswith("Dagster"):
             error = error.cause
-        said = _line(error.message) if error is not None else "no reason given"
+        if error is not None and error.cls_name == Failed.__name__:
+            # Its message has the class before the sentence.
+            said = _line(error.message.partition(": ")[2])
+        else:
+            said = _line(error.message) if error is not None else "no reason given"
         lines.append(f"{event.step_key} failed: {said}")
     if not result.success and not lines:
         lines.append(f"{result.job_def.name} failed: see its run in Dagster")

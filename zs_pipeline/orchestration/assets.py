@@ -9,21 +9,35 @@ import warnings
 from collections.abc import Mapping
 
 import dagster as dg
-from pydantic import Field
 
 from zs_client import user_tables
+from zs_client.contract import encode_partition
+from zs_client.masking import masked
 from zs_pipeline import code, memory, settings
 from zs_pipeline.catalogue import Catalogue
-from zs_pipeline.declaration import Acorn
+from zs_pipeline.declaration import (
+    Acorn,
+    ByKey,
+    ByPlatform,
+    FromCustomTable,
+    FromFrame,
+    FromSideFiles,
+    FromTables,
+)
 from zs_pipeline.documents import update as documents
 from zs_pipeline.documents import upheavals
 from zs_pipeline.orchestration import partitions
-from zs_pipeline.orchestration.failures import reason, stale_on_failure, without_secrets
-from zs_pipeline.orchestration.resources import SideFilesResource, SourceResource, StoreResource
+from zs_pipeline.orchestration.failures import in_our_words, reason, stale_on_failure
+from zs_pipeline.orchestration.resources import (
+    SideFilesResource,
+    SourceResource,
+    StoreResource,
+    resolved,
+)
 from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS
-from zs_pipeline.publishing import squirrel
+from zs_pipeline.publishing import currency, squirrel
 from zs_pipeline.publishing.table_update import TableUpdate
-from zs_pipeline.side_files import answers
+from zs_pipeline.side_files import answers, nights
 from zs_pipeline.tables import build as tables
 from zs_pipeline.tables.inputs import Input, Surroundings
 
@@ -33,7 +47,7 @@ OWNERS = ["team:data-infrastructure"]
 # Made elsewhere: Dagster draws them, and never makes them.
 SIDE_FILES_SPEC = dg.AssetSpec(
     "files",
-    group_name="source",
+    group_name="sources",
     owners=OWNERS,
     kinds={"s3"},
     description=(
@@ -44,7 +58,7 @@ SIDE_FILES_SPEC = dg.AssetSpec(
 )
 CUSTOM_TABLES_SPEC = dg.AssetSpec(
     "custom",
-    group_name="source",
+    group_name="sources",
     owners=OWNERS,
     kinds={"parquet"},
     description=(
@@ -54,7 +68,7 @@ CUSTOM_TABLES_SPEC = dg.AssetSpec(
 )
 OLD_DOCUMENTS_SPEC = dg.AssetSpec(
     "old_documents",
-    group_name="source",
+    group_name="sources",
     owners=OWNERS,
     kinds={"mongodb"},
     description=(
@@ -64,10 +78,58 @@ OLD_DOCUMENTS_SPEC = dg.AssetSpec(
 )
 
 
-class PartitionsConfig(dg.Config):
-    """What of a partitioned acorn to build when the run has no partition key."""
+# What is counted of each, by the names in a table's counts.
+_OF_FILES = ("files_from", "asked", "reused", "requests")
+_OF_CUSTOM = ("copy", "copy_time", "copies")
 
-    only: list[str] = Field(default=[])
+# Of a partitioned acorn, for a run without a partition key; the other assets have none.
+_ONLY = {
+    "only": dg.Field(
+        [str],
+        is_required=False,
+        description="Make these partitions, percent-encoded, in place of those that changed.",
+    )
+}
+
+
+def deployment_asset(
+    cache: StoreResource,
+    source: SourceResource,
+    side_files: SideFilesResource,
+    catalogue: Catalogue,
+) -> dg.AssetsDefinition:
+    """Returns the asset that shows which store and source is worked on."""
+    try:
+        at_load = resolved(cache, source, side_files)
+    except ValueError as error:
+        at_load = {"error": masked(str(error))}
+
+    @dg.asset(
+        name="deployment",
+        group_name="deployment",
+        owners=OWNERS,
+        kinds={"dagster"},
+        metadata=at_load,
+        description=(
+            "Which store, source and side files this Dagster works on, where a run's "
+            "configuration names no others: see its metadata. A run of it looks whether they can "
+            "be used, and the job `night`, which is this asset, goes on with a whole night."
+        ),
+    )
+    def show(
+        cache: StoreResource, source: SourceResource, side_files: SideFilesResource
+    ) -> dg.MaterializeResult[None]:
+        """Look whether store, source and side files can be used, and show which they are."""
+        with in_our_words():
+            places = resolved(cache, source, side_files)
+            store = cache.open()
+            store.check()
+            source.open(catalogue).check()
+            side_files.open(source.url)
+            settings.check_writable(store)
+        return dg.MaterializeResult(metadata=places)
+
+    return show
 
 
 def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
@@ -75,7 +137,7 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
 
     @dg.asset(
         name="documents",
-        group_name="source",
+        group_name="sources",
         owners=OWNERS,
         kinds={"mongodb", "parquet"},
         description=(
@@ -92,7 +154,7 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         if BY_COMMAND not in context.run.tags:
             settings.check_writable(store)
         store.sweep_staging()
-        with without_secrets():
+        with in_our_words():
             try:
                 opened.check()
                 with memory.low_memory():
@@ -111,14 +173,16 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         for upheaval in upheavals.findings(snapshot.head):
             context.log.warning("documents: %s", upheaval.reason)
         return dg.MaterializeResult(
+            data_version=dg.DataVersion(snapshot.state),
             metadata={
                 "dagster/row_count": snapshot.index.num_rows,
+                "store": store.url,
                 "source": opened.url,
                 "state": snapshot.state,
                 **vars(changes),
                 "requests": opened.requests,
                 "bytes_received": opened.bytes,
-            }
+            },
         )
 
     return update
@@ -138,8 +202,8 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
 
     @dg.asset(
         name=acorn.name,
-        description=acorn.description,
-        group_name=acorn.type,
+        description=_description(acorn),
+        group_name=_group(acorn),
         owners=OWNERS,
         kinds={"parquet"},
         code_version=code.of_table(acorn),
@@ -149,6 +213,7 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
         # Not one run for each key where a person asks for all of them.
         backfill_policy=dg.BackfillPolicy.single_run() if acorn.partition else None,
         io_manager_key="acorns",
+        config_schema=_ONLY if acorn.partition else {},
         metadata={
             "dagster/column_schema": _column_schema(acorn),
             "dagster/table_name": acorn.table,
@@ -157,7 +222,6 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
     )
     def build(
         context: dg.AssetExecutionContext,
-        config: PartitionsConfig,
         cache: StoreResource,
         side_files: SideFilesResource,
         source: SourceResource,
@@ -167,23 +231,70 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
             cache.open(),
             cache.layout(),
             catalogue,
-            side_files.open(),
+            side_files.open(source.url),
             user_tables.copies,
             settings.old_source_url(source.url),
             settings.custom_folder(source.url),
             context.log.info,
         )
         with stale_on_failure(around.store, around.layout, acorn), memory.low_memory():
-            built = tables.build(acorn, around, inputs=inputs, only=_only(context, config))
+            built = tables.build(acorn, around, inputs=inputs, only=_only(context))
         _show_counts(context, acorn, built)
         return built
 
     return build
 
 
+def _group(acorn: Acorn) -> str:
+    """Returns the group in which people look for a table, by what its rows are."""
+    kind = acorn.kind
+    if any(column.name == "severity" for column in acorn.columns):
+        return "findings"
+    if isinstance(kind, ByKey | ByPlatform):
+        of_quality = all(read.path.startswith("quality_control") for read in kind.reads)
+        return "quality" if of_quality else f"by_{acorn.partition}"
+    if isinstance(kind, FromSideFiles | FromFrame):
+        return "from_side_files"
+    return "unique_values" if isinstance(kind, FromTables) else "data_assets"
+
+
+def _description(acorn: Acorn) -> str:
+    """Returns what an acorn is, and what Dagster cannot know of its partitions."""
+    split = acorn.kind.partitioning
+    if split is None or split.is_fixed:
+        return acorn.description
+    return (
+        f"{acorn.description}\n\n"
+        f"A partition is one {split.column}, percent-encoded; `{encode_partition(None)}` is the "
+        f"rows that have no {split.column}. Partitions come from the documents: a night adds and "
+        'removes them, and "Add a partition" is not needed. One that no document has is refused.'
+    )
+
+
+def _show_sources(
+    context: dg.AssetExecutionContext, acorn: Acorn, counts: Mapping[str, int | str]
+) -> None:
+    """Tell Dagster what was seen of what is made elsewhere, for its own pages."""
+    asked: dict[str, int | str] = {"asked_for": acorn.name, "date": f"{nights.today()}"}
+    of_files = {name: counts[name] for name in (*_OF_FILES, *answers.OUTCOMES) if name in counts}
+    kind = acorn.kind
+    # Where all answers are reused nothing was looked at.
+    if counts.get("requests"):
+        shown = asked | of_files
+        context.log_event(dg.AssetObservation(SIDE_FILES_SPEC.key, metadata=shown))
+    if isinstance(kind, FromCustomTable):
+        of_custom = {name: counts[name] for name in _OF_CUSTOM if name in counts}
+        shown = {**asked, "table": kind.custom, "copies": 0, **of_custom}
+        context.log_event(dg.AssetObservation(CUSTOM_TABLES_SPEC.key, metadata=shown))
+    if "old_documents" in counts:
+        shown = asked | {"database": counts["old_documents"]}
+        context.log_event(dg.AssetObservation(OLD_DOCUMENTS_SPEC.key, metadata=shown))
+
+
 def _show_counts(context: dg.AssetExecutionContext, acorn: Acorn, built: TableUpdate) -> None:
     """Show people what was counted on the way to a table, and what did not fit."""
     if built.counts:
+        _show_sources(context, acorn, built.counts)
         problems = {"problems": "; ".join(built.problems)}
         context.add_output_metadata({**built.counts, **problems})
     if "asked" in built.counts:
@@ -210,7 +321,7 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
 
     @dg.asset(
         name="squirrel",
-        group_name="registry",
+        group_name="deployment",
         owners=OWNERS,
         kinds={"json"},
         deps=[acorn.name for acorn in catalogue.acorns],
@@ -225,31 +336,38 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         """Publish the registry."""
         store, layout = cache.open(), cache.layout()
         every = context.run.tags.get(EVERY_HOURS)
-        with without_secrets():
+        with in_our_words():
             done = squirrel.publish(
                 store,
                 layout,
                 catalogue.acorns,
                 expected_every_hours=float(every) if every else None,
             )
+            behind = currency.behind(store, layout, catalogue)
+        # Dagster shows a table in red whether it failed or was skipped since another one failed.
+        for table in behind:
+            shown = {"state": table.state, "why": table.why, "content_since": table.since}
+            context.log_event(dg.AssetObservation(table.name, metadata=shown))
         if done.missing:
             context.log.warning("not listed: never built are %s", ", ".join(done.missing))
         return dg.MaterializeResult(
+            data_version=dg.DataVersion(done.snapshot),
             metadata={
                 "snapshot": done.snapshot,
                 "listed": done.listed,
                 "missing": ", ".join(done.missing) or "none",
                 "stale": str(done.stale) if done.stale else "none",
-            }
+            },
         )
 
     return publish
 
 
-def _only(context: dg.AssetExecutionContext, config: PartitionsConfig) -> list[str] | None:
+def _only(context: dg.AssetExecutionContext) -> list[str] | None:
+    """Returns the partitions that a person asked for; None for those that changed."""
     if partitions.has_key(context):
         return list(context.partition_keys)
-    return config.only or None
+    return (context.op_execution_context.op_config or {}).get("only") or None
 
 
 def _column_schema(acorn: Acorn) -> dg.TableSchema:

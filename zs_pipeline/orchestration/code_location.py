@@ -3,8 +3,6 @@
 Dagster finds it by `zs_pipeline.definitions`, `zs build` asks for it with what it was given.
 """
 
-from itertools import pairwise
-
 import dagster as dg
 
 from zs_pipeline.acorns import CATALOGUE
@@ -14,13 +12,18 @@ from zs_pipeline.orchestration.assets import (
     OLD_DOCUMENTS_SPEC,
     SIDE_FILES_SPEC,
     acorn_asset,
+    deployment_asset,
     documents_asset,
     squirrel_asset,
 )
-from zs_pipeline.orchestration.checks import acorn_checks
+from zs_pipeline.orchestration.checks import acorn_checks, documents_checks, squirrel_check
 from zs_pipeline.orchestration.io_manager import acorn_io_manager
-from zs_pipeline.orchestration.jobs import chain, jobs, schedule
+from zs_pipeline.orchestration.jobs import by_hand, jobs, schedule
 from zs_pipeline.orchestration.resources import SideFilesResource, SourceResource, StoreResource
+from zs_pipeline.orchestration.sensors import sensors
+
+# As in `workspace.yaml` and `pyproject.toml`.
+LOCATION = "data-asset-cache"
 
 
 def definitions(
@@ -44,24 +47,31 @@ def definitions(
         accept_shrink: Accept tables and sweeps that lost more than they may.
         loggers: What shows a run's messages.
     """
-    night = jobs(catalogue)
+    night, first = jobs(catalogue), by_hand()
+    cache = StoreResource(url=store, version=version, accept_shrink=accept_shrink)
+    documents, side_files = SourceResource(url=source), SideFilesResource(url=files)
     return dg.Definitions(
         assets=[
             SIDE_FILES_SPEC,
             CUSTOM_TABLES_SPEC,
             OLD_DOCUMENTS_SPEC,
+            deployment_asset(cache, documents, side_files, catalogue),
             documents_asset(catalogue),
             *(acorn_asset(acorn, catalogue) for acorn in catalogue.acorns),
             squirrel_asset(catalogue),
         ],
-        asset_checks=[acorn_checks(acorn) for acorn in catalogue.acorns],
-        jobs=night,
+        asset_checks=[
+            documents_checks(),
+            *(acorn_checks(acorn) for acorn in catalogue.acorns),
+            squirrel_check(catalogue),
+        ],
+        jobs=[first, *night],
         schedules=[schedule(night[0])],
-        sensors=[sensor for first, then in pairwise(night) for sensor in chain(first, then)],
+        sensors=sensors(night, first),
         resources={
-            "cache": StoreResource(url=store, version=version, accept_shrink=accept_shrink),
-            "source": SourceResource(url=source),
-            "side_files": SideFilesResource(url=files, source=source),
+            "cache": cache,
+            "source": documents,
+            "side_files": side_files,
             "acorns": acorn_io_manager(catalogue),
         },
         # A step in a process of its own costs 2 to 3 s of imports; the work itself is in threads.

@@ -1,4 +1,4 @@
-"""Dagster's event log from inside: partitions in batches, all of it over one connection.
+"""Dagster from inside: partitions in batches, over one connection, and where a run is from.
 
 Measured on 1.13.27 with two cores, in milliseconds for each partition of a run over 500 of them (in
 brackets over 10,000); partition status was right in all:
@@ -33,15 +33,27 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import sqlalchemy
+from dagster._core.definitions.repository_definition import SINGLETON_REPOSITORY_NAME
 from dagster._core.events import StepMaterializationData
+from dagster._core.execution.plan.execute_step import (
+    _build_data_version_tags,
+    _get_code_version,
+    _get_input_provenance_data,
+)
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
 from dagster._core.storage.event_log import InMemoryEventLogStorage, SqliteEventLogStorage
 from dagster._core.storage.event_log.sqlite.sqlite_event_log import INDEX_SHARD_NAME
 from sqlalchemy.pool import StaticPool
@@ -64,7 +76,22 @@ def fits(storage: Any) -> bool:
     return dg.__version__.startswith(KNOWN) and all(hasattr(storage, name) for name in used)
 
 
-def store(context: dg.OutputContext, storage: Any, rows: Mapping[str, int]) -> None:
+def provenance(context: dg.OutputContext) -> dict[str, str]:
+    """Returns the tags by which Dagster knows what an output was made from, and by which code.
+
+    Dagster adds them to what it reports itself; without them a partition is "unsynced" as soon as
+    what it was made from is reported again, changed or not.
+    """
+    step = context.step_context
+    inputs = _get_input_provenance_data(context.asset_key, step)
+    code = _get_code_version(context.asset_key, step)
+    tags = _build_data_version_tags(
+        dg.DataVersion(""), code, inputs, data_version_is_user_provided=False
+    )
+    return {name: value for name, value in tags.items() if value}
+
+
+def store(context: dg.OutputContext, storage: Any, made: Sequence[dg.AssetMaterialization]) -> None:
     """Write to the event log that partitions of an output's asset were materialized.
 
     They are among the run's events in Dagster's history, and not in the result of a run in this
@@ -73,14 +100,36 @@ def store(context: dg.OutputContext, storage: Any, rows: Mapping[str, int]) -> N
     Args:
         context: The output's.
         storage: The event log.
-        rows: How many rows each partition has now, by its key.
+        made: A materialization for each partition.
     """
-    entries = (_entry(context, key, count) for key, count in rows.items())
+    # The page of an asset takes events of one millisecond for one: of 1,663 it showed 4. Each has
+    # its own, in the past: what Dagster reports of the whole asset comes after them.
+    begin = int(time.time() * 1000) - len(made)
+    entries = (
+        _entry(context, done, (begin + place + 0.5) / 1000) for place, done in enumerate(made)
+    )
     while batch := list(islice(entries, BATCH)):
         if isinstance(storage, SqliteEventLogStorage | InMemoryEventLogStorage):
             _store(storage, batch)
         else:
             storage.store_event_batch(batch)
+
+
+@contextmanager
+def in_location(instance: Any, location: str, job: str) -> Iterator[None]:
+    """Give a run of this process the origin that one from the launchpad has.
+
+    By it the UI finds a run on its home page, its timeline and the job's page.
+    """
+    place = RemoteRepositoryOrigin(
+        RegisteredCodeLocationOrigin(location), SINGLETON_REPOSITORY_NAME
+    )
+    origin = RemoteJobOrigin(place, job)
+    instance.create_run_for_job = partial(instance.create_run_for_job, remote_job_origin=origin)
+    try:
+        yield
+    finally:
+        del instance.create_run_for_job
 
 
 @contextmanager
@@ -179,10 +228,9 @@ def _engine(address: str) -> sqlalchemy.Engine:
     return engine
 
 
-def _entry(context: dg.OutputContext, key: str, rows: int) -> dg.EventLogEntry:
-    done = dg.AssetMaterialization(
-        context.asset_key, partition=key, metadata={"dagster/row_count": rows}
-    )
+def _entry(
+    context: dg.OutputContext, done: dg.AssetMaterialization, timestamp: float
+) -> dg.EventLogEntry:
     step = context.step_context.step
     event = dg.DagsterEvent(
         event_type_value=dg.DagsterEventType.ASSET_MATERIALIZATION.value,
@@ -200,7 +248,7 @@ def _entry(context: dg.OutputContext, key: str, rows: int) -> dg.EventLogEntry:
         level=logging.DEBUG,
         user_message="",
         run_id=context.run_id,
-        timestamp=time.time(),
+        timestamp=timestamp,
         step_key=context.step_key,
         job_name=context.job_name,
         dagster_event=event,

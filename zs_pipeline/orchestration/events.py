@@ -1,4 +1,4 @@
-"""What a run tells Dagster's event log: which partitions were written.
+"""What a run tells Dagster: which partitions were written, in which content, and where it is from.
 
 All of it can be said in Dagster's public calls, event by event.
 `zs_pipeline.orchestration.event_log` says it in batches and over one connection, about thirty times
@@ -9,6 +9,7 @@ storage, the public calls are used.
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import ModuleType
+from typing import Any
 from weakref import WeakSet
 
 import dagster as dg
@@ -21,34 +22,53 @@ from zs_pipeline.run_scope import RunScope
 _STATEMENT_MS, _RECYCLE_SECONDS, _MORE_CONNECTIONS = 60_000, 3600, 20
 _pooled: WeakSet[dg.DagsterInstance] = WeakSet()
 
+# By these tags Dagster knows which content an event is of, in place of guessing it from the code.
+_DATA_VERSION = "dagster/data_version"
+_IS_OURS = "dagster/data_version_is_user_provided"
+
+
+def set_data_version(context: dg.OutputContext, sha256: str) -> None:
+    """Tell Dagster which content an output's asset has, so that "unsynced" means changed."""
+    context.step_context.set_data_version(context.asset_key, dg.DataVersion(sha256))
+
 
 def report(
-    context: dg.OutputContext, rows: Mapping[str, int], instance: dg.DagsterInstance | None
+    context: dg.OutputContext,
+    written: Mapping[str, Mapping[str, Any]],
+    instance: dg.DagsterInstance | None,
 ) -> None:
     """Tell Dagster that partitions of an output's asset were materialized.
 
     Args:
         context: The output's.
-        rows: How many rows each partition has now, by its key.
+        written: What people are shown of each partition, by its key; its `sha256` is the version
+            of its data.
         instance: The run's; None where it has none.
     """
-    if not rows:
+    if not written:
         return
     inside = _inside(instance)
     if inside is not None and instance is not None:
-        inside.store(context, instance.event_log_storage, rows)
+        tags = inside.provenance(context)
+        made = [_materialization(context, key, shown, tags) for key, shown in written.items()]
+        inside.store(context, instance.event_log_storage, made)
         return
     context.log.info(
         "Dagster %s is not known from inside: %d partitions are reported one by one",
         dg.__version__,
-        len(rows),
+        len(written),
     )
-    for key, count in rows.items():
-        context.log_event(
-            dg.AssetMaterialization(
-                context.asset_key, partition=key, metadata={"dagster/row_count": count}
-            )
-        )
+    for key, shown in written.items():
+        context.log_event(_materialization(context, key, shown, {}))
+
+
+def _materialization(
+    context: dg.OutputContext, key: str, shown: Mapping[str, Any], tags: Mapping[str, str]
+) -> dg.AssetMaterialization:
+    version = {_DATA_VERSION: shown["sha256"], _IS_OURS: "true"} if "sha256" in shown else {}
+    return dg.AssetMaterialization(
+        context.asset_key, partition=key, metadata=shown, tags={**tags, **version}
+    )
 
 
 @contextmanager
@@ -61,6 +81,17 @@ def run_scope_of(instance: dg.DagsterInstance | None) -> Iterator[RunScope]:
     with run_scope.entered() as scope:
         scope.stack.enter_context(reuse_connections(instance))
         yield scope
+
+
+@contextmanager
+def in_location(instance: dg.DagsterInstance, location: str, job: str) -> Iterator[None]:
+    """Let the UI find a run of this process by its code location and its job, where it can be."""
+    inside = _inside(instance)
+    if inside is None:
+        yield
+        return
+    with inside.in_location(instance, location, job):
+        yield
 
 
 @contextmanager

@@ -4,28 +4,32 @@ It tells Dagster what was written and where; what a table is, its columns among 
 asset. How a table is written is in `zs_pipeline.publishing.commit`.
 """
 
+import hashlib
 import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
-from zs_client.contract import Layout
+from zs_client.contract import encode_partition
 from zs_client.facts import Facts
-from zs_client.store import Store
 from zs_pipeline import memory
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.orchestration import events, partitions
-from zs_pipeline.orchestration.failures import stale_on_failure, without_secrets
+from zs_pipeline.orchestration.failures import Failed, in_our_words, stale_on_failure
 from zs_pipeline.orchestration.resources import StoreResource
 from zs_pipeline.publishing.commit import commit
-from zs_pipeline.publishing.facts_file import read_facts, read_head, segments
+from zs_pipeline.publishing.facts_file import path, read_facts, read_head, segments
 from zs_pipeline.publishing.recovery import bring_back
 from zs_pipeline.publishing.table_update import TableUpdate
 from zs_pipeline.shrink_refused import ShrinkRefused
 from zs_pipeline.tables.inputs import Input, read_input
 
 _PREVIEW_ROWS = 5
+_NONE = encode_partition(None)
+# Of more partitions at once Dagster looks for each of them among all, for as long as a run takes.
+_SHOWN_PARTITIONS = 100
 
 
 class AcornIOManager(dg.IOManager):
@@ -43,6 +47,10 @@ class AcornIOManager(dg.IOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: TableUpdate) -> None:
         """Write what changed, and tell Dagster which partitions did."""
+        with in_our_words():
+            self._write(context, obj)
+
+    def _write(self, context: dg.OutputContext, obj: TableUpdate) -> None:
         acorn = self.catalogue.by_name[context.asset_key.path[-1]]
         store, layout = self.cache.open(), self.cache.layout()
         begun = time.monotonic()
@@ -73,37 +81,89 @@ class AcornIOManager(dg.IOManager):
                 ", ".join(report.restored[:_PREVIEW_ROWS]) or "the table",
             )
         facts = report.facts
-        try:
-            preview = _preview(store, layout, acorn, facts)
-        except FileNotFoundError:
-            bring_back(store, layout, acorn)
-            preview = _preview(store, layout, acorn, facts)
+        asked = context.asset_partition_keys if partitions.has_key(context) else ()
         context.add_output_metadata(
             {
-                "dagster/row_count": report.rows,
-                "dagster/uri": layout.location(store.url, facts),
-                "bytes": report.bytes,
-                "files": len(facts["partitions"]) or 1,
                 "computed": report.computed,
                 "written": len(report.changed),
                 "removed": len(report.removed),
                 "skipped": obj.skipped or "no",
-                "sha256": facts["sha256"],
                 "seconds": round(time.monotonic() - begun, 3),
-                "preview": dg.MetadataValue.md(preview),
             }
         )
-        # A run without a key works out the changed subjects itself; the graph shows just those.
-        if acorn.partition and not partitions.has_key(context):
-            self._sync_partitions(acorn, before, segments(facts))
-            written = facts["partitions"]
-            events.report(
-                context,
-                {s: written.get(s, {"rows": 0})["rows"] for s in (*report.changed, *report.empty)},
-                self.instance,
+        if asked:
+            self._show_partitions(context, acorn, facts, asked)
+            if unknown := set(asked) - before - segments(facts):
+                self._refuse(acorn, sorted(unknown))
+        else:
+            context.add_output_metadata(
+                {
+                    "dagster/row_count": report.rows,
+                    "dagster/uri": layout.location(store.url, facts),
+                    "bytes": report.bytes,
+                    "files": len(facts["partitions"]) or 1,
+                    "sha256": facts["sha256"],
+                    "preview": dg.MetadataValue.md(self._preview(acorn, facts)),
+                }
             )
+            events.set_data_version(context, facts["sha256"])
+        # A run without a key works out the changed subjects itself; the graph shows just those.
+        if acorn.partition and not asked:
+            self._sync_partitions(acorn, before, segments(facts))
+            written = (*report.changed, *report.empty)
+            shown = {segment: self._partition(acorn, facts, segment) for segment in written}
+            events.report(context, shown, self.instance)
         if report.refused:
             raise ShrinkRefused(" ".join(report.refused.values()))
+
+    def _partition(self, acorn: Acorn, facts: Facts, segment: str) -> dict[str, Any]:
+        """Returns what people are shown of one partition."""
+        place = self.cache.open().at(path(self.cache.layout(), acorn, segment))
+        entry = facts["partitions"].get(segment)
+        none = {"rows": f"those without a {acorn.partition}"} if segment == _NONE else {}
+        if entry is None:
+            return {"dagster/row_count": 0, "files": 0, **none}
+        return {
+            **none,
+            "dagster/row_count": entry["rows"],
+            "dagster/uri": place,
+            "bytes": entry["bytes"],
+            "files": 1,
+            "sha256": entry["sha256"],
+        }
+
+    def _show_partitions(
+        self, context: dg.OutputContext, acorn: Acorn, facts: Facts, asked: Sequence[str]
+    ) -> None:
+        """Show people each partition that they asked for, and not the whole table."""
+        step = context.step_context
+        for segment in asked[:_SHOWN_PARTITIONS]:
+            preview = dg.MetadataValue.md(self._preview(acorn, facts, segment))
+            shown = {**self._partition(acorn, facts, segment), "preview": preview}
+            # Of one partition alone Dagster takes what is said of the output.
+            if len(asked) == 1:
+                context.add_output_metadata(shown)
+            else:
+                step.add_asset_metadata(shown, context.asset_key, segment)
+        digests = [facts["partitions"][s]["sha256"] for s in asked if s in facts["partitions"]]
+        # Dagster has one version for all partitions of a run.
+        whole = hashlib.sha256("".join(digests).encode()).hexdigest()
+        events.set_data_version(context, digests[0] if len(digests) == 1 else whole)
+
+    def _refuse(self, acorn: Acorn, unknown: Sequence[str]) -> None:
+        """Take partitions from Dagster's list that a person added there.
+
+        Raises:
+            Failed: Always; with what to do instead.
+        """
+        split = acorn.kind.partitioning
+        if split is not None and not split.is_fixed:
+            name = partitions.dynamic_name(split.column)
+            partitions.sync(self.instance, name, set(), set(unknown))
+        raise Failed(
+            f"no document has the {acorn.partition} {', '.join(unknown)}; it is no longer listed. "
+            "Partitions come from the documents: a night adds them"
+        )
 
     def _sync_partitions(self, acorn: Acorn, before: set[str], now: set[str]) -> None:
         """Tell Dagster the values of a key that this table, or another one, is split by."""
@@ -123,10 +183,25 @@ class AcornIOManager(dg.IOManager):
             partitions.sync(self.instance, former, set(), before | others)
         partitions.sync(self.instance, name, now, gone - others)
 
+    def _preview(self, acorn: Acorn, facts: Facts, segment: str = "") -> str:
+        """Returns the first rows as Markdown, of the first partition where none is named."""
+        store, layout = self.cache.open(), self.cache.layout()
+        if acorn.partition:
+            segment = segment or next(iter(facts["partitions"]), "")
+            if segment not in facts["partitions"]:
+                return "no rows"
+        try:
+            content = read_head(store, layout, acorn, segment, facts=facts, rows=_PREVIEW_ROWS)
+        except FileNotFoundError:
+            bring_back(store, layout, acorn)
+            content = read_head(store, layout, acorn, segment, facts=facts, rows=_PREVIEW_ROWS)
+        table = _markdown(acorn, content.to_pylist())
+        return f"{acorn.partition}={segment}\n\n{table}" if segment else table
+
     def load_input(self, context: dg.InputContext) -> Input:
         """Returns the whole table that an asset asks for."""
         acorn = self.catalogue.by_name[context.asset_key.path[-1]]
-        with without_secrets():
+        with in_our_words():
             return read_input(self.cache.open(), self.cache.layout(), acorn)
 
 
@@ -143,12 +218,7 @@ def acorn_io_manager(catalogue: Catalogue) -> dg.IOManagerDefinition:
     return of_run
 
 
-def _preview(store: Store, layout: Layout, acorn: Acorn, facts: Facts) -> str:
-    """Returns the first rows as a Markdown table."""
-    segment = next(iter(facts["partitions"]), "")
-    if acorn.partition and not segment:
-        return "no rows"
-    rows = read_head(store, layout, acorn, segment, facts=facts, rows=_PREVIEW_ROWS).to_pylist()
+def _markdown(acorn: Acorn, rows: Sequence[Mapping[str, Any]]) -> str:
     names = [c.name for c in acorn.columns]
     lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
     for row in rows:

@@ -1,9 +1,9 @@
-"""Dagster's jobs, schedule and sensors: which assets a run makes, and when a run is started.
+"""Dagster's jobs and the schedule: which assets a run makes, and when a night begins.
 
-What an asset does is in `zs_pipeline.orchestration.assets`; `zs build` runs the same jobs itself.
+What an asset does is in `zs_pipeline.orchestration.assets`, what starts the later runs of a night
+in `zs_pipeline.orchestration.sensors`; `zs build` runs the same jobs itself.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -11,15 +11,19 @@ import dagster as dg
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import shards
-from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS
+from zs_pipeline.orchestration.run_tags import EVERY_HOURS
 
 NIGHTLY, NIGHTLY_HOURS = "0 9 * * *", 24
 # The jobs of tables split by a list of their own, by the partition's name.
 _NAMED_JOBS = {"platform": "platforms"}
 _DESCRIPTIONS = {
-    "tables": "Everything by document and by subject; the first run of a night.",
-    "platforms": "Everything by platform; the second run.",
-    "publish": "The registry; the last run of a night.",
+    "tables": (
+        "First of the runs of a night: the documents, and everything by document and by subject. "
+        "To start a night by hand open the job `night`; here Dagster asks for a subject, and "
+        "makes that subject alone."
+    ),
+    "platforms": "Second of the runs of a night: everything by platform. `tables` starts it.",
+    "publish": "Last of the runs of a night: the registry. The run before starts it.",
 }
 
 
@@ -29,18 +33,41 @@ def jobs(catalogue: Catalogue) -> list[Any]:
     One job cannot hold assets of two partition definitions, and the squirrel is published even when
     an acorn failed: so a night is several runs, one after another.
     """
-    selections: dict[str, list[str]] = {"tables": ["documents"]}
-    for acorn in catalogue.acorns:
-        selections.setdefault(_job_of(acorn), []).append(acorn.name)
-    selections["publish"] = ["squirrel"]
     return [
         dg.define_asset_job(
             name,
             selection=selection,
             description=_DESCRIPTIONS.get(name, f"The tables {name.replace('_', ' ')}."),
         )
-        for name, selection in selections.items()
+        for name, selection in selections(catalogue).items()
     ]
+
+
+def selections(catalogue: Catalogue) -> dict[str, list[str]]:
+    """Returns the assets of each job of a night, by the jobs' names in their order."""
+    found: dict[str, list[str]] = {"tables": ["documents"]}
+    for acorn in catalogue.acorns:
+        found.setdefault(_job_of(acorn), []).append(acorn.name)
+    found["publish"] = ["squirrel"]
+    return found
+
+
+def by_hand() -> Any:
+    """Returns the job by which a person starts a night.
+
+    It has no partitions: of `tables` Dagster's launchpad asks for a subject, in a red field, though
+    a run without one is what makes all that changed.
+    """
+    return dg.define_asset_job(
+        "night",
+        selection=["deployment"],
+        description=(
+            "Start a night by hand: press Materialize; for another store or source, Open launchpad "
+            "beside it. Shows which store and source it works on and whether they can be used; "
+            "then tables, platforms and publish run one after another, with the same "
+            "configuration. Only what changed is made anew."
+        ),
+    )
 
 
 def _job_of(acorn: Acorn) -> str:
@@ -57,27 +84,8 @@ def schedule(first: Any) -> dg.ScheduleDefinition:
         cron_schedule=NIGHTLY,
         execution_timezone="UTC",
         tags={EVERY_HOURS: str(NIGHTLY_HOURS)},
-        description="Every night: what changed in the documents since the last one.",
+        description=(
+            "Every night: what changed in the documents since the last one. The sensors start the "
+            "runs that follow. To start a night now open the job `night`."
+        ),
     )
-
-
-def chain(first: Any, then: Any) -> Iterator[dg.SensorDefinition]:
-    """Yields the sensors that start a job after another one has ended, well or not."""
-    for status in (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE):
-
-        @dg.run_status_sensor(
-            name=f"{then.name}_after_{first.name}_{status.value.lower()}",
-            run_status=status,
-            monitored_jobs=[first],
-            request_job=then,
-            default_status=dg.DefaultSensorStatus.RUNNING,
-            minimum_interval_seconds=10,
-        )
-        def after(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
-            if context.dagster_run.tags.get(BY_COMMAND):
-                return dg.SkipReason("zs build starts the next run itself")
-            run = context.dagster_run
-            kept = {EVERY_HOURS: run.tags[EVERY_HOURS]} if EVERY_HOURS in run.tags else {}
-            return dg.RunRequest(run_key=run.run_id, tags=kept)
-
-        yield after

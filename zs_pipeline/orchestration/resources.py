@@ -1,5 +1,7 @@
 """Dagster's resources: the store, the source and the side files that a run's configuration names.
 
+An empty URL is looked up where a run asks for it; `resolved` says what comes of it.
+
 What is read or written with them is the business of the assets, the checks and the IO manager.
 """
 
@@ -7,9 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import dagster as dg
-from pydantic import PrivateAttr
+from pydantic import Field, PrivateAttr
 
 from zs_client.contract import Layout
+from zs_client.masking import masked
+from zs_client.opening import local_path
 from zs_client.store import Store
 from zs_pipeline import settings
 from zs_pipeline.catalogue import Catalogue
@@ -18,15 +22,19 @@ from zs_pipeline.orchestration import events
 from zs_pipeline.publishing.table_update import CommitReport
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.source.choice import open_source
-from zs_pipeline.source.interface import Source
+from zs_pipeline.source.interface import Source, url_for_messages
 
 
 class StoreResource(dg.ConfigurableResource[None]):
-    """The store and the version folder that tables are written to."""
+    """The store that tables are written to: `ZS_STORE`, else the current folder, without a URL."""
 
-    url: str = ""
-    version: str = ""
-    accept_shrink: bool = False
+    url: str = Field(default="", description="Where it lies; ZS_STORE when empty.")
+    version: str = Field(
+        default="", description="The version folder; ZS_VERSION, else the package's, when empty."
+    )
+    accept_shrink: bool = Field(
+        default=False, description="Accept tables and sweeps that lost more than they may."
+    )
     _opened: Store | None = PrivateAttr(default=None)
     # What this run committed and has not checked yet, by acorn.
     _reports: dict[str, CommitReport] = PrivateAttr(default_factory=dict)
@@ -60,9 +68,9 @@ class StoreResource(dg.ConfigurableResource[None]):
 
 
 class SourceResource(dg.ConfigurableResource[None]):
-    """The source of the documents."""
+    """The source of the documents: `ZS_SOURCE`, else the packaged sample, without a URL."""
 
-    url: str = ""
+    url: str = Field(default="", description="Where they come from; ZS_SOURCE when empty.")
 
     def open(self, catalogue: Catalogue) -> Source:
         """Returns the source; `ZS_SOURCE`, else the packaged sample, when no URL is set."""
@@ -70,11 +78,35 @@ class SourceResource(dg.ConfigurableResource[None]):
 
 
 class SideFilesResource(dg.ConfigurableResource[None]):
-    """The buckets of side files."""
+    """The buckets of side files: `ZS_FILES`, else the sample's or S3, where no URL is set."""
 
-    url: str = ""
-    source: str = ""
+    url: str = Field(default="", description="Where they are; ZS_FILES when empty.")
 
-    def open(self) -> Files:
-        """Returns the buckets; from `ZS_FILES`, else the sample's or S3, when no URL is set."""
-        return Files(settings.files_url(self.url, self.source))
+    def open(self, source: str) -> Files:
+        """Returns the buckets.
+
+        Args:
+            source: The documents' URL as it is configured, since the sample has its own.
+        """
+        return Files(settings.files_url(self.url, source))
+
+
+def resolved(
+    cache: StoreResource, source: SourceResource, side_files: SideFilesResource
+) -> dict[str, str]:
+    """Returns what the resources resolve to here, as people may see it.
+
+    Raises:
+        ValueError: The version folder is not dotted numbers.
+    """
+    documents = settings.source_url(source.url)
+    places = {
+        "store": settings.store_url(cache.url),
+        "version_folder": cache.layout().folder,
+        "source": url_for_messages(documents),
+        "side_files": settings.files_url(side_files.url, source.url),
+        "old_documents": url_for_messages(settings.old_source_url(source.url)) or "none",
+    }
+    if "://" not in places["store"]:
+        places["store"] = str(local_path(places["store"]).resolve())
+    return {name: masked(place) for name, place in places.items()}

@@ -8,3 +8,5 @@ them with each run, so that their names stay.
 BY_COMMAND = "zs/by_command"
 # Set on the runs of a schedule and those that follow: the hours between two of them.
 EVERY_HOURS = "zs/every_hours"
+# Set on the runs that a sensor starts: the run that they follow.
+FOLLOWS = "zs/follows"

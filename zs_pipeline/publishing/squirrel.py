@@ -20,6 +20,9 @@ from zs_pipeline.publishing.facts_file import json_text, now_text, read_facts
 # Only the facts say how a column's values are made: every reader fetches the whole registry.
 _OF_COLUMN = ("name", "type", "description", "nullable")
 _OF_TABLE = ("rows", "bytes", "sha256", "built_at", "checked_at", "code_version", "source_state")
+# Why a table is stale that did not fail itself.
+_NO_DOCUMENTS = "the documents could not be brought up to date"
+_EARLIER_STATE = "built from an earlier state of the documents"
 
 
 @dataclass(frozen=True)
@@ -96,6 +99,11 @@ def publish(
     return Published(snapshot, tuple(missing), stale, not missing)
 
 
+def is_skipped(reason: str) -> bool:
+    """Returns whether a table is stale for what it is made from, by the registry's reason."""
+    return reason.startswith((_NO_DOCUMENTS, _EARLIER_STATE))
+
+
 def _expected_every_hours(store: Store, layout: Layout) -> float | None:
     """Returns the interval of the schedule in the last registry."""
     try:
@@ -111,9 +119,9 @@ def _entry(
     stale, reason = facts["state"] == "stale", facts["reason"]
     built_from = facts["source_state"].get("documents", state)
     if not stale and failed:
-        stale, reason = True, f"the documents could not be brought up to date: {failed}"
+        stale, reason = True, f"{_NO_DOCUMENTS}: {failed}"
     if not stale and built_from != state:
-        stale, reason = True, "built from an earlier state of the documents"
+        stale, reason = True, _EARLIER_STATE
     copied = {key: value for key, value in facts.items() if key in _OF_TABLE}
     if not stale:
         copied["checked_at"] = now
