@@ -57,10 +57,10 @@ def _ancestors(name: str, parents: Mapping[str, set[str]]) -> set[str]:
 
 def edges() -> dict[str, set[str]]:
     """Returns for each asset the assets that it is made from, as Dagster has them."""
-    assets = code_location.definitions().resolve_asset_graph()
+    graph = code_location.definitions().resolve_asset_graph()
     return {
-        key.to_user_string(): {parent.to_user_string() for parent in assets.get(key).parent_keys}
-        for key in assets.get_all_asset_keys()
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
     }
 
 
