@@ -57,13 +57,13 @@ def _ancestors(name: str, parents: Mapping[str, set[str]]) -> set[str]:
 
 def edges() -> dict[str, set[str]]:
     """Returns for each asset the assets that it is made from; none that stands alone."""
-    assets = code_location.definitions().resolve_asset_graph()
-    found = {
-        key.to_user_string(): {parent.to_user_string() for parent in assets.get(key).parent_keys}
-        for key in assets.get_all_asset_keys()
+    graph = code_location.definitions().resolve_asset_graph()
+    parents = {
+        key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
+        for key in graph.get_all_asset_keys()
     }
-    used = set().union(*found.values())
-    return {name: above for name, above in found.items() if above or name in used}
+    used = set().union(*parents.values())
+    return {name: above for name, above in parents.items() if above or name in used}
 
 
 def filled(text: str) -> str:

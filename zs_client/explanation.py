@@ -38,7 +38,7 @@ NAMES = ("part", "what", "value")
 
 
 @dataclass(frozen=True)
-class _Asset:
+class _DataAsset:
     """A data asset: the ids and names of its documents, and their rows of asset_basics."""
 
     ids: list[str]
@@ -107,7 +107,7 @@ def explained(name: str, column: str, at: Place, now: Reader) -> "pa.Table":
     then, facts = fetch.facts(store, layout, folder), fetch.facts(now, layout, folder)
     if then is None or facts is None:
         raise fetch.not_found(store, layout, f"what is told of {table}", layout.facts(folder))
-    question = _Question(table, column, _asset(name, at), at, now, then, facts, columns)
+    question = _Question(table, column, _data_asset(name, at), at, now, then, facts, columns)
     lines = list(_lines(question))
     arrays = [pa.array(values, pa.string()) for values in zip(*lines, strict=True)]
     return pa.table(dict(zip(NAMES, arrays, strict=True)))
@@ -134,7 +134,7 @@ class _Question:
 
     table: str
     column: str
-    asset: _Asset
+    data_asset: _DataAsset
     at: Place
     now: Reader
     then: Mapping[str, Any]
@@ -206,7 +206,7 @@ def _similar(name: str, names: Mapping[str, str]) -> str:
     return f"Alike: {', '.join(names[key] for key in keys)}" if keys else "Nothing is written alike"
 
 
-def _asset(name: str, at: Place) -> _Asset:
+def _data_asset(name: str, at: Place) -> _DataAsset:
     def rows_of(link: str) -> list[dict[str, Any]]:
         return list(read.rows(read_request(_BASICS, {link: name}, at), at).to_pylist())
 
@@ -219,7 +219,7 @@ def _asset(name: str, at: Place) -> _Asset:
             f"{_similar(name, known)}"
         )
     names = list(dict.fromkeys(row["name"] for row in rows if row["name"] is not None))
-    return _Asset([row["_id"] for row in rows], names, rows)
+    return _DataAsset([row["_id"] for row in rows], names, rows)
 
 
 def _rows(table: str, question: _Question) -> list[dict[str, Any]]:
@@ -230,31 +230,35 @@ def _rows(table: str, question: _Question) -> list[dict[str, Any]]:
 
 
 def _find_rows(table: str, question: _Question) -> list[dict[str, Any]]:
-    asset, at, columns = question.asset, question.at, question.columns[table]
+    data_asset, at, columns = question.data_asset, question.at, question.columns[table]
     if table == _BASICS:
-        return asset.rows
+        return data_asset.rows
     link = next((column for column in _LINKS if column in columns), "")
     if link:
-        words: dict[str, Any] = {link: asset.ids if link in ("_id", "v2_id") else asset.names}
-        rows = _read(table, words, asset, at)
+        words: dict[str, Any] = {
+            link: data_asset.ids if link in ("_id", "v2_id") else data_asset.names
+        }
+        rows = _read(table, words, data_asset, at)
         # The tables of images have the name of the derived data asset, and that of the raw one.
         if not rows and "raw_name" in columns:
-            rows = _read(table, {"raw_name": asset.names}, asset, at)
+            rows = _read(table, {"raw_name": data_asset.names}, data_asset, at)
         return rows
     if "session_date" in columns:
         sessions = [
             {"subject_id": row["subject_id"], "session_date": row.get("acquisition_date")}
-            for row in asset.rows
+            for row in data_asset.rows
         ]
-        return [row for session in sessions for row in _read(table, session, asset, at)]
+        return [row for session in sessions for row in _read(table, session, data_asset, at)]
     (column,) = columns
-    values = {row[column] for row in asset.rows} - {None}
-    return _read(table, {column: sorted(values)}, asset, at) if values else []
+    values = {row[column] for row in data_asset.rows} - {None}
+    return _read(table, {column: sorted(values)}, data_asset, at) if values else []
 
 
-def _read(table: str, words: Mapping[str, Any], asset: _Asset, at: Place) -> list[dict[str, Any]]:
+def _read(
+    table: str, words: Mapping[str, Any], data_asset: _DataAsset, at: Place
+) -> list[dict[str, Any]]:
     if find(table)[2] == "subject_id":
-        subjects = list(dict.fromkeys(row["subject_id"] for row in asset.rows))
+        subjects = list(dict.fromkeys(row["subject_id"] for row in data_asset.rows))
         words = {**words, "subject_id": subjects}
     return list(read.rows(read_request(table, words, at), at).to_pylist())
 
@@ -306,7 +310,7 @@ def _document_values(paths: Sequence[str], question: _Question) -> Iterator[Line
 
 def _documents(paths: Sequence[str], question: _Question) -> list[dict[str, Any]]:
     """Returns the documents in the state that the table was built from, or now if that is gone."""
-    store, ids = question.now, list(question.asset.ids)
+    store, ids = question.now, list(question.data_asset.ids)
     try:
         state = f"{DOCUMENTS}/states/{question.made_from('documents')}.json"
         documents_head = fetch.get_json(store, state)
@@ -351,7 +355,9 @@ def _answer_values(reads: Sequence[str], question: _Question) -> Iterator[Line]:
     try:
         key = f"{ANSWERS}/{question.table}/{content}.pqt"
         columns = ["_id", "outcome", "reason", "value"]
-        rows = read.file_rows(question.now, key, {"_id": question.asset.ids}, columns).to_pylist()
+        rows = read.file_rows(
+            question.now, key, {"_id": question.data_asset.ids}, columns
+        ).to_pylist()
     except (ReadError, FileNotFoundError) as error:
         reason = f"the kept answers of side files cannot be read here: {first_line(error)}"
         yield "not told", "files", reason
@@ -372,7 +378,7 @@ def _findings(reads: Sequence[str], question: _Question) -> Iterator[Line]:
     fields = {*reads, f"file:{question.table}"} if is_of_file else {*reads}
     for name in _PROBLEMS:
         try:
-            rows = _read(name, {"_id": question.asset.ids}, question.asset, question.at)
+            rows = _read(name, {"_id": question.data_asset.ids}, question.data_asset, question.at)
         except AcornNotFound:
             yield "not told", name, "the table is not in this store"
             continue

@@ -137,10 +137,10 @@ def _unknown(store: Store, subjects: Sequence[str]) -> list[str]:
 
 def _withheld(store: Store) -> list[str]:
     """Returns a line for the documents that the source has and did not hand out."""
-    found = documents.withheld(store)
-    more = f" and {len(found) - SHOWN:,} more" if len(found) > SHOWN else ""
-    shown = ", ".join(found[:SHOWN])
-    return [f"{len(found):,} documents did not come and are as before: {shown}{more}"]
+    withheld = documents.withheld(store)
+    more = f" and {len(withheld) - SHOWN:,} more" if len(withheld) > SHOWN else ""
+    first = ", ".join(withheld[:SHOWN])
+    return [f"{len(withheld):,} documents did not come and are as before: {first}{more}"]
 
 
 def _chosen(select: Sequence[str]) -> set[str] | None:
@@ -238,15 +238,15 @@ def _chain(error: BaseException | None) -> Iterator[BaseException]:
 
 def _kinds_of_errors(result: dg.ExecuteInProcessResult | None) -> set[str]:
     """Returns the names of the errors that a run's steps failed with."""
-    found: set[str] = set()
+    kinds: set[str] = set()
     if result is None or result.success:
-        return found
+        return kinds
     for event in result.all_events:
         error = event.step_failure_data.error if event.is_step_failure else None
         while error is not None:
-            found.add(str(error.cls_name))
+            kinds.add(str(error.cls_name))
             error = error.cause
-    return found or {"no reason given"}
+    return kinds or {"no reason given"}
 
 
 @contextmanager
@@ -365,15 +365,15 @@ def _line(message: str) -> str:
 def _show_findings(console: Console, store: Store, layout: Layout) -> None:
     """Say what did not fit or was chosen, how often of each kind, and where to read more of it."""
     tables = {}
-    told = {name: read_facts(store, layout, name) for name in _PROBLEMS}
-    for name, facts in told.items():
+    facts_by_table = {name: read_facts(store, layout, name) for name in _PROBLEMS}
+    for name, facts in facts_by_table.items():
         if facts:
             acorn = CATALOGUE.by_name[name]
             with suppress(FileNotFoundError):
                 tables[name] = read_content(store, layout, acorn, facts=facts, columns=_SHOWN)
     if "document_problems" in tables:
-        found = tables["document_problems"]
-        aside = found.filter(pc.equal(found["severity"], "error"))
+        problems = tables["document_problems"]
+        aside = problems.filter(pc.equal(problems["severity"], "error"))
         if aside.num_rows:
             console.print(
                 f"{aside.num_rows} documents were set aside or did not come:",
@@ -383,21 +383,21 @@ def _show_findings(console: Console, store: Store, layout: Layout) -> None:
             for row in aside.slice(0, SHOWN).to_pylist():
                 said = f"  {row['name'] or row['_id'] or ''} {row['reason']}"
                 console.print(said, markup=False, soft_wrap=True)
-    facts = told["document_problems"]
+    facts = facts_by_table["document_problems"]
     for what, count in (facts.get("notes", {}) if facts else {}).items():
         console.print(f"{count:,} documents: {what}", markup=False, soft_wrap=True)
-    for name, found in tables.items():
-        if found.num_rows:
-            said = f"{found.num_rows:,} findings in zs_client.{name}():"
+    for name, findings in tables.items():
+        if findings.num_rows:
+            said = f"{findings.num_rows:,} findings in zs_client.{name}():"
             console.print(said, style="yellow", soft_wrap=True)
-            for line in _kinds(found):
+            for line in _kinds(findings):
                 console.print(f"  {line}", markup=False, soft_wrap=True)
 
 
-def _kinds(found: pa.Table) -> Iterator[str]:
+def _kinds(findings: pa.Table) -> Iterator[str]:
     """Yields a line for each kind of finding: how many rows, and one of the reasons."""
     kind = ["severity", "field", "column"]
-    groups = found.group_by(kind).aggregate([("reason", "count"), ("reason", "min")])
+    groups = findings.group_by(kind).aggregate([("reason", "count"), ("reason", "min")])
     order = [("severity", "ascending"), ("reason_count", "descending"), ("field", "ascending")]
     for row in groups.sort_by(order).to_pylist():
         about = f"{row['column']}: " if row["column"] else ""

@@ -112,15 +112,15 @@ def pairs(
     rows = arrow.values(source_data, *SOURCES)
     derived = [row for row in rows if row[1] is not None]
     matches = [row for row in derived if made_word in row[0].lower()]
-    assets = data_assets(asset_basics, modality, {name for name, _, _ in matches})
+    by_name = data_assets(asset_basics, modality, {name for name, _, _ in matches})
     latest: dict[str, tuple[str, str]] = {}
     for name, source, processed in matches:
-        if name in assets:
+        if name in by_name:
             latest[source] = max(latest.get(source, ("", "")), (processed or "", name))
     not_raw = {name for name, _, _ in derived}
     return [
-        (raw, assets[latest[raw.name][1]] if raw.name in latest else None)
-        for raw in assets.values()
+        (raw, by_name[latest[raw.name][1]] if raw.name in latest else None)
+        for raw in by_name.values()
         if raw.data_level == "raw"
         and modality in raw.modalities
         and raw.name not in not_raw

@@ -411,21 +411,21 @@ def _keep(
     """Save the answers; questions that are not answered yet keep their known answers."""
     now = {bucket_of(q.location) for q in questions if q.id in answers and answers[q.id].reached}
     merged: dict[str, Answer] = {}
-    content, outdated = "", list[str]()
+    content, superseded = "", list[str]()
 
     def change(head_body: bytes | None) -> bytes | None:
-        nonlocal merged, content, outdated
+        nonlocal merged, content, superseded
         known, head = _load_of_head(store, name, kind, seen, head_body)
         newest = {**known, **answers}
         merged = {q.id: newest[q.id] for q in questions if q.id in newest}
         body = arrow.encode(_table(list(merged.values())))
         content = hashlib.sha256(body).hexdigest()[:32]
-        outdated = []
+        superseded = []
         if head.get("content") == content and head["form"] == kind.answers_version:
             return None
         store.put_object(_content_key(name, content), body)
         contents = [*(c for c in head.get("kept", []) if c != content), content]
-        outdated = contents[:-KEPT_CONTENTS]
+        superseded = contents[:-KEPT_CONTENTS]
         new = {
             "form": kind.answers_version,
             "content": content,
@@ -437,7 +437,7 @@ def _keep(
     store.update(_head_key(name), change, advice="is another build running?")
     seen.clear()
     seen[content] = merged
-    store.delete([_content_key(name, old) for old in outdated])
+    store.delete([_content_key(name, old) for old in superseded])
     return content
 
 
