@@ -86,7 +86,7 @@ test: .venv ## run all tests (ARGS="-k qc" for some)
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 # Three quarters of the tests, an eighth of the work. tests/slow.py says what is slow.
-quick: .venv ## run the tests that build nothing and start no server, under a minute (ARGS as of `make test`)
+quick: .venv ## run the tests that build nothing and start no server: 95 s on two cores (ARGS as of `make test`)
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
 
 # Kills at random moments, sources that change at random, objects lost at random: an hour. Every run of the

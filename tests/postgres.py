@@ -3,7 +3,6 @@
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +11,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+from source_servers import free_port
 
 CONFIGURATION = """
 telemetry:
@@ -45,9 +45,7 @@ class Postgres:
 
     def __init__(self, folder: Path, tools: Path) -> None:
         self._folder, self._tools = folder, tools
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port: int = probe.getsockname()[1]
+        self.port = free_port()
 
     def start(self) -> None:
         """Start it; it refuses to run as root, and then runs as a user without rights."""

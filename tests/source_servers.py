@@ -4,6 +4,7 @@ Nothing here is a test; the MongoDB server of the tests is SecantusDB.
 """
 
 import contextlib
+import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,6 +15,13 @@ from urllib.parse import parse_qs, urlsplit
 import orjson
 
 from bench.gateway import FIND, find
+
+
+def free_port() -> int:
+    """Returns a port on which nobody listens, for a server that takes no port 0."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port: int = closed.getsockname()[1]
+        return port
 
 
 class Status(Exception):

@@ -434,6 +434,7 @@ rows = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(rows, rows)
 def test_what_differs_is_what_a_loop_over_the_rows_finds(old, new):

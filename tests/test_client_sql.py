@@ -172,6 +172,7 @@ def test_parameters_are_values_and_leave_partitions_unread(wishes):
     assert wishes["platform_qc"] == (["platform"], ("fib",))
 
 
+@pytest.mark.slow
 @settings(max_examples=20)
 @given(st.text(max_size=20) | st.sampled_from((*ODD, "'; DROP TABLE qc; --", "x" * 10_000)))
 def test_no_text_breaks_a_query(at, text):

@@ -551,6 +551,7 @@ def interleaved(
                 assert values(store, acorn) == list(made[""]), (number, dies)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crash", [False, True], ids=["both live", "one dies"])
 @pytest.mark.parametrize(
     ("acorn", "old", "one", "two"),
@@ -636,6 +637,7 @@ def together(*calls: Any) -> list[BaseException]:
     return raised
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kind", "rounds"), [("folder", 20), ("memory", 40), ("s3", 5)])
 def test_commits_of_the_same_and_of_other_partitions_at_once_all_agree(
     kind: str, rounds: int, request: pytest.FixtureRequest

@@ -5,7 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 import yaml
+from source_servers import free_port
 
 from zs_client import asset_basics, status
 
@@ -61,6 +61,13 @@ def test_every_way_starts_the_same_processes():
     workspace = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())
     (server,) = (entry["grpc_server"] for entry in workspace["load_from"])
     assert str(server["port"]) in by_compose["code"]
+
+
+def test_a_deployment_differs_from_a_checkout_in_its_storage_alone():
+    files = DEPLOY / "dagster.yaml", ROOT / "dagster.yaml"
+    deployed, local = (yaml.safe_load(path.read_text()) for path in files)
+    assert deployed.keys() - local.keys() == {"storage", "compute_logs"}
+    assert {key: deployed[key] for key in local} == local
 
 
 def test_units_are_what_systemd_understands(tmp_path):
@@ -125,7 +132,7 @@ class Deployment:
     def __init__(self, home: Path, variables: dict[str, str]) -> None:
         self._home = home
         self._variables = variables
-        self._ports = {"4000": _free_port(), "3000": _free_port()}
+        self._ports = {"4000": str(free_port()), "3000": str(free_port())}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         text = (DEPLOY / "workspace.yaml").read_text()
         (home / "workspace.yaml").write_text(text.replace("4000", self._ports["4000"]))
@@ -186,12 +193,6 @@ class Deployment:
                 pass
             time.sleep(0.5)
         raise AssertionError(f"waited in vain: {what}\n{self.logs()}")
-
-
-def _free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 LAUNCH = """

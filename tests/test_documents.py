@@ -395,6 +395,7 @@ def test_an_update_that_another_overtakes_looks_again_and_loses_nothing() -> Non
     assert_is_the_source(store, source)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("first_build", [True, False], ids=["first build", "later"])
 def test_an_update_killed_at_any_point_leaves_a_snapshot_that_reads_and_goes_on(
@@ -477,6 +478,7 @@ step = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.lists(step, max_size=6), st.integers(0, 12)), max_size=5))
 def test_after_any_history_the_snapshot_is_that_of_a_first_build(

@@ -165,6 +165,7 @@ def build_in(home: Path, source: Path, store: Path) -> None:
     zs_build_alone(str(source), str(store))
 
 
+@pytest.mark.slow
 def test_four_first_builds_at_once_in_a_new_home_of_dagster_all_end_well(tmp_path: Path) -> None:
     home, source = tmp_path / "home", dump(tmp_path / "d.ndjson", [document("a")])
     home.mkdir()

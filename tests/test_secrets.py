@@ -202,6 +202,7 @@ def test_a_forked_process_tells_no_secret_either(monkeypatch: pytest.MonkeyPatch
     assert not spelt_in(told_by(error.value))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("known_token")
 @pytest.mark.parametrize("form", ["no HTTP: {}", "HTTP/1.1 403 not with {}\r\n\r\n"])
 @pytest.mark.parametrize("is_forked", [False, True])

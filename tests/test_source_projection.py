@@ -66,6 +66,7 @@ values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None)
 @given(st.dictionaries(names, values, max_size=5), st.lists(paths, max_size=5))
 def test_a_servers_answer_trims_to_the_same_or_is_asked_for_again(

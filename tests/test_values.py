@@ -336,6 +336,7 @@ def test_metrics_lie_in_their_subjects_partition_in_order(built, name):
     assert order == sorted(order)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("table", TABLES)
 def test_the_made_documents_have_rows_in_every_table(table):
     made = given("made").documents

@@ -21,3 +21,8 @@ def parsed(store: Store, key: str, body: bytes | None) -> Any:
         return None if body is None else json.loads(body)
     except ValueError as error:
         raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
+
+
+def serialized(value: Any) -> bytes:
+    """Returns a value as facts and the registry are written."""
+    return json.dumps(value, ensure_ascii=False, indent=1).encode()

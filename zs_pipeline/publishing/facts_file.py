@@ -18,7 +18,7 @@ from zs_client.masking import masked
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn
-from zs_pipeline.stored_json import parsed
+from zs_pipeline.stored_json import parsed, serialized
 
 
 class FactsFile:
@@ -58,7 +58,7 @@ class FactsFile:
             if body is not None and json.dumps(facts, sort_keys=True) == old:
                 return None
             facts["checked_at"] = now_text()
-            return json_text(facts)
+            return serialized(facts)
 
         key = self.layout.facts(self.acorn.table)
         advice = "is another build running?"
@@ -202,11 +202,6 @@ def mark_stale(store: Store, layout: Layout, acorn: Acorn, reason: str) -> None:
     file = FactsFile(store, layout, acorn)
     if file.facts is not None:
         file.update(apply)
-
-
-def json_text(value: Any) -> bytes:
-    """Returns a value as facts and the registry are written."""
-    return json.dumps(value, ensure_ascii=False, indent=1).encode()
 
 
 def now_text() -> str:

@@ -15,7 +15,8 @@ from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import state as documents
-from zs_pipeline.publishing.facts_file import json_text, now_text, read_facts
+from zs_pipeline.publishing.facts_file import now_text, read_facts
+from zs_pipeline.stored_json import serialized
 
 # Only the facts say how a column's values are made: every reader fetches the whole registry.
 _OF_COLUMN = ("name", "type", "description", "nullable")
@@ -88,11 +89,11 @@ def publish(
     }
     key = layout.snapshot(snapshot)
     if not store.exists(key):
-        store.put_first(key, json_text({**registry, "partitions": partitions}))
+        store.put_first(key, serialized({**registry, "partitions": partitions}))
     every = expected_every_hours or _expected_every_hours(store, layout)
     # Not in the snapshot: a snapshot does not become late.
     expected = {"expected_every_hours": every} if every else {}
-    store.put(layout.registry, json_text({**registry, **expected}))
+    store.put(layout.registry, serialized({**registry, **expected}))
     if not missing:
         _list(store, layout)
     stale = {e["name"]: e["reason"] for e in gathered if e["state"] == "stale"}
@@ -162,6 +163,6 @@ def _list(store: Store, layout: Layout) -> None:
             )
         if folder in folders:
             return None
-        return json_text(sorted([*folders, folder], key=version_order))
+        return serialized(sorted([*folders, folder], key=version_order))
 
     store.update(VERSIONS_INDEX, add)
