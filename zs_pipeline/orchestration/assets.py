@@ -275,20 +275,20 @@ def _show_sources(
     context: dg.AssetExecutionContext, acorn: Acorn, counts: Mapping[str, int | str]
 ) -> None:
     """Tell Dagster what was seen of what is made elsewhere, for its own pages."""
-    asked: dict[str, int | str] = {"asked_for": acorn.name, "date": f"{nights.today()}"}
+    question: dict[str, int | str] = {"asked_for": acorn.name, "date": f"{nights.today()}"}
     of_files = {name: counts[name] for name in (*_OF_FILES, *answers.OUTCOMES) if name in counts}
     kind = acorn.kind
     # Where all answers are reused nothing was looked at.
     if counts.get("requests"):
-        shown = asked | of_files
-        context.log_event(dg.AssetObservation(SIDE_FILES_SPEC.key, metadata=shown))
+        metadata = question | of_files
+        context.log_event(dg.AssetObservation(SIDE_FILES_SPEC.key, metadata=metadata))
     if isinstance(kind, FromCustomTable):
         of_custom = {name: counts[name] for name in _OF_CUSTOM if name in counts}
-        shown = {**asked, "table": kind.custom, "copies": 0, **of_custom}
-        context.log_event(dg.AssetObservation(CUSTOM_TABLES_SPEC.key, metadata=shown))
+        metadata = {**question, "table": kind.custom, "copies": 0, **of_custom}
+        context.log_event(dg.AssetObservation(CUSTOM_TABLES_SPEC.key, metadata=metadata))
     if "old_documents" in counts:
-        shown = asked | {"database": counts["old_documents"]}
-        context.log_event(dg.AssetObservation(OLD_DOCUMENTS_SPEC.key, metadata=shown))
+        metadata = question | {"database": counts["old_documents"]}
+        context.log_event(dg.AssetObservation(OLD_DOCUMENTS_SPEC.key, metadata=metadata))
 
 
 def _show_counts(context: dg.AssetExecutionContext, acorn: Acorn, built: TableUpdate) -> None:
@@ -346,8 +346,8 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
             behind = currency.behind(store, layout, catalogue)
         # Dagster shows a table in red whether it failed or was skipped since another one failed.
         for table in behind:
-            shown = {"state": table.state, "why": table.why, "content_since": table.since}
-            context.log_event(dg.AssetObservation(table.name, metadata=shown))
+            metadata = {"state": table.state, "why": table.why, "content_since": table.since}
+            context.log_event(dg.AssetObservation(table.name, metadata=metadata))
         if done.missing:
             context.log.warning("not listed: never built are %s", ", ".join(done.missing))
         return dg.MaterializeResult(

@@ -163,10 +163,10 @@ def _last_night(instance: dg.DagsterInstance, cache: StoreResource) -> _Night:
     store = cache.open()
     counts: list[dict[str, int]] = []
     for done in instance.fetch_materializations(_DOCUMENTS, limit=10).records:
-        shown = done.asset_materialization.metadata if done.asset_materialization else {}
+        metadata = done.asset_materialization.metadata if done.asset_materialization else {}
         # Another store's say nothing of this one's; up to 1.0.0 they did not say whose they are.
-        if "store" not in shown or shown["store"].value == store.url:
-            values = ((name, entry.value) for name, entry in shown.items())
+        if "store" not in metadata or metadata["store"].value == store.url:
+            values = ((name, entry.value) for name, entry in metadata.items())
             counts.append({name: value for name, value in values if isinstance(value, int)})
     if not counts:
         raise LookupError(
@@ -191,7 +191,7 @@ def squirrel_check(catalogue: Catalogue) -> dg.AssetChecksDefinition:
     def check_registry(cache: StoreResource) -> dg.AssetCheckResult:
         with in_our_words():
             behind = currency.behind(cache.open(), cache.layout(), catalogue)
-        records = [
+        rows = [
             dg.TableRecord({"table": t.name, "state": t.state, "why": t.why, "since": t.since})
             for t in behind
         ]
@@ -206,7 +206,7 @@ def squirrel_check(catalogue: Catalogue) -> dg.AssetChecksDefinition:
             if behind
             else f"all {count} tables are current",
             metadata={"not_current": len(behind)}
-            | ({"tables": dg.MetadataValue.table(records)} if records else {}),
+            | ({"tables": dg.MetadataValue.table(rows)} if rows else {}),
             severity=_severity(is_error=True),
         )
 

@@ -50,7 +50,7 @@ def report(
     inside = _inside(instance)
     if inside is not None and instance is not None:
         tags = inside.provenance(context)
-        made = [_materialization(context, key, shown, tags) for key, shown in written.items()]
+        made = [_materialization(context, key, metadata, tags) for key, metadata in written.items()]
         inside.store(context, instance.event_log_storage, made)
         return
     context.log.info(
@@ -58,16 +58,16 @@ def report(
         dg.__version__,
         len(written),
     )
-    for key, shown in written.items():
-        context.log_event(_materialization(context, key, shown, {}))
+    for key, metadata in written.items():
+        context.log_event(_materialization(context, key, metadata, {}))
 
 
 def _materialization(
-    context: dg.OutputContext, key: str, shown: Mapping[str, Any], tags: Mapping[str, str]
+    context: dg.OutputContext, key: str, metadata: Mapping[str, Any], tags: Mapping[str, str]
 ) -> dg.AssetMaterialization:
-    version = {_DATA_VERSION: shown["sha256"], _IS_OURS: "true"} if "sha256" in shown else {}
+    version = {_DATA_VERSION: metadata["sha256"], _IS_OURS: "true"} if "sha256" in metadata else {}
     return dg.AssetMaterialization(
-        context.asset_key, partition=key, metadata=shown, tags={**tags, **version}
+        context.asset_key, partition=key, metadata=metadata, tags={**tags, **version}
     )
 
 

@@ -81,7 +81,7 @@ class AcornIOManager(dg.IOManager):
                 ", ".join(report.restored[:_PREVIEW_ROWS]) or "the table",
             )
         facts = report.facts
-        asked = context.asset_partition_keys if partitions.has_key(context) else ()
+        partition_keys = context.asset_partition_keys if partitions.has_key(context) else ()
         context.add_output_metadata(
             {
                 "computed": report.computed,
@@ -91,9 +91,9 @@ class AcornIOManager(dg.IOManager):
                 "seconds": round(time.monotonic() - begun, 3),
             }
         )
-        if asked:
-            self._show_partitions(context, acorn, facts, asked)
-            if unknown := set(asked) - before - segments(facts):
+        if partition_keys:
+            self._show_partitions(context, acorn, facts, partition_keys)
+            if unknown := set(partition_keys) - before - segments(facts):
                 self._refuse(acorn, sorted(unknown))
         else:
             context.add_output_metadata(
@@ -108,11 +108,11 @@ class AcornIOManager(dg.IOManager):
             )
             events.set_data_version(context, facts["sha256"])
         # A run without a key works out the changed subjects itself; the graph shows just those.
-        if acorn.partition and not asked:
+        if acorn.partition and not partition_keys:
             self._sync_partitions(acorn, before, segments(facts))
             written = (*report.changed, *report.empty)
-            shown = {segment: self._partition(acorn, facts, segment) for segment in written}
-            events.report(context, shown, self.instance)
+            metadata = {segment: self._partition(acorn, facts, segment) for segment in written}
+            events.report(context, metadata, self.instance)
         if report.refused:
             raise ShrinkRefused(" ".join(report.refused.values()))
 
@@ -133,19 +133,21 @@ class AcornIOManager(dg.IOManager):
         }
 
     def _show_partitions(
-        self, context: dg.OutputContext, acorn: Acorn, facts: Facts, asked: Sequence[str]
+        self, context: dg.OutputContext, acorn: Acorn, facts: Facts, partition_keys: Sequence[str]
     ) -> None:
-        """Show people each partition that they asked for, and not the whole table."""
+        """Show people each partition that they launched the run for, and not the whole table."""
         step = context.step_context
-        for segment in asked[:_SHOWN_PARTITIONS]:
+        for segment in partition_keys[:_SHOWN_PARTITIONS]:
             preview = dg.MetadataValue.md(self._preview(acorn, facts, segment))
-            shown = {**self._partition(acorn, facts, segment), "preview": preview}
+            metadata = {**self._partition(acorn, facts, segment), "preview": preview}
             # Of one partition alone Dagster takes what is said of the output.
-            if len(asked) == 1:
-                context.add_output_metadata(shown)
+            if len(partition_keys) == 1:
+                context.add_output_metadata(metadata)
             else:
-                step.add_asset_metadata(shown, context.asset_key, segment)
-        digests = [facts["partitions"][s]["sha256"] for s in asked if s in facts["partitions"]]
+                step.add_asset_metadata(metadata, context.asset_key, segment)
+        digests = [
+            facts["partitions"][s]["sha256"] for s in partition_keys if s in facts["partitions"]
+        ]
         # Dagster has one version for all partitions of a run.
         whole = hashlib.sha256("".join(digests).encode()).hexdigest()
         events.set_data_version(context, digests[0] if len(digests) == 1 else whole)

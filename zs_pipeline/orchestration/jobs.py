@@ -45,11 +45,11 @@ def jobs(catalogue: Catalogue) -> list[Any]:
 
 def selections(catalogue: Catalogue) -> dict[str, list[str]]:
     """Returns the assets of each job of a night, by the jobs' names in their order."""
-    found: dict[str, list[str]] = {"tables": ["documents"]}
+    jobs: dict[str, list[str]] = {"tables": ["documents"]}
     for acorn in catalogue.acorns:
-        found.setdefault(_job_of(acorn), []).append(acorn.name)
-    found["publish"] = ["squirrel"]
-    return found
+        jobs.setdefault(_job_of(acorn), []).append(acorn.name)
+    jobs["publish"] = ["squirrel"]
+    return jobs
 
 
 def by_hand() -> Any:
