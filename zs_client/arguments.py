@@ -30,8 +30,10 @@ def parser() -> argparse.ArgumentParser:
     status = commands.add_parser(
         "status",
         help="show how each acorn stands",
-        description="Show how each acorn stands. Exit code 1 when one is stale or missing.",
+        description="Show how each acorn stands. Exit code 1 when one is stale or missing, or the "
+        "last night failed.",
     )
+    status.add_argument("--json", action="store_true", help="as one JSON object")
     _place_options(status)
     _add_build(commands)
     _add_published(commands)

@@ -5,8 +5,10 @@ Of a store, and of what this machine keeps of one; rows of tables are in
 """
 
 import argparse
+import json
 import sys
 from collections.abc import Sized
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -31,16 +33,51 @@ def print_status(given: argparse.Namespace) -> int:
     url = store_url(given)
     acorns = status(url, given.version)
     custom_tables_there = custom_tables(url)
-    for line in _acorn_lines(acorns):
-        print(line)
-    if custom_tables_there:
-        print()
-        for line in _custom_lines(custom_tables_there):
+    night = next((acorn.night for acorn in acorns if acorn.night), None)
+    if given.json:
+        print(_status_json(acorns, custom_tables_there, night))
+    else:
+        for line in _acorn_lines(acorns):
             print(line)
+        if custom_tables_there:
+            print()
+            for line in _custom_lines(custom_tables_there):
+                print(line)
+        if night:
+            print(f"\nthe last night {night}" if _has_failed(night) else f"\n{night}")
     bad = [a for a in acorns if a.state != "fresh"]
     if bad:
         print(f"zs status: {len(bad)} of {len(acorns)} acorns are not fresh", file=sys.stderr)
-    return NOT_ALL if bad else 0
+    return NOT_ALL if bad or _has_failed(night) else 0
+
+
+def _has_failed(night: str | None) -> bool:
+    return bool(night and night.startswith("failed"))
+
+
+def _status_json(
+    acorns: "list[AcornStatus]", custom_tables_there: "list[CustomTable]", night: str | None
+) -> str:
+    """Returns the status as one JSON object; ages are in seconds, times are ISO 8601 in UTC."""
+    states = {acorn.state for acorn in acorns}
+    worst = next((state for state in ("missing", "stale") if state in states), "fresh")
+    whole = night.partition(" ")[0] if night else worst
+    told = {
+        "state": whole,
+        "night": night,
+        "acorns": [asdict(acorn) for acorn in acorns],
+        "custom_tables": [asdict(table) for table in custom_tables_there],
+    }
+    return json.dumps(told, ensure_ascii=False, indent=1, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Returns what JSON has for a time or a time span."""
+    if isinstance(value, timedelta):
+        return round(value.total_seconds(), 3)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return str(value)
 
 
 def _acorn_lines(acorns: "list[AcornStatus]") -> list[str]:

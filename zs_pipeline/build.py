@@ -33,6 +33,7 @@ from zs_pipeline.orchestration import events
 from zs_pipeline.orchestration.code_location import definitions
 from zs_pipeline.orchestration.jobs import jobs
 from zs_pipeline.orchestration.run_tags import BY_COMMAND
+from zs_pipeline.publishing import night
 from zs_pipeline.publishing.facts_file import read_content, read_facts
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.source.choice import open_source
@@ -108,7 +109,7 @@ def main(
         loggers={"console": _console_logger(console)},
     )
     # The three runs share it, with what they cached and the processes that they started.
-    with history, run_scope.entered() as scope:
+    with history, run_scope.entered() as scope, night.failing(opened, layout, "night"):
         # A result holds all that its run made, so none is kept until the next.
         failures = [
             line

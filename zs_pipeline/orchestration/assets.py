@@ -17,11 +17,11 @@ from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import update as documents
 from zs_pipeline.documents import upheavals
-from zs_pipeline.orchestration import partitions
+from zs_pipeline.orchestration import partitions, runs
 from zs_pipeline.orchestration.failures import reason, stale_on_failure, without_secrets
 from zs_pipeline.orchestration.resources import SideFilesResource, SourceResource, StoreResource
 from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS
-from zs_pipeline.publishing import squirrel
+from zs_pipeline.publishing import night, squirrel
 from zs_pipeline.publishing.table_update import TableUpdate
 from zs_pipeline.side_files import answers
 from zs_pipeline.tables import build as tables
@@ -91,6 +91,7 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         store, opened = cache.open(), source.open(catalogue)
         if BY_COMMAND not in context.run.tags:
             settings.check_writable(store)
+        night.begin(store, cache.layout(), context.run.run_id)
         store.sweep_staging()
         with without_secrets():
             try:
@@ -225,13 +226,15 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         """Publish the registry."""
         store, layout = cache.open(), cache.layout()
         every = context.run.tags.get(EVERY_HOURS)
-        with without_secrets():
+        with without_secrets(), night.failing(store, layout, "squirrel"):
             done = squirrel.publish(
                 store,
                 layout,
                 catalogue.acorns,
                 expected_every_hours=float(every) if every else None,
             )
+            counts = runs.document_counts(context.instance)
+            night.end(store, layout, done.failures, done.tables, counts)
         if done.missing:
             context.log.warning("not listed: never built are %s", ", ".join(done.missing))
         return dg.MaterializeResult(
