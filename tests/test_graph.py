@@ -98,6 +98,8 @@ def test_there_is_one_nightly_schedule_and_each_run_starts_the_next():
     assert {(s.name.split("_after_")[0], s.default_status.value) for s in defs.sensors} == {
         ("platforms", "RUNNING"),
         ("publish", "RUNNING"),
+        ("alert_on_failure", "RUNNING"),
+        ("alert_on_recovery", "RUNNING"),
     }
 
 

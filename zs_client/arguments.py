@@ -76,6 +76,9 @@ def _add_build(commands: Any) -> None:
     build.add_argument(
         "--accept-shrink", action="store_true", help="accept a table that lost more than it may"
     )
+    build.add_argument(
+        "--alert", action="store_true", help="tell of a failure as the variables ZS_ALERT_… say"
+    )
 
 
 def _add_reading(commands: Any) -> None:

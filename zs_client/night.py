@@ -37,7 +37,11 @@ class NightFacts(TypedDict):
     failures: dict[str, NightFailure]
     # Of the last night that ended: seconds, bytes_written, files_written, documents_…
     counts: dict[str, float]
+    # Since when parts fail that have not failed again in the night under way.
+    earlier: NotRequired[dict[str, str]]
+    # When people were first told of a failure that still lasts, and of which runs of this night.
     alerted_at: NotRequired[str | None]
+    alerted_runs: NotRequired[list[str]]
 
 
 @dataclass(frozen=True)

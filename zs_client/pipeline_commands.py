@@ -55,6 +55,7 @@ def run_build(given: argparse.Namespace) -> int:
         select=[name.strip() for name in given.select.split(",") if name.strip()],
         subjects=given.subject,
         accept_shrink=given.accept_shrink,
+        alert=given.alert,
     )
     return code
 

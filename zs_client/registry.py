@@ -211,6 +211,11 @@ def standing(store: Reader, layout: Layout) -> Standing:
     return Standing(acorns, last, registry)
 
 
+def own_statuses(store: Reader, layout: Layout) -> list[AcornStatus]:
+    """Returns how each acorn stands by its own facts, whatever the night did."""
+    return _statuses(store, layout, _registry(store, layout))
+
+
 def _unknown_since(acorn: AcornStatus, last: night.Night) -> AcornStatus:
     """Returns a table's status after a night that failed before it published anything."""
     now, began = datetime.now(UTC), last.began_at or last.changed_at

@@ -25,7 +25,7 @@ from zs_client.folder import exclusive
 from zs_client.masking import masked
 from zs_client.obstore_errors import first_line
 from zs_client.store import Store
-from zs_pipeline import run_scope, scratch, settings
+from zs_pipeline import alerts, run_scope, scratch, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import shards
 from zs_pipeline.documents import state as documents
@@ -65,6 +65,7 @@ def main(
     select: Sequence[str] = (),
     subjects: Sequence[str] = (),
     accept_shrink: bool = False,
+    alert: bool = False,
 ) -> int:
     """Build the cache.
 
@@ -75,6 +76,7 @@ def main(
         select: Only these acorns and what they are made from.
         subjects: Of acorns partitioned by subject only these, whether they changed or not.
         accept_shrink: Accept what lost more than it may.
+        alert: Tell people of a failure as `ZS_ALERT_…` say, and once when it is good again.
 
     Returns:
         0 when all is built, 1 when anything failed or a document did not come, 2 when nothing
@@ -82,7 +84,9 @@ def main(
     """
     console = Console(highlight=False)
     errors = Console(stderr=True, highlight=False)
+    ways = alerts.Ways()
     try:
+        ways = alerts.ways_of_build() if alert else ways
         settings.check_open_files()
         source_url = settings.source_url(source or "")
         store_url = settings.store_url(store or "")
@@ -98,7 +102,9 @@ def main(
         history = _History(console)
     except (StoreError, SourceError, ValueError, OSError) as error:
         said = masked(f"zs build: {_said(error)}")
-        errors.print(said, style="red", markup=False, soft_wrap=True)
+        unsent = alerts.send(ways, alerts.refusal(said))
+        for line in (said, *unsent):
+            errors.print(line, style="red", markup=False, soft_wrap=True)
         return _REFUSED
     defs = definitions(
         source=source_url,
@@ -123,7 +129,7 @@ def main(
             settings.writable_store(store_url, object_cache=scope.object_cache(store_url)),
             layout,
         )
-    for line in failures:
+    for line in (*failures, *alerts.tell_build(ways, opened, layout, failures)):
         errors.print(masked(line), style="red", markup=False, soft_wrap=True)
     return _FAILED if failures else 0
 

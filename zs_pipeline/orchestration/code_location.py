@@ -9,6 +9,7 @@ import dagster as dg
 
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.catalogue import Catalogue
+from zs_pipeline.orchestration.alerts import alert_sensors
 from zs_pipeline.orchestration.assets import (
     CUSTOM_TABLES_SPEC,
     OLD_DOCUMENTS_SPEC,
@@ -45,6 +46,7 @@ def definitions(
         loggers: What shows a run's messages.
     """
     night = jobs(catalogue)
+    cache = StoreResource(url=store, version=version, accept_shrink=accept_shrink)
     return dg.Definitions(
         assets=[
             SIDE_FILES_SPEC,
@@ -57,9 +59,12 @@ def definitions(
         asset_checks=[acorn_checks(acorn) for acorn in catalogue.acorns],
         jobs=night,
         schedules=[schedule(night[0])],
-        sensors=[sensor for first, then in pairwise(night) for sensor in chain(first, then)],
+        sensors=[
+            *(sensor for first, then in pairwise(night) for sensor in chain(first, then)),
+            *alert_sensors(catalogue, night, cache),
+        ],
         resources={
-            "cache": StoreResource(url=store, version=version, accept_shrink=accept_shrink),
+            "cache": cache,
             "source": SourceResource(url=source),
             "side_files": SideFilesResource(url=files, source=source),
             "acorns": acorn_io_manager(catalogue),

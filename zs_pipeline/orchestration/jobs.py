@@ -11,7 +11,7 @@ import dagster as dg
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import shards
-from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS
+from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS, WILL_RETRY
 
 NIGHTLY, NIGHTLY_HOURS = "0 9 * * *", 24
 # The jobs of tables split by a list of their own, by the partition's name.
@@ -31,7 +31,7 @@ def jobs(catalogue: Catalogue) -> list[Any]:
     """
     selections: dict[str, list[str]] = {"tables": ["documents"]}
     for acorn in catalogue.acorns:
-        selections.setdefault(_job_of(acorn), []).append(acorn.name)
+        selections.setdefault(job_of(acorn), []).append(acorn.name)
     selections["publish"] = ["squirrel"]
     return [
         dg.define_asset_job(
@@ -43,7 +43,7 @@ def jobs(catalogue: Catalogue) -> list[Any]:
     ]
 
 
-def _job_of(acorn: Acorn) -> str:
+def job_of(acorn: Acorn) -> str:
     """Returns an acorn's job; tables by subject are made in the job of those that are whole."""
     name = acorn.partition
     return "tables" if name in ("", shards.KEY) else _NAMED_JOBS.get(name, f"by_{name}")
@@ -76,6 +76,8 @@ def chain(first: Any, then: Any) -> Iterator[dg.SensorDefinition]:
         def after(context: dg.RunStatusSensorContext) -> dg.RunRequest | dg.SkipReason:
             if context.dagster_run.tags.get(BY_COMMAND):
                 return dg.SkipReason("zs build starts the next run itself")
+            if context.dagster_run.tags.get(WILL_RETRY) == "true":
+                return dg.SkipReason("the run is tried again, and the next one follows that")
             run = context.dagster_run
             kept = {EVERY_HOURS: run.tags[EVERY_HOURS]} if EVERY_HOURS in run.tags else {}
             return dg.RunRequest(run_key=run.run_id, tags=kept)

@@ -8,3 +8,5 @@ them with each run, so that their names stay.
 BY_COMMAND = "zs/by_command"
 # Set on the runs of a schedule and those that follow: the hours between two of them.
 EVERY_HOURS = "zs/every_hours"
+# Dagster's own, on a run that failed.
+WILL_RETRY = "dagster/will_retry"

@@ -4,6 +4,7 @@ Who is told of it is in `zs_pipeline.orchestration.alerts`; what the store keeps
 `zs_pipeline.publishing.night`.
 """
 
+import re
 from collections.abc import Iterable
 
 import dagster as dg
@@ -11,6 +12,8 @@ import dagster as dg
 from zs_client.masking import masked
 
 _DOCUMENTS = dg.AssetKey("documents")
+# As facts keep a reason, without the module of its error.
+_MODULE = re.compile(r"^(?:\w+\.)+(?=\w+(?::|$))")
 _COUNTS = ("fetched", "removed", "set_aside")
 
 
@@ -20,6 +23,14 @@ def document_counts(instance: dg.DagsterInstance) -> dict[str, int]:
     told = entry.asset_materialization if entry else None
     values = {name: told.metadata[name].value for name in _COUNTS if told and name in told.metadata}
     return {f"documents_{name}": v for name, v in values.items() if isinstance(v, int)}
+
+
+def unmade(instance: dg.DagsterInstance, run_id: str, names: Iterable[str]) -> tuple[str, ...]:
+    """Returns the assets of a run, out of those of its job, that it did not make to the end."""
+    records = instance.get_records_for_run(run_id, of_type=dg.DagsterEventType.STEP_SUCCESS).records
+    events = (record.event_log_entry.dagster_event for record in records)
+    made = {event.step_key for event in events if event}
+    return tuple(name for name in names if name not in made)
 
 
 def failures(events: Iterable[dg.DagsterEvent]) -> dict[str, str]:
@@ -34,5 +45,5 @@ def failures(events: Iterable[dg.DagsterEvent]) -> dict[str, str]:
             error = error.cause
         message = error.message.strip() if error is not None else ""
         line = next(iter(message.splitlines()), "no reason given")
-        reasons[str(event.step_key)] = masked(line)
+        reasons[str(event.step_key)] = masked(_MODULE.sub("", line))
     return reasons

@@ -20,10 +20,12 @@ DOCUMENTS, PUBLISH = "documents", "squirrel"
 
 
 def begin(store: Store, layout: Layout, run_id: str) -> None:
-    """Say that a night is under way; what failed before is kept until it has ended."""
+    """Say that a night is under way; since when parts fail is kept until it has ended."""
 
     def change(facts: NightFacts) -> None:
-        facts["began_at"], facts["run_id"] = _now(), run_id
+        since = {name: told["since"] for name, told in facts["failures"].items()}
+        facts["earlier"], facts["failures"] = facts.get("earlier", {}) | since, {}
+        facts["began_at"], facts["run_id"], facts["alerted_runs"] = _now(), run_id, []
         facts["ended_at"] = facts["failed_at"] = None
 
     _update(store, layout, change)
@@ -58,6 +60,7 @@ def end(
             seconds = (datetime.fromisoformat(now) - began).total_seconds()
             facts["counts"] = {"seconds": round(seconds, 3), **_written(tables, began), **documents}
         _set_failures(facts, both, now)
+        facts["earlier"] = {}
         facts["failed_at"], facts["ended_at"] = (now, None) if both else (None, now)
 
     _update(store, layout, change)
@@ -121,22 +124,30 @@ def load(store: Store, layout: Layout) -> NightFacts:
     return _parsed(body)
 
 
-def set_alerted(store: Store, layout: Layout, *, alerted: bool) -> None:
-    """Keep that people were told that a night failed, or that all is well again."""
+def keep_alerted(store: Store, layout: Layout, run_id: str) -> None:
+    """Keep that people were told of a failure, and of which run."""
 
     def change(facts: NightFacts) -> None:
-        facts["alerted_at"] = _now() if alerted else None
+        facts["alerted_at"] = facts.get("alerted_at") or _now()
+        facts["alerted_runs"] = [*facts.get("alerted_runs", []), run_id]
+
+    _update(store, layout, change)
+
+
+def clear_alerted(store: Store, layout: Layout) -> None:
+    """Keep that people were told that all is well again."""
+
+    def change(facts: NightFacts) -> None:
+        facts["alerted_at"], facts["alerted_runs"] = None, []
 
     _update(store, layout, change)
 
 
 def _set_failures(facts: NightFacts, reasons: Mapping[str, str], now: str) -> None:
     """Keep since when each part fails, whatever the reason was the last time."""
-    before = facts["failures"]
+    since = facts.get("earlier", {}) | {n: told["since"] for n, told in facts["failures"].items()}
     facts["failures"] = {
-        name: NightFailure(
-            reason=masked(reason), since=before[name]["since"] if name in before else now
-        )
+        name: NightFailure(reason=masked(reason), since=since.get(name, now))
         for name, reason in reasons.items()
     }
 

@@ -1,0 +1,102 @@
+"""Dagster's sensors that make a night that fails heard, and one that is good again.
+
+What is told and by which ways is in `zs_pipeline.alerts`. Runs of `zs build` are told by that
+command, when it is asked to.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import dagster as dg
+
+from zs_pipeline import alerts
+from zs_pipeline.catalogue import Catalogue
+from zs_pipeline.orchestration import runs
+from zs_pipeline.orchestration.failures import without_secrets
+from zs_pipeline.orchestration.jobs import job_of
+from zs_pipeline.orchestration.resources import StoreResource
+from zs_pipeline.orchestration.run_tags import BY_COMMAND, WILL_RETRY
+from zs_pipeline.publishing import night
+
+_SECONDS = 30
+
+
+def alert_sensors(
+    catalogue: Catalogue, jobs: Sequence[Any], cache: StoreResource
+) -> list[dg.SensorDefinition]:
+    """Returns the sensor of runs that fail, and that of nights that are good again.
+
+    Args:
+        catalogue: The tables.
+        jobs: The jobs of a night, in their order.
+        cache: The store.
+    """
+
+    @dg.run_failure_sensor(
+        name="alert_on_failure",
+        description="Keeps that a run of a night failed, and tells people as ZS_ALERT_… say.",
+        monitored_jobs=list(jobs),
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=_SECONDS,
+    )
+    def on_failure(context: dg.RunFailureSensorContext) -> dg.SkipReason | None:
+        run = context.dagster_run
+        if run.tags.get(BY_COMMAND):
+            return dg.SkipReason("zs build tells of it itself, with --alert")
+        if run.tags.get(WILL_RETRY) == "true":
+            return dg.SkipReason("the run is tried again, and told of when that fails")
+        with without_secrets():
+            return _tell_failure(context, catalogue, cache)
+
+    @dg.run_status_sensor(
+        name="alert_on_recovery",
+        description="Tells people once that a night ended well after one that failed.",
+        run_status=dg.DagsterRunStatus.SUCCESS,
+        monitored_jobs=[jobs[-1]],
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        minimum_interval_seconds=_SECONDS,
+    )
+    def on_recovery(context: dg.RunStatusSensorContext) -> dg.SkipReason | None:
+        with without_secrets():
+            if not (to := alerts.ways()):
+                return dg.SkipReason("no ZS_ALERT_… says where to")
+            unsent = alerts.tell_recovery(to, cache.open(), cache.layout())
+        if unsent is None:
+            return dg.SkipReason("nothing had failed that people were told of")
+        return _said(context, unsent)
+
+    return [on_failure, on_recovery]
+
+
+def _tell_failure(
+    context: dg.RunFailureSensorContext, catalogue: Catalogue, cache: StoreResource
+) -> dg.SkipReason | None:
+    run, store, layout = context.dagster_run, cache.open(), cache.layout()
+    of_steps = runs.failures(context.get_step_failure_events())
+    # A lost worker leaves no step that failed.
+    reasons = of_steps or {run.job_name: context.failure_event.message or "the run was lost"}
+    stats = context.instance.get_run_stats(run.run_id)
+    began = stats.start_time or stats.launch_time
+    facts = night.fail(
+        store,
+        layout,
+        reasons,
+        run_id=run.run_id,
+        started=datetime.fromtimestamp(began, UTC) if began else None,
+    )
+    if facts is None:
+        return dg.SkipReason("a later night has begun")
+    if not (to := alerts.ways()):
+        return dg.SkipReason("kept in the store; no ZS_ALERT_… says where to tell it")
+    own = [acorn.name for acorn in catalogue.acorns if job_of(acorn) == run.job_name]
+    unmade = runs.unmade(context.instance, run.run_id, own)
+    stale = dict.fromkeys((*unmade, *alerts.stale_tables(store, layout)))
+    return _said(context, alerts.tell_failure(to, store, layout, facts, tuple(stale), run.run_id))
+
+
+def _said(context: dg.RunStatusSensorContext, unsent: list[str]) -> dg.SkipReason | None:
+    """Say in the sensor's log which ways did not work."""
+    for line in unsent:
+        context.log.error(line)
+    return dg.SkipReason("; ".join(unsent)) if unsent else None
