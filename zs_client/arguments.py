@@ -34,6 +34,13 @@ def parser() -> argparse.ArgumentParser:
         "last night failed.",
     )
     status.add_argument("--json", action="store_true", help="as one JSON object")
+    metrics = commands.add_parser(
+        "metrics",
+        help="print what Prometheus reads: ages, rows, the last night",
+        description="Print metrics in Prometheus' text format: age, rows and state of each table, "
+        "and what the last night did.",
+    )
+    _place_options(metrics)
     _place_options(status)
     _add_build(commands)
     _add_published(commands)

@@ -1,4 +1,4 @@
-"""The commands that tell how things stand: status, snapshots, diff, cache.
+"""The commands that tell how things stand: status, metrics, snapshots, diff, cache.
 
 Of a store, and of what this machine keeps of one; rows of tables are in
 `zs_client.reading_commands`.
@@ -109,6 +109,14 @@ def _custom_lines(custom_tables_there: "list[CustomTable]") -> list[str]:
         for table in custom_tables_there
     ]
     return aligned(rows, range(1, 4))
+
+
+def print_metrics(given: argparse.Namespace) -> int:
+    """Print the metrics of a store, as Prometheus reads them."""
+    from zs_client.metrics import text
+
+    print(text(store_url(given), given.version), end="")
+    return 0
 
 
 def print_snapshots(given: argparse.Namespace) -> int:
