@@ -25,7 +25,7 @@ from zs_client.folder import exclusive
 from zs_client.masking import masked
 from zs_client.obstore_errors import first_line
 from zs_client.store import Store
-from zs_pipeline import alerts, run_scope, scratch, settings
+from zs_pipeline import alerts, logs, run_scope, scratch, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import shards
 from zs_pipeline.documents import state as documents
@@ -82,10 +82,9 @@ def main(
         0 when all is built, 1 when anything failed or a document did not come, 2 when nothing
         could be begun.
     """
-    console = Console(highlight=False)
-    errors = Console(stderr=True, highlight=False)
-    ways = alerts.Ways()
+    errors, ways = Console(stderr=True, highlight=False), alerts.Ways()
     try:
+        console, errors = logs.consoles()
         ways = alerts.ways_of_build() if alert else ways
         settings.check_open_files()
         source_url = settings.source_url(source or "")
@@ -305,7 +304,11 @@ def _console_logger(console: Console) -> dg.LoggerDefinition:
     def to_console(_: dg.InitLoggerContext) -> logging.Logger:
         # Not in the tree of loggers: what the process logs elsewhere stays apart.
         logger = logging.Logger("zs")  # noqa: LOG001
-        handler = _ConsoleHandler(console)
+        handler = (
+            logs.JsonHandler(console, CATALOGUE.by_name)
+            if isinstance(console, logs.JsonConsole)
+            else _ConsoleHandler(console)
+        )
         logger.addHandler(handler)
         return logger
 
@@ -318,11 +321,11 @@ class _ConsoleHandler(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
+        # What was skipped is told once, by the reason of what failed.
+        if logs.is_of_dagster(record):
+            return
         meta = getattr(record, "dagster_meta", {})
         said = meta.get("orig_message", record.getMessage())
-        # What was skipped is told once, by the reason of what failed.
-        if meta.get("dagster_event") or said.startswith("Dependencies for step"):
-            return
         style = "yellow" if record.levelno >= logging.WARNING else "dim"
         self._console.print(masked(said), style=style, markup=False, soft_wrap=True)
 

@@ -21,6 +21,7 @@ from zs_pipeline.orchestration.assets import (
 from zs_pipeline.orchestration.checks import acorn_checks
 from zs_pipeline.orchestration.io_manager import acorn_io_manager
 from zs_pipeline.orchestration.jobs import chain, jobs, schedule
+from zs_pipeline.orchestration.loggers import loggers as default_loggers
 from zs_pipeline.orchestration.resources import SideFilesResource, SourceResource, StoreResource
 
 
@@ -43,7 +44,7 @@ def definitions(
         files: Where the buckets of side files are; `ZS_FILES`, else the sample's or S3, when empty.
         version: The version folder; `ZS_VERSION` or the package's when empty.
         accept_shrink: Accept tables and sweeps that lost more than they may.
-        loggers: What shows a run's messages.
+        loggers: What shows a run's messages; as `ZS_LOG` says when None.
     """
     night = jobs(catalogue)
     cache = StoreResource(url=store, version=version, accept_shrink=accept_shrink)
@@ -71,5 +72,5 @@ def definitions(
         },
         # A step in a process of its own costs 2 to 3 s of imports; the work itself is in threads.
         executor=dg.in_process_executor,
-        loggers=loggers,
+        loggers=loggers or default_loggers(catalogue.by_name),
     )

@@ -11,6 +11,7 @@ import dagster as dg
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import shards
+from zs_pipeline.orchestration import loggers
 from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS, WILL_RETRY
 
 NIGHTLY, NIGHTLY_HOURS = "0 9 * * *", 24
@@ -37,6 +38,7 @@ def jobs(catalogue: Catalogue) -> list[Any]:
         dg.define_asset_job(
             name,
             selection=selection,
+            config=loggers.job_config(),
             description=_DESCRIPTIONS.get(name, f"The tables {name.replace('_', ' ')}."),
         )
         for name, selection in selections.items()
@@ -57,6 +59,7 @@ def schedule(first: Any) -> dg.ScheduleDefinition:
         cron_schedule=NIGHTLY,
         execution_timezone="UTC",
         tags={EVERY_HOURS: str(NIGHTLY_HOURS)},
+        run_config=loggers.job_config(),
         description="Every night: what changed in the documents since the last one.",
     )
 
@@ -80,6 +83,8 @@ def chain(first: Any, then: Any) -> Iterator[dg.SensorDefinition]:
                 return dg.SkipReason("the run is tried again, and the next one follows that")
             run = context.dagster_run
             kept = {EVERY_HOURS: run.tags[EVERY_HOURS]} if EVERY_HOURS in run.tags else {}
-            return dg.RunRequest(run_key=run.run_id, tags=kept)
+            return dg.RunRequest(
+                run_key=run.run_id, tags=kept, run_config=loggers.job_config() or {}
+            )
 
         yield after
