@@ -91,6 +91,7 @@ def main(
         store_url = settings.store_url(store or "")
         layout = settings.layout()
         settings.refetch_every()
+        settings.expected_every_hours()
         files_url = settings.files_url(files or "", source_url)
         Files(files_url)
         opened = settings.writable_store(store_url)

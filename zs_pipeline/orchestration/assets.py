@@ -17,7 +17,7 @@ from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import update as documents
 from zs_pipeline.documents import upheavals
-from zs_pipeline.orchestration import partitions, runs
+from zs_pipeline.orchestration import freshness, partitions, runs
 from zs_pipeline.orchestration.failures import reason, stale_on_failure, without_secrets
 from zs_pipeline.orchestration.resources import SideFilesResource, SourceResource, StoreResource
 from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS
@@ -149,6 +149,7 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
         partitions_def=partitions.definition(acorn.kind.partitioning),
         # Not one run for each key where a person asks for all of them.
         backfill_policy=dg.BackfillPolicy.single_run() if acorn.partition else None,
+        freshness_policy=freshness.policy(),
         io_manager_key="acorns",
         metadata={
             "dagster/column_schema": _column_schema(acorn),
@@ -225,7 +226,7 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         """Publish the registry."""
         store, layout = cache.open(), cache.layout()
-        every = context.run.tags.get(EVERY_HOURS)
+        every = settings.expected_every_hours() or context.run.tags.get(EVERY_HOURS)
         with without_secrets(), night.failing(store, layout, "squirrel"):
             done = squirrel.publish(
                 store,

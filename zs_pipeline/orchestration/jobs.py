@@ -8,6 +8,7 @@ from typing import Any
 
 import dagster as dg
 
+from zs_pipeline import settings
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import shards
@@ -58,7 +59,7 @@ def schedule(first: Any) -> dg.ScheduleDefinition:
         job=first,
         cron_schedule=NIGHTLY,
         execution_timezone="UTC",
-        tags={EVERY_HOURS: str(NIGHTLY_HOURS)},
+        tags={EVERY_HOURS: f"{settings.expected_every_hours() or NIGHTLY_HOURS:g}"},
         run_config=loggers.job_config(),
         description="Every night: what changed in the documents since the last one.",
     )
