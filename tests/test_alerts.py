@@ -251,6 +251,19 @@ def test_runs_of_the_command_and_runs_that_are_tried_again_are_not_told_of(night
     assert lines(file) == []
 
 
+def test_a_store_that_is_gone_is_told_of_all_the_same(nights, file, tmp_path):
+    nights.night()
+    run = nights.instance.create_run_for_job(nights.defs.resolve_job_def("publish"))
+    nights.instance.report_run_failed(run, "the run worker went away")
+    folder = tmp_path / "out" / LAYOUT.folder
+    folder.rename(tmp_path / "away")
+    folder.write_text("no folder")
+    said = nights.hear(run.run_id).skip_message
+    assert "the state of the night could not be kept" in said
+    assert "which tables are stale could not be read" in said
+    assert [line["failures"] for line in lines(file)] == [{"publish": "the run worker went away"}]
+
+
 def test_a_way_that_fails_is_said_by_the_sensor(nights, webhook, file, tmp_path):
     nights.night()
     lose_the_metrics(nights, tmp_path)

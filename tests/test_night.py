@@ -126,8 +126,8 @@ def test_a_part_that_is_built_by_hand_is_no_failure_of_the_rest(tmp_path):
     assert told(open_store(out))["failures"] == {}
 
 
-def test_an_interrupt_is_a_night_that_failed():
-    store = memory()
+def test_an_interrupt_is_a_night_that_failed(tmp_path):
+    store = open_store(tmp_path)
     night.begin(store, LAYOUT, "r")
     with pytest.raises(KeyboardInterrupt), night.failing(store, LAYOUT, "night"):
         raise KeyboardInterrupt

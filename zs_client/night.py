@@ -37,6 +37,8 @@ class NightFacts(TypedDict):
     failures: dict[str, NightFailure]
     # Of the last night that ended: seconds, bytes_written, files_written, documents_…
     counts: dict[str, float]
+    # Whether those are of the night that began last.
+    counted: NotRequired[bool]
     # Since when parts fail that have not failed again in the night under way.
     earlier: NotRequired[dict[str, str]]
     # When people were first told of a failure that still lasts, and of which runs of this night.

@@ -197,10 +197,9 @@ class Standing:
 
 def standing(store: Reader, layout: Layout) -> Standing:
     """Returns how a version stands, as a whole and each acorn of it; errors as of `status`."""
-    asked = work.begin(lambda: night.read(store, layout))
-    registry = _registry(store, layout)
+    registry, facts = work.map_ordered(lambda ask: ask(store, layout), (_registry, night.read))
     acorns = _statuses(store, layout, registry)
-    last = night.of(asked(), registry.published_at if registry else None)
+    last = night.of(facts, registry.published_at if registry else None)
     if last is None or last.sentence is None:
         return Standing(acorns, last, registry)
     acorns = [replace(acorn, night=last.sentence) for acorn in acorns]

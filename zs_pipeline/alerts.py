@@ -11,7 +11,8 @@ import smtplib
 import ssl
 import time
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.message import EmailMessage
@@ -119,15 +120,57 @@ def ways() -> Ways:
 
 
 def tell_failure(
-    to: Ways, store: Store, layout: Layout, facts: NightFacts, stale: tuple[str, ...], run_id: str
-) -> list[str]:
-    """Tell that a night failed, once for a run; returns why ways did not work, a line for each."""
-    if run_id and run_id in facts.get("alerted_runs", ()):
-        return []
-    unsent = send(to, failure(store, layout, facts, stale, run_id))
+    to: Ways,
+    store: Store,
+    layout: Layout,
+    reasons: Mapping[str, str],
+    *,
+    run_id: str = "",
+    started: datetime | None = None,
+    unmade: Sequence[str] = (),
+) -> list[str] | None:
+    """Keep that a night failed, and tell people, once for a run.
+
+    The store may be what failed: people are told all the same.
+
+    Args:
+        to: Where to; nowhere when empty.
+        store: The store.
+        layout: The layout of the version.
+        reasons: By what failed, why.
+        run_id: The run that failed, in Dagster.
+        started: When it started.
+        unmade: Tables that the run was to make and did not.
+
+    Returns:
+        What could not be done, a line for each; None when a later night has begun.
+    """
+    problems: list[str] = []
+    stale = dict.fromkeys(unmade)
+    facts: NightFacts | None = night.unkept(reasons)
+    with _saying(problems, "the state of the night could not be kept"):
+        facts = night.fail(store, layout, reasons, run_id=run_id, started=started)
+    if facts is None:
+        return None
+    if not to or (run_id and run_id in facts.get("alerted_runs", ())):
+        return problems
+    with _saying(problems, "which tables are stale could not be read"):
+        stale |= dict.fromkeys(stale_tables(store, layout))
+    unsent = send(to, failure(store, layout, facts, tuple(stale), run_id))
     if len(unsent) < len(_senders(to)):
-        night.keep_alerted(store, layout, run_id)
-    return unsent
+        with _saying(problems, "that people were told could not be kept"):
+            night.keep_alerted(store, layout, run_id)
+    return [*problems, *unsent]
+
+
+@contextmanager
+def _saying(problems: list[str], what: str) -> Iterator[None]:
+    """Add a line about what fails in the block, which does not stop what follows."""
+    try:
+        yield
+    # Whatever a store or its library raises: people are told of the night.
+    except Exception as error:  # noqa: BLE001
+        problems.append(masked(f"{what}: {type(error).__name__}: {first_line(error)}"))
 
 
 def tell_recovery(to: Ways, store: Store, layout: Layout) -> list[str] | None:
@@ -183,12 +226,9 @@ def tell_build(to: Ways, store: Store, layout: Layout, lines: Sequence[str]) -> 
     """
     cut = (line.partition(" failed: ") for line in lines)
     failures = {name: reason for name, word, reason in cut if word}
-    if not failures:
-        return (to and tell_recovery(to, store, layout)) or []
-    facts = night.fail(store, layout, failures)
-    if not to or facts is None:
-        return []
-    return tell_failure(to, store, layout, facts, stale_tables(store, layout), "")
+    if failures:
+        return tell_failure(to, store, layout, failures) or []
+    return (to and tell_recovery(to, store, layout)) or []
 
 
 def failure(
@@ -229,14 +269,10 @@ def send(to: Ways, alert: Alert) -> list[str]:
     Returns:
         Why ways did not work, a line for each.
     """
-    unsent = []
+    unsent: list[str] = []
     for name, sender in _senders(to).items():
-        try:
+        with _saying(unsent, f"the alert could not be sent, {name}"):
             _attempt(sender, to, alert)
-        # Whatever a server or a library answers: the alert goes the other ways.
-        except Exception as error:  # noqa: BLE001
-            why = f"{type(error).__name__}: {first_line(error)}"
-            unsent.append(masked(f"the alert could not be sent, {name}: {why}"))
     return unsent
 
 

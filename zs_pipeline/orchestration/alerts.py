@@ -17,7 +17,6 @@ from zs_pipeline.orchestration.failures import without_secrets
 from zs_pipeline.orchestration.jobs import job_of
 from zs_pipeline.orchestration.resources import StoreResource
 from zs_pipeline.orchestration.run_tags import BY_COMMAND, WILL_RETRY
-from zs_pipeline.publishing import night
 
 _SECONDS = 30
 
@@ -78,25 +77,26 @@ def _tell_failure(
     reasons = of_steps or {run.job_name: context.failure_event.message or "the run was lost"}
     stats = context.instance.get_run_stats(run.run_id)
     began = stats.start_time or stats.launch_time
-    facts = night.fail(
+    own = [acorn.name for acorn in catalogue.acorns if job_of(acorn) == run.job_name]
+    to = alerts.ways()
+    problems = alerts.tell_failure(
+        to,
         store,
         layout,
         reasons,
         run_id=run.run_id,
         started=datetime.fromtimestamp(began, UTC) if began else None,
+        unmade=runs.unmade(context.instance, run.run_id, own),
     )
-    if facts is None:
+    if problems is None:
         return dg.SkipReason("a later night has begun")
-    if not (to := alerts.ways()):
-        return dg.SkipReason("kept in the store; no ZS_ALERT_… says where to tell it")
-    own = [acorn.name for acorn in catalogue.acorns if job_of(acorn) == run.job_name]
-    unmade = runs.unmade(context.instance, run.run_id, own)
-    stale = dict.fromkeys((*unmade, *alerts.stale_tables(store, layout)))
-    return _said(context, alerts.tell_failure(to, store, layout, facts, tuple(stale), run.run_id))
+    if not to:
+        problems = [*problems, "kept in the store; no ZS_ALERT_… says where to tell it"]
+    return _said(context, problems)
 
 
-def _said(context: dg.RunStatusSensorContext, unsent: list[str]) -> dg.SkipReason | None:
-    """Say in the sensor's log which ways did not work."""
-    for line in unsent:
-        context.log.error(line)
-    return dg.SkipReason("; ".join(unsent)) if unsent else None
+def _said(context: dg.RunStatusSensorContext, problems: list[str]) -> dg.SkipReason | None:
+    """Say in the sensor's log what could not be done."""
+    for line in problems:
+        context.log.warning(line)
+    return dg.SkipReason("; ".join(problems)) if problems else None

@@ -6,7 +6,7 @@ killed in between leaves that it began. What readers make of it is in `zs_client
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from zs_client.contract import Layout
@@ -26,7 +26,7 @@ def begin(store: Store, layout: Layout, run_id: str) -> None:
         since = {name: told["since"] for name, told in facts["failures"].items()}
         facts["earlier"], facts["failures"] = facts.get("earlier", {}) | since, {}
         facts["began_at"], facts["run_id"], facts["alerted_runs"] = _now(), run_id, []
-        facts["ended_at"] = facts["failed_at"] = None
+        facts["ended_at"], facts["failed_at"], facts["counted"] = None, None, False
 
     _update(store, layout, change)
 
@@ -56,11 +56,11 @@ def end(
         both = {name: told["reason"] for name, told in of_runs if name not in known}
         both |= failures
         began = moment(facts["began_at"])
-        if began and not facts["ended_at"]:
+        if began and not facts.get("counted"):
             seconds = (datetime.fromisoformat(now) - began).total_seconds()
             facts["counts"] = {"seconds": round(seconds, 3), **_written(tables, began), **documents}
         _set_failures(facts, both, now)
-        facts["earlier"] = {}
+        facts["earlier"], facts["counted"] = {}, True
         facts["failed_at"], facts["ended_at"] = (now, None) if both else (None, now)
 
     _update(store, layout, change)
@@ -108,14 +108,28 @@ def fail(
 
 @contextmanager
 def failing(store: Store, layout: Layout, name: str) -> Iterator[None]:
-    """Say that the night failed, with the reason, when the block does or is interrupted."""
+    """Say that the night failed, with the reason, when the block does or is interrupted.
+
+    An interrupt does not wait for a server: there the night is one that was killed.
+    """
     try:
         yield
     except BaseException as error:
+        if not isinstance(error, Exception) and not store.is_local:
+            raise
         kind = type(error).__name__
         reason = f"{kind}: {first_line(error)[:300]}" if str(error) else kind
-        fail(store, layout, {name: reason})
+        # What failed is the store, maybe; the error is told all the same.
+        with suppress(Exception):
+            fail(store, layout, {name: reason})
         raise
+
+
+def unkept(failures: Mapping[str, str]) -> NightFacts:
+    """Returns the state of a night that failed, as far as is known without the store."""
+    facts = _parsed(None)
+    _set_failures(facts, failures, _now())
+    return facts
 
 
 def load(store: Store, layout: Layout) -> NightFacts:
