@@ -17,6 +17,7 @@ from zs_client.store import Reader
 
 # As `max_runtime_seconds` in dagster.yaml: one that has not ended by then was killed.
 LONGEST = timedelta(hours=6)
+_SHOWN = 100
 
 
 class NightFailure(TypedDict):
@@ -77,9 +78,9 @@ class Night:
 
     @property
     def reasons(self) -> str:
-        """What failed and why, in one line."""
+        """What failed, why and since when, in one line; each table's reason is whole in its own."""
         told = (
-            f"{name}: {reason} (since {shown(self.since[name])})"
+            f"{name}: {_cut(reason)} (since {shown(self.since[name])})"
             for name, reason in self.failures.items()
         )
         return "; ".join(told)
@@ -141,6 +142,10 @@ def moment(text: str | None) -> datetime | None:
         return None
     at = datetime.fromisoformat(text)
     return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+def _cut(reason: str) -> str:
+    return reason if len(reason) <= _SHOWN else f"{reason[: _SHOWN - 1]}…"
 
 
 def shown(at: datetime) -> str:
