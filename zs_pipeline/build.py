@@ -129,7 +129,7 @@ def main(
             settings.writable_store(store_url, object_cache=scope.object_cache(store_url)),
             layout,
         )
-    for line in (*failures, *alerts.tell_build(ways, opened, layout, failures)):
+    for line in (*failures, *map(_line, alerts.tell_build(ways, opened, layout, failures))):
         errors.print(masked(line), style="red", markup=False, soft_wrap=True)
     return _FAILED if failures else 0
 
