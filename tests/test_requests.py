@@ -23,8 +23,8 @@ pytest_plugins = ("stores",)
 # Its own facts, the squirrel's look at them, the first rows that Dagster shows, the day's file.
 OF_A_TABLE = 4
 # Documents, answers, custom tables, the registry, findings that are shown at the end.
-# One more lists what the documents name.
-OF_THE_REST = 34
+# One more lists what the documents name, two look at the state of the night.
+OF_THE_REST = 36
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,9 @@ def test_a_night_without_a_change_writes_the_registry_and_when_it_looked(asked: 
     # Before any work one small write; what it wrote is removed by a request to the bucket.
     probed = {key for key in written if not key or "/_probe/" in key}
     assert len(probed) == 2
-    assert written - probed == {Layout("1.0.0").registry, f"{FOLDER}/metadata_upgrade.json"}
+    looked = {Layout("1.0.0").registry, f"{FOLDER}/metadata_upgrade.json"}
+    assert written - probed == {*looked, Layout("1.0.0").night}
+    assert asked["PUT", Layout("1.0.0").night] == asked["GET", Layout("1.0.0").night] == 2
     assert VERSIONS_INDEX not in written
 
 

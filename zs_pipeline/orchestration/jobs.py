@@ -8,9 +8,11 @@ from typing import Any
 
 import dagster as dg
 
+from zs_pipeline import settings
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import shards
+from zs_pipeline.orchestration import loggers
 from zs_pipeline.orchestration.run_tags import EVERY_HOURS
 
 NIGHTLY, NIGHTLY_HOURS = "0 9 * * *", 24
@@ -37,6 +39,7 @@ def jobs(catalogue: Catalogue) -> list[Any]:
         dg.define_asset_job(
             name,
             selection=selection,
+            config=loggers.job_config(),
             description=_DESCRIPTIONS.get(name, f"The tables {name.replace('_', ' ')}."),
         )
         for name, selection in selections(catalogue).items()
@@ -47,7 +50,7 @@ def selections(catalogue: Catalogue) -> dict[str, list[str]]:
     """Returns the assets of each job of a night, by the jobs' names in their order."""
     jobs: dict[str, list[str]] = {"tables": ["documents"]}
     for acorn in catalogue.acorns:
-        jobs.setdefault(_job_of(acorn), []).append(acorn.name)
+        jobs.setdefault(job_of(acorn), []).append(acorn.name)
     jobs["publish"] = ["squirrel"]
     return jobs
 
@@ -61,6 +64,7 @@ def by_hand() -> Any:
     return dg.define_asset_job(
         "night",
         selection=["deployment"],
+        config=loggers.job_config(),
         description=(
             "Start a night by hand: press Materialize; for another store or source, Open launchpad "
             "beside it. Shows which store and source it works on and whether they can be used; "
@@ -70,7 +74,7 @@ def by_hand() -> Any:
     )
 
 
-def _job_of(acorn: Acorn) -> str:
+def job_of(acorn: Acorn) -> str:
     """Returns an acorn's job; tables by subject are made in the job of those that are whole."""
     name = acorn.partition
     return "tables" if name in ("", shards.KEY) else _NAMED_JOBS.get(name, f"by_{name}")
@@ -83,7 +87,8 @@ def schedule(first: Any) -> dg.ScheduleDefinition:
         job=first,
         cron_schedule=NIGHTLY,
         execution_timezone="UTC",
-        tags={EVERY_HOURS: str(NIGHTLY_HOURS)},
+        tags={EVERY_HOURS: f"{settings.expected_every_hours() or NIGHTLY_HOURS:g}"},
+        run_config=loggers.job_config(),
         description=(
             "Every night: what changed in the documents since the last one. The sensors start the "
             "runs that follow. To start a night now open the job `night`."
