@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[1]
 NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
 # Pages of the root under their names in the site.
 OF_ROOT = {"GLOSSARY.md": "glossary.md", "CHANGELOG.md": "changelog.md",
-           "BENCHMARKS.md": "benchmarks.md"}  # fmt: skip
+           "BENCHMARKS.md": "benchmarks.md", "CONTRIBUTING.md": "contributing.md"}  # fmt: skip
 PICTURES = ("plot_foraging", "plot_projects", "plot_qc")
 # Partitions for the examples; the sample has them.
 EXAMPLES = {"subject_id": "901001", "platform": "fib"}
