@@ -19,7 +19,8 @@ import pytest
 import yaml
 from source_servers import free_port
 
-from zs_client import asset_basics, status
+from zs_client import asset_basics, get_squirrel_info, status
+from zs_pipeline.orchestration.run_tags import FOLLOWS
 
 pytest_plugins = ("postgres",)
 
@@ -203,7 +204,20 @@ mutation ($selector: JobOrPipelineSelector!) {
     ... on PythonError { message }
   }
 }"""
-RUNS = "{ runsOrError { ... on Runs { results { runId jobName status } } } }"
+RUNS = "{ runsOrError { ... on Runs { results { runId jobName status tags { key value } } } } }"
+SELECTOR = {"repositoryLocationName": "data-asset-cache", "repositoryName": "__repository__"}
+START = """
+mutation ($selector: ScheduleSelector!) {
+  startSchedule(scheduleSelector: $selector) {
+    __typename
+    ... on ScheduleStateResult { scheduleState { id } }
+    ... on PythonError { message }
+  }
+}"""
+STOP = """
+mutation ($id: String!) {
+  stopRunningSchedule(id: $id) { __typename ... on PythonError { message } }
+}"""
 LOCATIONS = """
 { workspaceOrError { ... on Workspace { locationEntries { locationOrLoadError { __typename } } } } }
 """
@@ -227,6 +241,7 @@ def deployment(postgres, bucket, tmp_path, monkeypatch) -> Iterator[Deployment]:
         "ZS_POSTGRES_PASSWORD": "secret",
         "ZS_POSTGRES_DATABASE": "deployment",
         "ZS_LOG_BUCKET": "deployment-logs",
+        "ZS_NIGHTLY_CRON": "* * * * *",
     }
     running = Deployment(home, {**os.environ, **named})
     try:
@@ -237,14 +252,23 @@ def deployment(postgres, bucket, tmp_path, monkeypatch) -> Iterator[Deployment]:
 
 def _launch(deployment: Deployment) -> str:
     """Start a night as the UI does; returns the id of its first run."""
-    selector = {
-        "repositoryLocationName": "data-asset-cache",
-        "repositoryName": "__repository__",
-        "pipelineName": "tables",
-    }
+    selector = {**SELECTOR, "pipelineName": "tables"}
     launched = deployment.ask(LAUNCH, selector=selector)["launchRun"]
     assert launched["__typename"] == "LaunchRunSuccess", launched
     return launched["run"]["runId"]
+
+
+def _start_schedule(deployment: Deployment) -> str:
+    """Turn the nightly schedule on as the UI does; returns the id by which it is turned off."""
+    selector = {**SELECTOR, "scheduleName": "nightly"}
+    started = deployment.ask(START, selector=selector)["startSchedule"]
+    assert started["__typename"] == "ScheduleStateResult", started
+    return started["scheduleState"]["id"]
+
+
+def _stop_schedule(deployment: Deployment, schedule: str) -> None:
+    stopped = deployment.ask(STOP, id=schedule)["stopRunningSchedule"]
+    assert stopped["__typename"] == "ScheduleStateResult", stopped
 
 
 def _runs(deployment: Deployment) -> list[tuple[str, str, str]]:
@@ -253,12 +277,35 @@ def _runs(deployment: Deployment) -> list[tuple[str, str, str]]:
     return [(run["runId"], run["jobName"], run["status"]) for run in found]
 
 
+def _of_schedule(deployment: Deployment) -> str:
+    """Returns the id of the first run that the schedule started; an empty text for none."""
+    found = deployment.ask(RUNS)["runsOrError"]["results"]
+    of_schedule = (r["runId"] for r in found[::-1] if _tag(r, "dagster/schedule_name") == "nightly")
+    return next(of_schedule, "")
+
+
+def _is_published(deployment: Deployment, night: str) -> bool:
+    """Returns whether a night's first run has succeeded, and those that followed it."""
+    found = deployment.ask(RUNS)["runsOrError"]["results"]
+    jobs, latest = [], night
+    while run := next((run for run in found if run["runId"] == latest), None):
+        if run["status"] != "SUCCESS":
+            return False
+        jobs.append(run["jobName"])
+        latest = next((r["runId"] for r in found if _tag(r, FOLLOWS) == latest), "")
+    return jobs == ["tables", "platforms", "publish"]
+
+
+def _tag(run: dict[str, Any], name: str) -> str:
+    return next((tag["value"] for tag in run["tags"] if tag["key"] == name), "")
+
+
 def _wait_for_graph(deployment: Deployment) -> None:
     deployment.wait("the graph", lambda: "RepositoryLocation" in str(deployment.ask(LOCATIONS)))
 
 
 @pytest.mark.slow
-def test_a_night_goes_on_after_each_process_was_killed_and_is_read_by_the_client(deployment):
+def test_a_night_of_the_schedule_outlives_each_process_and_is_read_by_the_client(deployment):
     for service in SERVICES:
         deployment.start(service)
     _wait_for_graph(deployment)
@@ -269,18 +316,19 @@ def test_a_night_goes_on_after_each_process_was_killed_and_is_read_by_the_client
     deployment.start("code")
     # The web server finds the new one when it is asked for it.
     again = deployment.wait("the new code server", lambda: _launch(deployment))
+    schedule = _start_schedule(deployment)
     deployment.wait("its tables", lambda: (again, "tables", "SUCCESS") in _runs(deployment))
+    # A minute of the schedule that passes meanwhile is made up for.
     deployment.kill("daemon")
     deployment.kill("webserver")
     deployment.start("webserver")
     deployment.start("daemon")
-
-    def published() -> bool:
-        ended = {job for _, job, status in _runs(deployment) if status == "SUCCESS"}
-        return ended == {"tables", "platforms", "publish"}
-
-    deployment.wait("the runs that follow", published)
+    night = deployment.wait("a run of the schedule", lambda: _of_schedule(deployment))
+    _stop_schedule(deployment, schedule)
+    deployment.wait("the end of that night", lambda: _is_published(deployment, night))
     assert {acorn.state for acorn in status()} == {"fresh"}
     assert len(asset_basics()) > 40
+    # How often a night is expected, for readers to tell an old table.
+    assert get_squirrel_info().expected_every_hours == pytest.approx(1 / 60, rel=0.01)
     logs = boto3.client("s3").list_objects_v2(Bucket="deployment-logs")["Contents"]
     assert all(entry["Key"].startswith("data-asset-cache/logs/") for entry in logs)

@@ -95,19 +95,19 @@ def main(
         open_source(source_url, CATALOGUE.reads.paths).check()
         chosen = _chosen(select)
         settings.check_writable(opened)
+        defs = definitions(
+            source=source_url,
+            store=store_url,
+            files=files_url,
+            version=layout.version,
+            accept_shrink=accept_shrink,
+            loggers={"console": _console_logger(console)},
+        )
         history = _History(console)
     except (StoreError, SourceError, ValueError, OSError) as error:
         said = masked(f"zs build: {_said(error)}")
         errors.print(said, style="red", markup=False, soft_wrap=True)
         return _REFUSED
-    defs = definitions(
-        source=source_url,
-        store=store_url,
-        files=files_url,
-        version=layout.version,
-        accept_shrink=accept_shrink,
-        loggers={"console": _console_logger(console)},
-    )
     # The three runs share it, with what they cached and the processes that they started.
     with history, run_scope.entered() as scope:
         # A result holds all that its run made, so none is kept until the next.

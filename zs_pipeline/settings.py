@@ -89,6 +89,11 @@ def refetch_every() -> int:
     return _whole("ZS_REFETCH_EVERY", 200, "builds")
 
 
+def nightly_cron() -> str:
+    """Returns when a night begins, as a cron expression in UTC: `ZS_NIGHTLY_CRON`, else 09:00."""
+    return os.environ.get("ZS_NIGHTLY_CRON") or "0 9 * * *"
+
+
 def _whole(name: str, default: int, unit: str) -> int:
     given = os.environ.get(name, "")
     if given and not (given.isascii() and given.isdecimal()):
