@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import dagster as dg
 import pytest
 import yaml
 from source_servers import free_port
@@ -34,6 +35,11 @@ PROGRAMS = Path(sys.executable).parent
 def compose() -> dict[str, Any]:
     """Returns the compose file."""
     return yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+
+
+def values() -> dict[str, Any]:
+    """Returns the values for Dagster's Helm chart."""
+    return yaml.safe_load((DEPLOY / "kubernetes" / "values.yaml").read_text())
 
 
 def units() -> dict[str, list[str]]:
@@ -57,6 +63,10 @@ def test_every_way_starts_the_same_processes():
         container["name"]: container["command"] for container in task["containerDefinitions"]
     }
     assert by_task == by_compose
+    # The chart has the commands of webserver and daemon itself.
+    (server,) = values()["dagster-user-deployments"]["deployments"]
+    words = ["dagster", "code-server", "start", "--host", "0.0.0.0", "--port", str(server["port"])]
+    assert [*words, *server["codeServerArgs"]] == by_compose["code"]
     image = (DEPLOY / "Containerfile").read_text().splitlines()[-1]
     assert json.loads(image.removeprefix("CMD ")) == by_compose["code"]
     workspace = yaml.safe_load((DEPLOY / "workspace.yaml").read_text())
@@ -69,6 +79,42 @@ def test_a_deployment_differs_from_a_checkout_in_its_storage_alone():
     deployed, local = (yaml.safe_load(path.read_text()) for path in files)
     assert deployed.keys() - local.keys() == {"storage", "compute_logs"}
     assert {key: deployed[key] for key in local} == local
+
+
+def test_on_ecs_the_instance_differs_in_its_launcher_alone():
+    files = DEPLOY / "ecs" / "dagster.yaml", DEPLOY / "dagster.yaml"
+    on_ecs, deployed = (yaml.safe_load(path.read_text()) for path in files)
+    assert on_ecs.pop("run_launcher")["class"] == "EcsRunLauncher"
+    assert on_ecs == deployed
+
+
+def test_on_kubernetes_the_instance_has_the_same_settings():
+    deployed, chart = yaml.safe_load((DEPLOY / "dagster.yaml").read_text()), values()
+    postgres = deployed["storage"]["postgres"]["postgres_db"]
+    assert chart["postgresql"]["postgresqlScheme"] == postgres["scheme"]
+    assert chart["postgresql"]["enabled"] is False
+    logs = chart["computeLogManager"]
+    assert logs["type"] == deployed["compute_logs"]["class"]
+    assert _snake(logs["config"]["s3ComputeLogManager"]) == deployed["compute_logs"]["config"]
+    coordinator = chart["dagsterDaemon"]["runCoordinator"]
+    assert coordinator["type"] == deployed["run_coordinator"]["class"]
+    limits = _snake(coordinator["config"]["queuedRunCoordinator"])
+    assert limits == deployed["run_coordinator"]["config"] | deployed["concurrency"]["runs"]
+    assert _snake(chart["dagsterDaemon"]["runMonitoring"]) == deployed["run_monitoring"]
+    assert _snake(chart["retention"]) == {"enabled": True, **deployed["retention"]}
+    assert chart["telemetry"] == deployed["telemetry"]
+    # Names and secrets come from two secrets, in each process and in each run.
+    processes = [chart[name] for name in ("dagsterWebserver", "dagsterDaemon")]
+    processes += chart["dagster-user-deployments"]["deployments"]
+    assert [one["envSecrets"] for one in processes] == [[{"name": "data-asset-cache"}]] * 3
+    assert "postgresqlPassword" not in chart["postgresql"]
+
+
+def _snake(value: Any) -> Any:
+    """Returns a value of the chart as it is named in `dagster.yaml`."""
+    if not isinstance(value, dict):
+        return value
+    return {re.sub("[A-Z]", lambda m: f"_{m[0].lower()}", k): _snake(v) for k, v in value.items()}
 
 
 def test_units_are_what_systemd_understands(tmp_path):
@@ -95,12 +141,34 @@ def test_the_task_is_what_ecs_registers(s3_server):
     assert [one["name"] for one in registered["containerDefinitions"]] == list(SERVICES)
 
 
+def test_a_run_on_ecs_has_what_it_needs_from_the_containers(s3_server, tmp_path, monkeypatch):
+    task = json.loads((DEPLOY / "ecs" / "task-definition.json").read_text())
+    containers = {container["name"]: container for container in task["containerDefinitions"]}
+    variables = {
+        name: {entry["name"]: entry["value"] for entry in container["environment"]}
+        for name, container in containers.items()
+    }
+    # A run has the variables of the daemon, and the image that the code server names.
+    assert {"ZS_STORE", "ZS_SOURCE", "ZS_LOG_BUCKET"} <= variables["daemon"].keys()
+    assert variables["code"]["DAGSTER_CURRENT_IMAGE"] == containers["code"]["image"]
+    assert {one["DAGSTER_HOME"] for one in variables.values()} == {"/opt/dagster/ecs"}
+    image = (DEPLOY / "Containerfile").read_text()
+    assert "COPY deploy/ecs/dagster.yaml /opt/dagster/ecs/" in image
+    launcher = yaml.safe_load((DEPLOY / "ecs" / "dagster.yaml").read_text())["run_launcher"]
+    (tmp_path / "dagster.yaml").write_text(yaml.safe_dump({"run_launcher": launcher}))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-west-2")
+    with dg.DagsterInstance.from_config(str(tmp_path)) as instance:
+        assert type(instance.run_launcher).__name__ == launcher["class"]
+
+
 def test_policies_and_cors_are_what_aws_takes(s3_server):
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "testtest"}
     client = partial(boto3.client, endpoint_url=s3_server, region_name="us-east-1", **keys)
     page = (ROOT / "docs" / "deploy.md").read_text()
-    building, reading, cors = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
-    for name, policy in (("building", building), ("reading", reading)):
+    building, reading, starting, cors = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    policies = {"building": building, "reading": reading, "starting": starting}
+    for name, policy in policies.items():
         client("iam").create_policy(PolicyName=name, PolicyDocument=policy)
     assert "s3:PutObject" in building
     assert "s3:PutObject" not in reading
