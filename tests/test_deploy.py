@@ -133,6 +133,28 @@ def test_units_are_what_systemd_understands(tmp_path):
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        ("hadolint", ["deploy/Containerfile"]),
+        (
+            "check-jsonschema",
+            ["--builtin-schema", "vendor.compose-spec", "deploy/compose.yaml"],
+        ),
+        (
+            "check-jsonschema",
+            ["--builtin-schema", "vendor.github-workflows", ".github/workflows/ci.yml"],
+        ),
+    ],
+)
+def test_files_are_what_their_linters_understand(program, words):
+    path = shutil.which(program, path=f"{PROGRAMS}{os.pathsep}{os.environ['PATH']}")
+    if path is None:
+        pytest.skip(f"{program} is not installed")
+    done = subprocess.run([path, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_the_task_is_what_ecs_registers(s3_server):
     task = json.loads((DEPLOY / "ecs" / "task-definition.json").read_text())
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "testtest"}
