@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -267,6 +268,11 @@ class Deployment:
         assert "errors" not in answer, answer
         return answer["data"]
 
+    def listens(self, port: str) -> bool:
+        """Returns whether a process listens at a port of the compose file."""
+        with socket.create_connection(("127.0.0.1", int(self._ports[port])), timeout=5):
+            return True
+
     def logs(self) -> str:
         """Returns the last lines of what each process wrote."""
         return "\n".join(
@@ -356,9 +362,10 @@ def _start_schedule(deployment: Deployment) -> str:
     return started["scheduleState"]["id"]
 
 
-def _stop_schedule(deployment: Deployment, schedule: str) -> None:
+def _stop_schedule(deployment: Deployment, schedule: str) -> bool:
     stopped = deployment.ask(STOP, id=schedule)["stopRunningSchedule"]
     assert stopped["__typename"] == "ScheduleStateResult", stopped
+    return True
 
 
 def _runs(deployment: Deployment) -> list[tuple[str, str, str]]:
@@ -401,21 +408,23 @@ def test_a_night_of_the_schedule_outlives_each_process_and_is_read_by_the_client
     _wait_for_graph(deployment)
     killed = _launch(deployment)
     deployment.wait("a run", lambda: (killed, "tables", "STARTED") in _runs(deployment))
-    # The run goes with the code server, and nobody tells Dagster.
+    schedule = _start_schedule(deployment)
+    # The run goes with the code server, and nobody tells Dagster. A minute that passes before the
+    # daemon is there again is made up for.
+    deployment.kill("daemon")
     deployment.kill("code")
     deployment.start("code")
-    # The web server finds the new one when it is asked for it.
-    again = deployment.wait("the new code server", lambda: _launch(deployment))
-    schedule = _start_schedule(deployment)
-    deployment.wait("its tables", lambda: (again, "tables", "SUCCESS") in _runs(deployment))
-    # A minute of the schedule that passes meanwhile is made up for.
+    deployment.wait("the new code server", lambda: deployment.listens("4000"))
+    deployment.start("daemon")
+    night = deployment.wait("a run of the schedule", lambda: _of_schedule(deployment))
+    # The web server finds the new code server when it is asked for it.
+    deployment.wait("the schedule's end", lambda: _stop_schedule(deployment, schedule))
+    deployment.wait("its tables", lambda: (night, "tables", "SUCCESS") in _runs(deployment))
     deployment.kill("daemon")
     deployment.kill("webserver")
     deployment.start("webserver")
     deployment.start("daemon")
-    night = deployment.wait("a run of the schedule", lambda: _of_schedule(deployment))
-    _stop_schedule(deployment, schedule)
-    deployment.wait("the end of that night", lambda: _is_published(deployment, night))
+    deployment.wait("the runs that follow", lambda: _is_published(deployment, night))
     assert {acorn.state for acorn in status()} == {"fresh"}
     assert len(asset_basics()) > 40
     # How often a night is expected, for readers to tell an old table.

@@ -20,7 +20,7 @@ from client_store import LAYOUT, TIME
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zs_client import AcornNotFound, cli, shadow
+from zs_client import AcornNotFound, causes, cli, shadow
 from zs_client.causes import CERTAIN, LIKELY, UNKNOWN
 from zs_client.opening import open_store
 from zs_client.store import Store
@@ -201,6 +201,54 @@ def test_metrics_of_one_name_are_paired_in_their_order(both):
     }
 
 
+def at(hour: int) -> datetime:
+    return datetime(2026, 2, 1, hour, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("column", "there", "here", "text"),
+    [
+        ("asset_basics.created", "2026-02-01T09:00:00Z", at(9), "the same time, as text there"),
+        ("asset_basics.created", "2026-02-01 01:00:00-08:00", at(9), "the same time, as text"),
+        (
+            "asset_basics.created",
+            "2026-02-01T09:00:00",
+            at(9),
+            "without a zone: text there, of UTC",
+        ),
+        (
+            "asset_basics.created",
+            "2026-02-01T01:00:00",
+            at(9),
+            "a time without a zone: text there, of America/Los_Angeles here",
+        ),
+        # Eight hours may be the zone of Seattle, or eight hours.
+        ("asset_basics.created", "2026-02-01T01:00:00Z", at(9), ""),
+        ("asset_basics.created", at(1), at(9), ""),
+        ("quality_control.timestamp", at(1), at(9), "without a zone: UTC there"),
+        ("quality_control.timestamp", at(2), at(9), ""),
+        ("asset_basics.acquisition_end_time", "2024-11-31 10:40:00", None, "that is no time"),
+        ("asset_basics.experimenters", ["a", "", "b"], ["a", "b"], "empty texts in a list"),
+        ("asset_basics.modalities", ["a", "a"], ["a"], "repeats in a list"),
+        ("asset_basics.modalities", ["b", "a"], ["a", "b"], ""),
+        ("asset_basics.code_ocean", "id", ["id"], "a single value there"),
+        ("asset_basics.genotype", None, "wt", ""),
+        ("asset_basics.age", None, 90, "no age there"),
+        ("asset_basics.age", 89, 90, ""),
+        ("asset_basics.process_date", "2026-01-01 10:00", "2026-01-02", ""),
+        ("quality_control.value", "{dict}", None, ""),
+        ("quality_control.value", "nan", None, "not a number"),
+        ("quality_control.value", "True", "true", "as Python writes it there"),
+        ("quality_control.value", "1", "2", ""),
+    ],
+)
+def test_a_cause_is_certain_only_where_the_values_prove_it(column, there, here, text):
+    table, _, name = column.partition(".")
+    cause = causes.of_cell(table, name, there, here, is_changed=False)
+    assert (text in cause.text) if text else (cause.certainty != CERTAIN)
+    assert (cause.certainty == CERTAIN) == bool(text)
+
+
 def test_columns_types_and_tables_of_one_side_are_reported(both):
     report = shadow.report(both[0], store_url=both[1])
     kinds = {
@@ -325,6 +373,13 @@ def test_an_expected_error_is_a_sentence(both, capsys, words, said):
     given = [word.format(theirs=both[0], ours=both[1]) for word in words]
     assert cli.main(["diff", *given, "--store", both[1]]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_folder_of_which_no_file_can_be_read_is_an_error(both, capsys):
+    for path in Path(both[0]).rglob("*.pqt"):
+        path.write_bytes(b"nothing")
+    assert cli.main(["diff", "--against", both[0], "--store", both[1]]) == 2
+    assert "zs diff: nothing can be compared: " in capsys.readouterr().err
 
 
 def test_without_a_published_state_nothing_is_compared(both, tmp_path):

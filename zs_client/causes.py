@@ -81,7 +81,7 @@ _RIGS = "names of rigs follow another rule here"
 _STATUSES = "there a copy that the document keeps, here computed from the metrics"
 _TRAINER = "there the first trainer state, of one bucket, read once; here the newest"
 _STITCHED = "a data asset that names its source is derived here, whatever its level"
-_FORMS = "a placeholder that a form left, or two implants of one name, is missing here"
+_FORMS = "a placeholder of a form, two implants of one name, and a later one are missing here"
 # By table and column; where the values prove nothing.
 _LIKELY = {
     ("asset_basics", "_last_modified"): "an older document calls it last_modified",
@@ -120,7 +120,8 @@ _LIKELY_ROWS = {
     (
         "platform_fib",
         "here",
-    ): "there only cords with a connection to an implant; here every fiber and channel",
+    ): "there only cords with a connection to an implant; here every fiber and channel, and no "
+    "implant of a later surgery",
     ("source_data", "here"): "here a data asset that names a source is derived, whatever its level",
     (
         "assets_smartspim",
@@ -245,6 +246,8 @@ def of_type(there: str, here: str) -> Cause:
         return Cause("times are text there", CERTAIN)
     if there == "double" and here.startswith("int"):
         return Cause("whole numbers beside nulls are floating there", CERTAIN)
+    if there.startswith("int") and here.startswith("int"):
+        return Cause("whole numbers of another width", CERTAIN)
     return NOT_KNOWN
 
 

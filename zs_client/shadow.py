@@ -120,7 +120,7 @@ def report(
 
     Raises:
         AcornNotFound: Nothing was published, the folder holds no tables, or `table` is nowhere.
-        ReadError: The folder cannot be listed, or a content of ours cannot be read.
+        ReadError: The folder cannot be listed, no file there can be read, or one of ours cannot.
         StoreError: A URL has an unknown scheme, or names a folder that is not there.
     """
     store, layout = resolve_current(store_url)
@@ -139,6 +139,14 @@ def report(
     pair = _Pair(store, state, folder)
     documents = pair.documents()
     tables = tuple(pair.compare(name, documents) for name in names)
+    lost = [
+        one.examples[0].there or ""
+        for of_table in tables
+        for one in of_table.differences
+        if one.kind == "unreadable there"
+    ]
+    if lost and not any(of_table.rows_there for of_table in tables):
+        raise ReadError(f"nothing can be compared: {lost[0]}")
     return ShadowReport(folder.where, store.url, state.id, tables)
 
 

@@ -170,13 +170,14 @@ def _difference_lines(one: "Difference", *, brief: bool) -> Iterator[str]:
         yield f"  {one.kind}: {one.column}, {types}{' here' * all(sides)} ({reason})"
         return
     column = f"{one.column}: " if one.column else ""
-    yield f"  {one.count:,} {one.kind}: {column}{reason}"
+    is_error = one.kind == "unreadable there"
+    yield f"  {one.count:,} {one.kind}" + ("" if is_error else f": {column}{reason}")
     for example in one.examples[: 1 if brief else None]:
         sides = [example.there, example.here]
-        is_error = one.kind == "unreadable there"
         values = " → ".join(side if side and is_error else _brief(side) for side in sides)
         key = example.key or "the file"
-        yield f"    {key}" if one.kind.startswith("rows") else f"    {key}: {values}"
+        has_values = one.kind == "cells" or is_error
+        yield f"    {key}: {values}" if has_values else f"    {key}"
 
 
 def _summary_lines(summary: "pd.DataFrame") -> list[str]:
