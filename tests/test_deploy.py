@@ -9,9 +9,11 @@ import socket
 import subprocess
 import sys
 import time
+import tomllib
 import urllib.request
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -200,6 +202,27 @@ def test_policies_and_cors_are_what_aws_takes(s3_server):
     s3.put_bucket_cors(Bucket="with-cors", CORSConfiguration=json.loads(cors))
     (rule,) = s3.get_bucket_cors(Bucket="with-cors")["CORSRules"]
     assert rule["AllowedMethods"] == ["GET", "HEAD"]
+
+
+def test_what_is_installed_is_imported_or_configured():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    needed = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    names = {re.split(r"[^\w-]", requirement)[0] for requirement in needed}
+    # A driver is named by the history's scheme; zones are read by the standard library.
+    names -= {"psycopg2-binary", "tzdata"}
+    files = [*(ROOT / "zs_client").rglob("*.py"), *(ROOT / "zs_pipeline").rglob("*.py")]
+    text = "\n".join(path.read_text() for path in files)
+    imported = {
+        word.partition(".")[0]
+        for word in re.findall(r"^\s*(?:import|from) ([\w.]+)", text, re.MULTILINE)
+    }
+    configured = "\n".join(path.read_text() for path in DEPLOY.rglob("*") if path.is_file())
+    for name in sorted(names):
+        is_module = f"module: {name.replace('-', '_')}." in configured
+        is_program = any(name in service.get("command", ()) for service in compose().values())
+        is_storage = name == "dagster-postgres" and "\n  postgres:" in configured
+        used = name.replace("-", "_") in imported or is_module or is_program or is_storage
+        assert used, f"{name} is imported by nothing, and no file of deploy/ configures it"
 
 
 def test_every_variable_of_the_configuration_is_on_the_page():

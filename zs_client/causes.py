@@ -264,8 +264,9 @@ def _proven(table: str, column: str, there: Any, here: Any) -> str:
 
 def _of_nothing(there: Any, here: Any) -> str:
     """Returns the reason when both values say that nothing is there."""
+    nothing = [(None, "null"), ("", "an empty text"), ([], "an empty list")]
     names = [
-        "null" if value is None else {"": "an empty text", "[]": "an empty list"}.get(str(value))
+        next((name for empty, name in nothing if value is empty or value == empty), "")
         for value in (there, here)
     ]
     return f"nothing is {names[0]} there, {names[1]} here" if all(names) else ""
