@@ -264,7 +264,7 @@ def _proven(table: str, column: str, there: Any, here: Any) -> str:
 
 def _of_nothing(there: Any, here: Any) -> str:
     """Returns the reason when both values say that nothing is there."""
-    nothing = [(None, "null"), ("", "an empty text"), ([], "an empty list")]
+    nothing: list[tuple[Any, str]] = [(None, "null"), ("", "an empty text"), ([], "an empty list")]
     names = [
         next((name for empty, name in nothing if value is empty or value == empty), "")
         for value in (there, here)
