@@ -478,7 +478,7 @@ def test_a_number_that_is_none_is_the_same_as_itself():
         pa.table({"k": ["a", "b", "c"], "x": pa.array(numbers, pa.float64())})
         for numbers in ([math.nan, math.nan, None], [math.nan, 1.0, math.nan])
     )
-    found = comparison._compared(old, new, ["k"])
+    found = comparison.compared(old, new, ["k"])
     assert [(line[0], line[1]) for line in found.changed] == [("b", "x"), ("c", "x")]
 
 

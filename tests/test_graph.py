@@ -2,8 +2,9 @@
 
 import itertools
 import json
+import re
 import shutil
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -13,10 +14,11 @@ from stores import Watched
 
 from zs_client.contract import Layout, encode_partition
 from zs_client.opening import open_store
-from zs_pipeline import arrow, definitions
+from zs_pipeline import arrow, build, definitions
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.acorns.platform_qc import PLATFORMS
 from zs_pipeline.orchestration import code_location, partitions
+from zs_pipeline.orchestration.run_tags import EVERY_HOURS
 from zs_pipeline.publishing import commit, facts_file, recovery, table_update
 from zs_pipeline.publishing import table_checks as checks
 
@@ -109,6 +111,38 @@ def test_there_is_one_nightly_schedule_and_each_run_starts_the_next():
         ("alert_on_failure", "RUNNING"),
         ("alert_on_recovery", "RUNNING"),
     }
+
+
+@pytest.mark.parametrize(
+    ("cron", "pause"),
+    [
+        ("0 9 * * *", timedelta(days=1)),
+        ("0 */6 * * *", timedelta(hours=6)),
+        ("0 9 * * 1-5", timedelta(days=3)),
+        ("0 9 1,2 * *", timedelta(days=30)),
+        ("0 9 29 2 *", timedelta(days=366)),
+        ("@weekly", timedelta(days=7)),
+    ],
+)
+def test_the_schedule_is_a_setting_and_its_pause_that_after_which_tables_are_late(
+    monkeypatch, cron, pause
+):
+    monkeypatch.setenv("ZS_NIGHTLY_CRON", cron)
+    (schedule,) = definitions.defs().schedules
+    assert schedule.cron_schedule == cron
+    assert timedelta(hours=float(schedule.tags[EVERY_HOURS])) == pause
+
+
+@pytest.mark.parametrize("cron", ["every night", "61 9 * * *", "0 9 * *", "0 0 9 * * *"])
+def test_a_schedule_that_is_none_is_a_sentence_where_the_graph_is_loaded(
+    monkeypatch, capsys, tmp_path, cron
+):
+    monkeypatch.setenv("ZS_NIGHTLY_CRON", cron)
+    said = f"ZS_NIGHTLY_CRON is {cron!r}, no cron expression of five fields"
+    with pytest.raises(ValueError, match=re.escape(said)):
+        definitions.defs()
+    assert build.main(store=str(tmp_path)) == 2
+    assert said in capsys.readouterr().err.replace("\n", " ")
 
 
 def test_a_run_tells_just_the_partitions_that_changed(tmp_path, on_disk):

@@ -121,11 +121,12 @@ def test_what_can_be_installed_is_declared():
 
 
 def test_the_schedule_and_the_runs_are_those_of_the_graph():
+    from zs_pipeline import settings
     from zs_pipeline.acorns import CATALOGUE
     from zs_pipeline.orchestration import code_location, jobs
 
     defs = code_location.definitions()
-    minute, hour, *_ = jobs.NIGHTLY.split()
+    minute, hour, *_ = settings.nightly_cron().split()
     assert f"The schedule `nightly` runs at {int(hour):02}:{int(minute):02} UTC" in README
     assert [schedule.name for schedule in defs.schedules] == ["nightly"]
     runs = re.findall(r"^\d\. `(\w+)`:", README, re.MULTILINE)

@@ -184,12 +184,26 @@ def _add_published(commands: Any) -> None:
     diff = _add(
         commands,
         "diff",
-        "show the differences of two published states",
-        "The states are compared in all tables, or the rows of one table.",
+        "show the differences of two published states, or from zombie-squirrel's tables",
+        "The states are compared in all tables, or the rows of one table. With --against the last "
+        "published state is compared with zombie-squirrel's tables: what differs, how often, and "
+        "why. The exit code is 0 whatever differs.",
+        "zs diff --against s3://allen-data-views/data-asset-cache/zs-v0.28.6",
     )
-    diff.add_argument("before", metavar="A", help="the earlier one, an id of `zs snapshots`")
-    diff.add_argument("after", metavar="B", help="the later one, or now")
+    diff.usage = "zs diff A B [TABLE] | zs diff --against URL [TABLE]"
+    diff.add_argument(
+        "before", metavar="A", nargs="?", help="the earlier one, an id of `zs snapshots`"
+    )
+    diff.add_argument("after", metavar="B", nargs="?", help="the later one, or now")
     diff.add_argument("table", metavar="TABLE", nargs="?", help="the rows of this table")
+    diff.add_argument(
+        "--against",
+        metavar="URL",
+        help="zombie-squirrel's store, its data-asset-cache, or a version folder in there",
+    )
+    diff.add_argument(
+        "--format", choices=FORMS, help="with --against; default: table, which is text to read"
+    )
     for command in (snapshots, diff):
         command.add_argument("--store", metavar="URL", help="as for `zs status`")
     doctor = _add(

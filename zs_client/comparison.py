@@ -79,7 +79,7 @@ def diff(
         ReadError: A snapshot or a content cannot be read, or is gone.
     """
     store, layout = resolve_current(store_url)
-    old, new = (_state(store, layout, snapshot) for snapshot in (before, after))
+    old, new = (published_state(store, layout, snapshot) for snapshot in (before, after))
     if table is None:
         return _summary(old, new)
     names = {entry["table"]: name for state in (old, new) for name, entry in state.tables.items()}
@@ -92,7 +92,14 @@ def diff(
     return _rows(store, old, new, name)
 
 
-def _state(store: Store, layout: Layout, snapshot: str) -> State:
+def published_state(store: Store, layout: Layout, snapshot: str) -> State:
+    """Returns a published state by its snapshot's id, or the last one.
+
+    Raises:
+        SnapshotNotFound: There is no such snapshot.
+        AcornNotFound: Nothing was published.
+        ReadError: The snapshot cannot be read.
+    """
     if snapshot == NOW:
         snapshot = published.latest(store, layout) or ""
         if not snapshot:
@@ -130,17 +137,17 @@ def _rows(store: Store, old: State, new: State, name: str) -> TableDiff:
     key = tuple(entry["key"]) if entry["key"] == other["key"] else ()
     segments = [s for s in sorted({**was, **now}) if was.get(s) != now.get(s)]
 
-    def compare(segment: str) -> "_Compared":
+    def compare(segment: str) -> "Compared":
         before, after = (
-            _table(store, state, name, digests.get(segment))
+            file_content(store, state, name, digests.get(segment))
             for state, digests in ((old, was), (new, now))
         )
         column = entry["partition_key"] or other["partition_key"]
         if column and segment:
             value = decode_partition(segment)
-            before = _with_partition_value(before, column, value)
-            after = _with_partition_value(after, column, value)
-        return _compared(before, after, key)
+            before = with_partition_value(before, column, value)
+            after = with_partition_value(after, column, value)
+        return compared(before, after, key)
 
     import pandas as pd
 
@@ -155,7 +162,12 @@ def _rows(store: Store, old: State, new: State, name: str) -> TableDiff:
     )
 
 
-def _table(store: Store, state: State, name: str, sha256: str | None) -> "pa.Table":
+def file_content(store: Store, state: State, name: str, sha256: str | None) -> "pa.Table":
+    """Returns the content of a table's file in a state, by its digest; no rows without a digest.
+
+    Raises:
+        ReadError: The content cannot be read, or is gone.
+    """
     if sha256 is None:
         if name in state.tables:
             return read.empty(state.tables[name])
@@ -169,25 +181,28 @@ def _table(store: Store, state: State, name: str, sha256: str | None) -> "pa.Tab
         raise ReadError(pinned.gone(store, state, key)) from error
 
 
-def _with_partition_value(content: "pa.Table", column: str, value: str | None) -> "pa.Table":
+def with_partition_value(rows: "pa.Table", column: str, value: str | None) -> "pa.Table":
     """Returns the rows with their partition's value, as a column if the file has none."""
     import pyarrow as pa
 
-    if column in content.schema.names:
-        return content
-    return content.add_column(0, column, pa.array([value] * content.num_rows, pa.string()))
+    if column in rows.schema.names:
+        return rows
+    return rows.add_column(0, column, pa.array([value] * rows.num_rows, pa.string()))
 
 
 @dataclass(frozen=True)
-class _Compared:
+class Compared:
+    """The differences of two tables: the rows of one alone, and (key…, column, old, new)."""
+
     added: "pa.Table"
     removed: "pa.Table"
     changed: list[tuple[Any, ...]]
 
 
-def _compared(before: "pa.Table", after: "pa.Table", key: Sequence[str]) -> _Compared:
+def compared(before: "pa.Table", after: "pa.Table", key: Sequence[str]) -> Compared:
+    """Compare two tables by a key that no two rows of one have; whole rows without a key."""
     if not key or not set(key) <= {*before.schema.names} & {*after.schema.names}:
-        return _Compared(_rows_beyond(after, before), _rows_beyond(before, after), [])
+        return Compared(_rows_beyond(after, before), _rows_beyond(before, after), [])
     was, now = (
         {k: row for row, k in enumerate(_values(content, key))} for content in (before, after)
     )
@@ -200,7 +215,7 @@ def _compared(before: "pa.Table", after: "pa.Table", key: Sequence[str]) -> _Com
             (row, (*both[row], column, old, new))
             for row, old, new in _differing_values(left, right, column)
         ]
-    return _Compared(
+    return Compared(
         _take(after, [row for k, row in now.items() if k not in was]),
         _take(before, [row for k, row in was.items() if k not in now]),
         [values for _, values in sorted(changed, key=lambda change: change[0])],

@@ -36,7 +36,7 @@ def print_rows(given: argparse.Namespace) -> int:
     # Filters such as `acquired_after` and `…_contains` take one value and no list.
     filters = {name: v[0] if len(v) == 1 else v for name, v in filters.items()}
     columns = None if given.columns is None else [c.strip() for c in given.columns.split(",")]
-    form, limit = _form(given), given.limit
+    form, limit = chosen_form(given), given.limit
     is_screen = form == "table" and sys.stdout.isatty() and limit is None
     arguments = {**filters, "columns": columns, "limit": SCREEN_ROWS + 1 if is_screen else limit}
     at = resolve(given)
@@ -44,7 +44,7 @@ def print_rows(given: argparse.Namespace) -> int:
     printed = content.slice(0, SCREEN_ROWS) if is_screen else content
     if form == "table" and sys.stdout.isatty() and columns is None:
         printed = fitting(printed, shutil.get_terminal_size().columns)
-    _write(printed, form)
+    write_rows(printed, form)
     omitted = [name for name in content.column_names if name not in printed.column_names]
     if omitted:
         print(
@@ -64,7 +64,7 @@ def print_answer(given: argparse.Namespace) -> int:
     """Print the answer to a SELECT."""
     from zs_client.query import answer
 
-    _write(answer(given.query, at=resolve(given)), _form(given))
+    write_rows(answer(given.query, at=resolve(given)), chosen_form(given))
     return 0
 
 
@@ -72,7 +72,7 @@ def print_columns(given: argparse.Namespace) -> int:
     """Print what the columns of a table mean."""
     from zs_client.registry import described
 
-    _write(described(given.table, resolve(given)), _form(given), widest=_LINE)
+    write_rows(described(given.table, resolve(given)), chosen_form(given), widest=_LINE)
     return 0
 
 
@@ -84,7 +84,7 @@ def print_explanation(given: argparse.Namespace) -> int:
     with reading(offline=given.offline):
         current = resolve_current(store_url(given), given.version)[0]
     rows = explained(given.name, given.column, resolve(given), current)
-    _write(rows, _form(given), widest=_LINE)
+    write_rows(rows, chosen_form(given), widest=_LINE)
     return 0
 
 
@@ -120,14 +120,16 @@ def draw(given: argparse.Namespace) -> int:
     return 0
 
 
-def _form(given: argparse.Namespace) -> str:
+def chosen_form(given: argparse.Namespace) -> str:
+    """Returns the form of `--format`, else a table on a terminal and CSV in a pipe."""
     form: str = given.format or ("table" if sys.stdout.isatty() else "csv")
     if form == "parquet" and sys.stdout.isatty():
         raise ValueError("parquet is nothing to read on a terminal; write it to a file with >")
     return form
 
 
-def _write(content: "pa.Table", form: str, *, widest: int = WIDEST) -> None:
+def write_rows(content: "pa.Table", form: str, *, widest: int = WIDEST) -> None:
+    """Write rows to standard output in one of `zs_client.printing.FORMS`."""
     colours = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
     colours = colours and os.environ.get("TERM") != "dumb"
     body = encoded(content, form, colours=colours, widest=widest)

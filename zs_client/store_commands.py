@@ -6,22 +6,27 @@ Commands that print rows of tables are in `zs_client.reading_commands`.
 import argparse
 import json
 import sys
-from collections.abc import Sized
+from collections import Counter
+from collections.abc import Iterator, Sized
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from zs_client.arguments import ERROR, NOT_ALL, store_url
 from zs_client.printing import age, aligned, size
+from zs_client.reading_commands import chosen_form, write_rows
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from zs_client.comparison import TableDiff
     from zs_client.registry import AcornStatus
+    from zs_client.shadow import Difference, ShadowReport
     from zs_client.user_tables import CustomTable
 
 _BRIEF, _NULL = 60, "null"
+# What a person has to look at, and not a matter of how files are written.
+_COUNTED = ("cells", "rows only there", "rows only here")
 
 
 def print_status(given: argparse.Namespace) -> int:
@@ -139,16 +144,84 @@ def print_snapshots(given: argparse.Namespace) -> int:
 
 
 def print_diff(given: argparse.Namespace) -> int:
-    """Print the differences between two published states."""
+    """Print the differences between two published states, or from zombie-squirrel's tables."""
     from zs_client.comparison import diff
 
     url = store_url(given)
+    if given.against is not None:
+        return _print_shadow(given, url)
+    if given.after is None:
+        raise ValueError("two snapshots are needed, such as `zs diff ID now`; or --against URL")
+    if given.format is not None:
+        raise ValueError("--format goes with --against")
     if given.table is None:
         lines = _summary_lines(diff(given.before, given.after, store_url=url))
     else:
         lines = _diff_lines(diff(given.before, given.after, given.table, store_url=url))
     print(*lines, sep="\n")
     return 0
+
+
+def _print_shadow(given: argparse.Namespace, url: str | None) -> int:
+    """Print the report of a shadow run; its only positional word is a table."""
+    from zs_client.shadow import as_rows, report
+
+    if given.after is not None:
+        raise ValueError("--against takes no snapshots, and one table at most")
+    shadow = report(given.against, given.before, store_url=url)
+    if given.format in (None, "table"):
+        print(*_shadow_lines(shadow, brief=given.before is None), sep="\n")
+        return 0
+    write_rows(as_rows(shadow), chosen_form(given))
+    return 0
+
+
+def _shadow_lines(shadow: "ShadowReport", *, brief: bool) -> Iterator[str]:
+    """Yields a report as lines to read; a brief one has one example of each difference."""
+    yield f"there: {shadow.there}"
+    yield f"here:  {shadow.here}, snapshot {shadow.snapshot}"
+    counts: Counter[str] = Counter()
+    for table in shadow.tables:
+        there, here = (
+            "none" if count is None else f"{count:,}"
+            for count in (table.rows_there, table.rows_here)
+        )
+        yield ""
+        line = f"{table.table}: {there} rows there, {here} here, {table.rows_in_both:,} in both"
+        lost = table.rows_not_compared
+        yield line + (f", {lost:,} not compared" if lost else "")
+        for one in table.differences:
+            if one.kind in _COUNTED:
+                counts[one.cause.certainty] += one.count
+            yield from _difference_lines(one, brief=brief)
+    yield ""
+    known, likely, unknown = (counts[name] for name in ("certain", "likely", "unknown"))
+    lost = sum(table.rows_not_compared for table in shadow.tables)
+    if lost:
+        yield f"{lost:,} rows could not be compared: files there cannot be read"
+    yield (
+        f"{counts.total():,} cells and rows differ: of {known:,} the cause is certain, "
+        f"of {likely:,} likely, of {unknown:,} unknown"
+    )
+
+
+def _difference_lines(one: "Difference", *, brief: bool) -> Iterator[str]:
+    why = {"likely": f"likely {one.cause.text}", "unknown": "why is not known"}
+    reason = why.get(one.cause.certainty, one.cause.text)
+    if one.column and one.kind != "cells":
+        sides = [one.examples[0].there, one.examples[0].here]
+        types = " there, ".join(side for side in sides if side)
+        yield f"  {one.kind}: {one.column}, {types}{' here' * all(sides)} ({reason})"
+        return
+    column = f"{one.column}: " if one.column else ""
+    is_error = one.kind == "unreadable there"
+    yield f"  {one.count:,} {one.kind}" + ("" if is_error else f": {column}{reason}")
+    for example in one.examples[: 1 if brief else None]:
+        sides = [example.there, example.here]
+        values = " → ".join(side if side and is_error else _brief(side) for side in sides)
+        key = example.key or "the file"
+        has_values = one.kind == "cells" or is_error
+        yield f"    {key}: {values}" if has_values else f"    {key}"
 
 
 def _summary_lines(summary: "pd.DataFrame") -> list[str]:

@@ -32,7 +32,7 @@ from zs_pipeline.documents import state as documents
 from zs_pipeline.orchestration import events
 from zs_pipeline.orchestration.code_location import LOCATION, definitions
 from zs_pipeline.orchestration.failures import Failed
-from zs_pipeline.orchestration.jobs import selections
+from zs_pipeline.orchestration.jobs import every_hours, selections
 from zs_pipeline.orchestration.run_tags import BY_COMMAND
 from zs_pipeline.publishing import night
 from zs_pipeline.publishing.facts_file import read_content, read_facts
@@ -92,7 +92,7 @@ def main(
         store_url = settings.store_url(store or "")
         layout = settings.layout()
         settings.refetch_every()
-        settings.expected_every_hours()
+        every_hours()
         files_url = settings.files_url(files or "", source_url)
         Files(files_url)
         opened = settings.writable_store(store_url)
@@ -100,6 +100,14 @@ def main(
         open_source(source_url, CATALOGUE.reads.paths).check()
         chosen = _chosen(select)
         settings.check_writable(opened)
+        defs = definitions(
+            source=source_url,
+            store=store_url,
+            files=files_url,
+            version=layout.version,
+            accept_shrink=accept_shrink,
+            loggers={"console": _console_logger(console)},
+        )
         history = _History(console)
     except (StoreError, SourceError, ValueError, OSError) as error:
         said = masked(f"zs build: {_said(error)}")
@@ -107,14 +115,6 @@ def main(
         for line in (said, *unsent):
             errors.print(line, style="red", markup=False, soft_wrap=True)
         return _REFUSED
-    defs = definitions(
-        source=source_url,
-        store=store_url,
-        files=files_url,
-        version=layout.version,
-        accept_shrink=accept_shrink,
-        loggers={"console": _console_logger(console)},
-    )
     # The three runs share it, with what they cached and the processes that they started.
     with history, run_scope.entered() as scope, night.failing(opened, layout, "night"):
         # A result holds all that its run made, so none is kept until the next.

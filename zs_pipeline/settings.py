@@ -91,6 +91,11 @@ def refetch_every() -> int:
     return _whole("ZS_REFETCH_EVERY", 200, "builds")
 
 
+def nightly_cron() -> str:
+    """Returns when a night begins, as a cron expression in UTC: `ZS_NIGHTLY_CRON`, else 09:00."""
+    return os.environ.get("ZS_NIGHTLY_CRON") or "0 9 * * *"
+
+
 def expected_every_hours() -> float | None:
     """Returns how often a night is expected: `ZS_EXPECTED_EVERY_HOURS`; None when that is not set.
 

@@ -9,16 +9,10 @@ from datetime import timedelta
 import dagster as dg
 
 from zs_client.provenance import LATE
-from zs_pipeline import settings
-from zs_pipeline.orchestration.jobs import NIGHTLY_HOURS
+from zs_pipeline.orchestration.jobs import every_hours
 
 # A night that takes an hour longer than the last one is no reason to warn.
 _WARN = 1.25
-
-
-def every_hours() -> float:
-    """Returns how often a night is expected: `ZS_EXPECTED_EVERY_HOURS`, else the schedule's."""
-    return settings.expected_every_hours() or NIGHTLY_HOURS
 
 
 def policy() -> dg.FreshnessPolicy:
