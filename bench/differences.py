@@ -27,6 +27,12 @@ IGNORED = {
     "checked_at": "a time",
     "published_at": "a time",
     "updated_at": "a time",
+    "began_at": "a time, of the night",
+    "ended_at": "a time, of the night",
+    "failed_at": "a time, of the night",
+    "since": "a time, of the night",
+    "seconds": "how long the night took",
+    "run_id": "names the night's first run",
 }
 # Of these the keys are compared and the values are not: `empty` has the `inputs` of a partition.
 ONLY_KEYS = ("empty",)

@@ -4,6 +4,7 @@ What is slow to import is imported where it is used: the process that hands out 
 this module as well, and the others wait for it.
 """
 
+import signal
 import time
 import uuid
 from collections.abc import Iterator
@@ -21,6 +22,16 @@ from zs_pipeline.side_files import nights
 # No test depends on the speed of the machine.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
+
+
+def pytest_configure() -> None:
+    """Hear interrupts also where a shell began the tests in its background, ignoring them.
+
+    Dagster sets SIGTERM to what SIGINT has, and processes that tests start inherit both as ignored:
+    a pool of forked ones then waits for ever for those that it ends.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(tryfirst=True)

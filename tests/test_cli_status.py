@@ -107,7 +107,7 @@ def pipeline(environment):
 
 def test_build_hands_over_what_it_is_given(pipeline):
     urls = ["--source", "a.ndjson", "--store", "s3://b", "--files", "s3://"]
-    subjects = ["--subject", "1", "a b", "--subject", "é", "--accept-shrink"]
+    subjects = ["--subject", "1", "a b", "--subject", "é", "--accept-shrink", "--alert"]
     assert cli.main(["build", *urls, "--select", "qc,asset_basics", *subjects]) == 7
     assert pipeline == [
         {
@@ -117,6 +117,7 @@ def test_build_hands_over_what_it_is_given(pipeline):
             "select": ["qc", "asset_basics"],
             "subjects": ["1", "a b", "é"],
             "accept_shrink": True,
+            "alert": True,
         }
     ]
 
@@ -128,7 +129,7 @@ def test_build_leaves_what_it_is_not_given_to_the_pipeline(pipeline):
     assert [words["subjects"] for words in pipeline] == [[], ["1"], [], ["1"]]
     assert pipeline[0]["source"] is pipeline[0]["store"] is pipeline[0]["files"] is None
     assert pipeline[0]["select"] == []
-    assert pipeline[0]["accept_shrink"] is False
+    assert pipeline[0]["accept_shrink"] is pipeline[0]["alert"] is False
 
 
 def test_build_without_the_pipeline_says_how_to_install_it(environment, capsys):

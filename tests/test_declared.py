@@ -309,7 +309,7 @@ def test_dagster_knows_the_projects_and_materializes_one(tmp_path):
         "by_project_name",
         "publish",
     ]
-    for sensor in defs.sensors:
+    for sensor in (s for s in defs.sensors if s.name.startswith("next_run")):
         assert {job.name for job in sensor.jobs} == {"platforms", "by_project_name", "publish"} | (
             {"tables"} if sensor.name.endswith("success") else set()
         )

@@ -108,6 +108,8 @@ def test_there_is_one_nightly_schedule_and_each_run_starts_the_next():
     assert {(s.name, s.default_status.value) for s in defs.sensors} == {
         ("next_run_after_success", "RUNNING"),
         ("next_run_after_failure", "RUNNING"),
+        ("alert_on_failure", "RUNNING"),
+        ("alert_on_recovery", "RUNNING"),
     }
 
 

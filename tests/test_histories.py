@@ -100,7 +100,8 @@ def whole(store: Store) -> dict[str, Any]:
     found: dict[str, Any] = {VERSIONS_INDEX: told(VERSIONS_INDEX)}
     for entry in store.walk(FOLDER):
         key = entry["path"]
-        if "/_objects/" not in key and "/_snapshots/" not in key:
+        # Nor how the last night went, which `zs build` alone tells.
+        if not any(name in key for name in ("/_objects/", "/_snapshots/", "/_night.json")):
             found[key] = told(key) if key.endswith(".json") else store.get(key)
     for acorn in ACORNS:
         stated = json.loads(store.get(Layout(__version__).facts(acorn.table)))

@@ -173,6 +173,7 @@ def test_a_night_without_a_change_fetches_writes_and_tells_nothing(place: Place)
     # And whose turn it is to be fetched without a change is noted.
     assert seen.written == {
         f"{FOLDER}/squirrel.json",
+        f"{FOLDER}/_night.json",
         f"{FOLDER}/metadata_upgrade.json",
         DOCUMENTS_HEAD,
     }

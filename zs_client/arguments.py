@@ -31,9 +31,18 @@ def parser() -> argparse.ArgumentParser:
         commands,
         "status",
         "show the state of each acorn",
-        "Exit code 1 if one is stale or missing.",
+        "Exit code 1 if one is stale or missing, or if the last night failed.",
     )
     _add_store(status)
+    status.add_argument("--json", action="store_true", help="as one JSON object")
+    metrics = _add(
+        commands,
+        "metrics",
+        "print the metrics that Prometheus reads: ages, rows, the last night",
+        "Print metrics in Prometheus' text format: age, rows and state of each table, and the "
+        "counts of the last night.",
+    )
+    _add_store(metrics)
     _add_build(commands)
     _add_published(commands)
     return words
@@ -76,6 +85,9 @@ def _add_build(commands: Any) -> None:
     )
     build.add_argument(
         "--accept-shrink", action="store_true", help="accept a table that lost more than it may"
+    )
+    build.add_argument(
+        "--alert", action="store_true", help="tell of a failure as the variables ZS_ALERT_… say"
     )
 
 

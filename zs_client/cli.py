@@ -96,6 +96,7 @@ _READING = {
     "derived": reading_commands.print_derived,
     "plot": reading_commands.draw,
     "status": store_commands.print_status,
+    "metrics": store_commands.print_metrics,
     "snapshots": store_commands.print_snapshots,
     "diff": store_commands.print_diff,
 }

@@ -84,6 +84,11 @@ class Layout:
         return f"{self.folder}/squirrel.json"
 
     @property
+    def night(self) -> str:
+        """The key of the state of the night, beside the registry."""
+        return f"{self.folder}/_night.json"
+
+    @property
     def snapshots(self) -> str:
         """The key of the folder of published squirrels."""
         return f"{self.folder}/_snapshots"

@@ -50,6 +50,7 @@ def run_build(given: argparse.Namespace) -> int:
             select=[name.strip() for name in given.select.split(",") if name.strip()],
             subjects=given.subject,
             accept_shrink=given.accept_shrink,
+            alert=given.alert,
         )
     print(f"zs build: {message}", file=sys.stderr)
     return ERROR

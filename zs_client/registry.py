@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from zs_client import fetch, kinds, provenance, read, work
+from zs_client import fetch, kinds, night, provenance, read, work
 from zs_client.acorns import TABLES, find, read_request
 from zs_client.contract import Layout
+from zs_client.night import moment
 from zs_client.place import Place, reading, resolve, resolve_current
 from zs_client.read import ReadRequest
 from zs_client.store import Reader
@@ -121,6 +122,8 @@ class AcornStatus:
         state: `fresh`, `stale` or `missing`.
         reason: Why the acorn is stale or missing.
         built_at: When the content last changed.
+        night: `publishing since …`, or `failed at …` with the reasons, while the last night is not
+            known to have ended well.
     """
 
     name: str
@@ -131,6 +134,7 @@ class AcornStatus:
     state: Literal["fresh", "stale", "missing"]
     reason: str | None
     built_at: datetime | None
+    night: str | None = None
 
 
 def get_squirrel_info(*, snapshot: str | None = None, offline: bool | None = None) -> SquirrelInfo:
@@ -165,8 +169,61 @@ def status(store_url: str | Path | None = None, version: str | None = None) -> l
         ReadError: The registry or a table's facts cannot be read.
         AcornNotFound: The URL names a folder within a store.
     """
-    store, layout = resolve_current(store_url, version)
-    registry = _registry(store, layout)
+    return standing(*resolve_current(store_url, version)).acorns
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a version of a store stands.
+
+    Attributes:
+        acorns: How each acorn stands.
+        night: The last night, or the one under way; None where none is told of.
+        registry: What was published; None where nothing was.
+    """
+
+    acorns: list[AcornStatus]
+    night: night.Night | None
+    registry: SquirrelInfo | None
+
+    @property
+    def state(self) -> Literal["fresh", "stale", "missing", "publishing", "failed"]:
+        """The state of the whole: of the night unless it ended well, else the worst of a table."""
+        if self.night and self.night.state != "ended":
+            return self.night.state
+        states = {acorn.state for acorn in self.acorns}
+        return "missing" if "missing" in states else "stale" if "stale" in states else "fresh"
+
+
+def standing(store: Reader, layout: Layout) -> Standing:
+    """Returns how a version stands, as a whole and each acorn of it; errors as of `status`."""
+    registry, facts = work.map_ordered(lambda ask: ask(store, layout), (_registry, night.read))
+    acorns = _statuses(store, layout, registry)
+    last = night.of(facts, registry.published_at if registry else None)
+    if last is None or last.sentence is None:
+        return Standing(acorns, last, registry)
+    acorns = [replace(acorn, night=last.sentence) for acorn in acorns]
+    published = registry.published_at if registry else None
+    # What was published since it began tells of each table itself.
+    if last.state == "failed" and not (published and last.began_at and published > last.began_at):
+        acorns = [_unknown_since(acorn, last) for acorn in acorns]
+    return Standing(acorns, last, registry)
+
+
+def own_statuses(store: Reader, layout: Layout) -> list[AcornStatus]:
+    """Returns how each acorn stands by its own facts, whatever the night did."""
+    return _statuses(store, layout, _registry(store, layout))
+
+
+def _unknown_since(acorn: AcornStatus, last: night.Night) -> AcornStatus:
+    """Returns a table's status after a night that failed before it published anything."""
+    now, began = datetime.now(UTC), last.began_at or last.changed_at
+    if acorn.state != "fresh" or (acorn.age is not None and now - acorn.age >= began):
+        return acorn
+    return replace(acorn, state="stale", reason=f"the last night failed: {last.reasons}")
+
+
+def _statuses(store: Reader, layout: Layout, registry: SquirrelInfo | None) -> list[AcornStatus]:
     known = {acorn.name: acorn for acorn in registry.acorns} if registry else {}
     tables = {name: table for name, table, _ in TABLES}
     tables |= {name: acorn.table or name for name, acorn in known.items() if name not in tables}
@@ -323,7 +380,7 @@ def _status(
     if facts is None:
         return _from_registry(name, entry)
     state: Literal["fresh", "stale", "missing"] = "stale" if facts["state"] == "stale" else "fresh"
-    reason, checked, built = facts["reason"], _time(facts["checked_at"]), _time(facts["built_at"])
+    reason, checked, built = facts["reason"], moment(facts["checked_at"]), moment(facts["built_at"])
     # The registry also knows the documents; it counts unless the facts changed since.
     if entry is not None and published and checked and published < checked:
         entry = None
@@ -333,7 +390,7 @@ def _status(
         state, reason = "stale", entry.reason
     # A night that finds nothing changed leaves the facts as they are and publishes anew.
     rechecked = entry.checked_at if entry is not None and state == "fresh" else None
-    current = [moment for moment in (checked, rechecked) if moment]
+    current = [at for at in (checked, rechecked) if at]
     return AcornStatus(
         name=name,
         rows=facts["rows"],
@@ -372,7 +429,7 @@ def _registry(store: Reader, layout: Layout) -> SquirrelInfo | None:
             acorns=tuple(_acorn(entry) for entry in registry["acorns"]),
             version=registry.get("version") or layout.version,
             snapshot=registry.get("snapshot"),
-            published_at=_time(registry.get("published_at")),
+            published_at=moment(registry.get("published_at")),
             source_state=registry.get("source_state") or {},
             expected_every_hours=registry.get("expected_every_hours"),
         )
@@ -395,8 +452,8 @@ def _acorn(entry: dict[str, Any]) -> AcornInfo:
         columns=tuple(_column(column) for column in entry.get("columns") or ()),
         table=entry.get("table") or "",
         key=tuple(entry.get("key") or ()),
-        built_at=_time(entry.get("built_at")),
-        checked_at=_time(entry.get("checked_at")),
+        built_at=moment(entry.get("built_at")),
+        checked_at=moment(entry.get("checked_at")),
         **{name: entry.get(name) for name in _UNCHANGED},
     )
 
@@ -415,12 +472,5 @@ def _column(column: str | dict[str, Any]) -> ColumnInfo:
     )
 
 
-def _time(text: str | None) -> datetime | None:
-    if not text:
-        return None
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _since(moment: datetime | None) -> timedelta | None:
-    return None if moment is None else max(datetime.now(UTC) - moment, timedelta())
+def _since(at: datetime | None) -> timedelta | None:
+    return None if at is None else max(datetime.now(UTC) - at, timedelta())

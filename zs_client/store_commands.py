@@ -1,12 +1,14 @@
-"""The commands that report on a store or the local cache: status, snapshots, diff, cache.
+"""The commands that report on a store or the local cache: status, metrics, snapshots, diff, cache.
 
 Commands that print rows of tables are in `zs_client.reading_commands`.
 """
 
 import argparse
+import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sized
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +37,47 @@ def print_status(given: argparse.Namespace) -> int:
     url = store_url(given)
     acorns = status(url, given.version)
     tables = custom_tables(url)
-    print(*_acorn_lines(acorns), sep="\n")
-    if tables:
-        print("", *_custom_lines(tables), sep="\n")
+    night = next((acorn.night for acorn in acorns if acorn.night), None)
+    if given.json:
+        print(_status_json(acorns, tables, night))
+    else:
+        print(*_acorn_lines(acorns), sep="\n")
+        if tables:
+            print("", *_custom_lines(tables), sep="\n")
+        if night:
+            print(f"\nthe last night {night}" if _has_failed(night) else f"\n{night}")
     not_fresh = [a for a in acorns if a.state != "fresh"]
     if not_fresh:
         print(f"zs status: {len(not_fresh)} of {len(acorns)} acorns are not fresh", file=sys.stderr)
-    return NOT_ALL if not_fresh else 0
+    return NOT_ALL if not_fresh or _has_failed(night) else 0
+
+
+def _has_failed(night: str | None) -> bool:
+    return bool(night and night.startswith("failed"))
+
+
+def _status_json(
+    acorns: "list[AcornStatus]", tables: "list[CustomTable]", night: str | None
+) -> str:
+    """Returns the status as one JSON object; ages are in seconds, times are ISO 8601 in UTC."""
+    states = {acorn.state for acorn in acorns}
+    worst = next((state for state in ("missing", "stale") if state in states), "fresh")
+    status = {
+        "state": night.partition(" ")[0] if night else worst,
+        "night": night,
+        "acorns": [asdict(acorn) for acorn in acorns],
+        "custom_tables": [asdict(table) for table in tables],
+    }
+    return json.dumps(status, ensure_ascii=False, indent=1, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """Returns what JSON has for a time or a time span."""
+    if isinstance(value, timedelta):
+        return round(value.total_seconds(), 3)
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    return str(value)
 
 
 def _acorn_lines(acorns: "list[AcornStatus]") -> list[str]:
@@ -73,6 +109,14 @@ def _custom_lines(tables: "list[CustomTable]") -> list[str]:
         for table in tables
     ]
     return aligned(rows, range(1, 4))
+
+
+def print_metrics(given: argparse.Namespace) -> int:
+    """Print the metrics of a store, as Prometheus reads them."""
+    from zs_client.metrics import text
+
+    print(text(store_url(given), given.version), end="")
+    return 0
 
 
 def print_snapshots(given: argparse.Namespace) -> int:

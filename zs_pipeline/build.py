@@ -25,7 +25,7 @@ from zs_client.folder import exclusive
 from zs_client.masking import masked
 from zs_client.obstore_errors import first_line
 from zs_client.store import Store
-from zs_pipeline import run_scope, scratch, settings
+from zs_pipeline import alerts, logs, run_scope, scratch, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.documents import shards
 from zs_pipeline.documents import state as documents
@@ -34,6 +34,7 @@ from zs_pipeline.orchestration.code_location import LOCATION, definitions
 from zs_pipeline.orchestration.failures import Failed
 from zs_pipeline.orchestration.jobs import selections
 from zs_pipeline.orchestration.run_tags import BY_COMMAND
+from zs_pipeline.publishing import night
 from zs_pipeline.publishing.facts_file import read_content, read_facts
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.source.choice import open_source
@@ -65,6 +66,7 @@ def main(
     select: Sequence[str] = (),
     subjects: Sequence[str] = (),
     accept_shrink: bool = False,
+    alert: bool = False,
 ) -> int:
     """Build the cache.
 
@@ -75,19 +77,22 @@ def main(
         select: Only these acorns and what they are made from.
         subjects: Of acorns partitioned by subject only these, whether they changed or not.
         accept_shrink: Accept what lost more than it may.
+        alert: Tell people of a failure as `ZS_ALERT_…` say, and once when it is good again.
 
     Returns:
         0 when all is built, 1 when anything failed or a document did not come, 2 when nothing
         could be begun.
     """
-    console = Console(highlight=False)
-    errors = Console(stderr=True, highlight=False)
+    errors, ways = Console(stderr=True, highlight=False), alerts.Ways()
     try:
+        console, errors = logs.consoles()
+        ways = alerts.ways_of_build() if alert else ways
         settings.check_open_files()
         source_url = settings.source_url(source or "")
         store_url = settings.store_url(store or "")
         layout = settings.layout()
         settings.refetch_every()
+        settings.expected_every_hours()
         files_url = settings.files_url(files or "", source_url)
         Files(files_url)
         opened = settings.writable_store(store_url)
@@ -106,10 +111,12 @@ def main(
         history = _History(console)
     except (StoreError, SourceError, ValueError, OSError) as error:
         said = masked(f"zs build: {_said(error)}")
-        errors.print(said, style="red", markup=False, soft_wrap=True)
+        unsent = alerts.send(ways, alerts.refusal(said))
+        for line in (said, *unsent):
+            errors.print(line, style="red", markup=False, soft_wrap=True)
         return _REFUSED
     # The three runs share it, with what they cached and the processes that they started.
-    with history, run_scope.entered() as scope:
+    with history, run_scope.entered() as scope, night.failing(opened, layout, "night"):
         # A result holds all that its run made, so none is kept until the next.
         failures = [
             line
@@ -123,7 +130,7 @@ def main(
             settings.writable_store(store_url, object_cache=scope.object_cache(store_url)),
             layout,
         )
-    for line in failures:
+    for line in (*failures, *map(_line, alerts.tell_build(ways, opened, layout, failures))):
         errors.print(masked(line), style="red", markup=False, soft_wrap=True)
     return _FAILED if failures else 0
 
@@ -299,7 +306,11 @@ def _console_logger(console: Console) -> dg.LoggerDefinition:
     def to_console(_: dg.InitLoggerContext) -> logging.Logger:
         # Not in the tree of loggers: what the process logs elsewhere stays apart.
         logger = logging.Logger("zs")  # noqa: LOG001
-        handler = _ConsoleHandler(console)
+        handler = (
+            logs.JsonHandler(console, CATALOGUE.by_name)
+            if isinstance(console, logs.JsonConsole)
+            else _ConsoleHandler(console)
+        )
         logger.addHandler(handler)
         return logger
 
@@ -312,11 +323,11 @@ class _ConsoleHandler(logging.Handler):
         self._console = console
 
     def emit(self, record: logging.LogRecord) -> None:
+        # What was skipped is told once, by the reason of what failed.
+        if logs.is_of_dagster(record):
+            return
         meta = getattr(record, "dagster_meta", {})
         said = meta.get("orig_message", record.getMessage())
-        # What was skipped is told once, by the reason of what failed.
-        if meta.get("dagster_event") or said.startswith("Dependencies for step"):
-            return
         style = "yellow" if record.levelno >= logging.WARNING else "dim"
         self._console.print(masked(said), style=style, markup=False, soft_wrap=True)
 

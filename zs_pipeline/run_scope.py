@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from zs_pipeline import scratch
+from zs_pipeline.recent_reads import SECONDS, RecentReads
 
 if TYPE_CHECKING:
     from concurrent.futures import ProcessPoolExecutor
@@ -30,6 +31,7 @@ class RunScope:
         loaded_documents: The last loaded state of the documents, by store. A run opens its store
             once, and the state goes with the store: an index takes some 170 bytes per document.
         worker_pool: The processes of `zs_pipeline.processes`, once they were started.
+        recent_reads: Small files of stores; outside of runs none is kept.
     """
 
     def __init__(self) -> None:
@@ -37,6 +39,7 @@ class RunScope:
         self.lock = threading.Lock()
         self.loaded_documents: WeakKeyDictionary[Store, LoadedDocuments] = WeakKeyDictionary()
         self.worker_pool: ProcessPoolExecutor | None = None
+        self.recent_reads = RecentReads()
         self._object_caches: dict[str, Path] = {}
 
     def object_cache(self, url: str) -> Path | None:
@@ -73,6 +76,7 @@ def entered() -> Iterator[RunScope]:
     with _lock:
         _holders += 1
         scope = _scope
+        scope.recent_reads.seconds = SECONDS
     try:
         yield scope
     finally:

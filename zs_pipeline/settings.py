@@ -3,6 +3,7 @@
 Variables are read when a function is called, never at import.
 """
 
+import math
 import os
 import uuid
 from contextlib import suppress
@@ -19,6 +20,7 @@ from zs_client.store import Store
 # or a table takes.
 _PROBE = 1 << 16
 # Some 20 are open before any work, and a build of many documents into S3 has a hundred connections.
+_SHORTEST_NIGHT, _LONGEST_NIGHT = 0.05, 100_000
 _FEWEST_OPEN_FILES, _OPEN_FILES = 64, 1024
 
 
@@ -92,6 +94,26 @@ def refetch_every() -> int:
 def nightly_cron() -> str:
     """Returns when a night begins, as a cron expression in UTC: `ZS_NIGHTLY_CRON`, else 09:00."""
     return os.environ.get("ZS_NIGHTLY_CRON") or "0 9 * * *"
+
+
+def expected_every_hours() -> float | None:
+    """Returns how often a night is expected: `ZS_EXPECTED_EVERY_HOURS`; None when that is not set.
+
+    Raises:
+        ValueError: It is no number of hours.
+    """
+    name = "ZS_EXPECTED_EVERY_HOURS"
+    given = os.environ.get(name, "")
+    if not given:
+        return None
+    try:
+        hours = float(given)
+    except ValueError:
+        hours = math.nan
+    # Dagster takes no window below a minute, and no date is ten thousand years from now.
+    if not _SHORTEST_NIGHT <= hours <= _LONGEST_NIGHT:
+        raise ValueError(f"{name} is {given!r}, no number of hours such as 24")
+    return hours
 
 
 def _whole(name: str, default: int, unit: str) -> int:

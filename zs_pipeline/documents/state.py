@@ -151,8 +151,9 @@ def load(store: Store, state: str = "") -> DocumentState:
     """
     loaded = _loaded(store)
     if not state or loaded.head.get("state") != state:
-        key = keys.state_key(state) if state else keys.DOCUMENTS_HEAD
-        documents_head = read_head(store, key)[0]
+        documents_head = (
+            read_head(store, keys.state_key(state))[0] if state else _latest_head(store)
+        )
         if documents_head is None:
             raise FileNotFoundError(
                 f"{store.url} keeps no documents{' in the state ' + state if state else ''}; "
@@ -171,7 +172,7 @@ def load(store: Store, state: str = "") -> DocumentState:
 
 def current(store: Store) -> str:
     """Returns the name of the latest state of the documents; empty when there is none."""
-    documents_head = read_head(store)[0]
+    documents_head = _latest_head(store)
     return str(documents_head["state"]) if documents_head else ""
 
 
@@ -208,6 +209,15 @@ def read_head(
     """Returns the head of a state and its ETag; None for both where there is none."""
     body, etag = store.get_if_there(key)
     return parsed(store, key, body), etag
+
+
+def _latest_head(store: Store) -> dict[str, Any] | None:
+    """Returns the head of the latest state, maybe as it was some seconds ago."""
+    key = keys.DOCUMENTS_HEAD
+    head: dict[str, Any] | None = parsed(
+        store, key, run_scope.current().recent_reads.get_if_there(store, key)[0]
+    )
+    return head
 
 
 def load_shard(store: Store, name: str) -> bytes:

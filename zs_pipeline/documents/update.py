@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from zs_client import work
 from zs_client.errors import Conflict
 from zs_client.store import Store
-from zs_pipeline import arrow, code, memory, processes
+from zs_pipeline import arrow, code, memory, processes, run_scope
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.documents import fetching, keys, shards, upheavals
 from zs_pipeline.documents.fetching import Fetching
@@ -379,7 +379,10 @@ class _Update:
         return head
 
     def _put_head(self, head: dict[str, Any]) -> None:
-        self.etag = self.store.put_if_match(keys.DOCUMENTS_HEAD, _encoded(head), self.etag)
+        body = _encoded(head)
+        self.etag = self.store.put_if_match(keys.DOCUMENTS_HEAD, body, self.etag)
+        content = body, self.etag
+        run_scope.current().recent_reads.note(self.store, keys.DOCUMENTS_HEAD, content)
 
     def _note_upheavals(self, head: dict[str, Any]) -> None:
         """Add to a head the ways in which most documents changed in this update."""

@@ -26,7 +26,7 @@ from zs_pipeline.declaration import (
 )
 from zs_pipeline.documents import update as documents
 from zs_pipeline.documents import upheavals
-from zs_pipeline.orchestration import partitions
+from zs_pipeline.orchestration import freshness, partitions, runs
 from zs_pipeline.orchestration.failures import in_our_words, reason, stale_on_failure
 from zs_pipeline.orchestration.resources import (
     SideFilesResource,
@@ -35,7 +35,7 @@ from zs_pipeline.orchestration.resources import (
     resolved,
 )
 from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS
-from zs_pipeline.publishing import currency, squirrel
+from zs_pipeline.publishing import currency, night, squirrel
 from zs_pipeline.publishing.table_update import TableUpdate
 from zs_pipeline.side_files import answers, nights
 from zs_pipeline.tables import build as tables
@@ -153,6 +153,7 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         store, opened = cache.open(), source.open(catalogue)
         if BY_COMMAND not in context.run.tags:
             settings.check_writable(store)
+        night.begin(store, cache.layout(), context.run.run_id)
         store.sweep_staging()
         with in_our_words():
             try:
@@ -212,6 +213,7 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
         partitions_def=partitions.definition(acorn.kind.partitioning),
         # Not one run for each key where a person asks for all of them.
         backfill_policy=dg.BackfillPolicy.single_run() if acorn.partition else None,
+        freshness_policy=freshness.policy(),
         io_manager_key="acorns",
         config_schema=_ONLY if acorn.partition else {},
         metadata={
@@ -335,14 +337,16 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
     ) -> dg.MaterializeResult[None]:
         """Publish the registry."""
         store, layout = cache.open(), cache.layout()
-        every = context.run.tags.get(EVERY_HOURS)
-        with in_our_words():
+        every = settings.expected_every_hours() or context.run.tags.get(EVERY_HOURS)
+        with in_our_words(), night.failing(store, layout, "squirrel"):
             done = squirrel.publish(
                 store,
                 layout,
                 catalogue.acorns,
                 expected_every_hours=float(every) if every else None,
             )
+            counts = runs.document_counts(context.instance)
+            night.end(store, layout, done.failures, done.tables, counts)
             behind = currency.behind(store, layout, catalogue)
         # Dagster shows a table in red whether it failed or was skipped since another one failed.
         for table in behind:

@@ -7,6 +7,7 @@ import dagster as dg
 
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.catalogue import Catalogue
+from zs_pipeline.orchestration.alerts import alert_sensors
 from zs_pipeline.orchestration.assets import (
     CUSTOM_TABLES_SPEC,
     OLD_DOCUMENTS_SPEC,
@@ -19,6 +20,7 @@ from zs_pipeline.orchestration.assets import (
 from zs_pipeline.orchestration.checks import acorn_checks, documents_checks, squirrel_check
 from zs_pipeline.orchestration.io_manager import acorn_io_manager
 from zs_pipeline.orchestration.jobs import by_hand, jobs, schedule
+from zs_pipeline.orchestration.loggers import loggers as default_loggers
 from zs_pipeline.orchestration.resources import SideFilesResource, SourceResource, StoreResource
 from zs_pipeline.orchestration.sensors import sensors
 
@@ -45,7 +47,7 @@ def definitions(
         files: Where the buckets of side files are; `ZS_FILES`, else the sample's or S3, when empty.
         version: The version folder; `ZS_VERSION` or the package's when empty.
         accept_shrink: Accept tables and sweeps that lost more than they may.
-        loggers: What shows a run's messages.
+        loggers: What shows a run's messages; as `ZS_LOG` says when None.
     """
     night, first = jobs(catalogue), by_hand()
     cache = StoreResource(url=store, version=version, accept_shrink=accept_shrink)
@@ -67,7 +69,7 @@ def definitions(
         ],
         jobs=[first, *night],
         schedules=[schedule(night[0])],
-        sensors=sensors(night, first),
+        sensors=[*sensors(night, first), *alert_sensors(catalogue, night, cache)],
         resources={
             "cache": cache,
             "source": documents,
@@ -76,5 +78,5 @@ def definitions(
         },
         # A step in a process of its own costs 2 to 3 s of imports; the work itself is in threads.
         executor=dg.in_process_executor,
-        loggers=loggers,
+        loggers=loggers or default_loggers(catalogue.by_name),
     )

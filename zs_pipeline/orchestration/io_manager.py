@@ -13,9 +13,10 @@ import dagster as dg
 
 from zs_client.contract import encode_partition
 from zs_client.facts import Facts
-from zs_pipeline import memory
+from zs_pipeline import memory, run_scope
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
+from zs_pipeline.documents.keys import DOCUMENTS_HEAD
 from zs_pipeline.orchestration import events, partitions
 from zs_pipeline.orchestration.failures import Failed, in_our_words, stale_on_failure
 from zs_pipeline.orchestration.resources import StoreResource
@@ -215,7 +216,10 @@ def acorn_io_manager(catalogue: Catalogue) -> dg.IOManagerDefinition:
     @dg.io_manager(required_resource_keys={"cache"})
     def of_run(context: dg.InitResourceContext) -> AcornIOManager:
         """Commits and reads tables in the run's cache."""
-        return AcornIOManager(context.resources.cache, catalogue, context.instance)
+        cache = context.resources.cache
+        facts = [cache.layout().facts(acorn.table) for acorn in catalogue.acorns]
+        run_scope.current().recent_reads.read_together(cache.open(), [*facts, DOCUMENTS_HEAD])
+        return AcornIOManager(cache, catalogue, context.instance)
 
     return of_run
 

@@ -5,8 +5,10 @@ An empty URL is looked up where a run asks for it; `resolved` says what comes of
 What is read or written with them is the business of the assets, the checks and the IO manager.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import dagster as dg
 from pydantic import Field, PrivateAttr
@@ -23,6 +25,9 @@ from zs_pipeline.publishing.table_update import CommitReport
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.source.choice import open_source
 from zs_pipeline.source.interface import Source, url_for_messages
+
+# The name of the store's resource in a run's configuration, and what of it tells where it lies.
+_CACHE, _OF_STORE = "cache", {"url", "version"}
 
 
 class StoreResource(dg.ConfigurableResource[None]):
@@ -65,6 +70,17 @@ class StoreResource(dg.ConfigurableResource[None]):
     def take_report(self, acorn: Acorn) -> CommitReport | None:
         """Returns what this run's commit of a table did, once; None where it made none."""
         return self._reports.pop(acorn.name, None)
+
+
+def cache_of(run: dg.DagsterRun, cache: StoreResource) -> StoreResource:
+    """Returns the store that a run works on: what its configuration names goes before `cache`."""
+    resources: Any = run.run_config.get("resources", {})
+    given = resources.get(_CACHE, {}).get("config", {})
+    config = {name: getattr(cache, name) for name in _OF_STORE}
+    for name in _OF_STORE & given.keys():
+        value = given[name]
+        config[name] = os.environ.get(value["env"], "") if isinstance(value, dict) else value
+    return StoreResource(**config)
 
 
 class SourceResource(dg.ConfigurableResource[None]):

@@ -10,3 +10,5 @@ BY_COMMAND = "zs/by_command"
 EVERY_HOURS = "zs/every_hours"
 # Set on the runs that a sensor starts: the run that they follow.
 FOLLOWS = "zs/follows"
+# Dagster's own, on a run that failed.
+WILL_RETRY = "dagster/will_retry"

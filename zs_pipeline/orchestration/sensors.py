@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS, FOLLOWS
+from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS, FOLLOWS, WILL_RETRY
 
 _DESCRIPTIONS = {
     dg.DagsterRunStatus.SUCCESS: "Starts the next run of a night when one has ended well.",
@@ -50,6 +50,8 @@ def _sensor(status: dg.DagsterRunStatus, night: Sequence[Any]) -> dg.SensorDefin
         run = context.dagster_run
         if run.tags.get(BY_COMMAND):
             return dg.SkipReason("zs build starts the next run itself")
+        if run.tags.get(WILL_RETRY) == "true":
+            return dg.SkipReason("the run is tried again, and the next one follows that")
         kept = {name: run.tags[name] for name in (EVERY_HOURS,) if name in run.tags}
         return dg.RunRequest(
             run_key=run.run_id,

@@ -16,7 +16,7 @@ from zs_client.contract import Layout
 from zs_client.facts import Facts, FileFacts
 from zs_client.masking import masked
 from zs_client.store import Store
-from zs_pipeline import arrow
+from zs_pipeline import arrow, run_scope
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.stored_json import parsed, serialized
 
@@ -35,7 +35,7 @@ class FactsFile:
         self.acorn = acorn
         self.lost: set[str] = set()
         key = self.layout.facts(self.acorn.table)
-        self._file = self.store.get_if_there(key)
+        self._file = run_scope.current().recent_reads.get_if_there(self.store, key)
         self.facts: Facts | None = parsed(self.store, key, self._file[0])
 
     def update(self, apply: Callable[[Facts], None], *, code_version: str | None = None) -> Facts:
@@ -63,6 +63,7 @@ class FactsFile:
         key = self.layout.facts(self.acorn.table)
         advice = "is another build running?"
         self._file = self.store.update(key, change, known=self._file, advice=advice)
+        run_scope.current().recent_reads.note(self.store, key, self._file)
         return cast("Facts", self.facts)
 
 
@@ -123,7 +124,8 @@ def read_facts(store: Store, layout: Layout, table: str) -> Facts | None:
         ValueError: The facts cannot be read.
     """
     key = layout.facts(table)
-    facts: Facts | None = parsed(store, key, store.get_if_there(key)[0])
+    body, _ = run_scope.current().recent_reads.get_if_there(store, key)
+    facts: Facts | None = parsed(store, key, body)
     return facts
 
 

@@ -35,12 +35,16 @@ class Published:
         missing: Acorns that were never built; while there are any, the version is not listed.
         stale: Acorns on an earlier content, with the reason.
         listed: Whether `zombie-squirrels.json` names the version.
+        failures: Why tables, or the documents, could not be made the last time.
+        tables: The facts of all tables that were ever built to their end.
     """
 
     snapshot: str
     missing: tuple[str, ...]
     stale: dict[str, str]
     listed: bool
+    failures: dict[str, str]
+    tables: tuple[Facts, ...]
 
 
 def publish(
@@ -97,7 +101,11 @@ def publish(
     if not missing:
         _list(store, layout)
     stale = {e["name"]: e["reason"] for e in gathered if e["state"] == "stale"}
-    return Published(snapshot, tuple(missing), stale, not missing)
+    failures = {f["name"]: f["reason"] or "" for f in facts_of if f and f["state"] == "stale"}
+    if failed:
+        failures["documents"] = failed
+    complete = tuple(facts for facts in facts_of if facts and facts["source_state"])
+    return Published(snapshot, tuple(missing), stale, not missing, failures, complete)
 
 
 def is_skipped(reason: str) -> bool:
