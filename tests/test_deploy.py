@@ -104,6 +104,7 @@ def test_on_kubernetes_the_instance_has_the_same_settings():
     limits = _snake(coordinator["config"]["queuedRunCoordinator"])
     assert limits == deployed["run_coordinator"]["config"] | deployed["concurrency"]["runs"]
     assert _snake(chart["dagsterDaemon"]["runMonitoring"]) == deployed["run_monitoring"]
+    assert _snake(chart["dagsterDaemon"]["runRetries"]) == deployed["run_retries"]
     assert _snake(chart["retention"]) == {"enabled": True, **deployed["retention"]}
     assert chart["telemetry"] == deployed["telemetry"]
     # Names and secrets come from two secrets, in each process and in each run.

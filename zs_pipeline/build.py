@@ -32,7 +32,8 @@ from zs_pipeline.documents import state as documents
 from zs_pipeline.orchestration import events
 from zs_pipeline.orchestration.code_location import LOCATION, definitions
 from zs_pipeline.orchestration.failures import Failed
-from zs_pipeline.orchestration.jobs import every_hours, selections
+from zs_pipeline.orchestration.jobs import selections
+from zs_pipeline.orchestration.nights import every_hours
 from zs_pipeline.orchestration.run_tags import BY_COMMAND
 from zs_pipeline.publishing import night
 from zs_pipeline.publishing.facts_file import read_content, read_facts

@@ -9,7 +9,7 @@ from datetime import timedelta
 import dagster as dg
 
 from zs_client.provenance import LATE
-from zs_pipeline.orchestration.jobs import every_hours
+from zs_pipeline.orchestration.nights import every_hours
 
 # A night that takes an hour longer than the last one is no reason to warn.
 _WARN = 1.25

@@ -4,23 +4,16 @@ What an asset does is in `zs_pipeline.orchestration.assets`, what starts the lat
 in `zs_pipeline.orchestration.sensors`; `zs build` runs the same jobs itself.
 """
 
-from datetime import UTC, datetime, timedelta
-from functools import cache
-from itertools import pairwise
 from typing import Any
 
 import dagster as dg
 
-from zs_pipeline import settings
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import shards
-from zs_pipeline.orchestration import loggers
+from zs_pipeline.orchestration import loggers, nights
 from zs_pipeline.orchestration.run_tags import EVERY_HOURS
 
-# Days from which the longest pause of a schedule is known: a week, and months where days of a month
-# are named. Of a schedule of every minute two weeks take 0.7 s.
-_WEEKS, _MONTHS = 15, 800
 # The jobs of tables split by a list of their own, by the partition's name.
 _NAMED_JOBS = {"platform": "platforms"}
 _DESCRIPTIONS = {
@@ -89,51 +82,17 @@ def schedule(first: Any) -> dg.ScheduleDefinition:
     """Returns the schedule that starts a night, by the first of its jobs.
 
     Raises:
-        ValueError: `ZS_NIGHTLY_CRON` is no cron expression.
+        ValueError: `ZS_NIGHTLY_CRON` or `ZS_EXPECTED_EVERY_HOURS` cannot be understood.
     """
-    hours = every_hours()
     return dg.ScheduleDefinition(
         name="nightly",
         job=first,
-        cron_schedule=settings.nightly_cron(),
+        cron_schedule=nights.cron(),
         execution_timezone="UTC",
-        tags={EVERY_HOURS: f"{hours:g}"},
+        tags={EVERY_HOURS: f"{nights.every_hours():g}"},
         run_config=loggers.job_config(),
         description=(
-            "Every night: what changed in the documents since the last one. The sensors start "
-            "the runs that follow. To start a night now open the job `night`."
+            "Every night: what changed in the documents since the last one. The sensors start the "
+            "runs that follow. To start a night now open the job `night`."
         ),
     )
-
-
-def every_hours() -> float:
-    """Returns how often a night is expected: `ZS_EXPECTED_EVERY_HOURS`, else the schedule's pause.
-
-    Raises:
-        ValueError: `ZS_NIGHTLY_CRON` is no cron expression.
-    """
-    cron = settings.nightly_cron()
-    try:
-        pause = longest_pause(cron)
-    except (dg.DagsterInvalidDefinitionError, ValueError) as error:
-        raise ValueError(
-            f"ZS_NIGHTLY_CRON is {cron!r}, no cron expression of five fields, such as 0 9 * * * "
-            "for 09:00 UTC"
-        ) from error
-    return settings.expected_every_hours() or pause / timedelta(hours=1)
-
-
-@cache
-def longest_pause(cron: str) -> timedelta:
-    """Returns the longest time between two nights of a cron expression, by which tables are late.
-
-    Raises:
-        DagsterInvalidDefinitionError: It is no cron expression.
-    """
-    names_days = cron.split()[2:4] != ["*", "*"]
-    first = datetime(2024, 1, 1, tzinfo=UTC)
-    nights = dg.TimeWindowPartitionsDefinition(
-        start=first, fmt="%Y-%m-%dT%H:%M", cron_schedule=cron, timezone="UTC"
-    ).get_partition_keys(current_time=first + timedelta(days=_MONTHS if names_days else _WEEKS))
-    times = map(datetime.fromisoformat, nights)
-    return max((later - time for time, later in pairwise(times)), default=timedelta(days=366))
