@@ -86,8 +86,8 @@ test: .venv ## run all tests (ARGS="-k qc" for some)
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 # Three quarters of the tests, an eighth of the work. tests/slow.py says what is slow.
-quick: .venv ## run the tests that build nothing and start no server: 95 s on two cores (ARGS as of `make test`)
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
+quick: .venv ## run the tests that build nothing and start no server: 45 s on two cores (ARGS as of `make test`)
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" --hypothesis-profile=quick $(ARGS)
 
 # Kills at random moments, sources that change at random, objects lost at random: an hour. Every run of the
 # tests takes a tenth of it, with the same seeds; ARGS="--rounds 500 --seed 7" for others.

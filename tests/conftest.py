@@ -21,6 +21,8 @@ from zs_pipeline.side_files import nights
 
 # No test depends on the speed of the machine.
 hypothesis.settings.register_profile("patient", deadline=None)
+# For `make quick`: a fourth of the examples. The whole suite has all of them.
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=25)
 hypothesis.settings.load_profile("patient")
 
 

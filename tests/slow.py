@@ -46,7 +46,9 @@ def _names(function: ast.AST) -> set[str]:
         if isinstance(node, ast.Name):
             found.add(node.id)
         elif isinstance(node, ast.Attribute):
-            found |= {node.attr, ast.unparse(node)}
+            found.add(node.attr)
+            if isinstance(node.value, ast.Name):
+                found.add(f"{node.value.id}.{node.attr}")
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             words.add(node.value)
     # `setattr(processes, "WORTH", 0)`, `getfixturevalue("s3_server")`

@@ -57,6 +57,7 @@ def in_order(content: pa.Table) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=content.schema)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [0, 1, 2, arrow.ROW_GROUP, 2 * arrow.ROW_GROUP + 1])
 def test_a_file_is_sorted_and_in_groups_whatever_pieces_the_table_came_in(rows: int) -> None:
     content = numbers([None if n % 11 == 0 else n * 7919 % 101 for n in range(rows)])

@@ -346,6 +346,7 @@ def test_rows_that_move_from_one_partition_to_another_are_no_loss(store: Store) 
     assert assert_agrees(store, BY_SUBJECT)["rows"] == 31
 
 
+@pytest.mark.slow
 def test_what_is_too_much_to_hold_is_put_ahead_and_still_refused_as_a_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -446,6 +447,7 @@ STEPS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("kind", ["memory", "folder"])
 @pytest.mark.parametrize("step", STEPS)
@@ -701,6 +703,7 @@ partition_sets = st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(partition_sets, st.integers(0, 25), st.booleans()), max_size=6))
 def test_any_series_of_commits_and_crashes_ends_as_the_last_words_about_each_partition(

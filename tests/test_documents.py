@@ -326,6 +326,7 @@ def test_a_fetch_that_fails_ahead_keeps_what_came_before(
     assert_is_the_source(store, source)
 
 
+@pytest.mark.slow
 def test_more_documents_of_one_subject_than_a_batch_are_all_kept(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -350,6 +351,7 @@ def test_a_manifest_that_cannot_be_read_is_an_error_and_stays(store: Store) -> N
 # Two at once, and killed ones.
 
 
+@pytest.mark.slow
 def test_two_updates_at_once_end_with_what_the_source_has(store: Store) -> None:
     source = many(30)
     for n in range(4):
@@ -396,6 +398,7 @@ def test_an_update_that_another_overtakes_looks_again_and_loses_nothing() -> Non
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("first_build", [True, False], ids=["first build", "later"])
 def test_an_update_killed_at_any_point_leaves_a_snapshot_that_reads_and_goes_on(
@@ -425,6 +428,7 @@ def test_an_update_killed_at_any_point_leaves_a_snapshot_that_reads_and_goes_on(
     assert number > 10
 
 
+@pytest.mark.slow
 def test_a_first_build_that_is_killed_fetches_what_it_kept_no_second_time(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

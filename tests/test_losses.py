@@ -90,6 +90,7 @@ def test_what_is_lost_slowly_is_refused_as_what_is_lost_at_once(acorn: Acorn, se
     assert count(store, acorn) == 300
 
 
+@pytest.mark.slow
 @settings(max_examples=40)
 @given(st.lists(st.integers(0, 200), min_size=2, max_size=30))
 def test_no_series_of_nights_leaves_less_than_half_of_the_largest_kept_size(

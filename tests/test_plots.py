@@ -154,6 +154,7 @@ def test_the_sessions_of_a_subject_are_drawn_and_what_is_null_has_no_mark(sample
     assert f"{len(rows)} sessions" in " ".join(told)
 
 
+@pytest.mark.slow
 def test_a_strip_without_values_says_so_and_one_with_some_shows_them(store):
     row = {"subject_id": "1", "session_date": "2025-03-01", "nwb_suffix": 90_000}
     days = [{**row, "session_date": f"2025-03-0{day}", "session": day} for day in (1, 2)]
@@ -199,6 +200,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_a_picture_of_qc_can_be_read_with(case, store):
     rows = [
@@ -229,6 +231,7 @@ def test_a_picture_of_qc_can_be_read_with(case, store):
             assert max(abs(x - a), abs(y - b)) >= nearest
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 43])
 def test_a_picture_of_projects_can_be_read_with(count, store):
     rows = [

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ MAKE_ASSETS = {
 }
 
 
+@cache
 def imported(module: str) -> set[str]:
     """Returns the names that a module imports anywhere in it, those for type checking apart."""
     tree = ast.parse(MODULES[module].read_text())
@@ -53,15 +55,12 @@ def imported(module: str) -> set[str]:
     return names
 
 
-IMPORTED = {module: imported(module) for module in MODULES}
-
-
 def reachable(module: str) -> set[str]:
     """Returns the modules that are imported by a module, and by those, and so on."""
     found: set[str] = set()
     ahead = [module]
     while ahead:
-        new = (IMPORTED[ahead.pop()] & MODULES.keys()) - found
+        new = (imported(ahead.pop()) & MODULES.keys()) - found
         found |= new
         ahead += new
     return found
@@ -90,7 +89,7 @@ def test_no_module_imports_its_way_back_to_itself():
 )
 def test_no_arrow_runs_up(room, above):
     inside = [module for module in MODULES if module == room or module.startswith(f"{room}.")]
-    found = {m for m in inside for name in IMPORTED[m] if f"{name}.".startswith(f"{above}.")}
+    found = {m for m in inside for name in imported(m) if f"{name}.".startswith(f"{above}.")}
     assert inside
     assert not found
 
@@ -129,7 +128,7 @@ def test_public_names_are_importable_from_where_they_were(name):
 def test_dagster_is_imported_in_its_own_room():
     found = {
         module
-        for module, names in IMPORTED.items()
+        for module, names in ((module, imported(module)) for module in MODULES)
         if any(name.split(".")[0] == "dagster" for name in names)
     }
     assert {m for m in found if not m.startswith("zs_pipeline.orchestration.")} == IMPORT_DAGSTER
