@@ -1,5 +1,6 @@
 """Rows are made in processes beside the build, where that is worth it, and come out the same."""
 
+import importlib
 import operator
 import os
 import signal
@@ -111,6 +112,49 @@ def test_a_process_that_ends_by_itself_is_told_and_the_next_work_is_done(beside)
         with pytest.raises(processes.ProcessLost, match="build again"):
             list(processes.map_ordered(os._exit, [(3,)], 1))
         assert list(processes.map_ordered(operator.add, [(1, 2)], 1)) == [3]
+
+
+DIES_ONCE = """
+import os, sys
+from pathlib import Path
+
+def add(flag, a, b):
+    if a == 7 and not Path(flag).exists():
+        Path(flag).touch()
+        os._exit(3)
+    return a + b
+"""
+
+
+def test_what_a_lost_process_had_is_done_again_once(beside, tmp_path, monkeypatch):
+    (tmp_path / "dies_once.py").write_text(DIES_ONCE)
+    monkeypatch.syspath_prepend(tmp_path)
+    add = importlib.import_module("dies_once").add
+    # The others wait for it, so that this process does not take the work that is lost.
+    monkeypatch.setattr(processes, "AHEAD", 100)
+    with run_scope.entered():
+        work = [(str(tmp_path / "flag"), number, 1) for number in range(40)]
+        assert list(processes.map_ordered(add, work, 40)) == list(range(1, 41))
+    assert (tmp_path / "flag").exists()
+
+
+def test_a_daemonic_process_makes_rows_itself():
+    code = """
+import multiprocessing, os
+from zs_pipeline import processes
+processes.WORTH, processes.count = 0, lambda: 2
+
+def made(queue):
+    queue.put((os.getpid(), list(processes.map_ordered(os.getpid, [()], 1))))
+
+if __name__ == "__main__":
+    queue = multiprocessing.Queue()
+    child = multiprocessing.get_context("fork").Process(target=made, args=(queue,), daemon=True)
+    child.start()
+    pid, pids = queue.get(timeout=30)
+    assert pids == [pid] != [os.getpid()], pids
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

@@ -25,8 +25,9 @@ from zs_client.folder import exclusive
 from zs_client.masking import masked
 from zs_client.obstore_errors import first_line
 from zs_client.store import Store
-from zs_pipeline import alerts, logs, run_scope, scratch, settings
+from zs_pipeline import alerts, dask_engine, logs, run_scope, scratch, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
+from zs_pipeline.dask_engine import EngineError
 from zs_pipeline.documents import shards
 from zs_pipeline.documents import state as documents
 from zs_pipeline.orchestration import events
@@ -94,6 +95,8 @@ def main(
         layout = settings.layout()
         settings.refetch_every()
         every_hours()
+        if engine := settings.engine():
+            dask_engine.connect(engine).close()
         files_url = settings.files_url(files or "", source_url)
         Files(files_url)
         opened = settings.writable_store(store_url)
@@ -110,7 +113,7 @@ def main(
             loggers={"console": _console_logger(console)},
         )
         history = _History(console)
-    except (StoreError, SourceError, ValueError, OSError) as error:
+    except (StoreError, SourceError, EngineError, ValueError, OSError) as error:
         said = masked(f"zs build: {_said(error)}")
         unsent = alerts.send(ways, alerts.refusal(said))
         for line in (said, *unsent):

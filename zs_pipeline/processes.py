@@ -1,7 +1,8 @@
 """Worker processes that make rows of shards, so that every core works.
 
 They call `zs_pipeline.documents.shards`. `docs/scaling.md` has measurements on two cores with
-20,000 lean documents. Threads gained nothing, since rows are made in Python.
+20,000 lean documents. Threads gained nothing, since rows are made in Python. With `ZS_ENGINE` the
+workers are Dask's (`zs_pipeline.dask_engine`).
 """
 
 import multiprocessing
@@ -15,7 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from typing import Any, TypeVar
 
-from zs_pipeline import memory, run_scope
+from zs_pipeline import dask_engine, memory, run_scope, settings
 from zs_pipeline.run_scope import RunScope
 
 # The fewest documents that are worth the time in which a process starts.
@@ -50,37 +51,87 @@ def map_ordered(
         documents: The number of documents in all calls; few are not worth a process.
 
     Raises:
-        ProcessLost: A process ended by itself.
+        ProcessLost: A process ended by itself, and again when its work was repeated.
+        EngineError: The workers that `ZS_ENGINE` names cannot be used.
     """
-    if documents < WORTH or count() < 2:
+    url = settings.engine()
+    # A daemonic process, as of some executors, may have no children.
+    alone = not url and (count() < 2 or multiprocessing.current_process().daemon)
+    if documents < WORTH or alone:
         for arguments in work:
-            yield function(*arguments)
+            yield function(*dask_engine.with_shards(arguments))
         return
     with run_scope.entered() as scope:
-        executor = _worker_pool(scope)
-        sent: deque[Future[T]] = deque()
+        if url:
+            yield from dask_engine.map_ordered(_dask_client(scope, url), function, work)
+        else:
+            yield from _by_pool(scope, function, work)
+
+
+def are_elsewhere() -> bool:
+    """Returns whether rows are made by processes that read the store themselves."""
+    return bool(settings.engine())
+
+
+def _dask_client(scope: RunScope, url: str) -> Any:
+    """Returns the client of a scope, which ends with it."""
+    with scope.lock:
+        if scope.dask_client is None:
+            scope.dask_client = dask_engine.connect(url)
+            scope.stack.callback(scope.dask_client.close)
+        return scope.dask_client
+
+
+def _by_pool(
+    scope: RunScope, function: Callable[..., T], work: Iterable[tuple[Any, ...]]
+) -> Iterator[T]:
+    """Yields the results of a function, made by the processes of a scope and by this one."""
+    sent: deque[tuple[Future[T], tuple[Any, ...]]] = deque()
+    is_repeated = False
+
+    def first() -> T:
+        nonlocal is_repeated
+        future, arguments = sent.popleft()
         try:
-            for arguments in work:
-                if sum(not future.done() for future in sent) < AHEAD * (count() - 1):
-                    sent.append(executor.submit(_run, function, arguments))
-                else:
-                    # The others have enough to do: this process works as well.
-                    here: Future[T] = Future()
-                    here.set_result(function(*arguments))
-                    sent.append(here)
-                while sent and (sent[0].done() or len(sent) > MOST_WAITING * count()):
-                    yield sent.popleft().result()
-            while sent:
-                yield sent.popleft().result()
+            return future.result()
         except BrokenProcessPool as error:
-            scope.worker_pool = None
-            raise ProcessLost(
-                "a process that made rows ended by itself, perhaps for want of memory; build "
-                "again, it goes on where this build was"
-            ) from error
-        finally:
-            for future in sent:
-                future.cancel()
+            if is_repeated:
+                raise _lost(scope) from error
+            # All processes of the pool are gone: what they had is done again, once.
+            is_repeated, scope.worker_pool = True, None
+            again = [arguments, *(waiting for _, waiting in sent)]
+            sent.clear()
+            sent.extend((_worker_pool(scope).submit(_run, function, a), a) for a in again)
+            return first()
+
+    try:
+        for arguments in work:
+            if sum(not future.done() for future, _ in sent) < AHEAD * (count() - 1):
+                try:
+                    future = _worker_pool(scope).submit(_run, function, arguments)
+                except BrokenProcessPool as error:
+                    future = Future()
+                    future.set_exception(error)
+            else:
+                # The others have enough to do: this process works as well.
+                future = Future()
+                future.set_result(function(*arguments))
+            sent.append((future, arguments))
+            while sent and (sent[0][0].done() or len(sent) > MOST_WAITING * count()):
+                yield first()
+        while sent:
+            yield first()
+    finally:
+        for future, _ in sent:
+            future.cancel()
+
+
+def _lost(scope: RunScope) -> ProcessLost:
+    scope.worker_pool = None
+    return ProcessLost(
+        "a process that made rows ended by itself, perhaps for want of memory, and so did one that "
+        "repeated its work; build again, it goes on where this build was"
+    )
 
 
 def _worker_pool(scope: RunScope) -> ProcessPoolExecutor:

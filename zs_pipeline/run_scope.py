@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from zs_pipeline import scratch
@@ -31,6 +31,7 @@ class RunScope:
         loaded_documents: The last loaded state of the documents, by store. A run opens its store
             once, and the state goes with the store: an index takes some 170 bytes per document.
         worker_pool: The processes of `zs_pipeline.processes`, once they were started.
+        dask_client: The client of Dask's scheduler, once it was asked.
         recent_reads: Small files of stores; outside of runs none is kept.
     """
 
@@ -39,6 +40,7 @@ class RunScope:
         self.lock = threading.Lock()
         self.loaded_documents: WeakKeyDictionary[Store, LoadedDocuments] = WeakKeyDictionary()
         self.worker_pool: ProcessPoolExecutor | None = None
+        self.dask_client: Any = None
         self.recent_reads = RecentReads()
         self._object_caches: dict[str, Path] = {}
 

@@ -71,6 +71,20 @@ def custom_folder(source: str = "") -> Path | None:
     return sample() / "custom" if source_url(source) == source_url_of_sample() else None
 
 
+def engine() -> str:
+    """Returns the URL of the workers that make rows, `ZS_ENGINE`; empty for those of this machine.
+
+    Raises:
+        ValueError: It is neither `local` nor `dask://host:port`.
+    """
+    given = os.environ.get("ZS_ENGINE", "")
+    if given in ("", "local"):
+        return ""
+    if not given.startswith("dask://") or not given.removeprefix("dask://"):
+        raise ValueError(f"ZS_ENGINE is {given!r}, neither local nor dask://host:port")
+    return given
+
+
 def largest_document() -> int:
     """Returns the most bytes of one document in a dump: `ZS_LARGEST_DOCUMENT`, else 256 MB.
 

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 
 from zs_client import work
 from zs_client.store import Store
-from zs_pipeline import arrow, run_scope
+from zs_pipeline import arrow, processes, run_scope
+from zs_pipeline.dask_engine import StoredShard
 from zs_pipeline.declaration import CORE
 from zs_pipeline.documents import keys, shards
 from zs_pipeline.documents.shards import INDEX_SCHEMA
@@ -92,6 +93,16 @@ class DocumentState:
             yield self._gather(rows), rows
         else:
             yield from self._shards(rows)
+
+    def shards_to_send(self, rows: pa.Table) -> Iterator[tuple[bytes | StoredShard, pa.Table]]:
+        """Yields the same for `processes.map_ordered`, without the bytes that a worker reads."""
+        if not processes.are_elsewhere() or 0 < rows.num_rows <= FEW:
+            yield from self.shards(rows)
+            return
+        rows = rows.sort_by("shard").combine_chunks()
+        for number, start, end in shards.runs(rows["shard"].to_pylist()):
+            key = keys.shard_key(self.head["shards"][str(number)])
+            yield StoredShard(self.store.url, key), rows.slice(start, end - start)
 
     def _gather(self, rows: pa.Table) -> bytes:
         ids = frozenset(rows["_id"].to_pylist())

@@ -47,7 +47,7 @@ def plan(kind: ByDocument, known: FactsFile, inputs: Inputs, files: Files) -> Ta
         reused, ids = rows_to_keep(kind, known, documents, code)
         pieces = [reused] if reused is not None else []
         index = documents.rows(ids)
-        bodies = documents.shards(index.select(WHERE))
+        bodies = documents.shards_to_send(index.select(WHERE))
         work = ((acorn, kind, body, arrow.column(rows, "_id")) for body, rows in bodies)
         pieces += processes.map_ordered(shards.document_rows, work, index.num_rows)
         content = pa.concat_tables([arrow.schema(acorn).empty_table(), *pieces]).combine_chunks()

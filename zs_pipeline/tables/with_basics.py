@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_pipeline import arrow
+from zs_pipeline.dask_engine import StoredShard
 from zs_pipeline.declaration import Acorn, ByKey, ByPlatform
 from zs_pipeline.documents.state import WHERE, DocumentState
 
@@ -26,7 +27,7 @@ def shards_with_basics(
     documents: DocumentState,
     index: pa.Table,
     basics: pa.Table,
-) -> Iterator[tuple[Acorn, ByKey | ByPlatform, bytes, pa.Array, pa.Table]]:
+) -> Iterator[tuple[Acorn, ByKey | ByPlatform, bytes | StoredShard, pa.Array, pa.Table]]:
     """Read the shards of some documents, each with the documents' rows of asset_basics.
 
     Args:
@@ -41,6 +42,8 @@ def shards_with_basics(
     """
     # One look-up for all: separate ones for 256 shards took a second for every 20,000 documents.
     places = pc.index_in(index["_id"], arrow.column(basics, "_id"))
-    for body, placed in documents.shards(index.select(WHERE).append_column("place", places)):
+    for body, placed in documents.shards_to_send(
+        index.select(WHERE).append_column("place", places)
+    ):
         rows = basics.take(arrow.column(placed, "place"))
         yield acorn, kind, body, arrow.column(placed, "_id"), rows

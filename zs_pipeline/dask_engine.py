@@ -1,0 +1,184 @@
+"""Rows made by Dask's workers, on this machine or others: `ZS_ENGINE=dask://scheduler:8786`.
+
+Workers run the functions of `zs_pipeline.documents.shards`, as processes beside a build do
+(`zs_pipeline.processes`), and read the shards from the store themselves. Dask itself gives the work
+of a lost worker to another one. The library is `distributed`, of the extra `dask`.
+"""
+
+import hashlib
+import importlib.util
+import platform
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from zs_client.opening import open_store
+from zs_client.store import Store
+
+SCHEME = "dask"
+# For an answer of the scheduler, and between two looks whether it has workers.
+_CONNECT_SECONDS, _LOOK_SECONDS = 10, 5
+# Looks without a worker before a build gives up: one that was lost may be started again.
+_LOOKS = 12
+# Calls for each thread of the workers, so that none waits for the next one.
+_AHEAD = 3
+
+T = TypeVar("T")
+
+
+class EngineError(Exception):
+    """The workers that `ZS_ENGINE` names cannot be used; the message says why."""
+
+
+class StoredShard(NamedTuple):
+    """A shard that is read where the work is done.
+
+    Attributes:
+        url: The store's URL.
+        key: The shard's key in the store.
+    """
+
+    url: str
+    key: str
+
+    def read(self) -> bytes:
+        """Returns the bytes of the shard.
+
+        Raises:
+            EngineError: The store cannot be read from here.
+        """
+        try:
+            return _store(self.url).get(self.key)
+        except OSError as error:
+            raise EngineError(
+                f"{platform.node()} cannot read {self.url}/{self.key}, as a build that ZS_ENGINE "
+                f"sends there has to: {error}"
+            ) from error
+
+
+@cache
+def _store(url: str) -> Store:
+    return open_store(url)
+
+
+def with_shards(arguments: Iterable[Any]) -> list[Any]:
+    """Returns the arguments of a call, with the bytes of each stored shard."""
+    return [a.read() if isinstance(a, StoredShard) else a for a in arguments]
+
+
+def connect(url: str) -> Any:
+    """Returns a client of a scheduler, given `dask://host:port`.
+
+    Raises:
+        EngineError: There is no such scheduler, no library to ask it with, or no such URL.
+    """
+    if importlib.util.find_spec("distributed") is None:
+        raise EngineError(f"ZS_ENGINE={url}: install data-asset-cache[dask]")
+    from distributed import Client  # noqa: PLC0415 - an extra
+
+    parts = urlsplit(url)
+    if parts.scheme != SCHEME or not parts.hostname:
+        raise EngineError(f"ZS_ENGINE is {url!r}, neither local nor dask://host:port")
+    address = f"tcp://{parts.netloc}" if parts.port else f"tcp://{parts.netloc}:8786"
+    try:
+        return Client(  # type: ignore[no-untyped-call]
+            address, timeout=_CONNECT_SECONDS, set_as_default=False, name="zs-build"
+        )
+    except OSError as error:
+        raise EngineError(
+            f"ZS_ENGINE={url}: no Dask scheduler answered within {_CONNECT_SECONDS} s; start one "
+            "with `dask scheduler`, or unset ZS_ENGINE to work on this machine alone"
+        ) from error
+
+
+def map_ordered(
+    client: Any, function: Callable[..., T], work: Iterable[tuple[Any, ...]]
+) -> Iterator[T]:
+    """Yields the results of a function, in the order of `work`; see `processes.map_ordered`.
+
+    Args:
+        client: A client of the scheduler.
+        function: A function that a worker can import.
+        work: The arguments of each call; drawn when there is room for them.
+
+    Raises:
+        EngineError: The workers have other code, or there is none.
+    """
+    sent: deque[Any] = deque()
+    try:
+        for arguments in work:
+            sent.append(client.submit(_run, code_version(), function, arguments, pure=False))
+            while sent and (sent[0].done() or len(sent) > _most(client)):
+                yield _result(client, sent.popleft())
+        while sent:
+            yield _result(client, sent.popleft())
+    finally:
+        client.cancel(list(sent))
+
+
+def _most(client: Any) -> int:
+    """Returns how many calls are sent at a time."""
+    threads = sum(worker["nthreads"] for worker in _workers(client).values())
+    return _AHEAD * max(1, int(threads))
+
+
+def _workers(client: Any) -> dict[str, Any]:
+    return dict(client.scheduler_info(n_workers=-1)["workers"])
+
+
+def _result(client: Any, future: Any) -> Any:
+    from distributed import KilledWorker  # noqa: PLC0415 - an extra
+    from distributed import TimeoutError as NotYet  # noqa: PLC0415 - an extra
+
+    looks = 0
+    while True:
+        try:
+            return future.result(timeout=_LOOK_SECONDS)
+        except NotYet as error:
+            # An error of the function itself is no wait.
+            if future.status == "error":
+                raise
+            looks = 0 if _workers(client) else looks + 1
+            if looks >= _LOOKS:
+                raise EngineError(
+                    f"the scheduler of ZS_ENGINE has had no worker for {_LOOKS * _LOOK_SECONDS} s; "
+                    "start some with `dask worker`, and build again, it goes on where it was"
+                ) from error
+        except KilledWorker as error:
+            raise EngineError(
+                f"several workers of ZS_ENGINE ended by the same work, perhaps for want of memory: "
+                f"{error}"
+            ) from error
+        except ModuleNotFoundError as error:
+            raise EngineError(
+                f"a worker of ZS_ENGINE lacks {error.name}: install "
+                "data-asset-cache[pipeline,dask] there, in the version of this build"
+            ) from error
+
+
+def _run(version: str, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+    """Returns the result of a call, on a worker.
+
+    Raises:
+        EngineError: The worker has other code, whose rows may differ.
+    """
+    if version != code_version():
+        raise EngineError(
+            f"a worker on {platform.node()} has other code than this build, {code_version()} and "
+            f"not {version}: install the same version of data-asset-cache there"
+        )
+    return function(*with_shards(arguments))
+
+
+@cache
+def code_version() -> str:
+    """Returns a digest of all code of both packages."""
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
+    for package in ("zs_client", "zs_pipeline"):
+        for path in sorted((root / package).rglob("*.py")):
+            digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
