@@ -18,8 +18,9 @@ from zs_client.store import Store
 from zs_pipeline import arrow, memory
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.progress import Progress
+from zs_pipeline.publishing import pruning
 from zs_pipeline.publishing.facts_file import FactsFile, entries, now_text, path
-from zs_pipeline.publishing.recovery import restore
+from zs_pipeline.publishing.recovery import heal, restore
 from zs_pipeline.publishing.shrink_guard import KEPT_SIZES, refusals, size_of, sizes_of, with_latest
 from zs_pipeline.publishing.table_update import CommitReport, PartitionUpdate, TableUpdate
 
@@ -36,6 +37,8 @@ class _Staged:
     body: bytes | None
     written: bool
     is_object: bool = False
+    # Whether the object was there before, perhaps unnamed.
+    is_reused: bool = False
 
 
 def commit(
@@ -172,7 +175,7 @@ def _put_object(known: FactsFile, staged: _Staged, *, keep_body: bool) -> None:
     if staged.body is None or staged.entry is None or staged.is_object:
         return
     key = known.layout.object(known.acorn.table, staged.entry["sha256"])
-    known.store.put_object(key, staged.body)
+    staged.is_reused = known.store.put_object(key, staged.body)
     staged.is_object = True
     if not keep_body:
         staged.body = None
@@ -239,6 +242,10 @@ def _publish(
 
     while not done:
         known.update(apply, code_version=built.code_version)
+    reused = [staged.segment for staged in written if staged.is_reused]
+    # Now facts name them, and a prune that begins later keeps them.
+    if reused and pruning.wait_for_end(store, layout):
+        heal(known, reused)
 
 
 def _sha256(entry: FileFacts | None) -> str:

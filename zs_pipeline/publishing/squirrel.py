@@ -15,6 +15,7 @@ from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import state as documents
+from zs_pipeline.publishing import snapshot_list
 from zs_pipeline.publishing.facts_file import now_text, read_facts
 from zs_pipeline.stored_json import serialized
 
@@ -88,12 +89,21 @@ def publish(
         "source_state": {"documents": state},
     }
     key = layout.snapshot(snapshot)
+    body = serialized({**registry, "partitions": partitions})
+    former = _former(store, layout)
+    is_new = former.get("snapshot") != snapshot
     if not store.exists(key):
-        store.put_first(key, serialized({**registry, "partitions": partitions}))
-    every = expected_every_hours or _expected_every_hours(store, layout)
+        store.put_first(key, body)
+    if is_new:
+        snapshot_list.add(store, layout, registry)
+    every = expected_every_hours or _expected_every_hours(former)
     # Not in the snapshot: a snapshot does not become late.
     expected = {"expected_every_hours": every} if every else {}
     store.put(layout.registry, serialized({**registry, **expected}))
+    # A prune that was about to remove a former snapshot of the same contents removes none that a
+    # registry names.
+    if is_new and not store.exists(key):
+        store.put_first(key, body)
     if not missing:
         _list(store, layout)
     stale = {e["name"]: e["reason"] for e in gathered if e["state"] == "stale"}
@@ -105,12 +115,18 @@ def is_skipped(reason: str) -> bool:
     return reason.startswith((_NO_DOCUMENTS, _EARLIER_STATE))
 
 
-def _expected_every_hours(store: Store, layout: Layout) -> float | None:
-    """Returns the interval of the schedule in the last registry."""
+def _former(store: Store, layout: Layout) -> dict[str, Any]:
+    """Returns the last registry; an empty one where none can be read."""
     try:
-        hours = json.loads(store.get(layout.registry)).get("expected_every_hours")
-    except (FileNotFoundError, ValueError, AttributeError):
-        return None
+        registry = json.loads(store.get(layout.registry))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return registry if isinstance(registry, dict) else {}
+
+
+def _expected_every_hours(former: dict[str, Any]) -> float | None:
+    """Returns the interval of the schedule in the last registry."""
+    hours = former.get("expected_every_hours")
     return hours if isinstance(hours, int | float) else None
 
 
