@@ -61,23 +61,23 @@ def content(acorn: Acorn, number: int) -> Any:
     return arrow.table(acorn, [{"name": f"n{n}", "value": number * 10 + n} for n in rows])
 
 
-def build(store: Store, number: int) -> None:
+def build(store: Store, number: int, layout: Layout = LAYOUT) -> None:
     """Commit both tables: the whole one of that number, and one partition that changes."""
     state = {"documents": f"{number}"}
     whole = [PartitionUpdate("", content(NAMES, number), f"{number}")]
-    commit(store, LAYOUT, NAMES, TableUpdate(whole, state, "c"))
+    commit(store, layout, NAMES, TableUpdate(whole, state, "c"))
     changed = SUBJECTS if number == 0 else SUBJECTS[number % 3 : number % 3 + 1]
     parts = [PartitionUpdate(s, content(VISITS, number), f"{number}") for s in changed]
-    commit(store, LAYOUT, VISITS, TableUpdate(parts, state, "c"))
+    commit(store, layout, VISITS, TableUpdate(parts, state, "c"))
 
 
-def publish(store: Store, at: datetime | None = None) -> str:
+def publish(store: Store, at: datetime | None = None, layout: Layout = LAYOUT) -> str:
     """Publish what was built, at a time; returns the snapshot's id."""
     text = (at or datetime.now(UTC)).isoformat(timespec="seconds").replace("+00:00", "Z")
     with pytest.MonkeyPatch.context() as patch:
         for module in (squirrel, snapshot_list):
             patch.setattr(module, "now_text", lambda: text)
-        return squirrel.publish(store, LAYOUT, ACORNS).snapshot
+        return squirrel.publish(store, layout, ACORNS).snapshot
 
 
 def nights(store: Store, count: int) -> list[str]:

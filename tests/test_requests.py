@@ -23,8 +23,8 @@ pytest_plugins = ("stores",)
 # Its own facts, the squirrel's look at them, the first rows that Dagster shows, the day's file.
 OF_A_TABLE = 4
 # Documents, answers, custom tables, the registry, findings that are shown at the end.
-# One more lists what the documents name.
-OF_THE_REST = 34
+# One more lists what the documents name, and each run and the command look for a rollback.
+OF_THE_REST = 38
 
 
 @pytest.fixture(scope="module")

@@ -115,7 +115,18 @@ def _add_keeping(commands: Any) -> None:
     )
     release.add_argument("name", metavar="NAME", help="such as 2026-q4")
     release.add_argument("--snapshot", metavar="ID", help="default: what is published now")
-    for command in (prune, release):
+    rollback = _add(
+        commands,
+        "rollback",
+        "publish an earlier snapshot, which stays published until --release",
+        "Builds go on meanwhile and publish nothing.",
+        "zs rollback 2026-q4",
+    )
+    rollback.add_argument(
+        "snapshot", metavar="ID", nargs="?", help="its id or name, as `zs snapshots` lists it"
+    )
+    rollback.add_argument("--release", action="store_true", help="publish again what builds make")
+    for command in (prune, release, rollback):
         command.add_argument("--store", metavar="URL", help="as for `zs build`")
         command.add_argument("--version", metavar="V", help="as for `zs status`")
 

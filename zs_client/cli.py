@@ -106,6 +106,7 @@ _OTHERS = {
     "doctor": pipeline_commands.print_findings,
     "prune": pipeline_commands.run_keeping,
     "release": pipeline_commands.run_keeping,
+    "rollback": pipeline_commands.run_keeping,
 }
 
 

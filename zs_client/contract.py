@@ -102,6 +102,11 @@ class Layout:
         """The key that tells whether objects are being removed, and what the last prune did."""
         return f"{self.folder}/_prune.json"
 
+    @property
+    def rollback(self) -> str:
+        """The key of the record of rollbacks: whether an earlier snapshot is published."""
+        return f"{self.folder}/_rollback.json"
+
     def facts(self, table: str) -> str:
         """Returns the key of a table's facts."""
         return f"{self.folder}/{table}.json"
@@ -110,9 +115,13 @@ class Layout:
         """Returns the fixed path of a table that is not partitioned."""
         return f"{self.folder}/{table}.pqt"
 
+    def table_folder(self, table: str) -> str:
+        """Returns the key of the folder of a table's partitions."""
+        return f"{self.folder}/{table}"
+
     def partition(self, table: str, column: str, segment: str) -> str:
         """Returns the fixed path of a partition; `segment` is already encoded."""
-        return f"{self.folder}/{table}/{column}={segment}/data.pqt"
+        return f"{self.table_folder(table)}/{column}={segment}/data.pqt"
 
     @property
     def objects(self) -> str:

@@ -53,7 +53,7 @@ def run_build(given: argparse.Namespace) -> int:
 
 
 def run_keeping(given: argparse.Namespace) -> int:
-    """Run the pipeline's function for prune or release."""
+    """Run the pipeline's function for prune, release or rollback."""
     try:
         run = _from_pipeline(given.command)
     except ImportError as error:

@@ -34,6 +34,7 @@ from zs_pipeline.orchestration.code_location import LOCATION, definitions
 from zs_pipeline.orchestration.failures import Failed
 from zs_pipeline.orchestration.jobs import selections
 from zs_pipeline.orchestration.run_tags import BY_COMMAND
+from zs_pipeline.publishing import hold
 from zs_pipeline.publishing.facts_file import read_content, read_facts
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.source.choice import open_source
@@ -95,6 +96,7 @@ def main(
         open_source(source_url, CATALOGUE.reads.paths).check()
         chosen = _chosen(select)
         settings.check_writable(opened)
+        layout_of_builds = hold.layout_of_builds(opened, layout)
         history = _History(console)
     except (StoreError, SourceError, ValueError, OSError) as error:
         said = masked(f"zs build: {_said(error)}")
@@ -121,8 +123,10 @@ def main(
         _show_findings(
             console,
             settings.writable_store(store_url, object_cache=scope.object_cache(store_url)),
-            layout,
+            layout_of_builds,
         )
+    if held := hold.behind(opened, layout_of_builds):
+        console.print(held.sentence, style="yellow", markup=False, soft_wrap=True)
     for line in failures:
         errors.print(masked(line), style="red", markup=False, soft_wrap=True)
     return _FAILED if failures else 0

@@ -40,3 +40,10 @@ def release(**given: Any) -> int:
     from zs_pipeline.keeping import run_release  # noqa: PLC0415 - its libraries may be missing
 
     return run_release(**given)
+
+
+def rollback(**given: Any) -> int:
+    """Run `zs rollback`; see `zs_pipeline.keeping.run_rollback`."""
+    from zs_pipeline.keeping import run_rollback  # noqa: PLC0415 - its libraries may be missing
+
+    return run_rollback(**given)

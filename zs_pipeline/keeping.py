@@ -1,4 +1,4 @@
-"""The commands of who keeps a store: `zs prune` and `zs release`.
+"""The commands of who keeps a store: `zs prune`, `zs release` and `zs rollback`.
 
 They need no source and no Dagster. What they do is in `zs_pipeline.publishing`.
 """
@@ -14,9 +14,12 @@ from zs_client.printing import size
 from zs_client.published import latest
 from zs_client.store import Store
 from zs_pipeline import settings
+from zs_pipeline.acorns import ACORNS
 from zs_pipeline.publishing import pruning, snapshot_list
 from zs_pipeline.publishing.prune import prune
 from zs_pipeline.publishing.retention import Keep
+from zs_pipeline.publishing.rollback import release as release_hold
+from zs_pipeline.publishing.rollback import roll_back
 
 _REFUSED = 2
 
@@ -85,6 +88,32 @@ def run_release(*, name: str, snapshot: str | None, store: str | None, version: 
         print(f"{name} is snapshot {state.id}; snapshot={name!r} reads it")
 
     return _run("release", store, version, run)
+
+
+def run_rollback(
+    *, snapshot: str | None, release: bool, store: str | None, version: str | None
+) -> int:
+    """Publish an earlier snapshot, or again what builds make.
+
+    Args:
+        snapshot: The snapshot's id or name.
+        release: Publish what builds made since the rollback, in place of a snapshot.
+        store: As for `run_prune`.
+        version: As for `run_prune`.
+
+    Returns:
+        0, or 2 when nothing was done.
+    """
+
+    def run(opened: Store, layout: Layout) -> None:
+        if release == bool(snapshot):
+            raise ValueError("give the snapshot's id or name, or --release alone")
+        if snapshot:
+            print(roll_back(opened, layout, ACORNS, snapshot).sentence)
+        else:
+            print(f"published again is what builds make: {release_hold(opened, layout, ACORNS)}")
+
+    return _run("rollback", store, version, run)
 
 
 def _run(

@@ -35,7 +35,7 @@ from zs_pipeline.orchestration.resources import (
     resolved,
 )
 from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS
-from zs_pipeline.publishing import currency, squirrel
+from zs_pipeline.publishing import currency, hold, squirrel
 from zs_pipeline.publishing.table_update import TableUpdate
 from zs_pipeline.side_files import answers, nights
 from zs_pipeline.tables import build as tables
@@ -344,10 +344,13 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
                 expected_every_hours=float(every) if every else None,
             )
             behind = currency.behind(store, layout, catalogue)
+            held = hold.behind(store, layout)
         # Dagster shows a table in red whether it failed or was skipped since another one failed.
         for table in behind:
             metadata = {"state": table.state, "why": table.why, "content_since": table.since}
             context.log_event(dg.AssetObservation(table.name, metadata=metadata))
+        if held:
+            context.log.warning("kept and not published: %s", held.sentence)
         if done.missing:
             context.log.warning("not listed: never built are %s", ", ".join(done.missing))
         return dg.MaterializeResult(
@@ -357,6 +360,7 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
                 "listed": done.listed,
                 "missing": ", ".join(done.missing) or "none",
                 "stale": str(done.stale) if done.stale else "none",
+                "published": held.sentence if held else done.snapshot,
             },
         )
 

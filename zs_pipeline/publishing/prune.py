@@ -20,6 +20,7 @@ from zs_client.pinned import snapshot_entries
 from zs_client.published import latest
 from zs_client.store import Store
 from zs_pipeline.documents import retention as documents
+from zs_pipeline.publishing import hold as holds
 from zs_pipeline.publishing import pruning, snapshot_list
 from zs_pipeline.publishing.retention import YOUNG, Keep, kept
 from zs_pipeline.stored_json import parsed
@@ -170,7 +171,9 @@ def _old_snapshots(
         for id_, text in {**published, **index.dates}.items()
         if id_ in snapshots
     }
-    stay = kept(dates, set(index.names.values()), keep, now) | {latest(store, layout)}
+    hold = holds.current(store, layout)
+    stay = kept(dates, set(index.names.values()), keep, now)
+    stay |= {latest(store, layout) or "", hold.snapshot if hold else ""}
     return {
         id_
         for id_, entry in snapshots.items()

@@ -16,7 +16,7 @@ from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import state as documents
 from zs_pipeline.publishing import snapshot_list
-from zs_pipeline.publishing.facts_file import now_text, read_facts
+from zs_pipeline.publishing.facts_file import HeldBack, now_text, read_facts
 from zs_pipeline.stored_json import serialized
 
 # Only the facts say how a column's values are made: every reader fetches the whole registry.
@@ -62,6 +62,7 @@ def publish(
     Raises:
         ValueError: A table's facts cannot be read, and nothing was changed; or the index of
             versions cannot be read, and it was not changed.
+        HeldBack: An earlier snapshot is published; nothing was changed.
     """
     now = now_text()
     gathered: list[dict[str, Any]] = []
@@ -72,6 +73,10 @@ def publish(
         failure = pool.submit(documents.failed, store)
         facts_of = list(pool.map(lambda acorn: read_facts(store, layout, acorn.table), acorns))
         state, failed = current.result(), failure.result()
+    if any(facts and facts.get("held") for facts in facts_of):
+        raise HeldBack(
+            "an earlier snapshot was published while this run began; the next build goes on"
+        )
     for acorn, facts in zip(acorns, facts_of, strict=True):
         # A table whose first build did not end has some of its rows.
         if facts is None or not facts["source_state"]:
