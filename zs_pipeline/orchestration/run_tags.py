@@ -10,3 +10,5 @@ BY_COMMAND = "zs/by_command"
 EVERY_HOURS = "zs/every_hours"
 # Set on the runs that a sensor starts: the run that they follow.
 FOLLOWS = "zs/follows"
+# The code location, as in `workspace.yaml` and `pyproject.toml`; Dagster keeps it with each run.
+LOCATION = "data-asset-cache"
