@@ -89,7 +89,8 @@ test: .venv ## run all tests (ARGS="-k qc" for some)
 quick: .venv ## run the tests that build nothing and start no server: 45 s on two cores (ARGS as of `make test`)
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" --hypothesis-profile=quick $(ARGS)
 
-# Kills at random moments, sources that change at random, objects lost at random: an hour. Every run of the
+# Kills at random moments, sources that change at random, objects lost at random, prunes beside builds, the size
+# of a store over sixty nights: an hour and a half. Every run of the
 # tests takes a tenth of it, with the same seeds; ARGS="--rounds 500 --seed 7" for others.
 endurance: .venv ## what is tried at length, by hand (ARGS="--only kills" for one trial)
 	PYTHONPATH=tests $(BIN)/python tests/endurance.py $(ARGS)

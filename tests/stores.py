@@ -273,9 +273,9 @@ class _Watched(Store):
         with self._operation("put", key):
             super().put(key, body, **options)
 
-    def put_object(self, key: str, body: bytes) -> None:
+    def put_object(self, key: str, body: bytes) -> bool:
         with self._operation("look" if super().exists(key) else "put", key):
-            super().put_object(key, body)
+            return super().put_object(key, body)
 
     def put_if_match(self, key: str, body: bytes, tag: str | None) -> str:
         with self._operation("replace", key):

@@ -146,7 +146,7 @@ def test_a_state_that_comes_again_is_the_same(own):
 def test_a_long_list_is_sent_without_the_partitions_and_once(remote):
     zs_client.snapshots()
     listed = asked(remote[2])
-    assert len([path for path in listed if path.endswith(".json") and "_snapshots" in path]) == 2
+    assert len([path for path in listed if path.endswith(".json") and "_snapshots/" in path]) == 2
     zs_client.snapshots()
     assert not [path for path in asked(remote[2]) if path.endswith(f"{remote[0]}.json")]
 
@@ -295,7 +295,7 @@ def test_any_other_text_is_no_snapshot_and_no_key(text):
     store = stores.Watched(open_store("memory://texts"))
     with pytest.raises(SnapshotNotFound):
         pinned.pinned(store, LAYOUT, text)
-    assert store.asked("get") == []
+    assert set(store.asked("get")) <= {LAYOUT.snapshot_index}
 
 
 @pytest.mark.parametrize("thing", [1, b"0" * 16, ["0" * 16]])
@@ -489,7 +489,8 @@ def test_the_command_lists_them(own, capsys):
     store, old, new = own
     assert cli.main(["snapshots", "--store", store.url]) == 0
     head, first, second = capsys.readouterr().out.splitlines()
-    assert head.split() == ["snapshot", "published", "version", "tables", "rows", "size"]
+    names = ["snapshot", "published", "version", "tables", "rows", "size", "name"]
+    assert head.split() == names
     assert first.split()[:2] == ["*", new]
     assert second.split()[0] == old
     assert second.split()[3:6] == [VERSION, "4", "12"]

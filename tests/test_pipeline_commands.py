@@ -59,7 +59,7 @@ def test_a_build_does_and_finds_the_pipeline(tmp_path):
 def test_each_entry_point_that_is_declared_is_a_function_of_the_pipeline():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
     commands = declared["zs_client.commands"]
-    assert set(commands) == {"build", "doctor"}
+    assert set(commands) == {"build", "doctor", "prune", "release", "rollback"}
     for name, value in commands.items():
         assert callable(EntryPoint(name, value, "zs_client.commands").load())
 

@@ -128,7 +128,7 @@ def test_the_schedule_and_the_runs_are_those_of_the_graph():
     defs = code_location.definitions()
     minute, hour, *_ = settings.nightly_cron().split()
     assert f"The schedule `nightly` runs at {int(hour):02}:{int(minute):02} UTC" in README
-    assert [schedule.name for schedule in defs.schedules] == ["nightly"]
+    assert [schedule.name for schedule in defs.schedules] == ["nightly", "weekly"]
     runs = re.findall(r"^\d\. `(\w+)`:", README, re.MULTILINE)
     assert runs == [job.name for job in jobs.jobs(CATALOGUE)]
 

@@ -23,8 +23,9 @@ pytest_plugins = ("stores",)
 # Its facts, the first rows that Dagster shows, the day's file.
 OF_A_TABLE = 3
 # Documents, answers, custom tables, the registry, findings that are shown at the end.
-# One more lists what the documents name, two look at the state of the night.
-OF_THE_REST = 36
+# One more lists what the documents name, two look at the state of the night, and each run and the
+# command look for a rollback.
+OF_THE_REST = 40
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ NOT_ALL, ERROR, INTERRUPTED, NOBODY_READS = 1, 2, 130, 141
 # The rows that a terminal shows without --limit.
 SCREEN_ROWS = 20
 SHELLS = ("bash", "zsh", "fish")
+_PERIODS = {"nightly": "nights", "weekly": "weeks"}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     )
     _add_store(metrics)
     _add_build(commands)
+    _add_keeping(commands)
     _add_published(commands)
     return words
 
@@ -89,6 +91,56 @@ def _add_build(commands: Any) -> None:
     build.add_argument(
         "--alert", action="store_true", help="tell of a failure as the variables ZS_ALERT_… say"
     )
+
+
+def _add_keeping(commands: Any) -> None:
+    """Add the commands that the pipeline runs for who keeps a store."""
+    prune = _add(
+        commands,
+        "prune",
+        "remove old snapshots, and contents that nothing names",
+        "What is younger than a day stays, and what is published now.",
+    )
+    for kind, number in (("nightly", 30), ("weekly", 52)):
+        prune.add_argument(
+            f"--keep-{kind}",
+            metavar="N",
+            type=int,
+            default=number,
+            help=f"keep the last snapshot of so many {_PERIODS[kind]} (default: {number})",
+        )
+    prune.add_argument(
+        "--keep-named",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="keep snapshots that `zs release` gave a name (default: keep them)",
+    )
+    prune.add_argument(
+        "--dry-run", action="store_true", help="say what would be removed, and remove nothing"
+    )
+    release = _add(
+        commands,
+        "release",
+        "give a snapshot a name, which is never used again",
+        "Readers read it by its name, and prune keeps it.",
+        "zs release 2026-q4",
+    )
+    release.add_argument("name", metavar="NAME", help="such as 2026-q4")
+    release.add_argument("--snapshot", metavar="ID", help="default: what is published now")
+    rollback = _add(
+        commands,
+        "rollback",
+        "publish an earlier snapshot, which stays published until --release",
+        "Builds go on meanwhile and publish nothing.",
+        "zs rollback 2026-q4",
+    )
+    rollback.add_argument(
+        "snapshot", metavar="ID", nargs="?", help="its id or name, as `zs snapshots` lists it"
+    )
+    rollback.add_argument("--release", action="store_true", help="publish again what builds make")
+    for command in (prune, release, rollback):
+        command.add_argument("--store", metavar="URL", help="as for `zs build`")
+        command.add_argument("--version", metavar="V", help="as for `zs status`")
 
 
 def _add_reading(commands: Any) -> None:
@@ -153,7 +205,9 @@ def _add_reading(commands: Any) -> None:
     )
     for command in (show, sql, describe, explain, derived, plot):
         _add_store(command)
-        command.add_argument("--snapshot", metavar="ID", help="default: ZS_SNAPSHOT, else now")
+        command.add_argument(
+            "--snapshot", metavar="ID", help="its id or name (default: ZS_SNAPSHOT, else now)"
+        )
         command.add_argument(
             "--offline",
             action="store_true",
@@ -192,7 +246,7 @@ def _add_published(commands: Any) -> None:
     )
     diff.usage = "zs diff A B [TABLE] | zs diff --against URL [TABLE]"
     diff.add_argument(
-        "before", metavar="A", nargs="?", help="the earlier one, an id of `zs snapshots`"
+        "before", metavar="A", nargs="?", help="the earlier one, as `zs snapshots` lists it"
     )
     diff.add_argument("after", metavar="B", nargs="?", help="the later one, or now")
     diff.add_argument("table", metavar="TABLE", nargs="?", help="the rows of this table")

@@ -105,6 +105,9 @@ _OTHERS = {
     "cache": store_commands.print_cache,
     "completion": _print_completion,
     "doctor": pipeline_commands.print_findings,
+    "prune": pipeline_commands.run_keeping,
+    "release": pipeline_commands.run_keeping,
+    "rollback": pipeline_commands.run_keeping,
 }
 
 

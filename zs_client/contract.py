@@ -97,6 +97,21 @@ class Layout:
         """Returns the key of a published squirrel, by the snapshot's id."""
         return f"{self.snapshots}/{snapshot}.json"
 
+    @property
+    def snapshot_index(self) -> str:
+        """The key of the list of snapshots, for readers that cannot list a folder."""
+        return f"{self.folder}/_snapshots.json"
+
+    @property
+    def pruning(self) -> str:
+        """The key that tells whether objects are being removed, and what the last prune did."""
+        return f"{self.folder}/_prune.json"
+
+    @property
+    def rollback(self) -> str:
+        """The key of the record of rollbacks: whether an earlier snapshot is published."""
+        return f"{self.folder}/_rollback.json"
+
     def facts(self, table: str) -> str:
         """Returns the key of a table's facts."""
         return f"{self.folder}/{table}.json"
@@ -105,13 +120,22 @@ class Layout:
         """Returns the fixed path of a table that is not partitioned."""
         return f"{self.folder}/{table}.pqt"
 
+    def table_folder(self, table: str) -> str:
+        """Returns the key of the folder of a table's partitions."""
+        return f"{self.folder}/{table}"
+
     def partition(self, table: str, column: str, segment: str) -> str:
         """Returns the fixed path of a partition; `segment` is already encoded."""
-        return f"{self.folder}/{table}/{column}={segment}/data.pqt"
+        return f"{self.table_folder(table)}/{column}={segment}/data.pqt"
+
+    @property
+    def objects(self) -> str:
+        """The key of the folder of all tables' objects."""
+        return f"{self.folder}/_objects"
 
     def object(self, table: str, sha256: str) -> str:
         """Returns the key of an object, whose content never changes."""
-        return f"{self.folder}/_objects/{table}/{sha256}.pqt"
+        return f"{self.objects}/{table}/{sha256}.pqt"
 
     def location(self, url: str, entry: Mapping[str, Any]) -> str:
         """Returns the address of a table: its file, or its folder with a slash at the end.

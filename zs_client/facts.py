@@ -55,3 +55,5 @@ class Facts(TypedDict):
     refused: NotRequired[list[str]]
     lost: NotRequired[list[str]]
     notes: NotRequired[dict[str, Any]]
+    # Whether an earlier content is published, and builds go on elsewhere.
+    held: NotRequired[bool]

@@ -7,12 +7,12 @@ A snapshot names the content of every table and partition, and contents are read
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from zs_client import fetch
+from zs_client import fetch, snapshot_index
 from zs_client.contract import ROOT, Layout, layouts
 from zs_client.errors import AcornNotFound, ReadError, SnapshotNotFound
 from zs_client.store import ByteRange, Store, Unreadable
@@ -180,7 +180,7 @@ def state_of(store: Store, layout: Layout, snapshot: str) -> State:
     if not isinstance(snapshot, str):
         raise TypeError(f"a snapshot is named by the text of its id, not {snapshot!r}")
     if not _ID.fullmatch(snapshot):
-        raise SnapshotNotFound(_unknown(store, layout, snapshot))
+        snapshot = _id_of(store, layout, snapshot)
     # The cached key names no version: a later version of this package looks elsewhere first.
     cached_key = f"{ROOT}/_snapshots/{snapshot}.json"
     body = store.get_cached(cached_key)
@@ -195,6 +195,27 @@ def state_of(store: Store, layout: Layout, snapshot: str) -> State:
         store.remember(cached_key, body)
         return state
     raise SnapshotNotFound(_unknown(store, layout, snapshot))
+
+
+def _id_of(store: Store, layout: Layout, name: str) -> str:
+    """Returns the id of the snapshot that has a name.
+
+    Raises:
+        SnapshotNotFound: No snapshot has it.
+        ReadError: The list of snapshots cannot be read.
+    """
+    if not snapshot_index.NAME.fullmatch(name):
+        raise SnapshotNotFound(_unknown(store, layout, name))
+    # A name is never used again, so that a copy stays right.
+    cached_key = f"{ROOT}/_snapshots/names/{name}.txt"
+    if body := store.get_cached(cached_key):
+        return body.decode()
+    for other in (layout, *(o for o in all_layouts(store, layout) if o != layout)):
+        id_ = snapshot_index.load(store, other).names.get(name)
+        if id_ is not None and _ID.fullmatch(id_):
+            store.remember(cached_key, id_.encode())
+            return id_
+    raise SnapshotNotFound(_unknown(store, layout, name))
 
 
 def _places(store: Store, layout: Layout, snapshot: str) -> Iterator[str]:
@@ -237,11 +258,24 @@ def _unknown(store: Store, layout: Layout, snapshot: str) -> str:
         for id_, entry in snapshot_entries(store, existing).items()
     ]
     ids = [id_ for _, id_ in sorted(published, reverse=True)]
+    reason = f"there is no snapshot {snapshot[:80]!r} in {store.url}"
+    if since := _pruned_since(store, all_layouts(store, layout), snapshot):
+        reason = f"snapshot {snapshot} is gone from {store.url} since {since}, when it was pruned"
     more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
     return (
-        f"there is no snapshot {snapshot[:80]!r} in {store.url}; there are "
-        f"{', '.join(ids[:_SHOWN]) or 'none'}{more}. snapshots() tells when each was published"
+        f"{reason}; there are {', '.join(ids[:_SHOWN]) or 'none'}{more}. snapshots() tells when "
+        "each was published"
     )
+
+
+def _pruned_since(store: Store, among: Iterable[Layout], snapshot: str) -> str:
+    """Returns when a snapshot was removed; empty where no list of snapshots says so."""
+    for layout in among if _ID.fullmatch(snapshot) else ():
+        # It explains another error, and must not hide it.
+        with suppress(ReadError):
+            if since := snapshot_index.load(store, layout).pruned.get(snapshot):
+                return since
+    return ""
 
 
 def all_layouts(store: Store, layout: Layout) -> list[Layout]:
@@ -261,7 +295,9 @@ def snapshot_entries(store: Store, layout: Layout) -> dict[str, dict[str, Any]]:
 
 def gone(store: Store, state: State, key: str) -> str:
     """Returns the message for a content that a snapshot names and the store no longer has."""
+    since = _pruned_since(store, [state.layout], state.id)
+    when = f" since {since}, when the snapshot was pruned" if since else ""
     return (
-        f"{store.at(key)}: snapshot {state.id} names this content, and it is gone from the store; "
-        "who keeps the store may have a copy"
+        f"{store.at(key)}: snapshot {state.id} names this content, and it is gone from the store"
+        f"{when}; who keeps the store may have a copy"
     )

@@ -1,7 +1,7 @@
-"""The commands that call the pipeline: build and doctor.
+"""The commands that call the pipeline: build, doctor, and those of who keeps a store.
 
 The pipeline is never imported from here. It names its functions as entry points of the group
-`zs_client.commands`, which are looked up for these two commands only.
+`zs_client.commands`, which are looked up for these commands only.
 """
 
 import argparse
@@ -34,10 +34,7 @@ def run_build(given: argparse.Namespace) -> int:
     try:
         build = _from_pipeline("build")(own_process=given.own_process)
     except ImportError as error:
-        message = (
-            f"the pipeline cannot be imported ({error}); install it with "
-            "pip install 'data-asset-cache[pipeline]'"
-        )
+        message = _not_installed(error)
     except OSError as error:
         if error.errno != errno.EMFILE:
             raise
@@ -54,6 +51,24 @@ def run_build(given: argparse.Namespace) -> int:
         )
     print(f"zs build: {message}", file=sys.stderr)
     return ERROR
+
+
+def run_keeping(given: argparse.Namespace) -> int:
+    """Run the pipeline's function for prune, release or rollback."""
+    try:
+        run = _from_pipeline(given.command)
+    except ImportError as error:
+        print(f"zs {given.command}: {_not_installed(error)}", file=sys.stderr)
+        return ERROR
+    own = ("command", "own_process")
+    return run(**{k: v for k, v in vars(given).items() if k not in own})  # type: ignore[no-any-return]
+
+
+def _not_installed(error: ImportError) -> str:
+    return (
+        f"the pipeline cannot be imported ({error}); install it with "
+        "pip install 'data-asset-cache[pipeline]'"
+    )
 
 
 def print_findings(given: argparse.Namespace) -> int:

@@ -4,25 +4,19 @@
 snapshot, and `zs_client.comparison` compares two of them.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from zs_client import fetch, work
+from zs_client import fetch, snapshot_index, work
 from zs_client.contract import Layout
-from zs_client.errors import ReadError, SnapshotNotFound
+from zs_client.errors import SnapshotNotFound
 from zs_client.pinned import all_layouts, snapshot_entries
 from zs_client.place import resolve_current
 from zs_client.store import Store
 
 __all__ = ["Snapshot", "SnapshotNotFound", "latest", "snapshots"]
-
-# The tables of a snapshot stand before its partitions, of which there may be megabytes.
-_HEAD = 256_000
-_PARTITIONS = b'\n "partitions": '
 
 
 @dataclass(frozen=True)
@@ -37,6 +31,7 @@ class Snapshot:
         tables: The number of rows of each table, by its name.
         rows: The number of rows of all tables.
         bytes: The number of bytes of parquet.
+        name: The name that `zs release` gave it; None without a name.
     """
 
     id: str
@@ -46,6 +41,7 @@ class Snapshot:
     tables: Mapping[str, int]
     rows: int
     bytes: int
+    name: str | None = None
 
 
 def snapshots(store_url: str | Path | None = None) -> list[Snapshot]:
@@ -55,8 +51,8 @@ def snapshots(store_url: str | Path | None = None) -> list[Snapshot]:
         store_url: The store; else as the functions take it from `ZS_STORE` and `FOREST_TYPE`.
 
     Returns:
-        A `Snapshot` for each, with the id that `snapshot=` takes, the time, the version and the
-        number of rows of each table; an empty list when nothing was published.
+        A `Snapshot` for each, with the id that `snapshot=` takes, its name if it has one, the time,
+        the version and the number of rows of each table; an empty list when nothing was published.
 
     Raises:
         StoreError: The store cannot be opened.
@@ -69,7 +65,13 @@ def snapshots(store_url: str | Path | None = None) -> list[Snapshot]:
         for id_ in snapshot_entries(store, layout)
     ]
     current = {layout: latest(store, layout) for layout in {layout for layout, _ in ids}}
-    heads = work.map_ordered(lambda key: _head(store, *key), ids)
+    names = {
+        (layout, id_): name
+        for layout in current
+        # Of several names the first.
+        for name, id_ in reversed([*snapshot_index.load(store, layout).names.items()])
+    }
+    heads = work.map_ordered(lambda key: snapshot_index.head_of(store, *key), ids)
     published = [
         Snapshot(
             id=id_,
@@ -79,6 +81,7 @@ def snapshots(store_url: str | Path | None = None) -> list[Snapshot]:
             tables={entry["name"]: entry["rows"] for entry in head["acorns"]},
             rows=sum(entry["rows"] for entry in head["acorns"]),
             bytes=sum(entry["bytes"] for entry in head["acorns"]),
+            name=names.get((layout, id_)),
         )
         for (layout, id_), head in zip(ids, heads, strict=True)
     ]
@@ -93,21 +96,3 @@ def latest(store: Store, layout: Layout) -> str | None:
         return None
     snapshot = registry.get("snapshot") if isinstance(registry, dict) else None
     return str(snapshot) if snapshot else None
-
-
-def _head(store: Store, layout: Layout, snapshot: str) -> dict[str, Any]:
-    """Returns the part of a snapshot before its partitions."""
-    key = layout.snapshot(snapshot)
-    cached_key = f"{key}.head.json"
-    body = store.get_cached(cached_key)
-    if body is None:
-        with fetch.listing(store, key):
-            start = store.head(key, _HEAD)
-        before, mark, _ = start.partition(_PARTITIONS)
-        body = before.rstrip().rstrip(b",") + b"}" if mark else fetch.get(store, key)
-    try:
-        head: dict[str, Any] = json.loads(body)
-    except ValueError as error:
-        raise ReadError(f"{store.at(key)}: is no snapshot: {error}") from error
-    store.remember(cached_key, body)
-    return head

@@ -6,16 +6,17 @@ a local folder in `zs_client.local`, and the local cache of a store on S3 in `zs
 
 import hashlib
 import re
+import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from zs_client import objects
+from zs_client import objects, work
 from zs_client.contract import ROOT
 from zs_client.errors import Careless, Conflict, StoreError
 from zs_client.masking import masked
@@ -54,6 +55,11 @@ _TYPES = {".pqt": "application/vnd.apache.parquet", ".json": "application/json"}
 ATTEMPTS = 3
 # How often a change is tried again after another writer was faster.
 UPDATES = 20
+# An object that a writer finds is written again when it is older than this, so that its age is new:
+# `zs prune` removes unnamed objects that are older than a day.
+RENEWED_AFTER = timedelta(hours=12)
+# Keys whose age is looked at together before they are removed.
+LOOKS = 32
 _NAMED = re.compile(r".*/(?:_objects|_custom)/[^/]+/([0-9a-f]{64})\.pqt")
 
 
@@ -145,6 +151,8 @@ class Store:
     """
 
     is_local = False
+    # The store's time at some moment, and that moment by this process's own counter.
+    _clock: tuple[datetime, float] | None = None
 
     def __init__(self, bucket: Any, url: str, *, object_cache: Path | None = None) -> None:
         self._objects = bucket
@@ -252,8 +260,13 @@ class Store:
         with self._writing(key, body, cache) as put:
             repeated(put)
 
-    def put_object(self, key: str, body: bytes) -> None:
+    def put_object(self, key: str, body: bytes) -> bool:
         """Write bytes under a key that names its content, unless the same content is there.
+
+        A content that is there and is old is written again, so that it counts as new.
+
+        Returns:
+            Whether the content was there.
 
         Raises:
             Conflict: The store reports another writer again and again.
@@ -261,12 +274,16 @@ class Store:
         self._cache_object(key, body)
         for pause in PAUSES:
             refusal = self._create(key, body, IMMUTABLE)
+            if not refusal:
+                return False
             # S3 also says "already there" of an object that another writer did not finish.
-            if not refusal or self._has(key, body):
-                return
+            if written_at := self._written_at(key, body):
+                if self.now() - written_at > RENEWED_AFTER:
+                    self.put(key, body, cache=IMMUTABLE)
+                return True
             if MET not in refusal:
                 self.put(key, body, cache=IMMUTABLE)
-                return
+                return False
             wait(pause)
         raise Conflict(
             f"{self.at(key)}: {len(PAUSES)} times two writers met, and nothing lies there; try "
@@ -298,14 +315,55 @@ class Store:
                 return str(error)
         return ""
 
-    def _has(self, key: str, body: bytes) -> bool:
-        """Returns whether a content lies under a key, by size and digest, else by reading."""
+    def _written_at(self, key: str, body: bytes) -> datetime | None:
+        """Returns when a content was written under a key, None where another or none lies there.
+
+        Contents are compared by size and digest, else by reading.
+        """
         with suppress(FileNotFoundError, Altered):
             result = objects.get(self._objects, key, options={"head": True})
             if result.meta["size"] == len(body):
                 sent = result.attributes.get(DIGEST)
-                return hashlib.sha256(body).hexdigest() == sent if sent else self.get(key) == body
-        return False
+                same = hashlib.sha256(body).hexdigest() == sent if sent else self.get(key) == body
+                return result.meta["last_modified"] if same else None
+        return None
+
+    def now(self) -> datetime:
+        """Returns the time by the store's clock, which `last_modified` of its keys is of.
+
+        The clock of this machine may be another. A process looks once, by a small write.
+        """
+        if self._clock is None:
+            key = f"{ROOT}/_probe/{uuid.uuid4().hex}"
+            self.put(key, b"")
+            self._clock = (repeated(lambda: self._modified(key)), time.monotonic())
+            # Who stores custom tables may not be permitted to; a prune removes what is left.
+            with suppress(PermissionError):
+                self.delete([key])
+        moment, begun = self._clock
+        return moment + timedelta(seconds=time.monotonic() - begun)
+
+    def _modified(self, key: str) -> datetime:
+        modified: datetime = objects.head(self._objects, key)["last_modified"]
+        return modified
+
+    def delete_older(self, keys: Sequence[str], before: datetime) -> list[str]:
+        """Remove the keys that were last written before a time, and return them.
+
+        Each is looked at once more right before, since a writer may have made it new.
+        """
+
+        def is_older(key: str) -> bool:
+            with suppress(FileNotFoundError):
+                return repeated(lambda: self._modified(key)) < before
+            return False
+
+        with work.Threads(LOOKS) as pool:
+            older = [
+                key for key, is_old in zip(keys, pool.map(is_older, keys), strict=True) if is_old
+            ]
+        self.delete(older)
+        return older
 
     def _ask_for_conditions(self) -> None:
         """Check before the first write that the server honours conditional writes.

@@ -125,7 +125,7 @@ def print_snapshots(given: argparse.Namespace) -> int:
 
     published = snapshots(store_url(given))
     rows: list[tuple[str, ...]] = [
-        ("", "snapshot", "published", "version", "tables", "rows", "size")
+        ("", "snapshot", "published", "version", "tables", "rows", "size", "name")
     ]
     rows += [
         (
@@ -136,6 +136,7 @@ def print_snapshots(given: argparse.Namespace) -> int:
             f"{len(snapshot.tables):,}",
             f"{snapshot.rows:,}",
             size(snapshot.bytes),
+            snapshot.name or "",
         )
         for snapshot in published
     ]

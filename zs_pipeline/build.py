@@ -36,7 +36,7 @@ from zs_pipeline.orchestration.failures import Failed
 from zs_pipeline.orchestration.jobs import selections
 from zs_pipeline.orchestration.nights import every_hours
 from zs_pipeline.orchestration.run_tags import BY_COMMAND
-from zs_pipeline.publishing import night
+from zs_pipeline.publishing import hold, night
 from zs_pipeline.publishing.facts_file import read_content, read_facts
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.source.choice import open_source
@@ -104,6 +104,7 @@ def main(
         open_source(source_url, CATALOGUE.reads.paths).check()
         chosen = _chosen(select)
         settings.check_writable(opened)
+        layout_of_builds = hold.layout_of_builds(opened, layout)
         defs = definitions(
             source=source_url,
             store=store_url,
@@ -120,7 +121,7 @@ def main(
             errors.print(line, style="red", markup=False, soft_wrap=True)
         return _REFUSED
     # The three runs share it, with what they cached and the processes that they started.
-    with history, run_scope.entered() as scope, night.failing(opened, layout, "night"):
+    with history, run_scope.entered() as scope, night.failing(opened, layout_of_builds, "night"):
         # A result holds all that its run made, so none is kept until the next.
         failures = [
             line
@@ -132,9 +133,12 @@ def main(
         _show_findings(
             console,
             settings.writable_store(store_url, object_cache=scope.object_cache(store_url)),
-            layout,
+            layout_of_builds,
         )
-    for line in (*failures, *map(_line, alerts.tell_build(ways, opened, layout, failures))):
+    if held := hold.behind(opened, layout_of_builds):
+        console.print(held.sentence, style="yellow", markup=False, soft_wrap=True)
+    alerted = alerts.tell_build(ways, opened, layout_of_builds, failures)
+    for line in (*failures, *map(_line, alerted)):
         errors.print(masked(line), style="red", markup=False, soft_wrap=True)
     return _FAILED if failures else 0
 

@@ -5,6 +5,7 @@ install.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from zs_pipeline import memory
 
@@ -25,3 +26,24 @@ def load_build(*, own_process: bool) -> Callable[..., int]:
         from zs_pipeline.build import main  # noqa: PLC0415 - the process is set up first
     memory.without_pandas()
     return main
+
+
+def prune(**given: Any) -> int:
+    """Run `zs prune`; see `zs_pipeline.keeping.run_prune`."""
+    from zs_pipeline.keeping import run_prune  # noqa: PLC0415 - its libraries may be missing
+
+    return run_prune(**given)
+
+
+def release(**given: Any) -> int:
+    """Run `zs release`; see `zs_pipeline.keeping.run_release`."""
+    from zs_pipeline.keeping import run_release  # noqa: PLC0415 - its libraries may be missing
+
+    return run_release(**given)
+
+
+def rollback(**given: Any) -> int:
+    """Run `zs rollback`; see `zs_pipeline.keeping.run_rollback`."""
+    from zs_pipeline.keeping import run_rollback  # noqa: PLC0415 - its libraries may be missing
+
+    return run_rollback(**given)

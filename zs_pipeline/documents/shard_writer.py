@@ -32,7 +32,7 @@ class ShardWriter:
         self._names = names
         self._pool = pool
         # Shards on their way to the store, by name.
-        self._sending: dict[str, Future[None]] = {}
+        self._sending: dict[str, Future[bool]] = {}
         # The rows of the index of shards that `update_index` has not seen yet.
         self._indexes: dict[int, pa.Table] = {}
 

@@ -26,7 +26,7 @@ from zs_pipeline.declaration import (
 )
 from zs_pipeline.documents import update as documents
 from zs_pipeline.documents import upheavals
-from zs_pipeline.orchestration import freshness, partitions, runs
+from zs_pipeline.orchestration import freshness, history, partitions, runs
 from zs_pipeline.orchestration.failures import in_our_words, reason, stale_on_failure
 from zs_pipeline.orchestration.resources import (
     SideFilesResource,
@@ -34,14 +34,17 @@ from zs_pipeline.orchestration.resources import (
     StoreResource,
     resolved,
 )
-from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS
-from zs_pipeline.publishing import currency, night, squirrel
+from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS, LOCATION
+from zs_pipeline.publishing import currency, hold, night, squirrel
+from zs_pipeline.publishing.prune import prune
+from zs_pipeline.publishing.retention import Keep
 from zs_pipeline.publishing.table_update import TableUpdate
 from zs_pipeline.side_files import answers, nights
 from zs_pipeline.tables import build as tables
 from zs_pipeline.tables.inputs import Input, Surroundings
 
 OWNERS = ["team:data-infrastructure"]
+_SHOWN = 20
 
 
 # Made elsewhere: Dagster draws them, and never makes them.
@@ -348,10 +351,13 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
             counts = runs.document_counts(context.instance)
             night.end(store, layout, done.failures, done.tables, counts)
             behind = currency.behind(store, layout, catalogue)
+            held = hold.behind(store, layout)
         # Dagster shows a table in red whether it failed or was skipped since another one failed.
         for table in behind:
             metadata = {"state": table.state, "why": table.why, "content_since": table.since}
             context.log_event(dg.AssetObservation(table.name, metadata=metadata))
+        if held:
+            context.log.warning("kept and not published: %s", held.sentence)
         if done.missing:
             context.log.warning("not listed: never built are %s", ", ".join(done.missing))
         return dg.MaterializeResult(
@@ -361,10 +367,63 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
                 "listed": done.listed,
                 "missing": ", ".join(done.missing) or "none",
                 "stale": str(done.stale) if done.stale else "none",
+                "published": held.sentence if held else done.snapshot,
             },
         )
 
     return publish
+
+
+def prune_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
+    """Returns the asset that removes what nothing names any more."""
+    keep = Keep()
+
+    @dg.asset(
+        name="prune",
+        group_name="deployment",
+        owners=OWNERS,
+        kinds={"parquet"},
+        config_schema={
+            "keep_nightly": dg.Field(
+                int, default_value=keep.nightly, description="Nights whose last snapshot is kept."
+            ),
+            "keep_weekly": dg.Field(
+                int, default_value=keep.weekly, description="Weeks whose last snapshot is kept."
+            ),
+            "history_days": dg.Field(
+                int, default_value=history.DAYS, description="Days that Dagster's runs are kept."
+            ),
+        },
+        description=(
+            "Removes old snapshots, contents that no kept snapshot and no table names, and old "
+            "runs from Dagster's history. Snapshots that `zs release` gave a name stay. Runs "
+            "weekly once its schedule is started; see its metadata for what was there before and "
+            "after."
+        ),
+    )
+    def remove(
+        context: dg.AssetExecutionContext, cache: StoreResource
+    ) -> dg.MaterializeResult[None]:
+        """Prune the store and the history."""
+        config: dict[str, int] = context.op_execution_context.op_config
+        with in_our_words():
+            chosen = Keep(config["keep_nightly"], config["keep_weekly"])
+            done = prune(cache.open(), cache.version_layout(), chosen, progress=context.log.info)
+            keys = [dg.AssetKey(acorn.name) for acorn in catalogue.acorns]
+            keys += [dg.AssetKey(name) for name in ("documents", "squirrel", "deployment", "prune")]
+            runs = history.forget(context.instance, LOCATION, keys, config["history_days"])
+        counts = {name: value for name, value in vars(done).items() if name != "snapshots"}
+        removed = ", ".join(done.snapshots[:_SHOWN]) or "none"
+        return dg.MaterializeResult(
+            metadata={
+                **counts,
+                "snapshots_removed": len(done.snapshots),
+                "removed": removed,
+                "runs_removed": runs,
+            }
+        )
+
+    return remove
 
 
 def _only(context: dg.AssetExecutionContext) -> list[str] | None:

@@ -16,7 +16,7 @@ from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import state as documents
 from zs_pipeline.orchestration.failures import in_our_words
 from zs_pipeline.orchestration.resources import StoreResource
-from zs_pipeline.publishing import currency, table_checks
+from zs_pipeline.publishing import currency, hold, table_checks
 
 _DOCUMENTS = dg.AssetKey("documents")
 # Fewer documents than this share of the last time, or more of them gone, is worth a look.
@@ -191,6 +191,7 @@ def squirrel_check(catalogue: Catalogue) -> dg.AssetChecksDefinition:
     def check_registry(cache: StoreResource) -> dg.AssetCheckResult:
         with in_our_words():
             behind = currency.behind(cache.open(), cache.layout(), catalogue)
+            held = hold.behind(cache.open(), cache.layout())
         rows = [
             dg.TableRecord({"table": t.name, "state": t.state, "why": t.why, "since": t.since})
             for t in behind
@@ -200,14 +201,20 @@ def squirrel_check(catalogue: Catalogue) -> dg.AssetChecksDefinition:
             alike = sum(t.state == state for t in behind)
             said += [f"{alike} {state}"] if alike else []
         count = len(catalogue.acorns)
-        return dg.AssetCheckResult(
-            passed=not behind,
-            description=f"{len(behind)} of {count} tables are not current: {'; '.join(said)}"
+        description = (
+            f"{len(behind)} of {count} tables are not current: {'; '.join(said)}"
             if behind
-            else f"all {count} tables are current",
-            metadata={"not_current": len(behind)}
-            | ({"tables": dg.MetadataValue.table(rows)} if rows else {}),
-            severity=_severity(is_error=True),
+            else f"all {count} tables are current"
+        )
+        return dg.AssetCheckResult(
+            passed=not behind and not held,
+            description=f"{held.sentence}. Of what is built {description}" if held else description,
+            metadata={
+                "not_current": len(behind),
+                "rolled_back": held.snapshot if held else "no",
+                **({"tables": dg.MetadataValue.table(rows)} if rows else {}),
+            },
+            severity=_severity(is_error=bool(behind)),
         )
 
     return check_registry

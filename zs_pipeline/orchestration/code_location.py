@@ -15,17 +15,18 @@ from zs_pipeline.orchestration.assets import (
     acorn_asset,
     deployment_asset,
     documents_asset,
+    prune_asset,
     squirrel_asset,
 )
 from zs_pipeline.orchestration.checks import acorn_checks, documents_checks, squirrel_check
 from zs_pipeline.orchestration.io_manager import acorn_io_manager
-from zs_pipeline.orchestration.jobs import by_hand, jobs, schedule
+from zs_pipeline.orchestration.jobs import by_hand, jobs, pruning, schedule, weekly
 from zs_pipeline.orchestration.loggers import loggers as default_loggers
 from zs_pipeline.orchestration.resources import SideFilesResource, SourceResource, StoreResource
+from zs_pipeline.orchestration.run_tags import LOCATION
 from zs_pipeline.orchestration.sensors import sensors
 
-# As in `workspace.yaml` and `pyproject.toml`.
-LOCATION = "data-asset-cache"
+__all__ = ["LOCATION", "definitions"]
 
 
 def definitions(
@@ -49,7 +50,7 @@ def definitions(
         accept_shrink: Accept tables and sweeps that lost more than they may.
         loggers: What shows a run's messages; as `ZS_LOG` says when None.
     """
-    night, first = jobs(catalogue), by_hand()
+    night, first, prune = jobs(catalogue), by_hand(), pruning()
     cache = StoreResource(url=store, version=version, accept_shrink=accept_shrink)
     documents, side_files = SourceResource(url=source), SideFilesResource(url=files)
     return dg.Definitions(
@@ -61,14 +62,15 @@ def definitions(
             documents_asset(catalogue),
             *(acorn_asset(acorn, catalogue) for acorn in catalogue.acorns),
             squirrel_asset(catalogue),
+            prune_asset(catalogue),
         ],
         asset_checks=[
             documents_checks(),
             *(acorn_checks(acorn) for acorn in catalogue.acorns),
             squirrel_check(catalogue),
         ],
-        jobs=[first, *night],
-        schedules=[schedule(night[0])],
+        jobs=[first, *night, prune],
+        schedules=[schedule(night[0]), weekly(prune)],
         sensors=[*sensors(night, first), *alert_sensors(catalogue, night, cache)],
         resources={
             "cache": cache,

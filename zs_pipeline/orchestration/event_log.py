@@ -76,6 +76,18 @@ def fits(storage: Any) -> bool:
     return dg.__version__.startswith(KNOWN) and all(hasattr(storage, name) for name in used)
 
 
+def remove_file(storage: Any, run_id: str) -> None:
+    """Remove the file of a deleted run, of which SQLite's storage has one each and leaves it."""
+    if isinstance(storage, SqliteEventLogStorage) and hasattr(storage, "path_for_shard"):
+        path = Path(storage.path_for_shard(run_id))
+        for beside in (
+            path,
+            path.with_name(f"{path.name}-wal"),
+            path.with_name(f"{path.name}-shm"),
+        ):
+            beside.unlink(missing_ok=True)
+
+
 def provenance(context: dg.OutputContext) -> dict[str, str]:
     """Returns the tags by which Dagster knows what an output was made from, and by which code.
 

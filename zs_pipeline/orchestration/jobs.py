@@ -14,6 +14,8 @@ from zs_pipeline.documents import shards
 from zs_pipeline.orchestration import loggers, nights
 from zs_pipeline.orchestration.run_tags import EVERY_HOURS
 
+# Sundays, long after the night.
+WEEKLY = "0 17 * * 0"
 # The jobs of tables split by a list of their own, by the partition's name.
 _NAMED_JOBS = {"platform": "platforms"}
 _DESCRIPTIONS = {
@@ -69,6 +71,32 @@ def by_hand() -> Any:
             "then tables, platforms and publish run one after another, with the same "
             "configuration. Only what changed is made anew."
         ),
+    )
+
+
+def pruning() -> Any:
+    """Returns the job that removes what nothing names any more."""
+    # A job and an asset of one name cannot be in one code location.
+    return dg.define_asset_job(
+        "weekly",
+        selection=["prune"],
+        config=loggers.job_config(),
+        description=(
+            "Every week: remove old snapshots, contents that nothing names, and old runs. It may "
+            "run beside a night."
+        ),
+    )
+
+
+def weekly(prune: Any) -> dg.ScheduleDefinition:
+    """Returns the schedule of the job that prunes."""
+    return dg.ScheduleDefinition(
+        name="weekly",
+        job=prune,
+        cron_schedule=WEEKLY,
+        execution_timezone="UTC",
+        run_config=loggers.job_config(),
+        description="Every week: keep the store and Dagster's history from growing for ever.",
     )
 
 

@@ -21,6 +21,7 @@ from zs_pipeline import settings
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.orchestration import events
+from zs_pipeline.publishing import hold
 from zs_pipeline.publishing.table_update import CommitReport
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.source.choice import open_source
@@ -41,6 +42,7 @@ class StoreResource(dg.ConfigurableResource[None]):
         default=False, description="Accept tables and sweeps that lost more than they may."
     )
     _opened: Store | None = PrivateAttr(default=None)
+    _layout: Layout | None = PrivateAttr(default=None)
     # What this run committed and has not checked yet, by acorn.
     _reports: dict[str, CommitReport] = PrivateAttr(default_factory=dict)
 
@@ -53,13 +55,25 @@ class StoreResource(dg.ConfigurableResource[None]):
             try:
                 yield self.create_resource(context)
             finally:
-                self._opened = None
+                self._opened = self._layout = None
 
     def open(self) -> Store:
         """Returns the store; `ZS_STORE`, else the current folder, when no URL is set."""
         return self._opened or settings.writable_store(settings.store_url(self.url))
 
     def layout(self) -> Layout:
+        """Returns the layout that a run works in: that of the version, unless it is rolled back.
+
+        Raises:
+            StoreError: A rollback has not ended.
+        """
+        if self._opened is None:
+            return hold.layout_of_builds(self.open(), self.version_layout())
+        if self._layout is None:
+            self._layout = hold.layout_of_builds(self._opened, self.version_layout())
+        return self._layout
+
+    def version_layout(self) -> Layout:
         """Returns the version's layout; of `ZS_VERSION`, else the package's, when none is set."""
         return settings.layout(self.version)
 
@@ -118,7 +132,7 @@ def resolved(
     documents = settings.source_url(source.url)
     places = {
         "store": settings.store_url(cache.url),
-        "version_folder": cache.layout().folder,
+        "version_folder": cache.version_layout().folder,
         "source": url_for_messages(documents),
         "side_files": settings.files_url(side_files.url, source.url),
         "old_documents": url_for_messages(settings.old_source_url(source.url)) or "none",

@@ -12,3 +12,5 @@ EVERY_HOURS = "zs/every_hours"
 FOLLOWS = "zs/follows"
 # Dagster's own, on a run that failed.
 WILL_RETRY = "dagster/will_retry"
+# The code location, as in `workspace.yaml` and `pyproject.toml`; Dagster keeps it with each run.
+LOCATION = "data-asset-cache"

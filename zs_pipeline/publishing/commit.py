@@ -8,6 +8,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -18,8 +19,9 @@ from zs_client.store import Store
 from zs_pipeline import arrow, memory
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.progress import Progress
-from zs_pipeline.publishing.facts_file import FactsFile, entries, now_text, path
-from zs_pipeline.publishing.recovery import restore
+from zs_pipeline.publishing import pruning
+from zs_pipeline.publishing.facts_file import FactsFile, HeldBack, entries, now_text, path
+from zs_pipeline.publishing.recovery import heal, restore, restore_segments
 from zs_pipeline.publishing.shrink_guard import KEPT_SIZES, refusals, size_of, sizes_of, with_latest
 from zs_pipeline.publishing.table_update import CommitReport, PartitionUpdate, TableUpdate
 
@@ -39,6 +41,8 @@ class _Staged:
     body: bytes | None
     written: bool
     is_object: bool = False
+    # Whether the object was there before, perhaps unnamed.
+    is_reused: bool = False
 
 
 def commit(
@@ -63,6 +67,7 @@ def commit(
     Raises:
         arrow.InvalidTable: The content breaks its declaration; nothing was changed.
         ShrinkRefused: Too many rows would be gone; nothing was changed.
+        HeldBack: An earlier snapshot was published meanwhile; nothing was changed.
     """
     # Dagster holds the update until the run ends, and would hold the facts with it.
     known, built.known = built.known or FactsFile(store, layout, acorn), None
@@ -183,7 +188,7 @@ def _put_object(known: FactsFile, staged: _Staged, *, keep_body: bool) -> None:
     if staged.body is None or staged.entry is None or staged.is_object:
         return
     key = known.layout.object(known.acorn.table, staged.entry["sha256"])
-    known.store.put_object(key, staged.body)
+    staged.is_reused = known.store.put_object(key, staged.body)
     staged.is_object = True
     if not keep_body:
         staged.body = None
@@ -248,8 +253,31 @@ def _publish(
         if finish:
             finish(facts)
 
-    while not done:
-        known.update(apply, code_version=built.code_version)
+    with _undone_if_held(known, written):
+        while not done:
+            known.update(apply, code_version=built.code_version)
+    _keep_reused(known, written)
+
+
+@contextmanager
+def _undone_if_held(known: FactsFile, written: Iterable[_Staged]) -> Iterator[None]:
+    """Write fixed paths as facts name them where an earlier snapshot was published meanwhile."""
+    try:
+        yield
+    except HeldBack:
+        file = FactsFile(known.store, known.layout, known.acorn)
+        restore_segments(file, [staged.segment for staged in written])
+        raise
+
+
+def _keep_reused(known: FactsFile, written: Iterable[_Staged]) -> None:
+    """Bring back objects that a prune removed while this commit came to name them.
+
+    Now that facts name them, a prune that begins later keeps them.
+    """
+    reused = [staged.segment for staged in written if staged.is_reused]
+    if reused and pruning.wait_for_end(known.store, known.layout):
+        heal(known, reused)
 
 
 def _sha256(entry: FileFacts | None) -> str:

@@ -21,6 +21,10 @@ from zs_pipeline.declaration import Acorn
 from zs_pipeline.stored_json import parsed, serialized
 
 
+class HeldBack(Exception):
+    """A build may not publish a table: an earlier snapshot is published in its place."""
+
+
 class FactsFile:
     """A table's facts as they were last read or written; changed by compare-and-set.
 
@@ -45,11 +49,19 @@ class FactsFile:
             apply: Changes the facts in place.
             code_version: The version of the table's code; None outside of a build, where the
                 declaration in the facts stays.
+
+        Raises:
+            HeldBack: The table was rolled back, and a build may not change its facts.
         """
 
         def change(body: bytes | None) -> bytes | None:
             if body is not self._file[0]:
                 self.facts = parsed(self.store, key, body)
+            if code_version is not None and self.facts and self.facts.get("held"):
+                raise HeldBack(
+                    f"{self.acorn.name} was rolled back while this build ran, which publishes "
+                    "nothing of it; the next build goes on"
+                )
             old = json.dumps(self.facts, sort_keys=True)
             facts = self.facts = self.facts or _empty_facts(self.acorn, code_version or "")
             apply(facts)
@@ -202,7 +214,8 @@ def mark_stale(store: Store, layout: Layout, acorn: Acorn, reason: str) -> None:
         facts["state"], facts["reason"] = "stale", masked(reason)
 
     file = FactsFile(store, layout, acorn)
-    if file.facts is not None:
+    # What is published of a table that was rolled back has nothing to do with a build.
+    if file.facts is not None and not file.facts.get("held"):
         file.update(apply)
 
 

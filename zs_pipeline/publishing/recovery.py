@@ -56,10 +56,10 @@ def restore(file: FactsFile, report: CommitReport) -> Facts | None:
 
     looked_at = files if store.is_local else days
     report.restored = [segment for segment in looked_at if is_altered(segment)]
-    return _restore_segments(file, report.restored) if report.restored else facts
+    return restore_segments(file, report.restored) if report.restored else facts
 
 
-def _restore_segments(file: FactsFile, segments: list[str]) -> Facts | None:
+def restore_segments(file: FactsFile, segments: list[str]) -> Facts | None:
     """Write fixed paths again, as if a killed writer had left them."""
     file.update(lambda facts: facts["pending"].update({uuid.uuid4().hex: segments}))
     return recover_pending(file)
@@ -142,7 +142,7 @@ def heal(file: FactsFile, segments: Iterable[str] | None = None) -> tuple[int, i
     unplaced = [s for s, state in by_state.items() if state == "unplaced"]
     if unplaced:
         # Another build may be removing them: as pending files they follow the facts of that time.
-        _restore_segments(file, unplaced)
+        restore_segments(file, unplaced)
     file.lost |= {s for s, state in by_state.items() if state == "lost"}
     if file.facts and file.lost:
         for segment in file.lost & file.facts["partitions"].keys():

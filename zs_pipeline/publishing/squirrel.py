@@ -15,7 +15,8 @@ from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import state as documents
-from zs_pipeline.publishing.facts_file import now_text, read_facts
+from zs_pipeline.publishing import snapshot_list
+from zs_pipeline.publishing.facts_file import HeldBack, now_text, read_facts
 from zs_pipeline.stored_json import serialized
 
 # Only the facts say how a column's values are made: every reader fetches the whole registry.
@@ -65,6 +66,7 @@ def publish(
     Raises:
         ValueError: A table's facts cannot be read, and nothing was changed; or the index of
             versions cannot be read, and it was not changed.
+        HeldBack: An earlier snapshot is published; nothing was changed.
     """
     now = now_text()
     gathered: list[dict[str, Any]] = []
@@ -75,6 +77,10 @@ def publish(
         failure = pool.submit(documents.failed, store)
         facts_of = list(pool.map(lambda acorn: read_facts(store, layout, acorn.table), acorns))
         state, failed = current.result(), failure.result()
+    if any(facts and facts.get("held") for facts in facts_of):
+        raise HeldBack(
+            "an earlier snapshot was published while this run began; the next build goes on"
+        )
     for acorn, facts in zip(acorns, facts_of, strict=True):
         # A table whose first build did not end has some of its rows.
         if facts is None or not facts["source_state"]:
@@ -92,12 +98,21 @@ def publish(
         "source_state": {"documents": state},
     }
     key = layout.snapshot(snapshot)
+    body = serialized({**registry, "partitions": partitions})
+    former = _former(store, layout)
+    is_new = former.get("snapshot") != snapshot
     if not store.exists(key):
-        store.put_first(key, serialized({**registry, "partitions": partitions}))
-    every = expected_every_hours or _expected_every_hours(store, layout)
+        store.put_first(key, body)
+    if is_new:
+        snapshot_list.add(store, layout, registry)
+    every = expected_every_hours or _expected_every_hours(former)
     # Not in the snapshot: a snapshot does not become late.
     expected = {"expected_every_hours": every} if every else {}
     store.put(layout.registry, serialized({**registry, **expected}))
+    # A prune that was about to remove a former snapshot of the same contents removes none that a
+    # registry names.
+    if is_new and not store.exists(key):
+        store.put_first(key, body)
     if not missing:
         _list(store, layout)
     stale = {e["name"]: e["reason"] for e in gathered if e["state"] == "stale"}
@@ -113,12 +128,18 @@ def is_skipped(reason: str) -> bool:
     return reason.startswith((_NO_DOCUMENTS, _EARLIER_STATE))
 
 
-def _expected_every_hours(store: Store, layout: Layout) -> float | None:
-    """Returns the interval of the schedule in the last registry."""
+def _former(store: Store, layout: Layout) -> dict[str, Any]:
+    """Returns the last registry; an empty one where none can be read."""
     try:
-        hours = json.loads(store.get(layout.registry)).get("expected_every_hours")
-    except (FileNotFoundError, ValueError, AttributeError):
-        return None
+        registry = json.loads(store.get(layout.registry))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return registry if isinstance(registry, dict) else {}
+
+
+def _expected_every_hours(former: dict[str, Any]) -> float | None:
+    """Returns the interval of the schedule in the last registry."""
+    hours = former.get("expected_every_hours")
     return hours if isinstance(hours, int | float) else None
 
 

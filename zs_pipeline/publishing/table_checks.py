@@ -147,8 +147,7 @@ def _gone(store: Store, layout: Layout, acorn: Acorn, files: Mapping[str, Any]) 
     A listing is a request for every 1,000 keys: few beside the writes of a night that changes
     partitions; other nights list nothing.
     """
-    folder = layout.folder
-    folders = (f"{folder}/_objects/{acorn.table}", f"{folder}/{acorn.table}")
+    folders = (f"{layout.objects}/{acorn.table}", layout.table_folder(acorn.table))
     paths = {entry["path"] for name in folders for entry in store.walk(name)}
     return [
         segment
