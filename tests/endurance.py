@@ -160,7 +160,8 @@ def prunes(rounds: int, seed: int, folder: Path) -> int:
         # A moment of a prune: it takes about a second, of which half are imports.
         time.sleep(chance.uniform(0.2, 1.5))
         child.kill()
-        killed += child.wait() == -signal.SIGKILL
+        assert child.wait() in (0, -signal.SIGKILL), (seed, number)
+        killed += child.returncode == -signal.SIGKILL
         assert [build.wait() for build in builds] == [0, 0], (seed, number)
         assert reader.wait() == 0, (seed, number)
         assert_readable(out)
