@@ -398,7 +398,6 @@ def test_an_update_that_another_overtakes_looks_again_and_loses_nothing() -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("first_build", [True, False], ids=["first build", "later"])
 def test_an_update_killed_at_any_point_leaves_a_snapshot_that_reads_and_goes_on(

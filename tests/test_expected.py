@@ -82,7 +82,7 @@ def test_the_daemon_looks_at_policies_and_at_runs_to_try_again(instance):
 
 def test_one_setting_is_what_the_schedule_and_a_crontab_tell_readers(monkeypatch, tmp_path):
     monkeypatch.setenv("ZS_EXPECTED_EVERY_HOURS", "4")
-    (nightly,) = code_location.definitions().schedules
+    nightly = next(s for s in code_location.definitions().schedules if s.name == "nightly")
     assert nightly.tags[EVERY_HOURS] == "4"
     source = dump(tmp_path / "d.ndjson", [document("a")])
     assert zs_build(source, tmp_path / "out") == 0

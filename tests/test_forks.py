@@ -124,7 +124,7 @@ def store(request, environment, tmp_path):
     return url
 
 
-def run(code: str, seconds: float = 50) -> subprocess.CompletedProcess[str]:
+def run(code: str, seconds: float = 150) -> subprocess.CompletedProcess[str]:
     """Run code in a process, which is killed with its children when it does not end."""
     with subprocess.Popen(
         [sys.executable, "-W", "ignore::DeprecationWarning", "-c", HEAD + code],

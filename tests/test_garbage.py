@@ -81,8 +81,10 @@ def test_no_value_anywhere_stops_a_row_function(path, value, remove):
             arrow.check(acorn, arrow.table(acorn, rows))
 
 
-@given(st.lists(st.tuples(st.sampled_from(PLACES), garbage, st.booleans()), min_size=1, max_size=6))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.tuples(st.sampled_from(PLACES), garbage, st.booleans()), min_size=1, max_size=12)
+)
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_a_build_of_spoilt_documents_builds_the_good_ones(spoilt):
     documents = [document("good", "700002")]
     for number, (path, value, remove) in enumerate(spoilt):

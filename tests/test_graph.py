@@ -128,7 +128,7 @@ def test_the_schedule_is_a_setting_and_its_pause_that_after_which_tables_are_lat
     monkeypatch, cron, pause
 ):
     monkeypatch.setenv("ZS_NIGHTLY_CRON", cron)
-    (schedule,) = definitions.defs().schedules
+    schedule = next(one for one in definitions.defs().schedules if one.name == "nightly")
     assert schedule.cron_schedule == cron
     assert timedelta(hours=float(schedule.tags[EVERY_HOURS])) == pause
 

@@ -88,13 +88,13 @@ def interrupted(server: Hanging, *command: str) -> tuple[int, str, str]:
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         try:
-            assert server.waits.wait(60), "nothing was asked"
+            assert server.waits.wait(150), "nothing was asked"
             process.send_signal(signal.SIGINT)
             # The server answers nothing before the test ends.
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=150)
         except subprocess.TimeoutExpired:
             process.kill()
-            pytest.fail("the interrupt was not heard")
+            pytest.fail(f"the interrupt was not heard, or did not end it: {process.communicate()}")
         return process.returncode, out, err
 
 

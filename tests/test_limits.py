@@ -275,7 +275,7 @@ def test_a_night_of_the_schedule_says_how_often_it_comes(source: Path, tmp_path:
     out = tmp_path / "out"
     defs = code_location.definitions(source=str(source), store=str(out))
     with dg.DagsterInstance.local_temp(str(tmp_path / "home")) as instance:
-        (nightly,) = defs.schedules
+        nightly = next(s for s in defs.schedules if s.name == "nightly")
         ticked = dg.build_schedule_context(instance, datetime(2026, 1, 1, 9, tzinfo=UTC))
         (request,) = nightly.evaluate_tick(ticked).run_requests
         tags = request.tags

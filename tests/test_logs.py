@@ -81,7 +81,7 @@ def test_runs_of_the_code_location_say_the_same(as_json, tmp_path: Path):
         "import dagster as dg\n"
         "from zs_pipeline.definitions import defs\n"
         "with dg.DagsterInstance.get() as instance:\n"
-        "    (nightly,) = defs().schedules\n"
+        "    nightly = next(s for s in defs().schedules if s.name == 'nightly')\n"
         "    context = dg.build_schedule_context(instance)\n"
         "    (request,) = nightly.evaluate_tick(context).run_requests\n"
         "    job = defs().resolve_job_def('tables')\n"

@@ -122,7 +122,7 @@ def test_a_night_by_hand_asks_for_no_partition_and_says_what_it_does():
     assert night.partitions_def is None
     assert "press Materialize" in night.description
     assert "`night`" in defs.resolve_job_def("tables").description
-    (nightly,) = defs.schedules
+    nightly = next(s for s in defs.schedules if s.name == "nightly")
     assert "`night`" in nightly.description
 
 

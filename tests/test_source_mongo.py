@@ -177,7 +177,11 @@ def test_a_connection_that_breaks_every_time_is_an_error(
     proxy.listener.close()
 
 
-def test_documents_that_vanished_are_left_out_and_batches_join(server: str) -> None:
+def test_documents_that_vanished_are_left_out_and_batches_join(
+    server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The stand-in takes 10 ms for each id that is asked for.
+    monkeypatch.setattr(mongo, "BATCH", 20)
     documents = [{"_id": f"{n:05d}"} for n in range(mongo.BATCH * 2 + 1)]
     filled(server, documents, "vanish", "c")
     source = open_source(f"{server}/vanish.c", ["x"])
