@@ -431,6 +431,32 @@ def test_dagster_shows_it(rolled_back: tuple[Path, list[str]], tmp_path: Path) -
     assert check.metadata["rolled_back"].value == ids[0]
 
 
+def test_a_person_rolls_forward_and_back_in_dagster(
+    rolled_back: tuple[Path, list[str]], tmp_path: Path
+) -> None:
+    out, ids = rolled_back
+    copytree(out, tmp_path / "out")
+    job = definitions(store=str(tmp_path / "out")).resolve_job_def("roll_back")
+
+    def state(**config: str | bool) -> str:
+        done = job.execute_in_process(run_config={"ops": {"rollback": {"config": config}}})
+        (event,) = (e for e in done.all_events if e.is_step_materialization)
+        return str(event.step_materialization_data.materialization.metadata["state"].value)
+
+    def current() -> list[str]:
+        return [one.id for one in published.snapshots(tmp_path / "out") if one.current]
+
+    assert f"rolled back to snapshot {ids[0]}" in state()
+    assert state(release=True) == "what builds make is published"
+    assert not set(current()) & set(ids)
+    assert f"rolled back to snapshot {ids[1]}" in state(snapshot=ids[1])
+    assert current() == [ids[1]]
+    for config in ({"snapshot": "none"}, {"snapshot": ids[0], "release": True}):
+        with pytest.raises(Exception, match="snapshot"):
+            state(**config)
+    assert current() == [ids[1]]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

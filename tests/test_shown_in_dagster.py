@@ -125,7 +125,7 @@ def test_groups_say_what_is_in_them():
     assert groups["sources"] == {"documents", "files", "custom", "old_documents"}
     assert groups["quality"] == {"quality_control", "qc_tag_status", "platform_qc"}
     assert groups["findings"] == {"document_problems", "data_asset_problems"}
-    assert groups["deployment"] == {"deployment", "prune", "squirrel"}
+    assert groups["deployment"] == {"deployment", "prune", "rollback", "squirrel"}
     assert groups.keys() == {
         *("sources", "data_assets", "quality", "from_side_files", "unique_values", "findings"),
         "deployment",

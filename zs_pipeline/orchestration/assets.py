@@ -7,6 +7,7 @@ is checked of it in `zs_pipeline.orchestration.checks`.
 
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 
@@ -35,7 +36,7 @@ from zs_pipeline.orchestration.resources import (
     resolved,
 )
 from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS, LOCATION
-from zs_pipeline.publishing import currency, hold, night, squirrel
+from zs_pipeline.publishing import currency, hold, night, rollback, squirrel
 from zs_pipeline.publishing.prune import prune
 from zs_pipeline.publishing.retention import Keep
 from zs_pipeline.publishing.table_update import TableUpdate
@@ -410,7 +411,8 @@ def prune_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
             chosen = Keep(config["keep_nightly"], config["keep_weekly"])
             done = prune(cache.open(), cache.version_layout(), chosen, progress=context.log.info)
             keys = [dg.AssetKey(acorn.name) for acorn in catalogue.acorns]
-            keys += [dg.AssetKey(name) for name in ("documents", "squirrel", "deployment", "prune")]
+            others = ("documents", "squirrel", "deployment", "prune", "rollback")
+            keys += [dg.AssetKey(name) for name in others]
             runs = history.forget(context.instance, LOCATION, keys, config["history_days"])
         counts = {name: value for name, value in vars(done).items() if name != "snapshots"}
         removed = ", ".join(done.snapshots[:_SHOWN]) or "none"
@@ -424,6 +426,51 @@ def prune_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         )
 
     return remove
+
+
+def rollback_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
+    """Returns the asset by which a person publishes an earlier snapshot, or what builds made."""
+
+    @dg.asset(
+        name="rollback",
+        group_name="deployment",
+        owners=OWNERS,
+        kinds={"json"},
+        config_schema={
+            "snapshot": dg.Field(
+                str,
+                default_value="",
+                description="The id or the name of the snapshot to publish, as `zs snapshots` "
+                "lists it; empty to publish none.",
+            ),
+            "release": dg.Field(
+                bool, default_value=False, description="Publish again what builds make."
+            ),
+        },
+        description=(
+            "Whether an earlier snapshot is published; a run without configuration only looks. "
+            "With a snapshot it publishes that one, and builds publish nothing until a run with "
+            "release. `zs rollback` does the same."
+        ),
+    )
+    def publish_earlier(
+        context: dg.AssetExecutionContext, cache: StoreResource
+    ) -> dg.MaterializeResult[None]:
+        """Publish an earlier snapshot, or what builds made since, or look."""
+        config: dict[str, Any] = context.op_execution_context.op_config
+        store, layout = cache.open(), cache.version_layout()
+        with in_our_words():
+            if config["snapshot"] and config["release"]:
+                raise ValueError("give a snapshot or release, not both")
+            if config["release"]:
+                rollback.release(store, layout, catalogue.acorns)
+            elif config["snapshot"]:
+                rollback.roll_back(store, layout, catalogue.acorns, config["snapshot"])
+            held = hold.current(store, layout)
+        state = held.sentence if held else "what builds make is published"
+        return dg.MaterializeResult(metadata={"state": state})
+
+    return publish_earlier
 
 
 def _only(context: dg.AssetExecutionContext) -> list[str] | None:

@@ -16,11 +16,12 @@ from zs_pipeline.orchestration.assets import (
     deployment_asset,
     documents_asset,
     prune_asset,
+    rollback_asset,
     squirrel_asset,
 )
 from zs_pipeline.orchestration.checks import acorn_checks, documents_checks, squirrel_check
 from zs_pipeline.orchestration.io_manager import acorn_io_manager
-from zs_pipeline.orchestration.jobs import by_hand, jobs, pruning, schedule, weekly
+from zs_pipeline.orchestration.jobs import by_hand, jobs, pruning, rolling_back, schedule, weekly
 from zs_pipeline.orchestration.loggers import loggers as default_loggers
 from zs_pipeline.orchestration.resources import SideFilesResource, SourceResource, StoreResource
 from zs_pipeline.orchestration.run_tags import LOCATION
@@ -63,13 +64,14 @@ def definitions(
             *(acorn_asset(acorn, catalogue) for acorn in catalogue.acorns),
             squirrel_asset(catalogue),
             prune_asset(catalogue),
+            rollback_asset(catalogue),
         ],
         asset_checks=[
             documents_checks(),
             *(acorn_checks(acorn) for acorn in catalogue.acorns),
             squirrel_check(catalogue),
         ],
-        jobs=[first, *night, prune],
+        jobs=[first, *night, prune, rolling_back()],
         schedules=[schedule(night[0]), weekly(prune)],
         sensors=[*sensors(night, first), *alert_sensors(catalogue, night, cache)],
         resources={

@@ -88,6 +88,20 @@ def pruning() -> Any:
     )
 
 
+def rolling_back() -> Any:
+    """Returns the job by which a person publishes an earlier snapshot."""
+    return dg.define_asset_job(
+        "roll_back",
+        selection=["rollback"],
+        config=loggers.job_config(),
+        description=(
+            "Publish an earlier snapshot: Open launchpad beside Materialize, and write its id or "
+            "name as ops.rollback.config.snapshot; release: true there publishes again what "
+            "builds make. Materialize alone only shows what is published."
+        ),
+    )
+
+
 def weekly(prune: Any) -> dg.ScheduleDefinition:
     """Returns the schedule of the job that prunes."""
     return dg.ScheduleDefinition(
