@@ -4,6 +4,7 @@ What is slow to import is imported where it is used: the process that hands out 
 this module as well, and the others wait for it.
 """
 
+import os
 import signal
 import time
 import uuid
@@ -68,9 +69,8 @@ def _no_variables(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """No test depends on the variables of whoever runs it, or on what another one has read."""
-    for name in ("ZS_SOURCE", "ZS_STORE", "ZS_FILES", "ZS_VERSION", "FOREST_TYPE", "DAGSTER_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("ZS_SNAPSHOT", "ZS_OFFLINE", "ZS_CACHE_SIZE"):
+    ours = [name for name in os.environ if name.startswith("ZS_")]
+    for name in (*ours, "FOREST_TYPE", "DAGSTER_HOME"):
         monkeypatch.delenv(name, raising=False)
     # Servers of several tests have the same port, one after another.
     place = tmp_path_factory.getbasetemp() / "cache" / uuid.uuid4().hex

@@ -33,7 +33,7 @@ class Cluster:
     def __init__(self, folder: Path) -> None:
         port = free_port()
         self.url, self._folder = f"dask://127.0.0.1:{port}", folder
-        self._scheduler = self._start("dask_scheduler", "--port", str(port))
+        self.scheduler = self._start("dask_scheduler", "--port", str(port))
         self.workers = [
             self._start(
                 "dask_worker",
@@ -52,7 +52,7 @@ class Cluster:
 
     def close(self) -> None:
         self.client.close()
-        for process in (*self.workers, self._scheduler):
+        for process in (*self.workers, self.scheduler):
             process.kill()
             process.wait()
 
@@ -151,6 +151,28 @@ def test_a_cluster_without_workers_is_told(tmp_path, monkeypatch):
             list(dask_engine.map_ordered(cluster.client, str, [(1,)]))
     finally:
         cluster.close()
+
+
+def test_a_scheduler_that_is_lost_is_told(tmp_path):
+    cluster = Cluster(tmp_path)
+    try:
+        results = dask_engine.map_ordered(cluster.client, time.sleep, [(0.1,)] * 100)
+        next(results)
+        cluster.scheduler.kill()
+        with pytest.raises(EngineError, match="scheduler of ZS_ENGINE was lost"):
+            list(results)
+    finally:
+        cluster.close()
+
+
+def test_workers_with_another_library_have_other_code(monkeypatch):
+    own = dask_engine.code_version()
+    monkeypatch.setattr(dask_engine, "version", lambda name: f"{name} of tomorrow")
+    dask_engine.code_version.cache_clear()
+    try:
+        assert dask_engine.code_version() != own
+    finally:
+        dask_engine.code_version.cache_clear()
 
 
 def test_a_build_whose_scheduler_does_not_answer_is_refused_before_it_begins(

@@ -5,26 +5,34 @@ Workers run the functions of `zs_pipeline.documents.shards`, as processes beside
 of a lost worker to another one. The library is `distributed`, of the extra `dask`.
 """
 
+import atexit
 import hashlib
 import importlib.util
+import pickle
 import platform
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
-from zs_client.opening import open_store
 from zs_client.store import Store
+from zs_pipeline import scratch, settings
 
 SCHEME = "dask"
 # For an answer of the scheduler, and between two looks whether it has workers.
 _CONNECT_SECONDS, _LOOK_SECONDS = 10, 5
 # Looks without a worker before a build gives up: one that was lost may be started again.
 _LOOKS = 12
-# Calls for each thread of the workers, so that none waits for the next one.
-_AHEAD = 3
+# Calls for each thread of the workers, so that none waits for the next one; workers are counted
+# anew after a second, since an answer of the scheduler takes as long as the hand-over of a call.
+_AHEAD, _COUNT_SECONDS = 3, 1
+# What makes bytes beside our own code: a file of parquet names the library that wrote it.
+_LIBRARIES = ("pyarrow", "orjson")
 
 T = TypeVar("T")
 
@@ -51,7 +59,7 @@ class StoredShard(NamedTuple):
             EngineError: The store cannot be read from here.
         """
         try:
-            return _store(self.url).get(self.key)
+            return _store(self.url).get_object(self.key)
         except OSError as error:
             raise EngineError(
                 f"{platform.node()} cannot read {self.url}/{self.key}, as a build that ZS_ENGINE "
@@ -61,7 +69,12 @@ class StoredShard(NamedTuple):
 
 @cache
 def _store(url: str) -> Store:
-    return open_store(url)
+    """Returns a store of this process, which reads each shard once where the store is on S3."""
+    if not url.startswith("s3://"):
+        return settings.writable_store(url)
+    folder = ExitStack()
+    atexit.register(folder.close)
+    return settings.writable_store(url, object_cache=folder.enter_context(scratch.folder()))
 
 
 def with_shards(arguments: Iterable[Any]) -> list[Any]:
@@ -108,10 +121,15 @@ def map_ordered(
         EngineError: The workers have other code, or there is none.
     """
     sent: deque[Any] = deque()
+    most, counted = 0, 0.0
     try:
         for arguments in work:
-            sent.append(client.submit(_run, code_version(), function, arguments, pure=False))
-            while sent and (sent[0].done() or len(sent) > _most(client)):
+            # As bytes, so that a worker looks at the version before it imports what is in them.
+            call = pickle.dumps((function, arguments), pickle.HIGHEST_PROTOCOL)
+            sent.append(client.submit(_run, code_version(), call, pure=False))
+            if time.monotonic() - counted > _COUNT_SECONDS:
+                most, counted = _most(client), time.monotonic()
+            while sent and (sent[0].done() or len(sent) > most):
                 yield _result(client, sent.popleft())
         while sent:
             yield _result(client, sent.popleft())
@@ -130,7 +148,7 @@ def _workers(client: Any) -> dict[str, Any]:
 
 
 def _result(client: Any, future: Any) -> Any:
-    from distributed import KilledWorker  # noqa: PLC0415 - an extra
+    from distributed import CancelledError, KilledWorker  # noqa: PLC0415 - an extra
     from distributed import TimeoutError as NotYet  # noqa: PLC0415 - an extra
 
     looks = 0
@@ -147,6 +165,14 @@ def _result(client: Any, future: Any) -> Any:
                     f"the scheduler of ZS_ENGINE has had no worker for {_LOOKS * _LOOK_SECONDS} s; "
                     "start some with `dask worker`, and build again, it goes on where it was"
                 ) from error
+        except (CancelledError, OSError) as error:
+            # Of a call whose scheduler is gone; an OSError of the function itself stays one.
+            if future.status == "error":
+                raise
+            raise EngineError(
+                "the scheduler of ZS_ENGINE was lost; start it again, and build again: it goes on "
+                f"where it was ({type(error).__name__})"
+            ) from error
         except KilledWorker as error:
             raise EngineError(
                 f"several workers of ZS_ENGINE ended by the same work, perhaps for want of memory: "
@@ -159,25 +185,27 @@ def _result(client: Any, future: Any) -> Any:
             ) from error
 
 
-def _run(version: str, function: Callable[..., T], arguments: tuple[Any, ...]) -> T:
-    """Returns the result of a call, on a worker.
+def _run(code: str, call: bytes) -> Any:
+    """Returns the result of a pickled call, on a worker.
 
     Raises:
         EngineError: The worker has other code, whose rows may differ.
     """
-    if version != code_version():
+    if code != code_version():
         raise EngineError(
             f"a worker on {platform.node()} has other code than this build, {code_version()} and "
-            f"not {version}: install the same version of data-asset-cache there"
+            f"not {code}: install the same data-asset-cache and libraries there"
         )
+    function, arguments = pickle.loads(call)  # noqa: S301 - of the build that this worker serves
     return function(*with_shards(arguments))
 
 
 @cache
 def code_version() -> str:
-    """Returns a digest of all code of both packages."""
+    """Returns a digest of what makes the bytes of files: both packages, libraries and Python."""
     root = Path(__file__).parents[1]
-    digest = hashlib.sha256()
+    libraries = ", ".join(f"{name} {version(name)}" for name in _LIBRARIES)
+    digest = hashlib.sha256(f"{libraries}, {platform.python_version_tuple()[:2]}".encode())
     for package in ("zs_client", "zs_pipeline"):
         for path in sorted((root / package).rglob("*.py")):
             digest.update(path.relative_to(root).as_posix().encode() + b"\0" + path.read_bytes())

@@ -99,19 +99,16 @@ def _by_pool(
                 raise _lost(scope) from error
             # All processes of the pool are gone: what they had is done again, once.
             is_repeated, scope.worker_pool = True, None
-            again = [arguments, *(waiting for _, waiting in sent)]
-            sent.clear()
-            sent.extend((_worker_pool(scope).submit(_run, function, a), a) for a in again)
+            sent.appendleft((future, arguments))
+            for at, (waiting, again) in enumerate(sent):
+                if not waiting.done() or isinstance(waiting.exception(), BrokenProcessPool):
+                    sent[at] = _sent(scope, function, again), again
             return first()
 
     try:
         for arguments in work:
             if sum(not future.done() for future, _ in sent) < AHEAD * (count() - 1):
-                try:
-                    future = _worker_pool(scope).submit(_run, function, arguments)
-                except BrokenProcessPool as error:
-                    future = Future()
-                    future.set_exception(error)
+                future = _sent(scope, function, arguments)
             else:
                 # The others have enough to do: this process works as well.
                 future = Future()
@@ -124,6 +121,16 @@ def _by_pool(
     finally:
         for future, _ in sent:
             future.cancel()
+
+
+def _sent(scope: RunScope, function: Callable[..., T], arguments: tuple[Any, ...]) -> Future[T]:
+    """Returns the future of a call; one that failed where the pool broke before it was sent."""
+    try:
+        return _worker_pool(scope).submit(_run, function, arguments)
+    except BrokenProcessPool as error:
+        future: Future[T] = Future()
+        future.set_exception(error)
+        return future
 
 
 def _lost(scope: RunScope) -> ProcessLost:
