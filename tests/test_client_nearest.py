@@ -111,3 +111,8 @@ def test_many_values_are_compared_in_part():
     values = {f"name {number}" for number in range(100_000)}
     assert nearest.nearest("NAME 77", values) == ["name 77"]
     assert len(nearest.nearest("nome 77", values)) == nearest.NAMED
+
+
+def test_force_update_is_refused_with_the_reason(store):
+    with pytest.raises(ValueError, match=r"force_update.*reading never builds"):
+        zs_client.asset_basics(force_update=True)

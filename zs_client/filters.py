@@ -35,6 +35,8 @@ ALIASES = {
     "tag": ("tags",),
     "acquired": ("acquisition_start_time", "timestamp"),
 }
+# Arguments of earlier programs, and why they are refused.
+_NEVER_FILTERS = {"force_update": ": reading never builds a table, so leave it out"}
 _SHOWN = 80
 
 
@@ -178,7 +180,8 @@ def _test(name: str, value: Any, schema: "pa.Schema", where: str) -> Test:
         if ending in ("after", "before") and _has_order(kind):
             return _border(name, column, value, kind, where)
     raise ValueError(
-        f"{where}: there is no filter {short(name)}. {_available_filters(name, schema)}"
+        f"{where}: there is no filter {short(name)}{_NEVER_FILTERS.get(name, '')}. "
+        f"{_available_filters(name, schema)}"
     )
 
 
