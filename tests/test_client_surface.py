@@ -40,6 +40,7 @@ PUBLIC = [
     "CustomConflict",
     "CustomNotFound",
     "CustomTable",
+    "NoSuchValue",
     "QueryError",
     "ReadError",
     "Snapshot",

@@ -54,6 +54,10 @@ class QueryError(ValueError):
     """The query cannot be answered; the message is DuckDB's, and says what there is."""
 
 
+class NoSuchValue(UserWarning):
+    """A filter's value occurs nowhere in its column; the message names the nearest values."""
+
+
 class StaleTable(UserWarning):
     """A table stays on earlier content, and the message says why; once per table and process."""
 
@@ -68,6 +72,7 @@ for _public in (
     CustomNotFound,
     CustomConflict,
     QueryError,
+    NoSuchValue,
     StaleTable,
 ):
     _public.__module__ = "zs_client"

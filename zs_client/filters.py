@@ -35,6 +35,8 @@ ALIASES = {
     "tag": ("tags",),
     "acquired": ("acquisition_start_time", "timestamp"),
 }
+# Arguments of earlier programs, and why they are refused.
+_NEVER_FILTERS = {"force_update": ": reading never builds a table, so leave it out"}
 _SHOWN = 80
 
 
@@ -46,11 +48,15 @@ class Test:
         column: The column's name.
         mask: Returns for each value whether it passes; never null.
         may: Returns whether a row group with these statistics may have a value that passes.
+        texts: The texts that a filter by value compares; none for other filters.
+        ignores_case: Whether these are compared without regard to case.
     """
 
     column: str
     mask: "Callable[[pa.ChunkedArray], pa.ChunkedArray | pa.Array]"
     may: Callable[[Any], bool]
+    texts: tuple[str, ...] = ()
+    ignores_case: bool = False
 
 
 def chosen(columns: Names, schema: "pa.Schema", where: str) -> list[str]:
@@ -174,7 +180,8 @@ def _test(name: str, value: Any, schema: "pa.Schema", where: str) -> Test:
         if ending in ("after", "before") and _has_order(kind):
             return _border(name, column, value, kind, where)
     raise ValueError(
-        f"{where}: there is no filter {short(name)}. {_available_filters(name, schema)}"
+        f"{where}: there is no filter {short(name)}{_NEVER_FILTERS.get(name, '')}. "
+        f"{_available_filters(name, schema)}"
     )
 
 
@@ -259,7 +266,8 @@ def _equal(name: str, column: str, value: Any, kind: "pa.DataType", where: str) 
     is_nullable_list = kinds.is_list(kind) and None in entries
     may_be_any = ignores_case or is_nullable_list or pa.types.is_floating(kind)
     mask = has_entry if kinds.is_list(kind) else is_in
-    return Test(column, mask, (lambda _: True) if may_be_any else may)
+    entry_texts = tuple(dict.fromkeys(entry for entry in entries if isinstance(entry, str)))
+    return Test(column, mask, (lambda _: True) if may_be_any else may, entry_texts, ignores_case)
 
 
 def _contains(name: str, column: str, value: Any, kind: "pa.DataType", where: str) -> Test:

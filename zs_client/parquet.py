@@ -105,6 +105,11 @@ class File:
         columns = [kinds.cast(table[field.name], field.type) for field in schema]
         return pa.table(columns, schema)
 
+    def is_fetched(self, group: int, column: str) -> bool:
+        """Returns whether a column of a row group can be read without fetching more."""
+        ranges = [_range(chunk) for chunk in self._chunks(group, [column])]
+        return not _missing(_joined(ranges, GAP), self._present)
+
     def _chunks(self, group: int, columns: Iterable[str]) -> list[Any]:
         metadata = self._file.metadata.row_group(group)
         return [metadata.column(number) for name in columns for number in self._leaves[name]]

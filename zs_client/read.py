@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zs_client import fetch, filters, kinds, provenance, work
+from zs_client import fetch, filters, kinds, nearest, provenance, work
 from zs_client.contract import Layout, decode_partition, encode_partition
 from zs_client.errors import AcornNotFound, ReadError, SubjectNotFound
 from zs_client.filters import Names
@@ -60,6 +60,8 @@ class ReadRequest:
         partition: The column by which the table is partitioned; empty when it is not.
         parts: The values of the partitions to read; None for all.
         names: Only rows of these data assets, with a warning of names that have no rows.
+        suggest: Whether an empty answer warns of values that occur nowhere in their column; only
+            for a table that is not partitioned.
     """
 
     table: str
@@ -70,6 +72,7 @@ class ReadRequest:
     partition: str = ""
     parts: tuple[str | int | None, ...] | None = None
     names: tuple[str, ...] | None = None
+    suggest: bool = False
 
 
 def rows(request: ReadRequest, at: Place | None = None) -> "pa.Table":
@@ -262,6 +265,9 @@ def _select(
     tests = filters.tests(words, file.schema, request.folder)
     stored = [name for name in columns if name in file.schema.names] or file.schema.names[:1]
     content = filters.select(file, stored, tests, request.limit)
+    is_part = bool(request.partition) or request.limit == 0
+    if request.suggest and not content.num_rows and not is_part:
+        nearest.warn_of_missing_values(file, words, request.table)
     if columns == stored:
         return content
     value = pa.array([None if p is None else str(p) for p in request.parts or ()], pa.string())

@@ -8,6 +8,7 @@ adds the arguments and errors that the functions share to their docstrings.
 import inspect
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
@@ -129,7 +130,7 @@ def _reader(
         with reading(snapshot=kwargs.get("snapshot"), offline=kwargs.get("offline")):
             content = function(*args, **kwargs)
             if isinstance(content, ReadRequest):
-                content = read.rows(content)
+                content = read.rows(replace(content, suggest=True))
         # A path, as from `lazy=True`, has no shape.
         return content if isinstance(content, str) else shape(content)
 
