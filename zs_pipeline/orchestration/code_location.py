@@ -9,9 +9,6 @@ from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.orchestration.alerts import alert_sensors
 from zs_pipeline.orchestration.assets import (
-    CUSTOM_TABLES_SPEC,
-    OLD_DOCUMENTS_SPEC,
-    SIDE_FILES_SPEC,
     acorn_asset,
     deployment_asset,
     documents_asset,
@@ -20,6 +17,11 @@ from zs_pipeline.orchestration.assets import (
     squirrel_asset,
 )
 from zs_pipeline.orchestration.checks import acorn_checks, documents_checks, squirrel_check
+from zs_pipeline.orchestration.elsewhere import (
+    CUSTOM_TABLES_SPEC,
+    OLD_DOCUMENTS_SPEC,
+    SIDE_FILES_SPEC,
+)
 from zs_pipeline.orchestration.io_manager import acorn_io_manager
 from zs_pipeline.orchestration.jobs import by_hand, jobs, pruning, rolling_back, schedule, weekly
 from zs_pipeline.orchestration.loggers import loggers as default_loggers
