@@ -18,6 +18,7 @@ from zs_client.contract import Layout, __version__
 from zs_client.opening import open_store
 from zs_client.pinned import pinned
 from zs_client.s3 import INTERACTIVE, PUBLIC, s3_bucket, s3_place, server
+from zs_client.sample import SAMPLE
 from zs_client.store import Reader, Store
 
 NOW = "now"
@@ -125,8 +126,9 @@ def resolve_current(
     """Returns the store as it is now and the layout of a version, whatever snapshot is in effect.
 
     Args:
-        url: The store's URL, the parent of `data-asset-cache`; else `ZS_STORE`, else what
-            `FOREST_TYPE` says: `MEMORY`, or `S3` (as when it is unset) for the public bucket.
+        url: The store's URL, the parent of `data-asset-cache`, or `sample` for the tables that come
+            with the package; else `ZS_STORE`, else what `FOREST_TYPE` says: `MEMORY`, or `S3` (as
+            when it is unset) for the public bucket.
         version: The version; else `ZS_VERSION`, else that of this package.
 
     Raises:
@@ -140,6 +142,9 @@ def resolve_current(
         raise TypeError(f"a store is a text or a path, not {url!r:.80}")
     overrides = _overrides.get()
     layout = Layout(version or overrides.version or os.environ.get("ZS_VERSION") or __version__)
+    if isinstance(url, Path):
+        # A path is a folder, whatever its name.
+        url = url.expanduser().resolve()
     url = str(url or overrides.url or os.environ.get("ZS_STORE") or _forest())
     return _remote(url) if url.startswith("s3://") else _opened(url), layout
 
@@ -162,7 +167,8 @@ def _forest() -> str:
 
 
 def _opened(url: str) -> Store:
-    address = url if "://" in url else str(Path(url).expanduser().resolve())
+    is_address = "://" in url or url == SAMPLE
+    address = url if is_address else str(Path(url).expanduser().resolve())
     with _lock:
         if (address,) not in remembered.stores:
             remembered.stores[address,] = open_store(address)
