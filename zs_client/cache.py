@@ -261,6 +261,11 @@ class CachedStore(Store):
         self._connect = connect
         self._cache = cache
 
+    @property
+    def cache(self) -> Cache | None:
+        """The local cache; None if it is turned off."""
+        return self._cache
+
     @work.once
     def _objects(self) -> Any:
         if self.offline:
