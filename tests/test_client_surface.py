@@ -53,6 +53,7 @@ PUBLIC = [
     "asset_basics",
     "assets_smartspim",
     "behavior_curriculum",
+    "configure",
     "custom",
     "custom_history",
     "custom_tables",
