@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test quick endurance made made-check ui bench compare pages docs lint lock matrix clean
+.PHONY: help run test quick endurance made made-check ui bench compare pages sample docs docs-serve lint lock matrix clean
 
 # The Python to make .venv with. Empty: the first of these that runs and fits.
 PYTHON ?=
@@ -121,9 +121,17 @@ pages: .venv ## write again what is made from the declarations
 	$(BIN)/python -m pages.readme
 	$(BIN)/python -m pages.stub
 
+# `ZS_STORE=sample`, in the client's wheel. A test fails where it lacks what a build of the sample has.
+sample: .venv ## write again the tables that come with the client
+	$(BIN)/python -m pages.sample
+
 docs: .venv ## build the site of the pages into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo 'make: open site/index.html'
+	@echo 'make: open site/index.html; its search needs a server: make docs-serve'
+
+# A browser lets no page of file:// load the index of the search.
+docs-serve: .venv ## the site with its search, on http://127.0.0.1:8000
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
 
 lint: .venv ## ruff and mypy, and whether the packages are fit to publish
 	@rm -rf dist && $(BIN)/python -m hatchling build >/dev/null

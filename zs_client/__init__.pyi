@@ -22,14 +22,14 @@ from zs_client.explanation import explain as explain
 from zs_client.filters import Flag, Names, Text, Time
 from zs_client.flattening import flat as flat
 from zs_client.lineage import raw_to_derived as raw_to_derived
-from zs_client.place import reading as reading
+from zs_client.place import configure as configure, reading as reading
 from zs_client.published import Snapshot as Snapshot, snapshots as snapshots
 from zs_client.query import sql as sql
 from zs_client.registry import AcornInfo as AcornInfo, AcornStatus as AcornStatus, ColumnInfo as ColumnInfo, SquirrelInfo as SquirrelInfo, describe as describe, get_squirrel_info as get_squirrel_info, status as status
 from zs_client.user_tables import CustomTable as CustomTable, custom as custom, custom_history as custom_history, custom_tables as custom_tables
 
 
-__all__ = ["AcornInfo", "AcornNotFound", "AcornStatus", "ColumnInfo", "CustomConflict", "CustomNotFound", "CustomTable", "NoSuchValue", "QueryError", "ReadError", "Snapshot", "SnapshotNotFound", "SquirrelInfo", "StaleTable", "StoreError", "SubjectNotFound", "TableDiff", "__version__", "asset_basics", "assets_smartspim", "behavior_curriculum", "custom", "custom_history", "custom_tables", "data_asset_problems", "describe", "diff", "document_problems", "explain", "flat", "foraging_sessions", "get_squirrel_info", "metadata_core", "metadata_upgrade", "platform_exaspim", "platform_fib", "platform_qc", "qc", "qc_tag_status", "quality_control", "raw_to_derived", "reading", "snapshots", "source_data", "sql", "status", "unique_genotypes", "unique_project_names", "unique_subject_ids"]
+__all__ = ["AcornInfo", "AcornNotFound", "AcornStatus", "ColumnInfo", "CustomConflict", "CustomNotFound", "CustomTable", "NoSuchValue", "QueryError", "ReadError", "Snapshot", "SnapshotNotFound", "SquirrelInfo", "StaleTable", "StoreError", "SubjectNotFound", "TableDiff", "__version__", "asset_basics", "assets_smartspim", "behavior_curriculum", "configure", "custom", "custom_history", "custom_tables", "data_asset_problems", "describe", "diff", "document_problems", "explain", "flat", "foraging_sessions", "get_squirrel_info", "metadata_core", "metadata_upgrade", "platform_exaspim", "platform_fib", "platform_qc", "qc", "qc_tag_status", "quality_control", "raw_to_derived", "reading", "snapshots", "source_data", "sql", "status", "unique_genotypes", "unique_project_names", "unique_subject_ids"]
 
 _Flags = bool | None | Iterable[bool | None] | EllipsisType
 _Numbers = float | str | None | Iterable[float | str | None] | EllipsisType

@@ -154,6 +154,12 @@ def _add_reading(commands: Any) -> None:
     )
     show.add_argument("table", metavar="TABLE", help="a table, such as asset_basics or qc")
     show.add_argument(
+        "values",
+        metavar="VALUE",
+        nargs="*",
+        help="subjects or platforms of a table that is split by them: zs show qc 901001",
+    )
+    show.add_argument(
         "--where",
         metavar="NAME=VALUE",
         action="append",
@@ -203,7 +209,8 @@ def _add_reading(commands: Any) -> None:
     plot.add_argument(
         "-o", "--output", metavar="FILE", required=True, help="ends in .png, .svg or .pdf"
     )
-    for command in (show, sql, describe, explain, derived, plot):
+    tables = _add(commands, "tables", "list the tables: name, rows and what a row is")
+    for command in (show, sql, describe, explain, derived, plot, tables):
         _add_store(command)
         command.add_argument(
             "--snapshot", metavar="ID", help="its id or name (default: ZS_SNAPSHOT, else now)"
@@ -214,7 +221,7 @@ def _add_reading(commands: Any) -> None:
             default=None,
             help="send nothing, read the local cache (default: ZS_OFFLINE)",
         )
-    for command in (show, sql, describe, explain):
+    for command in (show, sql, describe, explain, derived, tables):
         command.add_argument(
             "--format", choices=FORMS, help="default: table on a terminal, else csv"
         )
@@ -269,6 +276,16 @@ def _add_published(commands: Any) -> None:
     doctor.add_argument("--write", action="store_true", help="also write and remove one small file")
     doctor.add_argument("--source", metavar="URL", help="as for `zs build`")
     _add_store(doctor)
+    pull = _add(
+        commands,
+        "pull",
+        "bring tables into the local cache, to be read offline",
+        "Prints each table with its files and bytes; then ZS_OFFLINE=1 reads them.",
+        "zs pull asset_basics qc",
+    )
+    pull.add_argument("tables", metavar="TABLE", nargs="*", help="default: all tables")
+    pull.set_defaults(snapshot=None, offline=None)
+    _add_store(pull)
     cache = _add(commands, "cache", "show the path and the size of the local cache")
     cache.add_argument("--clear", action="store_true", help="remove its files")
 

@@ -196,13 +196,16 @@ def _read(path: Path) -> bytes | None:
     return body
 
 
-def from_environment() -> Cache | None:
+def from_environment(folder: str | Path | None = None) -> Cache | None:
     """Returns the cache that `ZS_CACHE` and `ZS_CACHE_SIZE` name; None if it is turned off.
+
+    Args:
+        folder: The folder, or `off`, in place of `ZS_CACHE`.
 
     Raises:
         ValueError: The size is no size, or the folder belongs to a user who does not exist.
     """
-    path = os.environ.get("ZS_CACHE") or ""
+    path = str(folder or os.environ.get("ZS_CACHE") or "")
     size = _size(os.environ.get("ZS_CACHE_SIZE") or str(SIZE))
     if path.casefold() == "off" or not size:
         return None
@@ -260,6 +263,11 @@ class CachedStore(Store):
         self._server = server
         self._connect = connect
         self._cache = cache
+
+    @property
+    def cache(self) -> Cache | None:
+        """The local cache; None if it is turned off."""
+        return self._cache
 
     @work.once
     def _objects(self) -> Any:

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from zs_client import arguments, pipeline_commands, reading_commands, store_commands
+from zs_client import arguments, pipeline_commands, reading_commands, store_commands, table_commands
 from zs_client.arguments import ERROR, INTERRUPTED, NOBODY_READS
 from zs_client.masking import masked
 
@@ -95,6 +95,8 @@ _READING = {
     "explain": reading_commands.print_explanation,
     "derived": reading_commands.print_derived,
     "plot": reading_commands.draw,
+    "tables": table_commands.print_tables,
+    "pull": table_commands.pull,
     "status": store_commands.print_status,
     "metrics": store_commands.print_metrics,
     "snapshots": store_commands.print_snapshots,

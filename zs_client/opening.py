@@ -1,4 +1,4 @@
-"""Opening a store by its URL: on S3, in a local folder or in memory.
+"""Opening a store by its URL: on S3, in a local folder, in memory, or the packaged sample.
 
 `zs_client.place` decides which store is read, and puts a local cache before a store on S3.
 """
@@ -11,6 +11,7 @@ from urllib.request import url2pathname
 from zs_client.errors import StoreError
 from zs_client.local import LocalStore
 from zs_client.s3 import s3_bucket, s3_place, without_user
+from zs_client.sample import SAMPLE, SampleStore
 from zs_client.store import Store
 
 _memory: dict[str, Any] = {}
@@ -22,7 +23,8 @@ def open_store(
     """Open a store.
 
     Args:
-        url: `s3://bucket[/prefix]`, a local folder (`file://` or a path) or `memory://[name]`.
+        url: `s3://bucket[/prefix]`, a local folder (`file://` or a path), `memory://[name]`, or the
+            text `sample` for the tables that come with the package.
         anonymous: Send S3 no credentials, as for the public bucket.
         object_cache: A local folder that keeps objects of S3, so that each is fetched once.
 
@@ -30,6 +32,8 @@ def open_store(
         StoreError: The URL has an unknown scheme, or names a folder that is not there.
     """
     text = str(url)
+    if url == SAMPLE:
+        return SampleStore()
     if not text.startswith("file://"):
         without_user("ZS_STORE", text)
     parts = urlsplit(text)
@@ -49,7 +53,10 @@ def open_store(
         if not folder.is_dir():
             raise StoreError(f"{folder}: no such folder; create it, or name another")
         return LocalStore(folder)
-    raise StoreError(f"{text}: a store is s3://bucket, a local folder, or memory://name")
+    raise StoreError(
+        f"{text}: a store is s3://bucket, a local folder, or memory://name; "
+        "sample is the packaged tables"
+    )
 
 
 def local_path(url: str) -> Path:

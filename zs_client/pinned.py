@@ -78,6 +78,11 @@ class Pinned:
         return self._read_content(key, self._store.get)
 
     @property
+    def current(self) -> Store:
+        """The store as it is now."""
+        return self._store
+
+    @property
     def is_remote(self) -> bool:
         """Whether reads go over a network."""
         return self._store.is_remote

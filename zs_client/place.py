@@ -1,6 +1,7 @@
 """Resolving which store is read, in which version and at which snapshot.
 
-Arguments go before `reading()`, and `reading()` goes before environment variables. Stores are in
+Arguments go before `reading()`, that before `configure()`, and that before environment variables:
+the first that says something decides. Stores are in
 `zs_client.store`, contents of a snapshot in `zs_client.pinned`.
 """
 
@@ -10,6 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import EllipsisType  # noqa: TC003 - `get_type_hints` resolves it
 from typing import Any, NamedTuple
 
 from zs_client import remembered, work
@@ -18,6 +20,7 @@ from zs_client.contract import Layout, __version__
 from zs_client.opening import open_store
 from zs_client.pinned import pinned
 from zs_client.s3 import INTERACTIVE, PUBLIC, s3_bucket, s3_place, server
+from zs_client.sample import SAMPLE
 from zs_client.store import Reader, Store
 
 NOW = "now"
@@ -39,6 +42,19 @@ class _Overrides:
 
 
 _overrides: ContextVar[_Overrides] = ContextVar("_overrides", default=_Overrides())  # noqa: B039 - frozen
+
+
+@dataclass(frozen=True)
+class _Configured:
+    """What `configure` set for the process; None for what variables decide."""
+
+    store: str | Path | None = None
+    cache: str | Path | None = None
+    offline: bool | None = None
+
+
+# Replaced as a whole, so that a reader in another thread sees one call's values or the next one's.
+_configured = [_Configured()]
 
 
 class Place(NamedTuple):
@@ -77,6 +93,39 @@ def reading(*, snapshot: str | None = None, offline: bool | None = None) -> Iter
         raise TypeError(f"offline= must be True or False, not {offline!r:.80}")
     with asking(snapshot=snapshot, offline=offline):
         yield
+
+
+def configure(
+    *,
+    store: "str | Path | EllipsisType | None" = ...,
+    cache: "str | Path | EllipsisType | None" = ...,
+    offline: "bool | EllipsisType | None" = ...,
+) -> None:
+    """Set the store, the local cache or offline reading for this process, in all its threads.
+
+    An argument of a function goes before, then `reading()`, then what is set here, then environment
+    variables. What is left out stays; None gives the decision back to the variables.
+
+    Args:
+        store: The store, as of `ZS_STORE`.
+        cache: The folder of the local cache or `"off"`, as of `ZS_CACHE`.
+        offline: Send no requests and read the local cache, as of `ZS_OFFLINE`.
+
+    Raises:
+        TypeError: A value is of another kind; nothing was set.
+    """
+    changes: dict[str, Any] = {}
+    for name, value in (("store", store), ("cache", cache)):
+        if value is not ...:
+            if value is not None and not isinstance(value, str | Path):
+                raise TypeError(f"{name}= is a text or a path, not {value!r:.80}")
+            changes[name] = value
+    if offline is not ...:
+        if offline is not None and not isinstance(offline, bool):
+            raise TypeError(f"offline= must be True or False, not {offline!r:.80}")
+        changes["offline"] = offline
+    with _lock:
+        _configured[0] = replace(_configured[0], **changes)
 
 
 @contextmanager
@@ -125,8 +174,9 @@ def resolve_current(
     """Returns the store as it is now and the layout of a version, whatever snapshot is in effect.
 
     Args:
-        url: The store's URL, the parent of `data-asset-cache`; else `ZS_STORE`, else what
-            `FOREST_TYPE` says: `MEMORY`, or `S3` (as when it is unset) for the public bucket.
+        url: The store's URL, the parent of `data-asset-cache`, or `sample` for the tables that come
+            with the package; else that of `configure`, else `ZS_STORE`, else what `FOREST_TYPE`
+            says: `MEMORY`, or `S3` (as when it is unset) for the public bucket.
         version: The version; else `ZS_VERSION`, else that of this package.
 
     Raises:
@@ -139,13 +189,19 @@ def resolve_current(
     if url is not None and not isinstance(url, str | Path):
         raise TypeError(f"a store is a text or a path, not {url!r:.80}")
     overrides = _overrides.get()
+    url = url or overrides.url or _configured[0].store
     layout = Layout(version or overrides.version or os.environ.get("ZS_VERSION") or __version__)
-    url = str(url or overrides.url or os.environ.get("ZS_STORE") or _forest())
+    if isinstance(url, Path):
+        # A path is a folder, whatever its name.
+        url = url.expanduser().resolve()
+    url = str(url or os.environ.get("ZS_STORE") or _forest())
     return _remote(url) if url.startswith("s3://") else _opened(url), layout
 
 
 def _offline() -> bool:
     offline = _overrides.get().offline
+    if offline is None:
+        offline = _configured[0].offline
     if offline is not None:
         return offline
     text = os.environ.get("ZS_OFFLINE") or ""
@@ -162,7 +218,8 @@ def _forest() -> str:
 
 
 def _opened(url: str) -> Store:
-    address = url if "://" in url else str(Path(url).expanduser().resolve())
+    is_address = "://" in url or url == SAMPLE
+    address = url if is_address else str(Path(url).expanduser().resolve())
     with _lock:
         if (address,) not in remembered.stores:
             remembered.stores[address,] = open_store(address)
@@ -186,4 +243,6 @@ def _remote(url: str) -> Store:
                 )
             return remembered.stores[name]
 
-    return CachedStore(address, endpoint, connect, offline=_offline(), cache=from_environment())
+    return CachedStore(
+        address, endpoint, connect, offline=_offline(), cache=from_environment(_configured[0].cache)
+    )

@@ -18,6 +18,7 @@ from zs_client.filters import near, short
 from zs_client.place import Place, resolve
 from zs_client.read import ReadRequest
 from zs_client.shapes import frames, needs
+from zs_client.user_tables import named
 
 if TYPE_CHECKING:
     import duckdb
@@ -80,8 +81,9 @@ def _sql(  # noqa: D417 - `zs_client.shapes` adds the rest
 ) -> "pa.Table":
     """Returns the answer to one SELECT over the tables, in DuckDB's SQL; needs the extra sql.
 
-    Tables have the acorns' names; `qc` is `quality_control`. Only the columns that the query needs
-    are read. Of a table by subject or platform, only the partitions that a condition like
+    Tables have the acorns' names; `qc` is `quality_control`, and custom tables have their own. Only
+    the columns that the query needs are read; a custom table is read whole, as it is now. Of a
+    table by subject or platform, only the partitions that a condition like
     `subject_id = '…'` or `subject_id IN (…)` selects are read; without such a condition, all.
 
     Args:
@@ -148,6 +150,7 @@ def _answer(
     import duckdb
 
     tree = _tree(connection, query)
+    own = {**_customs(tree, own, at), **own}
     for name, table in own.items():
         connection.register(name, _arrow(name, table))
     tables = []
@@ -247,6 +250,23 @@ def _tables(tree: Any) -> Iterator[dict[str, Any]]:
     return (node for node in _nodes(tree) if node.get("type") == "BASE_TABLE")
 
 
+def _customs(tree: Any, own: Mapping[str, Any], at: Place) -> dict[str, Any]:
+    """Returns the custom tables that a query names, as they are now, by name in small letters."""
+    known = {name for line in TABLES for name in line[:2]} | own.keys() | _within(tree)
+    names = {n["table_name"] for n in _tables(tree) if n["table_name"].lower() not in known}
+    tables = {name.lower(): named(name, at) for name in sorted(names)}
+    return {name: table for name, table in tables.items() if table is not None}
+
+
+def _within(tree: Any) -> set[str]:
+    """Returns the names that the query itself gives, with WITH."""
+    return {
+        entry["key"].lower()
+        for node in _nodes(tree)
+        for entry in (node.get("cte_map") or {}).get("map", ())
+    }
+
+
 def _named(tree: Any, own: Mapping[str, Any]) -> list[str]:
     """Returns the names of the cache's tables that a query may read.
 
@@ -254,17 +274,12 @@ def _named(tree: Any, own: Mapping[str, Any]) -> list[str]:
         QueryError: The query names an unknown table.
     """
     known = {name for line in TABLES for name in line[:2]} - own.keys()
-    within = {
-        entry["key"].lower()
-        for node in _nodes(tree)
-        for entry in (node.get("cte_map") or {}).get("map", ())
-    }
-    named = {node["table_name"].lower() for node in _tables(tree)}
-    unknown = sorted(named - known - within - own.keys())
+    names = {node["table_name"].lower() for node in _tables(tree)}
+    unknown = sorted(names - known - _within(tree) - own.keys())
     if unknown:
-        names = [*own, *(line[0] for line in TABLES)]
-        raise QueryError(f"there is no table {short(unknown[0])}. {near(unknown[0], names)}")
-    return sorted(named & known)
+        existing = [*own, *(line[0] for line in TABLES)]
+        raise QueryError(f"there is no table {short(unknown[0])}. {near(unknown[0], existing)}")
+    return sorted(names & known)
 
 
 def schema(table: str, at: Place) -> "pa.Schema":

@@ -20,6 +20,7 @@ from zs_client.filters import Names
 from zs_client.obstore_errors import first_line
 from zs_client.parquet import END, File, NotParquet
 from zs_client.place import Place, reading, resolve
+from zs_client.sample import SAMPLE
 from zs_client.store import ByteRange, Changed, Reader
 
 if TYPE_CHECKING:
@@ -395,7 +396,7 @@ def partition_path(name: str, column: str, value: str | int | None) -> str:
         ReadError: The store cannot be read.
     """
     store, layout = resolve()
-    if store.url.startswith("memory:"):
+    if store.url.startswith("memory:") or store.url == SAMPLE:
         raise ValueError(f"{store.url} has no paths: read {name} without lazy=True")
     text = _text(column, value)
     segment = encode_partition(text)

@@ -24,6 +24,7 @@ def print_rows(given: argparse.Namespace) -> int:
     """Print rows of a table."""
     from zs_client import read
     from zs_client.acorns import read_request
+    from zs_client.user_tables import named
 
     filters: dict[str, Any] = {}
     for condition in given.where:
@@ -33,6 +34,9 @@ def print_rows(given: argparse.Namespace) -> int:
         if name in ("columns", "limit", "others", "lazy", "snapshot", "offline"):
             raise ValueError(f"--where {condition}: there is no filter {name!r}")
         filters.setdefault(name, []).append(value)
+    if given.values:
+        partition = _partition(given.table)
+        filters[partition] = [*filters.get(partition, []), *given.values]
     # Filters such as `acquired_after` and `…_contains` take one value and no list.
     filters = {name: v[0] if len(v) == 1 else v for name, v in filters.items()}
     columns = None if given.columns is None else [c.strip() for c in given.columns.split(",")]
@@ -40,7 +44,14 @@ def print_rows(given: argparse.Namespace) -> int:
     is_screen = form == "table" and sys.stdout.isatty() and limit is None
     arguments = {**filters, "columns": columns, "limit": SCREEN_ROWS + 1 if is_screen else limit}
     at = resolve(given)
-    content = read.rows(read_request(given.table, arguments, at), at)
+    own = named(given.table, at)
+    if own is None:
+        content = read.rows(read_request(given.table, arguments, at), at)
+    elif filters:
+        raise ValueError(f"{given.table} is a custom table; zs sql answers with conditions")
+    else:
+        content = own.slice(0, arguments["limit"])
+        content = content if columns is None else _selected(content, columns, given.table)
     printed = content.slice(0, SCREEN_ROWS) if is_screen else content
     if form == "table" and sys.stdout.isatty() and columns is None:
         printed = fitting(printed, shutil.get_terminal_size().columns)
@@ -58,6 +69,24 @@ def print_rows(given: argparse.Namespace) -> int:
             file=sys.stderr,
         )
     return 0
+
+
+def _partition(table: str) -> str:
+    from zs_client.acorns import find
+
+    partition = find(table)[2]
+    if not partition:
+        raise ValueError(f"{table} is one file and takes no value; --where NAME=VALUE filters it")
+    return partition
+
+
+def _selected(content: "pa.Table", columns: list[str], table: str) -> "pa.Table":
+    unknown = [name for name in columns if name not in content.column_names]
+    if unknown:
+        raise ValueError(
+            f"{table} has no column {unknown[0]!r:.80}; it has {', '.join(content.column_names)}"
+        )
+    return content.select(columns)
 
 
 def print_answer(given: argparse.Namespace) -> int:
@@ -93,6 +122,11 @@ def print_derived(given: argparse.Namespace) -> int:
     from zs_client.lineage import derived
 
     by_name = derived([given.name], given.modality, latest=given.latest, at=resolve(given))
+    if given.format is not None:
+        import pyarrow as pa
+
+        write(pa.table({"name": pa.array(by_name[given.name], pa.string())}), given)
+        return 0
     for name in by_name[given.name]:
         print(name)
     return 0
@@ -126,6 +160,11 @@ def chosen_form(given: argparse.Namespace) -> str:
     if form == "parquet" and sys.stdout.isatty():
         raise ValueError("parquet is nothing to read on a terminal; write it to a file with >")
     return form
+
+
+def write(content: "pa.Table", given: argparse.Namespace) -> None:
+    """Print rows in the form that a command's words ask for."""
+    write_rows(content, chosen_form(given), widest=_LINE)
 
 
 def write_rows(content: "pa.Table", form: str, *, widest: int = WIDEST) -> None:

@@ -17,6 +17,7 @@ from zs_client.night import moment
 from zs_client.place import Place, reading, resolve, resolve_current
 from zs_client.read import ReadRequest
 from zs_client.store import Reader
+from zs_client.user_tables import named
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -265,7 +266,7 @@ def describe(
     spread; `attrs["rows_read"]` and `attrs["partitions_read"]` say how much was read.
 
     Args:
-        table: The table, by the acorn's name.
+        table: The table, by the acorn's name, or a custom table by its name.
         store_url: The store; else as the functions take it from `ZS_STORE` and `FOREST_TYPE`.
         version: The version; else `ZS_VERSION`, else that of this package.
         snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
@@ -293,8 +294,9 @@ def describe(
 
 def described(table: str, at: Place) -> "pa.Table":
     """Returns what `describe` returns, as Arrow, from a given store and version."""
-    import pyarrow as pa
-
+    own = named(table, at)
+    if own is not None:
+        return _custom_columns(own)
     store, layout = at
     name, folder, partition = find(table)
     request = ReadRequest(name, folder, partition=partition)
@@ -313,26 +315,42 @@ def described(table: str, at: Place) -> "pa.Table":
     infos |= {info.name: info for info in map(_column, registered.get("columns") or ())}
     findings = _findings(name, at)
     rows = [
-        {
-            "column": info.name,
-            "type": info.type or kinds.name(values.type),
-            "description": info.description,
-            "nulls": values.null_count / len(values) if len(values) else None,
-            "examples": _examples(values),
-            "findings": None if findings is None else findings.get(f"{name}.{info.name}", 0),
-        }
-        for info, values in zip(
-            [infos.get(column, ColumnInfo(column)) for column in content.column_names],
-            content.columns,
-            strict=True,
+        _described_column(
+            infos.get(column, ColumnInfo(column)),
+            values,
+            None if findings is None else findings.get(f"{name}.{column}", 0),
         )
+        for column, values in zip(content.column_names, content.columns, strict=True)
     ]
+    metadata = {**(content.schema.metadata or {}), "rows_read": str(content.num_rows), **counted}
+    return _as_description(rows).replace_schema_metadata(metadata)
+
+
+def _custom_columns(content: "pa.Table") -> "pa.Table":
+    """Returns a description of a custom table's columns, of which nobody wrote the meaning."""
+    pairs = zip(content.column_names, content.columns, strict=True)
+    rows = [_described_column(ColumnInfo(name), values, None) for name, values in pairs]
+    return _as_description(rows).replace_schema_metadata({"rows_read": str(content.num_rows)})
+
+
+def _described_column(info: ColumnInfo, values: Any, findings: int | None) -> dict[str, Any]:
+    return {
+        "column": info.name,
+        "type": info.type or kinds.name(values.type),
+        "description": info.description,
+        "nulls": values.null_count / len(values) if len(values) else None,
+        "examples": _examples(values),
+        "findings": findings,
+    }
+
+
+def _as_description(rows: list[dict[str, Any]]) -> "pa.Table":
+    import pyarrow as pa
+
     text = pa.string()
     types = [text, text, text, pa.float64(), pa.list_(text), pa.int64()]
     names = ("column", "type", "description", "nulls", "examples", "findings")
-    schema = pa.schema(zip(names, types, strict=True))
-    metadata = {**(content.schema.metadata or {}), "rows_read": str(content.num_rows), **counted}
-    return pa.Table.from_pylist(rows, schema).replace_schema_metadata(metadata)
+    return pa.Table.from_pylist(rows, pa.schema(zip(names, types, strict=True)))
 
 
 def _findings(table: str, at: Place) -> dict[str, int] | None:

@@ -18,18 +18,21 @@ from typing import TYPE_CHECKING, Any
 
 from zs_client import fetch, read, work
 from zs_client.acorns import TABLES
+from zs_client.cache import CachedStore
 from zs_client.conditions import PROBES
 from zs_client.contract import ROOT, Layout, layouts
 from zs_client.errors import CustomConflict, CustomNotFound, ReadError, StoreError
 from zs_client.frame_files import STATE, encode, row_count
 from zs_client.obstore_errors import first_line, is_forbidden, is_missing_bucket
 from zs_client.opening import open_store
-from zs_client.place import resolve_current
+from zs_client.pinned import Pinned
+from zs_client.place import Place, resolve_current
 from zs_client.s3 import PUBLIC
 from zs_client.store import IMMUTABLE, Store, Unreadable
 
 if TYPE_CHECKING:
     import pandas as pd
+    import polars as pl
     import pyarrow as pa
 
 HOME = f"{ROOT}/custom"
@@ -77,7 +80,7 @@ class CustomTable:
 
 def custom(
     name: str,
-    df: "pd.DataFrame | pa.Table | None" = None,
+    df: "pd.DataFrame | pl.DataFrame | pa.Table | None" = None,
     *,
     expect: "pd.DataFrame | str | None" = None,
     state: str | None = None,
@@ -95,8 +98,8 @@ def custom(
 
     Args:
         name: Letters, digits, `_` and `-`, with dots and blanks inside; no acorn's name, no path.
-        df: The table to store: a pandas DataFrame or a pyarrow Table. Names of columns must be
-            text. The row index is not stored: `reset_index()` makes columns of it.
+        df: The table to store: a pandas or polars DataFrame, or a pyarrow Table. Names of columns
+            must be text. The row index is not stored: `reset_index()` makes columns of it.
         expect: Store only if this state is still there: the frame that was read (or its
             `attrs["custom_state"]`), or `"absent"` for no table.
         state: Read an earlier state, one of `custom_history(name)`.
@@ -129,6 +132,8 @@ def custom(
             "state=…))"
         )
     expected = _expected(expect)
+    if type(df).__module__.partition(".")[0] == "polars" and hasattr(df, "to_arrow"):
+        df = df.to_arrow()
     # When two writers store the same rows over the same state, as when both count up, the second
     # must fail: their bytes must differ.
     body, rows = encode(name, df, {b"zs_writer": uuid.uuid4().hex.encode()} if expected else {})
@@ -137,7 +142,8 @@ def custom(
     store = open_store(store.url) if store.url == PUBLIC else store
     with _storing(store, layout, name):
         _store(store, layout, name, body, rows, expected)
-    frame = df.copy(deep=False) if hasattr(df, "attrs") else read.frame(df, name)
+    stored: Any = df
+    frame = stored.copy(deep=False) if hasattr(df, "attrs") else read.frame(stored, name)
     return _with_state(frame, _digest(body))
 
 
@@ -188,6 +194,33 @@ def content(store: Store, layout: Layout, name: str) -> "tuple[pa.Table, str]":
     """
     body, address = _content(store, layout, name, None)
     return _decoded(body, address), _digest(body)
+
+
+def named(name: str, at: Place) -> "pa.Table | None":
+    """Returns a custom table as it is now; None if an acorn has the name, or there is no table.
+
+    Raises:
+        ReadError: The table is there and cannot be read.
+    """
+    if any(name in line[:2] for line in TABLES):
+        return None
+    try:
+        _check(name)
+    except (TypeError, ValueError):
+        return None
+    # A snapshot has acorns only.
+    store = at.store.current if isinstance(at.store, Pinned) else at.store
+    if not isinstance(store, Store):
+        return None
+    try:
+        return content(store, at.layout, name)[0]
+    except CustomNotFound:
+        return None
+    except ReadError:
+        # Offline nobody can tell whether there is such a table.
+        if isinstance(store, CachedStore) and store.offline:
+            return None
+        raise
 
 
 @dataclass(frozen=True)
