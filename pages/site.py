@@ -124,7 +124,7 @@ from zs_client import {acorn.table}
 ```sql
 SELECT * FROM read_parquet('{path(acorn)}');
 ```
-
+{_guesses(acorn)}
 | | |
 | --- | --- |
 {facts}
@@ -187,6 +187,20 @@ def _inputs(acorn: Acorn) -> Iterator[str]:
         yield SOURCES[source].format(custom=name)
     for name in CATALOGUE.made_from(acorn):
         yield f"[`{name}`]({name}.md)"
+
+
+def _guesses(acorn: Acorn) -> str:
+    """Returns what readers that guess do wrong with a table's files."""
+    lines = [
+        "DuckDB does not know the ending `.pqt`: `FROM 'x.pqt'` fails, `read_parquet` reads it."
+    ]
+    if acorn.partition:
+        lines.append(
+            f"DuckDB takes `{acorn.partition}` from the path, and makes a number of it where it "
+            "can, unless `hive_types_autocast=false`. `pandas.read_parquet` of the folder fails "
+            "without `partitioning=None`."
+        )
+    return "\n\n".join(lines) + "\n"
 
 
 def _cell(text: str) -> str:

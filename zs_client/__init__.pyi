@@ -118,7 +118,8 @@ class _Qc(Protocol):
                 out, the subjects of `asset_names` are looked up.
             asset_names: Only rows of these data assets; a `UserWarning` names those without rows.
             lazy: Return the path of the one subject's parquet file instead of its rows; filter by
-                `asset_names` in the query that reads the file.
+                `asset_names` in the query that reads the file. DuckDB makes a number of the subject in
+                the path unless `hive_types_autocast=false`.
             name: The metric's name.
             stage: `Raw data`, `Processing` or `Analysis`.
             modality: A modality's abbreviation, case ignored.

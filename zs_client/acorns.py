@@ -412,7 +412,8 @@ def _qc(
         subject_id: The animal, or several; None for the data assets that have no subject. Left
             out, the subjects of `asset_names` are looked up.
         lazy: Return the path of the one subject's parquet file instead of its rows; filter by
-            `asset_names` in the query that reads the file.
+            `asset_names` in the query that reads the file. DuckDB makes a number of the subject in
+            the path unless `hive_types_autocast=false`.
         name: The metric's name.
         stage: `Raw data`, `Processing` or `Analysis`.
         modality: A modality's abbreviation, case ignored.
