@@ -14,6 +14,7 @@ from zs_client.contract import ROOT, Layout, __version__
 from zs_client.errors import StoreError
 from zs_client.obstore_errors import first_line
 from zs_client.opening import local_path, open_store
+from zs_client.sample import SAMPLE
 from zs_client.store import Store
 
 # Bytes of a probe: more than a full disk may have left in its last block, and less than a history
@@ -152,7 +153,7 @@ def writable_store(url: str, *, object_cache: Path | None = None) -> Store:
     Raises:
         StoreError: The URL is of no known kind.
     """
-    if "://" not in url or url.startswith("file://"):
+    if url != SAMPLE and ("://" not in url or url.startswith("file://")):
         local_path(url).mkdir(parents=True, exist_ok=True)
     return open_store(url, object_cache=object_cache)
 
