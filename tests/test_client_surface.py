@@ -83,6 +83,7 @@ PUBLIC = [
     "unique_genotypes",
     "unique_project_names",
     "unique_subject_ids",
+    "values",
 ]
 
 # A `…` after `=` is a filter that may be left out, one at the end what every table takes, with any
@@ -115,6 +116,7 @@ SIGNATURES = {
     "raw_to_derived": "asset_name modality=None latest=False snapshot=None offline=None",
     "get_squirrel_info": "snapshot=None offline=None",
     "describe": "table store_url=None version=None snapshot=None offline=None",
+    "values": "table column store_url=None version=None snapshot=None offline=None",
     "explain": "name column store_url=None version=None snapshot=None offline=None",
     "sql": "query parameters=None snapshot=None offline=None **tables",
     "reading": "snapshot=None offline=None",
@@ -185,7 +187,7 @@ def test_every_filter_is_one_of_its_table():
 
 def test_the_calls_of_before_still_fit():
     """As scripts written for zombie-squirrel call the functions."""
-    needing = {"describe", "diff", "explain", "flat", "sql", "raw_to_derived", "custom"}
+    needing = {"describe", "diff", "values", "explain", "flat", "sql", "raw_to_derived", "custom"}
     for name in SIGNATURES.keys() - needing:
         if name not in ("qc", "quality_control", "qc_tag_status", "platform_qc", "custom_history"):
             inspect.signature(getattr(zs_client, name)).bind()

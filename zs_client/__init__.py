@@ -60,6 +60,7 @@ __all__ = [
     "unique_genotypes",
     "unique_project_names",
     "unique_subject_ids",
+    "values",
 ]
 
 # The modules of names that are not in `zs_client.acorns`.
@@ -95,6 +96,7 @@ _MODULES = {
     "snapshots": "published",
     "sql": "query",
     "status": "registry",
+    "values": "column_values",
 }
 
 

@@ -185,6 +185,15 @@ def _add_reading(commands: Any) -> None:
         "For each column: type, meaning, share of nulls, examples.",
     )
     describe.add_argument("table", metavar="TABLE")
+    values = _add(
+        commands,
+        "values",
+        "list the values of a column, with the number of rows of each",
+        "The most frequent first. What a filter of zs show may be given.",
+        "zs values asset_basics project_name",
+    )
+    values.add_argument("table", metavar="TABLE")
+    values.add_argument("column", metavar="COLUMN")
     explain = _add(
         commands,
         "explain",
@@ -210,7 +219,7 @@ def _add_reading(commands: Any) -> None:
         "-o", "--output", metavar="FILE", required=True, help="ends in .png, .svg or .pdf"
     )
     tables = _add(commands, "tables", "list the tables: name, rows and what a row is")
-    for command in (show, sql, describe, explain, derived, plot, tables):
+    for command in (show, sql, describe, values, explain, derived, plot, tables):
         _add_store(command)
         command.add_argument(
             "--snapshot", metavar="ID", help="its id or name (default: ZS_SNAPSHOT, else now)"
@@ -221,7 +230,7 @@ def _add_reading(commands: Any) -> None:
             default=None,
             help="send nothing, read the local cache (default: ZS_OFFLINE)",
         )
-    for command in (show, sql, describe, explain, derived, tables):
+    for command in (show, sql, describe, values, explain, derived, tables):
         command.add_argument(
             "--format", choices=FORMS, help="default: table on a terminal, else csv"
         )

@@ -92,6 +92,7 @@ _READING = {
     "show": reading_commands.print_rows,
     "sql": reading_commands.print_answer,
     "describe": reading_commands.print_columns,
+    "values": reading_commands.print_values,
     "explain": reading_commands.print_explanation,
     "derived": reading_commands.print_derived,
     "plot": reading_commands.draw,

@@ -1,4 +1,4 @@
-"""The commands that read tables: show, sql, describe, explain, derived, plot.
+"""The commands that read tables: show, sql, describe, values, explain, derived, plot.
 
 Each prints or draws rows, or raises an error, which `zs_client.cli` prints as a sentence.
 """
@@ -102,6 +102,14 @@ def print_columns(given: argparse.Namespace) -> int:
     from zs_client.registry import described
 
     write_rows(described(given.table, resolve(given)), chosen_form(given), widest=_LINE)
+    return 0
+
+
+def print_values(given: argparse.Namespace) -> int:
+    """Print the values of a column, and how many rows have each."""
+    from zs_client.column_values import counted
+
+    write_rows(counted(given.table, given.column, resolve(given)), chosen_form(given))
     return 0
 
 
