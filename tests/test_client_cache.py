@@ -170,6 +170,25 @@ def test_a_partition_that_is_the_same_costs_one_question_and_no_content(server):
     assert server.sent == 0
 
 
+def test_an_answer_that_nothing_changed_writes_no_link_until_its_time_is_old(server, tmp_path):
+    zs_client.asset_basics()
+    links = list(from_environment().folder.glob("links/*/*.json"))
+    assert links
+    kept = {path: (path.stat().st_ino, path.read_bytes()) for path in links}
+    zs_client.asset_basics()
+    assert {path: (path.stat().st_ino, path.read_bytes()) for path in links} == kept
+
+    cache = Cache(tmp_path / "own")
+    cache.tie("a", "0" * 64, "tag")
+    for time in ("2020-01-01T00:00:00+00:00", "2999-01-01T00:00:00+00:00", "2020-01-01", ""):
+        link = {"sha256": "0" * 64, "tag": "tag", "checked_at": time}
+        cache.confirm("a", link)
+        renewed = cache.link("a")
+        assert renewed == link | {"checked_at": renewed["checked_at"]}
+        assert renewed["checked_at"] != time
+        cache.tie("a", "1" * 64, "other")
+
+
 def test_what_changed_is_read_anew(own):
     store = few()
     assert len(zs_client.asset_basics()) == 6
