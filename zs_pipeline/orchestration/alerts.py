@@ -10,6 +10,8 @@ from typing import Any
 
 import dagster as dg
 
+from zs_client.contract import Layout
+from zs_client.errors import StoreError
 from zs_pipeline import alerts
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.orchestration import runs
@@ -74,7 +76,7 @@ def _tell_failure(
 ) -> dg.SkipReason | None:
     run = context.dagster_run
     own = cache_of(run, cache)
-    store, layout = own.open(), own.layout()
+    store, layout = own.open(), _layout(own)
     of_steps = runs.failures(context.get_step_failure_events())
     # A lost worker leaves no step that failed.
     reasons = of_steps or {run.job_name: context.failure_event.message or "the run was lost"}
@@ -96,6 +98,14 @@ def _tell_failure(
     if not to:
         problems = [*problems, "kept in the store; no ZS_ALERT_… says where to tell it"]
     return _said(context, problems)
+
+
+def _layout(cache: StoreResource) -> Layout:
+    """Returns the layout in which builds work; that of the version where the store failed."""
+    try:
+        return cache.layout()
+    except (StoreError, OSError, ValueError):
+        return cache.version_layout()
 
 
 def _said(context: dg.RunStatusSensorContext, problems: list[str]) -> dg.SkipReason | None:
