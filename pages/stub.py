@@ -84,6 +84,9 @@ def filters(acorn: Acorn) -> dict[str, str]:
             types[f"{column.name}_contains"] = "str | Iterable[str] | EllipsisType"
         if column.type in ("string", "time"):
             types |= dict.fromkeys((f"{column.name}_after", f"{column.name}_before"), "Time")
+        if _FILTERS.get(column.type) == "_Numbers":
+            ends = (f"{column.name}_min", f"{column.name}_max")
+            types |= dict.fromkeys(ends, "float | EllipsisType")
     names = [column.name for column in acorn.columns]
     for alias, columns in ALIASES.items():
         if alias in names or not set(columns) & set(names):

@@ -436,3 +436,45 @@ def test_a_list_column_without_rows_is_filtered_too():
         ).num_rows
         == 0
     )
+
+
+# Ranges of numbers.
+
+
+@pytest.fixture
+def packed(monkeypatch):
+    monkeypatch.setenv("ZS_STORE", "sample")
+    return zs_client.asset_basics()["age"]
+
+
+@pytest.mark.parametrize(
+    ("words", "keep"),
+    [
+        ({"age_min": 120}, lambda age: age >= 120),
+        ({"age_max": 120}, lambda age: age <= 120),
+        ({"age_min": 107, "age_max": 142}, lambda age: 107 <= age <= 142),
+        ({"age_min": 119.5}, lambda age: age >= 120),
+        ({"age_max": 120.5}, lambda age: age <= 120),
+        ({"age_min": "120"}, lambda age: age >= 120),
+        ({"age_min": -1}, lambda age: True),
+        ({"age_min": 100_000}, lambda age: False),
+    ],
+)
+def test_a_range_of_numbers_has_both_its_ends_and_no_nulls(packed, words, keep):
+    expected = sorted(age for age in packed.dropna() if keep(age))
+    assert sorted(zs_client.asset_basics(**words)["age"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "said"),
+    [
+        ({"age_min": None}, TypeError, "age_min takes a number; leave it out"),
+        ({"age_min": float("nan")}, TypeError, "age_min takes no missing value"),
+        ({"age_max": True}, TypeError, "age_max takes a whole number, not True"),
+        ({"age_max": "old"}, ValueError, "age_max takes a whole number, not 'old'"),
+        ({"name_min": 1}, ValueError, "there is no filter 'name_min'"),
+    ],
+)
+def test_what_is_no_border_of_numbers_is_refused(packed, words, error, said):
+    with pytest.raises(error, match=said):
+        zs_client.asset_basics(**words)

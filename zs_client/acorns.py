@@ -4,7 +4,8 @@ Each function takes any column as a filter by its name, `columns=` and `limit=`,
 `snapshot=` and `offline=` (`zs_client.place.reading`). A filter is a value, or several of which one
 has to fit. None is null; a filter that is left out lets all rows through. A list column fits if one
 of its entries does. Text columns have `<column>_contains` (case ignored); text and time columns
-have `<column>_after` (at or after) and `<column>_before` (before). `acquired_after` and
+have `<column>_after` (at or after) and `<column>_before` (before), numbers `<column>_min` and
+`<column>_max` (both ends belong to the range). `acquired_after` and
 `acquired_before` compare the acquisition's start. A time without a zone is UTC.
 
 Each function returns a pandas frame; its attributes `arrow`, `polars` and `duckdb` take the same

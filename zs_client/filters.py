@@ -1,10 +1,11 @@
 """Filters of rows and columns: turns the arguments of a call into tests of a table's columns.
 
-A filter is a column's name, or `…_contains`, `…_after` or `…_before`. `zs_client.read` chooses the
-table and its store.
+A filter is a column's name, or `…_contains`, `…_after`, `…_before`, `…_min` or `…_max`.
+`zs_client.read` chooses the table and its store.
 """
 
 import difflib
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -179,6 +180,8 @@ def _test(name: str, value: Any, schema: "pa.Schema", where: str) -> Test:
             return _contains(name, column, value, kind, where)
         if ending in ("after", "before") and _has_order(kind):
             return _border(name, column, value, kind, where)
+        if ending in ("min", "max") and kinds.is_number(kind):
+            return _border(name, column, _whole(name, value, kind), kind, where)
     raise ValueError(
         f"{where}: there is no filter {short(name)}{_NEVER_FILTERS.get(name, '')}. "
         f"{_available_filters(name, schema)}"
@@ -192,11 +195,13 @@ def _available_filters(name: str, schema: "pa.Schema") -> str:
     texts = [f"{field.name}_contains" for field in schema if _is_text(field.type)]
     ordered = [f.name for f in schema if _has_order(f.type)] + aliases
     borders = [f"{column}_{kind}" for column in ordered for kind in ("after", "before")]
+    numbers = [field.name for field in schema if kinds.is_number(field.type)]
+    borders += [f"{column}_{kind}" for column in numbers for kind in ("min", "max")]
     acquired = ["acquired_after", "acquired_before"] if "acquired" in aliases else []
     names = [*plain, *(alias for alias in aliases if alias != "acquired"), *acquired]
     return (
         f"{near(name, names, texts + borders)}; texts also have …_contains, texts and times "
-        "…_after and …_before"
+        "…_after and …_before, numbers …_min and …_max"
     )
 
 
@@ -298,22 +303,41 @@ def _border(name: str, column: str, value: Any, kind: "pa.DataType", where: str)
     import pyarrow.compute as pc
 
     if value is None:
-        raise TypeError(f"{where}: {name} takes a time or a text; leave it out for all rows")
+        wants = "a number" if kinds.is_number(kind) else "a time or a text"
+        raise TypeError(f"{where}: {name} takes {wants}; leave it out for all rows")
     kind = _compared_type(kind)
     border = _fit(name, value, kind, where)
+    if border is None:
+        raise TypeError(f"{where}: {name} takes no missing value; leave it out for all rows")
     scalar = pa.scalar(border, kind)
-    after = name.endswith("_after")
-    compare = pc.greater_equal if after else pc.less
+    # At or after, and before; but a range of numbers has both its ends.
+    _, _, ending = name.rpartition("_")
+    compare, passes = {
+        "after": (pc.greater_equal, operator.ge),
+        "min": (pc.greater_equal, operator.ge),
+        "before": (pc.less, operator.lt),
+        "max": (pc.less_equal, operator.le),
+    }[ending]
+    is_lower = ending in ("after", "min")
 
     def may(statistics: Any) -> bool:
         if statistics is None or not statistics.has_min_max:
             return True
-        return bool(statistics.max >= border if after else statistics.min < border)
+        return bool(passes(statistics.max if is_lower else statistics.min, border))
 
     def mask(array: "pa.ChunkedArray") -> "pa.ChunkedArray":
         return pc.fill_null(compare(array.cast(kind), scalar), fill_value=False)
 
     return Test(column, mask, may)
+
+
+def _whole(name: str, value: Any, kind: "pa.DataType") -> Any:
+    """Returns a border between whole numbers as the next one inside of it."""
+    import pyarrow as pa
+
+    if isinstance(value, float) and math.isfinite(value) and pa.types.is_integer(kind):
+        return math.ceil(value) if name.endswith("_min") else math.floor(value)
+    return value
 
 
 def _fit(name: str, value: Any, kind: "pa.DataType", where: str) -> Any:
