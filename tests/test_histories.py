@@ -101,7 +101,10 @@ def whole(store: Store) -> dict[str, Any]:
     for entry in store.walk(FOLDER):
         key = entry["path"]
         # Nor how the last night went, which `zs build` alone tells.
-        if not any(name in key for name in ("/_objects/", "/_snapshots/", "/_night.json")):
+        if not any(
+            name in key
+            for name in ("/_objects/", "/_snapshots/", "/_snapshots.json", "/_night.json")
+        ):
             found[key] = told(key) if key.endswith(".json") else store.get(key)
     for acorn in ACORNS:
         stated = json.loads(store.get(Layout(__version__).facts(acorn.table)))
