@@ -6,8 +6,9 @@ What a column means is told by `zs_client.registry.describe`.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zs_client import fetch, provenance, read
+from zs_client import provenance, read
 from zs_client.acorns import find
+from zs_client.contract import decode_partition
 from zs_client.place import Place, reading, resolve
 from zs_client.read import ReadRequest
 from zs_client.user_tables import named
@@ -67,12 +68,9 @@ def counted(table: str, column: str, at: Place) -> "pa.Table":
     name, folder, partition = find(table)
     store, layout = at
     if column == partition:
-        facts = fetch.facts(store, layout, folder)
-        if facts is None:
-            raise fetch.not_found(store, layout, name, layout.facts(folder))
-        request = ReadRequest(name, folder, partition=partition)
-        keys = read.partition_values(store, layout, request)
-        rows = [entry["rows"] for entry in facts["partitions"].values()]
+        files = read.facts_or_refuse(store, layout, ReadRequest(name, folder))["partitions"]
+        keys = [decode_partition(segment) for segment in files]
+        rows = [file["rows"] for file in files.values()]
         return _in_order(pa.table({"value": pa.array(keys, pa.string()), "rows": rows}))
     request = ReadRequest(name, folder, columns=(column,), partition=partition)
     content = read.content(request, at)

@@ -287,7 +287,7 @@ def _partitions(
     values = tuple(dict.fromkeys(_text(request.partition, value) for value in values))
     asset_names: set[str | None] = set()
     if not values:
-        facts = _facts_or_refuse(store, layout, request)
+        facts = facts_or_refuse(store, layout, request)
         contents = [_select(_empty_file(facts), replace(request, parts=("",)))]
     else:
         get_rows = partial(_partition_rows, store, layout, request, asset_names)
@@ -316,11 +316,12 @@ def partition_values(store: Reader, layout: Layout, request: ReadRequest) -> tup
         AcornNotFound: The table is not in this store and version.
         ReadError: The table's facts cannot be read.
     """
-    facts = _facts_or_refuse(store, layout, request)
+    facts = facts_or_refuse(store, layout, request)
     return tuple(decode_partition(segment) for segment in facts["partitions"])
 
 
-def _facts_or_refuse(store: Reader, layout: Layout, request: ReadRequest) -> dict[str, Any]:
+def facts_or_refuse(store: Reader, layout: Layout, request: ReadRequest) -> dict[str, Any]:
+    """Returns a table's facts; errors as of `partition_values`."""
     facts = fetch.facts(store, layout, request.folder)
     if facts is None:
         what, key = f"the list of partitions of {request.table}", layout.facts(request.folder)

@@ -23,7 +23,6 @@ from urllib.parse import urlsplit
 from zs_client.store import Store
 from zs_pipeline import scratch, settings
 
-SCHEME = "dask"
 # For an answer of the scheduler, and between two looks whether it has workers.
 _CONNECT_SECONDS, _LOOK_SECONDS = 10, 5
 # Looks without a worker before a build gives up: one that was lost may be started again.
@@ -83,18 +82,16 @@ def with_shards(arguments: Iterable[Any]) -> list[Any]:
 
 
 def connect(url: str) -> Any:
-    """Returns a client of a scheduler, given `dask://host:port`.
+    """Returns a client of a scheduler, given its URL as `settings.engine` returns it.
 
     Raises:
-        EngineError: There is no such scheduler, no library to ask it with, or no such URL.
+        EngineError: There is no such scheduler, or no library to ask it with.
     """
     if importlib.util.find_spec("distributed") is None:
         raise EngineError(f"ZS_ENGINE={url}: install data-asset-cache[dask]")
     from distributed import Client  # noqa: PLC0415 - an extra
 
     parts = urlsplit(url)
-    if parts.scheme != SCHEME or not parts.hostname:
-        raise EngineError(f"ZS_ENGINE is {url!r}, neither local nor dask://host:port")
     address = f"tcp://{parts.netloc}" if parts.port else f"tcp://{parts.netloc}:8786"
     try:
         return Client(  # type: ignore[no-untyped-call]

@@ -44,6 +44,9 @@ class RecentReads:
         """Returns the bytes under a key and their ETag; None for both where nothing lies."""
         if not self.seconds or not store.is_remote:
             return store.get_if_there(key)
+        # Large ones are kept nowhere, and do not wait for one another.
+        if (store.url, key) in self._large:
+            return store.get_if_there(key)
         with self._lock:
             if (content := self._recent(store, key)) is not None:
                 return content

@@ -9,6 +9,7 @@ import uuid
 from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from zs_client.contract import ROOT, Layout, __version__
 from zs_client.errors import StoreError
@@ -81,7 +82,8 @@ def engine() -> str:
     given = os.environ.get("ZS_ENGINE", "")
     if given in ("", "local"):
         return ""
-    if not given.startswith("dask://") or not given.removeprefix("dask://"):
+    parts = urlsplit(given)
+    if parts.scheme != "dask" or not parts.hostname:
         raise ValueError(f"ZS_ENGINE is {given!r}, neither local nor dask://host:port")
     return given
 

@@ -36,14 +36,16 @@ def jobs(catalogue: Catalogue) -> list[Any]:
     an acorn failed: so a night is several runs, one after another.
     """
     return [
-        dg.define_asset_job(
-            name,
-            selection=selection,
-            config=loggers.job_config(),
-            description=_DESCRIPTIONS.get(name, f"The tables {name.replace('_', ' ')}."),
-        )
+        _job(name, selection, _DESCRIPTIONS.get(name, f"The tables {name.replace('_', ' ')}."))
         for name, selection in selections(catalogue).items()
     ]
+
+
+def _job(name: str, selection: list[str], description: str) -> Any:
+    """Returns a job of some assets, with the loggers that `ZS_LOG` asks for."""
+    return dg.define_asset_job(
+        name, selection=selection, config=loggers.job_config(), description=description
+    )
 
 
 def selections(catalogue: Catalogue) -> dict[str, list[str]]:
@@ -61,44 +63,35 @@ def by_hand() -> Any:
     It has no partitions: of `tables` Dagster's launchpad asks for a subject, in a red field, though
     a run without one is what makes all that changed.
     """
-    return dg.define_asset_job(
+    return _job(
         "night",
-        selection=["deployment"],
-        config=loggers.job_config(),
-        description=(
-            "Start a night by hand: press Materialize; for another store or source, Open launchpad "
-            "beside it. Shows which store and source it works on and whether they can be used; "
-            "then tables, platforms and publish run one after another, with the same "
-            "configuration. Only what changed is made anew."
-        ),
+        ["deployment"],
+        "Start a night by hand: press Materialize; for another store or source, Open launchpad "
+        "beside it. Shows which store and source it works on and whether they can be used; "
+        "then tables, platforms and publish run one after another, with the same "
+        "configuration. Only what changed is made anew.",
     )
 
 
 def pruning() -> Any:
     """Returns the job that removes what nothing names any more."""
     # A job and an asset of one name cannot be in one code location.
-    return dg.define_asset_job(
+    return _job(
         "weekly",
-        selection=["prune"],
-        config=loggers.job_config(),
-        description=(
-            "Every week: remove old snapshots, contents that nothing names, and old runs. It may "
-            "run beside a night."
-        ),
+        ["prune"],
+        "Every week: remove old snapshots, contents that nothing names, and old runs. It may "
+        "run beside a night.",
     )
 
 
 def rolling_back() -> Any:
     """Returns the job by which a person publishes an earlier snapshot."""
-    return dg.define_asset_job(
+    return _job(
         "roll_back",
-        selection=["rollback"],
-        config=loggers.job_config(),
-        description=(
-            "Publish an earlier snapshot: Open launchpad beside Materialize, and write its id or "
-            "name as ops.rollback.config.snapshot; release: true there publishes again what "
-            "builds make. Materialize alone only shows what is published."
-        ),
+        ["rollback"],
+        "Publish an earlier snapshot: Open launchpad beside Materialize, and write its id or "
+        "name as ops.rollback.config.snapshot; release: true there publishes again what "
+        "builds make. Materialize alone only shows what is published.",
     )
 
 
