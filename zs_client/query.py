@@ -9,20 +9,17 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zs_client import fetch, provenance, read, work
 from zs_client.acorns import TABLES, find
 from zs_client.errors import QueryError
 from zs_client.filters import near, short
+from zs_client.libraries import duckdb, pa, pd, pl  # noqa: F401 - annotations of shapes
 from zs_client.place import Place, resolve
 from zs_client.read import ReadRequest
 from zs_client.shapes import frames, needs
 from zs_client.user_tables import named
-
-if TYPE_CHECKING:
-    import duckdb
-    import pyarrow as pa
 
 # DuckDB's own pruning was tried in place of this planner: `read_parquet` over an fsspec
 # filesystem of our keys with `allowed_directories`, 10,000 partitions, an S3 with 20 ms of
