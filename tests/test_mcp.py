@@ -4,6 +4,7 @@ import asyncio
 import json
 import math
 import os
+import socket
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -287,6 +288,16 @@ def test_a_snapshot_is_read_and_named(sample_store):
 def test_a_store_that_is_not_there_is_a_sentence(tmp_path, capsys):
     assert cli.main(["mcp", "--store", str(tmp_path / "none")]) == 2
     assert "none" in capsys.readouterr().err
+
+
+def test_a_store_that_never_answers_is_left_behind_and_the_server_ends(monkeypatch):
+    """It accepts connections and says nothing; by itself a read waits for longer."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        client_store.nobody(monkeypatch, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        words = {"select": "SELECT name FROM asset_basics", "seconds": 0.5}
+        (result,) = answers("s3://bucket", ("sql", words), ZS_CACHE="off")
+    assert result.is_error
+    assert "were not read within 0.5 s" in result.structured_content["message"]
 
 
 def test_the_server_ends_when_its_client_goes(tmp_path):

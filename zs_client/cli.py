@@ -90,6 +90,8 @@ def _print_completion(given: argparse.Namespace) -> int:
 
 def _serve(given: argparse.Namespace) -> int:
     try:
+        import mcp  # noqa: F401 - of which only the server knows more
+
         from zs_client.mcp_server import serve
     except ImportError as error:
         from zs_client.shapes import needs

@@ -12,14 +12,8 @@ import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from traceback import print_exception
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import anyio
-from mcp.server import Server
-from mcp.server.mcpserver import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.stdio import stdio_server
-from mcp.types import CallToolResult, ListToolsResult, TextContent, ToolAnnotations
 from pydantic import Field, ValidationError
 
 from zs_client import column_values, fetch, lineage, provenance, query, read, registry, remembered
@@ -49,6 +43,10 @@ from zs_client.nearest import nearest
 from zs_client.place import asking, resolve
 from zs_client.user_tables import custom_tables, named
 
+if TYPE_CHECKING:
+    from mcp.server import Server
+    from mcp.types import CallToolResult, ListToolsResult
+
 INSTRUCTIONS = (
     "Tables of metadata of neuroscience data assets, made every night. Call tables, then "
     "describe for the columns of one, and values for what a filter may be given. sql answers "
@@ -62,8 +60,7 @@ _WORDS = {
     "status": {"Pass", "Fail", "Pending"},
     "stage": {"Raw data", "Processing", "Analysis"},
 }
-_EXPECTED = (StoreError, ReadError, LookupError, ValueError, TypeError, ImportError, ToolError)
-_READ_ONLY = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
+_EXPECTED = (StoreError, ReadError, LookupError, ValueError, TypeError, ImportError)
 
 
 class _Unknown(Exception):
@@ -217,6 +214,8 @@ async def sql(
     A condition like subject_id = '…' on quality_control or qc_tag_status, or platform = '…' on
     platform_qc, reads only that part.
     """
+    import anyio
+
     with anyio.move_on_after(seconds + 1):
         # DuckDB stops by itself; a read over a network is left behind.
         ask = partial(_sql, select, query.Limits(limit, seconds))
@@ -320,8 +319,10 @@ def _unknown_in_query(message: str) -> tuple[str, list[str]]:
     return "NoSuchColumn", re.findall(r'"([^"]+)"', candidates[1])
 
 
-def _result(content: Mapping[str, Any], *, is_error: bool = False) -> CallToolResult:
+def _result(content: Mapping[str, Any], *, is_error: bool = False) -> "CallToolResult":
     """Returns content for clients that read it structured, and as text for those that do not."""
+    from mcp.types import CallToolResult, TextContent
+
     text = json.dumps(content, ensure_ascii=False, allow_nan=False)
     return CallToolResult(
         content=[TextContent(type="text", text=text)],
@@ -330,15 +331,21 @@ def _result(content: Mapping[str, Any], *, is_error: bool = False) -> CallToolRe
     )
 
 
-def _server() -> Server[Any]:
+def _server() -> "Server[Any]":
+    from mcp.server import Server
+    from mcp.server.mcpserver import MCPServer
+    from mcp.server.mcpserver.exceptions import ToolError
+    from mcp.types import ListToolsResult, ToolAnnotations
+
+    hints = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
     toolbox = MCPServer("zs", log_level="WARNING")
     for function in _TOOLS:
-        toolbox.add_tool(function, annotations=_READ_ONLY, structured_output=True)
+        toolbox.add_tool(function, annotations=hints, structured_output=True)
 
-    async def list_tools(_context: Any, _params: Any) -> ListToolsResult:
+    async def list_tools(_context: Any, _params: Any) -> "ListToolsResult":
         return ListToolsResult(tools=await toolbox.list_tools())
 
-    async def call_tool(_context: Any, params: Any) -> CallToolResult:
+    async def call_tool(_context: Any, params: Any) -> "CallToolResult":
         notes.set([])
         # Every answer says that a table is stale, not only the first of this process.
         remembered.warned.clear()
@@ -372,6 +379,8 @@ def _hear(message: Warning | str, category: type[Warning], *_: Any) -> None:
 
 
 async def _run() -> None:
+    from mcp.server.stdio import stdio_server
+
     server = _server()
     async with stdio_server() as (read_stream, write_stream):
         await server.run(read_stream, write_stream, server.create_initialization_options())
@@ -379,6 +388,8 @@ async def _run() -> None:
 
 def serve(given: argparse.Namespace) -> int:
     """Serve the tools until standard input ends."""
+    import anyio
+
     place = {"url": store_url(given), "version": given.version, "snapshot": given.snapshot}
     with asking(**place, offline=given.offline), warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)
