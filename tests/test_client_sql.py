@@ -13,7 +13,7 @@ import zs_client
 from zs_client import QueryError, read, sql
 from zs_client import query as query_module
 from zs_client.opening import open_store
-from zs_client.query import answer
+from zs_client.query import Limits, answer
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,34 @@ SAME = [
         "SELECT n, name FROM t, source_data"
     ),
 ]
+
+
+@pytest.mark.parametrize("query", SAME)
+def test_with_limits_the_first_rows_are_the_same_and_all_are_counted(store, query):
+    content = answer(query)
+    for rows in (0, 1, 2, 1000):
+        limited = answer(query, limits=Limits(rows, 30))
+        assert limited.schema.metadata[b"rows_total"] == str(content.num_rows).encode()
+        assert limited.num_rows == min(rows, content.num_rows)
+        assert limited.schema.types == content.schema.types
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM range(100000000000)",
+        "SELECT count(*) FROM range(100000000) a, range(1000000) b WHERE a.range * b.range % 7 = 3",
+    ],
+)
+def test_a_query_that_takes_too_long_is_stopped(store, query):
+    with pytest.raises(QueryError, match=r"stopped after 0\.2 s"):
+        answer(query, limits=Limits(1, 0.2))
+
+
+def test_an_error_among_many_rows_is_the_query_s_and_not_of_arrow(store):
+    query = "SELECT if(range = 2999999, error('at the end'), range) FROM range(3000000)"
+    with pytest.raises(QueryError, match="at the end"):
+        answer(query, limits=Limits(1, 30))
 
 
 @pytest.mark.parametrize(

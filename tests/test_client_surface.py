@@ -6,8 +6,11 @@ import os
 import re
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
+import pandas as pd
+import pyarrow as pa
 import pytest
 
 import zs_client
@@ -175,6 +178,32 @@ def word(parameter):
         return f"**{parameter.name}" if parameter.kind is parameter.VAR_KEYWORD else parameter.name
     default = "…" if parameter.default is ... else repr(parameter.default)
     return f"{parameter.name}={default}"
+
+
+def test_types_of_every_public_thing_resolve_at_run_time():
+    for name in PUBLIC:
+        thing = getattr(zs_client, name)
+        for shape in (thing, *(getattr(thing, word, None) for word in shapes.SHAPES)):
+            if inspect.isfunction(shape) or inspect.isclass(shape):
+                hints = typing.get_type_hints(shape)
+                assert not any(isinstance(hint, str) for hint in hints.values()), name
+            if inspect.isfunction(shape):
+                parameters = inspect.signature(shape, eval_str=True).parameters
+                assert parameters.keys() <= typing.get_type_hints(shape).keys(), name
+    assert typing.get_type_hints(zs_client.describe)["return"] is pd.DataFrame
+    assert typing.get_type_hints(zs_client.qc.arrow)["return"] is pa.Table
+    assert typing.get_type_hints(zs_client.qc)["return"] == pd.DataFrame | str
+
+
+def test_types_resolve_without_the_libraries_of_extras():
+    code = (
+        "import sys, json, typing; sys.modules.update(polars=None, duckdb=None); import zs_client; "
+        "print(json.dumps([str(typing.get_type_hints(f)['return']) for f in "
+        "(zs_client.qc.polars, zs_client.sql.duckdb, zs_client.custom)]))"
+    )
+    frame = "<class 'pandas.core.frame.DataFrame'>"
+    assert child(code)[:2] == ["typing.Any"] * 2
+    assert child(code)[2] in (frame, frame.replace("core.frame.", ""))
 
 
 def test_every_filter_is_one_of_its_table():

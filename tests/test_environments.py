@@ -400,3 +400,13 @@ def test_a_blank_in_a_file_url_is_a_blank_everywhere(tmp_path, environment):
     assert Files(url)._local == folder
     (folder / "one.json").write_text("{}")
     open_source(url, ["subject"]).check()
+
+
+def test_without_the_sdk_the_server_is_a_sentence(environment, capsys):
+    for name in [name for name in sys.modules if name == "zs_client.mcp_server"]:
+        environment.delitem(sys.modules, name)
+    environment.setitem(sys.modules, "mcp", None)
+    environment.setitem(sys.modules, "mcp.server", None)
+    assert cli.main(["mcp", "--store", "sample"]) == 2
+    said = "zs mcp: The MCP SDK is not installed: pip install 'data-asset-cache[mcp]'\n"
+    assert capsys.readouterr().err == said

@@ -187,7 +187,8 @@ def test_a_page_uses_the_words_of_the_glossary(page):
         text = re.sub(r"\|[^|\n]*\|$", "", text, flags=re.MULTILINE)
     # Code is not prose.
     text = re.sub(r"^```.*?^```$|`[^`\n]*`", "", text, flags=re.MULTILINE | re.DOTALL)
-    text = re.sub(r"\b(data|Dagster)[\s-]+assets?\b", "", text, flags=re.IGNORECASE)
+    words_of_others = r"\b((data|Dagster)[\s-]+asset|language[\s-]+model)s?\b"
+    text = re.sub(words_of_others, "", text, flags=re.IGNORECASE)
     found = [
         line
         for line in text.splitlines()

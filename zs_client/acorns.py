@@ -21,12 +21,13 @@ from types import EllipsisType
 from typing import TYPE_CHECKING, Any, cast
 
 from zs_client import filters, read
+from zs_client.filters import Flag, Names, Text, Time, Values
+from zs_client.libraries import duckdb, pa, pd, pl  # noqa: F401 - annotations of shapes
 from zs_client.read import ReadRequest
 from zs_client.shapes import frames, in_shapes, lists, pandas
 
 if TYPE_CHECKING:
     from zs_client import _Qc
-    from zs_client.filters import Flag, Names, Text, Time, Values
     from zs_client.place import Place
 
 Subjects = str | int | None | Iterable[str | int | None] | EllipsisType

@@ -219,7 +219,13 @@ def _add_reading(commands: Any) -> None:
         "-o", "--output", metavar="FILE", required=True, help="ends in .png, .svg or .pdf"
     )
     tables = _add(commands, "tables", "list the tables: name, rows and what a row is")
-    for command in (show, sql, describe, values, explain, derived, plot, tables):
+    mcp = _add(
+        commands,
+        "mcp",
+        "serve the tables to language models (needs the extra mcp)",
+        "An MCP server over standard input and output, which a client such as an editor starts.",
+    )
+    for command in (show, sql, describe, values, explain, derived, plot, tables, mcp):
         _add_store(command)
         command.add_argument(
             "--snapshot", metavar="ID", help="its id or name (default: ZS_SNAPSHOT, else now)"

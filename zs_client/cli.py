@@ -88,6 +88,18 @@ def _print_completion(given: argparse.Namespace) -> int:
     return 0
 
 
+def _serve(given: argparse.Namespace) -> int:
+    try:
+        import mcp  # noqa: F401 - of which only the server knows more
+
+        from zs_client.mcp_server import serve
+    except ImportError as error:
+        from zs_client.shapes import needs
+
+        raise needs("The MCP SDK", "mcp") from error
+    return serve(given)
+
+
 _READING = {
     "show": reading_commands.print_rows,
     "sql": reading_commands.print_answer,
@@ -98,6 +110,7 @@ _READING = {
     "plot": reading_commands.draw,
     "tables": table_commands.print_tables,
     "pull": table_commands.pull,
+    "mcp": _serve,
     "status": store_commands.print_status,
     "metrics": store_commands.print_metrics,
     "snapshots": store_commands.print_snapshots,

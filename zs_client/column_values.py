@@ -4,18 +4,14 @@ What a column means is told by `zs_client.registry.describe`.
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from zs_client import provenance, read
 from zs_client.acorns import find
 from zs_client.contract import decode_partition
+from zs_client.libraries import pa, pd
 from zs_client.place import Place, reading, resolve
 from zs_client.read import ReadRequest
 from zs_client.user_tables import named
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
 
 
 def values(

@@ -7,18 +7,15 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from zs_client import fetch, kinds, pinned, published, read, work
 from zs_client.contract import Layout, decode_partition
 from zs_client.errors import AcornNotFound, ReadError
+from zs_client.libraries import pa, pd
 from zs_client.pinned import State
 from zs_client.place import NOW, resolve_current
 from zs_client.store import Store
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
 
 _COUNTS = ("rows_before", "rows_after", "files_added", "files_removed", "files_changed")
 

@@ -10,19 +10,16 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zs_client import fetch, filters, provenance, read
 from zs_client.acorns import TABLES, find, read_request
 from zs_client.contract import ANSWERS, CORE, DOCUMENTS, ENVELOPE
 from zs_client.errors import AcornNotFound, ReadError
+from zs_client.libraries import pa, pd
 from zs_client.obstore_errors import first_line
 from zs_client.place import Place, reading, resolve, resolve_current
 from zs_client.store import Reader
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
 
 # Columns that link a table's rows to a data asset; the first that the table has is used.
 _LINKS = ("_id", "asset_name", "name", "v2_id")

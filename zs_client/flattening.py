@@ -5,10 +5,9 @@ Nothing is read or written here; `zs_client.read` reads rows.
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    import pandas as pd
+from zs_client.libraries import pd
 
 
 def flat(frame: "pd.DataFrame", *, zone: str = "UTC") -> "pd.DataFrame":

@@ -6,23 +6,21 @@ parser and planner say which tables, columns and partitions are read.
 
 import json
 import re
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zs_client import fetch, provenance, read, work
 from zs_client.acorns import TABLES, find
 from zs_client.errors import QueryError
 from zs_client.filters import near, short
+from zs_client.libraries import duckdb, pa, pd, pl  # noqa: F401 - annotations of shapes
 from zs_client.place import Place, resolve
 from zs_client.read import ReadRequest
 from zs_client.shapes import frames, needs
 from zs_client.user_tables import named
-
-if TYPE_CHECKING:
-    import duckdb
-    import pyarrow as pa
 
 # DuckDB's own pruning was tried in place of this planner: `read_parquet` over an fsspec
 # filesystem of our keys with `allowed_directories`, 10,000 partitions, an S3 with 20 ms of
@@ -42,8 +40,24 @@ _CLOSED: dict[str, str | bool | int | float | list[str]] = {
     "threads": "4",
 }
 _NOT_READ = "zs: this column was not read"
+# The memory of a query with limits, whose writer may not know how large the tables are.
+_MEMORY = {"memory_limit": "2GB"}
+_BATCH = 10_000
 _MARK = re.compile(r"zs_(\d+)_(\d+)_zs")
 Parameters = Sequence[Any] | Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of an answer is kept, and how long a query may take.
+
+    Attributes:
+        rows: The largest number of rows; further ones are counted.
+        seconds: The time after which the query is interrupted.
+    """
+
+    rows: int
+    seconds: float
 
 
 @dataclass
@@ -114,6 +128,7 @@ def answer(
     parameters: Parameters = None,
     tables: Mapping[str, Any] | None = None,
     at: Place | None = None,
+    limits: Limits | None = None,
 ) -> "pa.Table":
     """Returns what `sql` returns, from a given store and version.
 
@@ -122,6 +137,8 @@ def answer(
         parameters: Values for its parameters.
         tables: The caller's own tables, by name.
         at: The store and version; else as `zs_client.place.resolve` takes them.
+        limits: How many rows are kept and how long it may take; "rows_total" in the metadata of the
+            schema is then the number of rows that there are.
     """
     try:
         import duckdb
@@ -131,13 +148,45 @@ def answer(
     if isinstance(parameters, str | bytes) or not isinstance(parameters, Iterable | None):
         raise TypeError(f"parameters must be a list of values or a dict, not {short(parameters)}")
     own = {name.lower(): table for name, table in (tables or {}).items()}
-    with duckdb.connect(config=_CLOSED) as connection:
+    config = _CLOSED if limits is None else _CLOSED | _MEMORY
+    with duckdb.connect(config=config) as connection, _interrupting(connection, limits) as late:
         connection.execute("SET TimeZone = 'UTC'").fetchall()
         try:
-            return _answer(connection, query, parameters, own, at or resolve())
+            return _answer(connection, query, parameters, own, at or resolve(), limits)
         except duckdb.Error as error:
+            if limits is not None and late.is_set():
+                raise QueryError(
+                    f"the query was stopped after {limits.seconds:g} s; a condition on the subject "
+                    "or platform, fewer tables or an aggregation make it faster"
+                ) from error
             # Our internal column names are no words of the reader's query.
             raise QueryError(_MARK.sub("…", str(error).strip())) from error
+
+
+@contextmanager
+def _interrupting(
+    connection: "duckdb.DuckDBPyConnection", limits: Limits | None
+) -> Iterator[threading.Event]:
+    """Interrupt a connection again and again once its time is over; the event says that it is."""
+    late, ended = threading.Event(), threading.Event()
+    if limits is None:
+        yield late
+        return
+
+    def watch(seconds: float) -> None:
+        if not ended.wait(seconds):
+            late.set()
+        # An interrupt between two queries is lost.
+        while not ended.wait(0.05):
+            connection.interrupt()
+
+    watcher = threading.Thread(target=watch, args=(limits.seconds,), daemon=True)
+    watcher.start()
+    try:
+        yield late
+    finally:
+        ended.set()
+        watcher.join()
 
 
 def _answer(
@@ -146,6 +195,7 @@ def _answer(
     parameters: Parameters,
     own: Mapping[str, Any],
     at: Place,
+    limits: Limits | None,
 ) -> "pa.Table":
     import duckdb
 
@@ -168,11 +218,11 @@ def _answer(
         )
         _view(connection, table, f"SELECT {renamed} FROM zs_{number}")  # noqa: S608 our own names
     if not tables:
-        return _result(connection, query, parameters)
+        return _result(connection, query, parameters, limits)
     _plan(connection, query, parameters, tables)
     labels = _register(connection, tables, at)
     try:
-        content = _result(connection, query, parameters)
+        content = _result(connection, query, parameters, limits)
     except duckdb.Error as error:
         if _NOT_READ not in str(error):
             raise
@@ -180,7 +230,7 @@ def _answer(
         for table in tables:
             table.columns = None
         labels = _register(connection, tables, at)
-        content = _result(connection, query, parameters)
+        content = _result(connection, query, parameters, limits)
     return provenance.mark(content, labels)
 
 
@@ -202,9 +252,31 @@ def _arrow(name: str, table: Any) -> "pa.Table":
 
 
 def _result(
-    connection: "duckdb.DuckDBPyConnection", query: str, parameters: Parameters
+    connection: "duckdb.DuckDBPyConnection",
+    query: str,
+    parameters: Parameters,
+    limits: Limits | None,
 ) -> "pa.Table":
-    return connection.sql(query, params=parameters or None).to_arrow_table()
+    relation = connection.sql(query, params=parameters or None)
+    if limits is None:
+        return relation.to_arrow_table()
+    import duckdb
+    import pyarrow as pa
+
+    # DuckDB before 1.4 has the one, later ones the other without a warning.
+    read_batches = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+    reader = read_batches(_BATCH)
+    batches, total = [], 0
+    try:
+        for batch in reader:
+            if total < limits.rows:
+                batches.append(batch.slice(0, limits.rows - total))
+            total += batch.num_rows
+    # So Arrow raises what goes wrong within DuckDB.
+    except (pa.ArrowException, OSError) as error:
+        raise duckdb.Error(str(error)) from error
+    content = pa.Table.from_batches(batches, reader.schema)
+    return content.replace_schema_metadata({"rows_total": str(total)})
 
 
 def _view(connection: "duckdb.DuckDBPyConnection", table: _Used, query: str) -> None:

@@ -8,20 +8,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from zs_client import fetch, kinds, night, provenance, read, work
 from zs_client.acorns import TABLES, find, read_request
 from zs_client.contract import Layout
+from zs_client.libraries import pa, pd
 from zs_client.night import moment
 from zs_client.place import Place, reading, resolve, resolve_current
 from zs_client.read import ReadRequest
 from zs_client.store import Reader
 from zs_client.user_tables import named
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
 
 # How many partitions of a table by subject or platform are read to describe it.
 SAMPLED = 32

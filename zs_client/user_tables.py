@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zs_client import fetch, read, work
 from zs_client.acorns import TABLES
@@ -23,17 +23,13 @@ from zs_client.conditions import PROBES
 from zs_client.contract import ROOT, Layout, layouts
 from zs_client.errors import CustomConflict, CustomNotFound, ReadError, StoreError
 from zs_client.frame_files import STATE, encode, row_count
+from zs_client.libraries import pa, pd, pl
 from zs_client.obstore_errors import first_line, is_forbidden, is_missing_bucket
 from zs_client.opening import open_store
 from zs_client.pinned import Pinned
 from zs_client.place import Place, resolve_current
 from zs_client.s3 import PUBLIC
 from zs_client.store import IMMUTABLE, Store, Unreadable
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import polars as pl
-    import pyarrow as pa
 
 HOME = f"{ROOT}/custom"
 # Beside the home, not in it: readers of `custom/**` see no row twice.
