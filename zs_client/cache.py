@@ -384,6 +384,10 @@ class CachedStore(Store):
         sha256 = link["sha256"] if link else sha256
         return bool(sha256) and self._cache.path(sha256, Path(key).suffix).exists()
 
+    def get_content(self, sha256: str) -> bytes | None:
+        """Returns a parquet file of which the local cache has a copy, by its digest."""
+        return self._cache.content(sha256, ".pqt") if self._cache else None
+
     def validated_at(self, key: str) -> datetime | None:
         """Returns when the cached copy was last the store's content; None if it is so now."""
         if not self.offline or self._cache is None or _OBJECT.fullmatch(key):

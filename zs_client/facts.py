@@ -3,6 +3,7 @@
 Facts are plain JSON. A writer of another version may add keys, and other writers keep them.
 """
 
+from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 
@@ -23,6 +24,29 @@ class Size(TypedDict):
     rows: int
     values: NotRequired[dict[str, int]]
     partitions: NotRequired[dict[str, int]]
+
+
+class OneFile(TypedDict):
+    """Facts of the one file of all rows of a partitioned table.
+
+    Attributes:
+        rows: Its number of rows.
+        bytes: Its number of bytes.
+        sha256: Its digest.
+        state: The table's digest, `sha256` of the facts, of the partitions that it was made of.
+        built_at: When it was written.
+        behind: The segments whose content changed since.
+        behind_of: The table's digest for which `behind` is right. A writer that knows no one file
+            changes partitions without it.
+    """
+
+    rows: int
+    bytes: int
+    sha256: str
+    state: str
+    built_at: str
+    behind: list[str]
+    behind_of: str
 
 
 class Facts(TypedDict):
@@ -50,6 +74,8 @@ class Facts(TypedDict):
     empty: dict[str, str]
     # The files that each writer is placing.
     pending: dict[str, list[str]]
+    # Of a partitioned table whose first build has ended.
+    one_file: NotRequired[OneFile]
     values: NotRequired[dict[str, int]]
     sizes: NotRequired[list[Size]]
     refused: NotRequired[list[str]]
@@ -57,3 +83,14 @@ class Facts(TypedDict):
     notes: NotRequired[dict[str, Any]]
     # Whether an earlier content is published, and builds go on elsewhere.
     held: NotRequired[bool]
+
+
+def differing(files: Mapping[str, FileFacts], others: Mapping[str, FileFacts]) -> list[str]:
+    """Returns the segments whose content differs between two states of a table, sorted."""
+    return sorted(
+        segment
+        for segment in files.keys() | others.keys()
+        if segment not in files
+        or segment not in others
+        or files[segment]["sha256"] != others[segment]["sha256"]
+    )

@@ -79,6 +79,12 @@ class File:
             return None
         return hashlib.sha256(self._buffer).hexdigest()
 
+    @property
+    def state(self) -> str:
+        """Returns the state of the table that the one file of a partitioned table names."""
+        metadata = self._file.metadata.metadata or {}
+        return str(metadata.get(b"zs_state", b"").decode())
+
     def rows(self, group: int) -> int:
         """Returns the number of rows of a row group."""
         return int(self._file.metadata.row_group(group).num_rows)

@@ -131,6 +131,10 @@ class Pinned:
         """Returns whether the local cache has a copy."""
         return self._store.is_cached(self._named(key))
 
+    def get_content(self, sha256: str) -> bytes | None:
+        """Returns a parquet file of which the local cache has a copy, by its digest."""
+        return self._store.get_content(sha256)
+
     def validated_at(self, key: str) -> None:
         """Returns None: the contents of a snapshot never change."""
 
@@ -166,6 +170,8 @@ class Pinned:
             "partitions": {segment: {"sha256": sha256} for segment, sha256 in digests.items()},
             "empty": {},
         }
+        # The one file of all rows is that of the present.
+        facts.pop("one_file", None)
         return json.dumps(facts).encode()
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zs_client import fetch, filters, kinds, nearest, provenance, work
+from zs_client import fetch, filters, kinds, nearest, one_file, provenance, work
 from zs_client.contract import Layout, decode_partition, encode_partition
 from zs_client.errors import AcornNotFound, ReadError, SubjectNotFound
 from zs_client.filters import Names
@@ -198,7 +198,7 @@ def _read_file(
     request: ReadRequest,
     asset_names: "set[str | None] | None" = None,
     *,
-    checked: bool = False,
+    check: "Callable[[File], None]" = lambda _: None,
 ) -> "tuple[pa.Table, int, str | None]":
     """Returns the requested rows of one file, the file's size, and its digest if read whole.
 
@@ -209,8 +209,7 @@ def _read_file(
     for at_once in (whole, True):
         try:
             file = opened(store, key, whole=at_once)
-            if checked:
-                _check_partition(file, request)
+            check(file)
             return _select(file, request, asset_names), file.size, file.sha256
         except Changed:
             continue
@@ -228,7 +227,7 @@ class _OtherPartition(Exception):
     """A file holds another partition than the requested one."""
 
 
-def _check_partition(file: File, request: ReadRequest) -> None:
+def _check_partition(request: ReadRequest, file: File) -> None:
     """Compare the requested partition with the file's statistics."""
     values = request.parts or ()
     if request.partition not in file.schema.names or len(values) != 1:
@@ -280,13 +279,20 @@ def _partitions(
     store: Reader, layout: Layout, request: ReadRequest
 ) -> "tuple[pa.Table, list[datetime | None]]":
     """Returns the rows of several partitions, in order, and when each was known to be current."""
-    values, checked = request.parts, []
-    if values is None:
-        values = partition_values(store, layout, request)
-        checked.append(store.validated_at(layout.facts(request.folder)))
-    values = tuple(dict.fromkeys(_text(request.partition, value) for value in values))
     asset_names: set[str | None] = set()
-    if not values:
+    of_many: pa.Table | None = None
+    checked: list[datetime | None] = []
+    # The one file may be written after the facts were read.
+    for _ in range(2):
+        facts, values = _facts_and_values(store, layout, request)
+        with suppress(one_file.OtherState):
+            of_many = _rows_of_many(store, layout, request, facts, values, asset_names)
+            break
+    if facts is not None:
+        checked.append(store.validated_at(layout.facts(request.folder)))
+    if of_many is not None:
+        contents, values = [of_many], ()
+    elif not values:
         facts = facts_or_refuse(store, layout, request)
         contents = [_select(_empty_file(facts), replace(request, parts=("",)))]
     else:
@@ -307,6 +313,88 @@ def _partitions(
             f"{store.at(key)}: {error}; read the partitions one by one, or without that column"
         ) from error
     return content if request.limit is None else content.slice(0, request.limit), checked
+
+
+def _facts_and_values(
+    store: Reader, layout: Layout, request: ReadRequest
+) -> tuple[dict[str, Any] | None, tuple[str | None, ...]]:
+    """Returns a table's facts, None for a request of few partitions, and the partitions' values."""
+    if request.parts is None:
+        facts = facts_or_refuse(store, layout, request)
+        return facts, tuple(decode_partition(segment) for segment in facts["partitions"])
+    values = tuple(dict.fromkeys(_text(request.partition, value) for value in request.parts))
+    is_many = len(values) > one_file.AT_ONCE
+    return (fetch.facts(store, layout, request.folder) if is_many else None), values
+
+
+def _rows_of_many(
+    store: Reader,
+    layout: Layout,
+    request: ReadRequest,
+    facts: dict[str, Any] | None,
+    values: tuple[str | None, ...],
+    asset_names: "set[str | None]",
+) -> "pa.Table | None":
+    """Returns the rows of partitions from the table's one file, as far as they are current there.
+
+    Returns None where reading the partitions takes less, or where the file cannot be read.
+
+    Raises:
+        one_file.OtherState: The facts do not tell which state the file holds.
+    """
+    column, words = request.partition, dict(request.filters)
+    columns = None if request.columns is None else filters.values(request.columns)
+    if facts is None or column in words or columns == [] or not one_file.is_better(facts, values):
+        return None
+    may_lag = bool(facts["one_file"]["behind"])
+    # What the file has of changed partitions would count as names that are there.
+    if may_lag and request.names is not None:
+        return None
+    is_part = len(values) < len(facts["partitions"])
+    if is_part:
+        words[column] = values
+    is_added = columns is not None and column not in columns
+    columns = [*(columns or ()), column] if is_added else columns
+    # Rows in another order than the file's are cut by the caller.
+    limit = None if is_part or may_lag else request.limit
+    of_file = replace(request, filters=words, columns=columns, limit=limit)
+    behind: frozenset[str] = frozenset()
+
+    def check(file: File) -> None:
+        nonlocal behind
+        behind = one_file.behind(facts, file.state)
+
+    try:
+        content = _rows_of_one_file(store, layout, of_file, facts, asset_names, check)
+    except (FileNotFoundError, ReadError):
+        return None
+    if behind:
+        changed = [value for value in values if encode_partition(value) in behind]
+        beside = replace(request, columns=columns)
+        get_rows = partial(_partition_rows, store, layout, beside, asset_names)
+        content = one_file.without(content, column, [decode_partition(s) for s in behind])
+        content = kinds.joined([content, *work.map_ordered(get_rows, changed)])
+    if is_part or behind:
+        content = one_file.ordered(content, column, values)
+    return content.select(range(content.num_columns - 1)) if is_added else content
+
+
+def _rows_of_one_file(
+    store: Reader,
+    layout: Layout,
+    request: ReadRequest,
+    facts: dict[str, Any],
+    asset_names: "set[str | None]",
+    check: Callable[[File], None],
+) -> "pa.Table":
+    """Returns rows of a table's one file; a copy in the local cache costs no request."""
+    body = store.get_content(facts["one_file"]["sha256"])
+    if body is None:
+        key = layout.table(request.folder)
+        return _read_file(store, key, request, asset_names, check=check)[0]
+    file = _whole_file(body)
+    check(file)
+    return _select(file, request, asset_names)
 
 
 def partition_values(store: Reader, layout: Layout, request: ReadRequest) -> tuple[str | None, ...]:
@@ -342,7 +430,8 @@ def _partition_rows(
     key = layout.partition(request.folder, column, segment)
     try:
         try:
-            return _read_file(store, key, request, asset_names, checked=True)[0]
+            check = partial(_check_partition, request)
+            return _read_file(store, key, request, asset_names, check=check)[0]
         except _OtherPartition:
             # A local copy was put in place of another partition's; the store has the right one.
             store.forget(key)

@@ -135,6 +135,9 @@ class Reader(Protocol):
     def is_cached(self, key: str) -> bool:
         """Returns whether the local cache has a copy."""
 
+    def get_content(self, sha256: str) -> bytes | None:
+        """Returns a parquet file of which the local cache has a copy, by its digest; else None."""
+
     def validated_at(self, key: str) -> datetime | None:
         """Returns when a copy was last known to be current; None when it is current now."""
 
@@ -597,6 +600,10 @@ class Store:
     def is_cached(self, key: str) -> bool:  # noqa: ARG002 - for a store with a local cache
         """Returns whether the local cache has a copy that needs no network."""
         return False
+
+    def get_content(self, sha256: str) -> bytes | None:  # noqa: ARG002
+        """Returns a parquet file of which the local cache has a copy; None if it has none."""
+        return None
 
     def validated_at(self, key: str) -> datetime | None:  # noqa: ARG002
         """Returns when a content was last known to be current; None when it is current now."""

@@ -8,7 +8,7 @@ import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from zs_client.store import Store
 from zs_pipeline import arrow, memory
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.progress import Progress
-from zs_pipeline.publishing import pruning
+from zs_pipeline.publishing import one_file, pruning
 from zs_pipeline.publishing.facts_file import FactsFile, HeldBack, entries, now_text, path
 from zs_pipeline.publishing.recovery import heal, restore, restore_segments
 from zs_pipeline.publishing.shrink_guard import KEPT_SIZES, refusals, size_of, sizes_of, with_latest
@@ -84,7 +84,8 @@ def commit(
     # A table in one file has no progress before its end.
     report_progress = progress if acorn.partition else lambda _: None
     progress_line = Progress(report_progress, acorn.name, "files done", built.files)
-    with work.Threads(REQUESTS) as pool:
+    bodies = one_file.Bodies()
+    with work.Threads(REQUESTS) as pool, closing(bodies):
 
         def flush(finish: Callable[[Facts], None] | None = None) -> None:
             nonlocal held_bytes
@@ -101,7 +102,7 @@ def commit(
             held_bytes = 0
             memory.trim_heap()
 
-        for staged in _stage(known, built.partitions, before):
+        for staged in _stage(known, built.partitions, before, bodies):
             report.computed += 1
             if staged.written:
                 (report.changed if staged.entry else report.removed).append(staged.segment)
@@ -124,6 +125,7 @@ def commit(
             _leave_out(waiting, report)
         sha256 = _sha256(next((s.entry for s in waiting if s.entry), before.get("")))
         flush(_finish(acorn, built, report, [] if accept_shrink else sizes, had=had, sha256=sha256))
+        _merge(known, bodies, built)
         report.facts = known.facts or report.facts
     report.rows, report.bytes = report.facts["rows"], report.facts["bytes"]
     return report
@@ -146,7 +148,10 @@ def _tell_apart(known: FactsFile, segment: str, folded: dict[str, str]) -> None:
 
 
 def _stage(
-    known: FactsFile, partitions: Iterable[PartitionUpdate], before: dict[str, FileFacts]
+    known: FactsFile,
+    partitions: Iterable[PartitionUpdate],
+    before: dict[str, FileFacts],
+    bodies: one_file.Bodies,
 ) -> Iterator[_Staged]:
     """Validate and encode each partition; a lost file is written even if it did not change."""
     now, acorn = now_text(), known.acorn
@@ -180,6 +185,8 @@ def _stage(
                 entry["values"] = file.values
             written = not same or segment in known.lost
             body = file.body if written else None
+            if written and acorn.partition:
+                bodies.keep(digest, file.body)
             yield _Staged(segment, entry, partition.inputs, body, written)
 
 
@@ -278,6 +285,15 @@ def _keep_reused(known: FactsFile, written: Iterable[_Staged]) -> None:
     reused = [staged.segment for staged in written if staged.is_reused]
     if reused and pruning.wait_for_end(known.store, known.layout):
         heal(known, reused)
+
+
+def _merge(known: FactsFile, bodies: one_file.Bodies, built: TableUpdate) -> None:
+    """Write the one file of a partitioned table, after a build that looked at the whole table.
+
+    Where a person builds some partitions, the next night merges them.
+    """
+    if built.source_state is not None:
+        one_file.bring_up_to_date(known, bodies, built.code_version)
 
 
 def _sha256(entry: FileFacts | None) -> str:

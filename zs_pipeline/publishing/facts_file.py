@@ -13,7 +13,7 @@ from typing import Any, cast
 import pyarrow as pa
 
 from zs_client.contract import Layout
-from zs_client.facts import Facts, FileFacts
+from zs_client.facts import Facts, FileFacts, differing
 from zs_client.masking import masked
 from zs_client.store import Store
 from zs_pipeline import arrow, run_scope
@@ -64,9 +64,11 @@ class FactsFile:
                 )
             old = json.dumps(self.facts, sort_keys=True)
             facts = self.facts = self.facts or _empty_facts(self.acorn, code_version or "")
+            state, files = facts["sha256"], dict(facts["partitions"])
             apply(facts)
             if code_version is not None:
                 _declare(self.acorn, facts)
+            _note_behind(facts, state, files)
             if body is not None and json.dumps(facts, sort_keys=True) == old:
                 return None
             facts["checked_at"] = now_text()
@@ -127,6 +129,26 @@ def _declare(acorn: Acorn, facts: Facts) -> None:
         facts["built_at"] = max((e["built_at"] for e in files.values()), default=facts["built_at"])
         names = "".join(f"{segment}={e['sha256']}\n" for segment, e in files.items())
         facts["sha256"] = hashlib.sha256(names.encode()).hexdigest()
+
+
+def _note_behind(facts: Facts, state: str, files: dict[str, FileFacts]) -> None:
+    """Note which partitions changed, since the one file of the table does not have them.
+
+    Args:
+        facts: The facts after a change.
+        state: The table's digest before it.
+        files: The partitions before it.
+    """
+    one_file = facts.get("one_file")
+    if one_file is None or one_file["behind_of"] == facts["sha256"]:
+        return
+    if one_file["behind_of"] != state:
+        # A writer that knows no one file changed partitions, and nobody can tell which.
+        del facts["one_file"]
+        return
+    changed = differing(files, facts["partitions"])
+    one_file["behind"] = sorted({*one_file["behind"], *changed})
+    one_file["behind_of"] = facts["sha256"]
 
 
 def read_facts(store: Store, layout: Layout, table: str) -> Facts | None:

@@ -23,7 +23,7 @@ from zs_client.published import latest
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.publishing import hold as holds
-from zs_pipeline.publishing import pruning, squirrel
+from zs_pipeline.publishing import one_file, pruning, squirrel
 from zs_pipeline.publishing.facts_file import FactsFile, entries, now_text, path, read_facts
 from zs_pipeline.publishing.hold import HOLDING, PLACING, RELEASING, HeldLayout, Hold
 from zs_pipeline.publishing.recovery import recover_pending
@@ -174,10 +174,12 @@ def _as_built(held_facts: Facts) -> Callable[[Facts, dict[str, FileFacts]], None
     """Returns a change of facts to what builds made."""
 
     def finish(facts: Facts, _: dict[str, FileFacts]) -> None:
-        pending = facts["pending"]
+        # The one file of builds lies elsewhere.
+        own = {key: facts[key] for key in ("pending", "one_file") if key in facts}
         facts.clear()  # type: ignore[attr-defined]
         facts.update(held_facts)
-        facts["pending"] = pending
+        facts.pop("one_file", None)
+        facts.update(own)  # type: ignore[typeddict-item]
 
     return finish
 
@@ -236,6 +238,7 @@ def _place(
 
     while not done:
         file.update(apply)
+    one_file.bring_up_to_date(file)
 
 
 def _name_files(facts: Facts, files: dict[str, FileFacts]) -> None:
