@@ -13,6 +13,7 @@ from declaring import WHOLE as IN_ONE
 from declaring import by_platform
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from one_files import assert_alike
 from stores import Crash, Watched, contents, memory, stamps
 
 from zs_client.contract import Layout
@@ -104,6 +105,7 @@ def assert_agrees(store: Store, acorn: Acorn) -> dict[str, Any]:
         assert there == {path(LAYOUT, acorn, segment) for segment in found}
         assert facts["rows"] == sum(e["rows"] for e in found.values())
         assert facts["bytes"] == sum(e["bytes"] for e in found.values())
+        assert_alike(store, LAYOUT, acorn)
     assert facts["pending"] == {}
     return facts
 
@@ -234,8 +236,9 @@ def test_only_the_partition_that_changed_is_written(store: Store) -> None:
     report = build(watched, BY_SUBJECT, {"a": [1, 2], "b": [3, 5], "d": [6]})
     assert sorted(report.changed) == ["b", "d"]
     data = [key for key in watched.written() if key.endswith(".pqt")]
-    assert len(data) == 4
+    assert len(data) == 5
     assert {k for k in data if "_objects" not in k} == {
+        LAYOUT.table("visit"),
         path(LAYOUT, BY_SUBJECT, "b"),
         path(LAYOUT, BY_SUBJECT, "d"),
     }

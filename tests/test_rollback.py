@@ -13,6 +13,7 @@ import pytest
 from aging import ACORNS, LAYOUT, NAMES, VISITS
 from building import document, dump, tables, zs_build
 from earlier import Earlier
+from one_files import assert_current, by_partition, rows_of_all
 from stores import Crash, Watched, contents
 
 import zs_client
@@ -22,6 +23,7 @@ from zs_client.errors import StoreError
 from zs_client.opening import open_store
 from zs_client.pinned import state_of
 from zs_client.store import Store
+from zs_pipeline import arrow
 from zs_pipeline.orchestration.code_location import definitions
 from zs_pipeline.publishing import hold as holds
 from zs_pipeline.publishing import snapshot_list
@@ -50,12 +52,13 @@ def history(store: Store, count: int = 4) -> list[str]:
 
 
 def at_paths(store: Store) -> dict[str, bytes]:
-    """What readers find at the fixed paths."""
+    """What readers find at the fixed paths, but for the one file of a partitioned table."""
     return {
         entry["path"]: store.get(entry["path"])
         for entry in store.walk(LAYOUT.folder)
         if entry["path"].endswith(".pqt")
         and not entry["path"].startswith((LAYOUT.objects, HELD.held_folder))
+        and entry["path"] != LAYOUT.table(VISITS.table)
     }
 
 
@@ -72,6 +75,7 @@ def of_snapshot(store: Store, snapshot: str) -> dict[str, bytes]:
 def assert_published(store: Store, snapshot: str) -> None:
     """Paths, facts and registry are those of a snapshot."""
     assert at_paths(store) == of_snapshot(store, snapshot)
+    assert_current(store, LAYOUT, VISITS)
     registry = json.loads(store.get(LAYOUT.registry))
     state = state_of(store, LAYOUT, snapshot)
     assert registry["snapshot"] == snapshot
@@ -237,9 +241,15 @@ def test_it_may_be_killed_anywhere_and_every_path_is_whole(tmp_path: Path) -> No
                 run(Watched(store, crash_at, after=crash_at % 2 == 0))
             for key, body in at_paths(store).items():
                 assert body in [state.get(key) for state in states]
+            for subject, rows in by_partition(
+                rows_of_all(store, LAYOUT, VISITS), "subject_id"
+            ).items():
+                key = path(LAYOUT, VISITS, str(subject))
+                assert rows in [arrow.decode(state[key]).to_pylist() for state in states]
             if holds.current(store, LAYOUT) or run is back:
                 run(store)
             assert at_paths(store) == (good if run is back else newest)
+            assert_current(store, LAYOUT, VISITS)
             if run is back:
                 forward(store)
                 assert at_paths(store) == latest

@@ -34,7 +34,6 @@ class OneFile(TypedDict):
         bytes: Its number of bytes.
         sha256: Its digest.
         state: The table's digest, `sha256` of the facts, of the partitions that it was made of.
-        built_at: When it was written.
         behind: The segments whose content changed since.
         behind_of: The table's digest for which `behind` is right. A writer that knows no one file
             changes partitions without it.
@@ -44,7 +43,6 @@ class OneFile(TypedDict):
     bytes: int
     sha256: str
     state: str
-    built_at: str
     behind: list[str]
     behind_of: str
 

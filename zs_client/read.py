@@ -335,66 +335,28 @@ def _rows_of_many(
     values: tuple[str | None, ...],
     asset_names: "set[str | None]",
 ) -> "pa.Table | None":
-    """Returns the rows of partitions from the table's one file, as far as they are current there.
-
-    Returns None where reading the partitions takes less, or where the file cannot be read.
-
-    Raises:
-        one_file.OtherState: The facts do not tell which state the file holds.
-    """
-    column, words = request.partition, dict(request.filters)
-    columns = None if request.columns is None else filters.values(request.columns)
-    if facts is None or column in words or columns == [] or not one_file.is_better(facts, values):
+    """Returns the rows of partitions as `one_file.rows` does, from a copy where there is one."""
+    if facts is None or not one_file.is_better(facts, values):
         return None
-    may_lag = bool(facts["one_file"]["behind"])
-    # What the file has of changed partitions would count as names that are there.
-    if may_lag and request.names is not None:
-        return None
-    is_part = len(values) < len(facts["partitions"])
-    if is_part:
-        words[column] = values
-    is_added = columns is not None and column not in columns
-    columns = [*(columns or ()), column] if is_added else columns
-    # Rows in another order than the file's are cut by the caller.
-    limit = None if is_part or may_lag else request.limit
-    of_file = replace(request, filters=words, columns=columns, limit=limit)
-    behind: frozenset[str] = frozenset()
 
-    def check(file: File) -> None:
-        nonlocal behind
-        behind = one_file.behind(facts, file.state)
+    def rows_of_file(request: ReadRequest, check: Callable[[File], None]) -> "pa.Table":
+        # The facts say that the copy is current, so it costs no request.
+        body = store.get_content(facts["one_file"]["sha256"])
+        if body is None:
+            key = layout.table(request.folder)
+            return _read_file(store, key, request, asset_names, check=check)[0]
+        file = _whole_file(body)
+        check(file)
+        return _select(file, request, asset_names)
 
-    try:
-        content = _rows_of_one_file(store, layout, of_file, facts, asset_names, check)
-    except (FileNotFoundError, ReadError):
-        return None
-    if behind:
-        changed = [value for value in values if encode_partition(value) in behind]
-        beside = replace(request, columns=columns)
-        get_rows = partial(_partition_rows, store, layout, beside, asset_names)
-        content = one_file.without(content, column, [decode_partition(s) for s in behind])
-        content = kinds.joined([content, *work.map_ordered(get_rows, changed)])
-    if is_part or behind:
-        content = one_file.ordered(content, column, values)
-    return content.select(range(content.num_columns - 1)) if is_added else content
+    def rows_of_partitions(
+        request: ReadRequest, values: "Sequence[str | None]"
+    ) -> "list[pa.Table]":
+        return work.map_ordered(
+            partial(_partition_rows, store, layout, request, asset_names), values
+        )
 
-
-def _rows_of_one_file(
-    store: Reader,
-    layout: Layout,
-    request: ReadRequest,
-    facts: dict[str, Any],
-    asset_names: "set[str | None]",
-    check: Callable[[File], None],
-) -> "pa.Table":
-    """Returns rows of a table's one file; a copy in the local cache costs no request."""
-    body = store.get_content(facts["one_file"]["sha256"])
-    if body is None:
-        key = layout.table(request.folder)
-        return _read_file(store, key, request, asset_names, check=check)[0]
-    file = _whole_file(body)
-    check(file)
-    return _select(file, request, asset_names)
+    return one_file.rows(request, facts, values, rows_of_file, rows_of_partitions)
 
 
 def partition_values(store: Reader, layout: Layout, request: ReadRequest) -> tuple[str | None, ...]:

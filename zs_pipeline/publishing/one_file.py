@@ -10,6 +10,7 @@ import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from typing import cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,7 +21,7 @@ from zs_client.contract import decode_partition, encode_partition
 from zs_client.facts import Facts, FileFacts, differing
 from zs_client.store import Altered
 from zs_pipeline import arrow
-from zs_pipeline.publishing.facts_file import FactsFile, HeldBack, now_text
+from zs_pipeline.publishing.facts_file import FactsFile, HeldBack
 
 # Rows of a group. Groups of 544,462 rows of QC take 70 to 300 KB; with more rows a reader of few
 # subjects fetches more, with fewer a scan pays for pages.
@@ -61,7 +62,9 @@ class Bodies:
         self._file.close()
 
 
-def bring_up_to_date(known: FactsFile, bodies: Bodies | None = None, code_version: str = "") -> int:
+def bring_up_to_date(
+    known: FactsFile, bodies: Bodies | None = None, code_version: str = ""
+) -> None:
     """Write the one file of a partitioned table, where it is not of the state of the facts.
 
     Nothing is written of a table whose first build has not ended, nor while its partitions have
@@ -72,26 +75,33 @@ def bring_up_to_date(known: FactsFile, bodies: Bodies | None = None, code_versio
         bodies: Files of changed partitions; others are read from their objects.
         code_version: The version of the table's code; empty outside of a build.
 
-    Returns:
-        The number of bytes written.
-
     Raises:
-        HeldBack: An earlier snapshot was published meanwhile; its file was written again.
         FileNotFoundError: The store lost a partition's content.
     """
     facts = known.facts
     if not (facts and facts["partition_key"] and facts["source_state"]):
-        return 0
-    key = known.layout.table(known.acorn.table)
-    last = facts.get("one_file")
-    state, files = facts["sha256"], dict(facts["partitions"])
-    if last and last["state"] == last["behind_of"] == state and known.store.exists(key):
-        return 0
+        return
+    last, state = facts.get("one_file"), facts["sha256"]
+    is_current = last is not None and last["state"] == last["behind_of"] == state
+    if is_current and known.store.exists(known.layout.table(known.acorn.table)):
+        return
     try:
-        body = _merged(known, state, files, bodies or Bodies())
+        _renew(known, bodies, code_version)
+    except HeldBack:
+        # An earlier snapshot was published meanwhile, and what was put is not of it, whatever the
+        # facts say of the file that was there.
+        _renew(FactsFile(known.store, known.layout, known.acorn), None, "")
+
+
+def _renew(known: FactsFile, bodies: Bodies | None, code_version: str) -> None:
+    """Write the file of the facts' state, and name it in the facts."""
+    facts = cast("Facts", known.facts)
+    state, files = facts["sha256"], dict(facts["partitions"])
+    try:
+        body = _merged(known, state, files, bodies)
     except _Unlike:
-        return 0
-    known.store.put(key, body)
+        return
+    known.store.put(known.layout.table(known.acorn.table), body)
 
     def apply(facts: Facts) -> None:
         facts["one_file"] = {
@@ -99,21 +109,17 @@ def bring_up_to_date(known: FactsFile, bodies: Bodies | None = None, code_versio
             "bytes": len(body),
             "sha256": hashlib.sha256(body).hexdigest(),
             "state": state,
-            "built_at": now_text(),
             # Another build may have changed partitions since.
             "behind": differing(files, facts["partitions"]),
             "behind_of": facts["sha256"],
         }
 
-    try:
-        known.update(apply, code_version=code_version or None)
-    except HeldBack:
-        bring_up_to_date(FactsFile(known.store, known.layout, known.acorn))
-        raise
-    return len(body)
+    known.update(apply, code_version=code_version or None)
 
 
-def _merged(known: FactsFile, state: str, files: Mapping[str, FileFacts], bodies: Bodies) -> bytes:
+def _merged(
+    known: FactsFile, state: str, files: Mapping[str, FileFacts], bodies: Bodies | None
+) -> bytes:
     """Returns the file of a state: from the last file where that can be, else from all partitions.
 
     Raises:
@@ -138,7 +144,7 @@ def _last_file(known: FactsFile, sha256: str) -> pq.ParquetFile | None:
 
 
 def _with_changes(
-    known: FactsFile, base: pq.ParquetFile, files: Mapping[str, FileFacts], bodies: Bodies
+    known: FactsFile, base: pq.ParquetFile, files: Mapping[str, FileFacts], bodies: Bodies | None
 ) -> Iterator[pa.Table]:
     """Yields the rows of all partitions in order: of the last file, and of changed partitions.
 
@@ -180,7 +186,7 @@ def _runs(base: pq.ParquetFile, column: str) -> Iterator[tuple[str, pa.Table | N
 
 
 def _of_partitions(
-    known: FactsFile, files: Mapping[str, FileFacts], segments: Sequence[str], bodies: Bodies
+    known: FactsFile, files: Mapping[str, FileFacts], segments: Sequence[str], bodies: Bodies | None
 ) -> Iterator[pa.Table]:
     """Yields the rows of partitions, in order."""
     store, layout, table = known.store, known.layout, known.acorn.table
@@ -191,7 +197,7 @@ def _of_partitions(
     with work.Threads(REQUESTS) as pool:
         for start in range(0, len(segments), REQUESTS):
             batch = segments[start : start + REQUESTS]
-            kept = [bodies.get(files[segment]["sha256"]) for segment in batch]
+            kept = [bodies.get(files[s]["sha256"]) if bodies else None for s in batch]
             lacking = [s for s, body in zip(batch, kept, strict=True) if body is None]
             fetched = iter(list(pool.map(lambda s: get(files[s]["sha256"]), lacking)))
             for segment, body in zip(batch, kept, strict=True):

@@ -88,6 +88,7 @@ def publish(
             continue
         gathered.append(_entry(store, layout, facts, state, failed, now))
         partitions[acorn.name] = {s: e["sha256"] for s, e in facts["partitions"].items()}
+    complete = tuple(facts for facts in facts_of if facts and facts["source_state"])
     digest = hashlib.sha256("".join(f"{e['name']}={e['sha256']}\n" for e in gathered).encode())
     snapshot = digest.hexdigest()[:16]
     registry = {
@@ -105,6 +106,12 @@ def publish(
         store.put_first(key, body)
     if is_new:
         snapshot_list.add(store, layout, registry)
+    for entry, facts in zip(gathered, complete, strict=True):
+        # Not in the snapshot either: the one file of all rows is that of the present.
+        if one_file := facts.get("one_file"):
+            place = layout.location(store.url, {**entry, "partition_key": None})
+            names = ("rows", "bytes", "sha256", "state")
+            entry["one_file"] = {"location": place, **{name: one_file[name] for name in names}}
     every = expected_every_hours or _expected_every_hours(former)
     # Not in the snapshot: a snapshot does not become late.
     expected = {"expected_every_hours": every} if every else {}
@@ -119,7 +126,6 @@ def publish(
     failures = {f["name"]: f["reason"] or "" for f in facts_of if f and f["state"] == "stale"}
     if failed:
         failures["documents"] = failed
-    complete = tuple(facts for facts in facts_of if facts and facts["source_state"])
     return Published(snapshot, tuple(missing), stale, not missing, failures, complete)
 
 
