@@ -138,10 +138,65 @@ def test_a_condition_on_subjects_leaves_partitions_unread(wishes, where, parts):
         # Not every subject is a number, so DuckDB cannot compare them with one.
         assert "Conversion Error" in str(error)  # noqa: PT017
     else:
-        assert wishes["quality_control"][1] == parts
+        # The facts tell how many rows there are in all.
+        assert wishes.get("quality_control", (None, None))[1] == parts
         # The same over all rows, by DuckDB alone.
         whole = {"quality_control": zs_client.qc.arrow(SUBJECTS)}
         assert found["n"].tolist() == sql(query, **whole)["n"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("rest", "parts"),
+    [
+        ("JOIN asset_basics b ON q.subject_id = b.subject_id WHERE b.subject_id = '828418'", True),
+        ("JOIN asset_basics b USING (subject_id) WHERE b.subject_id = '828418'", True),
+        ("JOIN asset_basics b USING (subject_id) WHERE subject_id = '828418'", True),
+        (", asset_basics b WHERE '828418' = b.subject_id AND b.subject_id = q.subject_id", True),
+        ("JOIN asset_basics b ON q.subject_id = b.subject_id AND b.subject_id = '828418'", True),
+        (
+            """JOIN asset_basics b ON q.asset_name = b.name JOIN asset_basics c
+            ON b.subject_id = c.subject_id AND c.subject_id IN ('828418')
+            WHERE q.subject_id = b.subject_id""",
+            True,
+        ),
+        (
+            "LEFT JOIN asset_basics b ON q.subject_id = b.subject_id WHERE b.subject_id = '828418'",
+            False,
+        ),
+        (
+            "LEFT JOIN asset_basics b ON q.subject_id = b.subject_id AND b.subject_id = '828418'",
+            False,
+        ),
+        ("FULL JOIN asset_basics b USING (subject_id) WHERE b.subject_id = '828418'", False),
+        ("ANTI JOIN asset_basics b ON q.subject_id = b.subject_id", False),
+        ("JOIN asset_basics b ON q.asset_name = b.name WHERE b.subject_id = '828418'", False),
+        (
+            "JOIN (SELECT * FROM asset_basics) b USING (subject_id) WHERE b.subject_id = '828418'",
+            False,
+        ),
+        ("JOIN mine b ON q.subject_id = b.subject_id WHERE b.subject_id = '828418'", False),
+        (
+            """JOIN asset_basics b ON q.subject_id = b.subject_id
+            WHERE b.subject_id = '828418' OR b.name = 'x'""",
+            False,
+        ),
+        (
+            """JOIN asset_basics b ON q.subject_id || '' = b.subject_id
+            WHERE b.subject_id = '828418'""",
+            False,
+        ),
+    ],
+)
+def test_a_condition_at_a_joined_table_leaves_partitions_unread(wishes, rest, parts):
+    mine = zs_client.asset_basics.arrow(columns=["subject_id"])
+    query = f"SELECT count(*) AS n FROM quality_control q {rest}"
+    found = sql(query, mine=mine)
+    assert wishes["quality_control"][1] == (("828418",) if parts else None)
+    whole = {
+        "quality_control": zs_client.qc.arrow(SUBJECTS),
+        "asset_basics": zs_client.asset_basics.arrow(),
+    }
+    assert found["n"].tolist() == sql(query, mine=mine, **whole)["n"].tolist()
 
 
 @pytest.mark.parametrize("query", SAME)
@@ -188,6 +243,47 @@ def test_where_it_is_not_sure_every_partition_is_read(wishes, query):
         assert "Ambiguous" in str(error) or "ambiguous" in str(error)  # noqa: PT017
         return
     assert wishes["quality_control"][1] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "is_read"),
+    [
+        ("SELECT count(*) AS n FROM qc", False),
+        ("SELECT 2 * count(*) + 1 AS n FROM qc a, qc b", False),
+        ("SELECT (SELECT count(*) FROM qc) AS n", False),
+        ("SELECT count() AS n FROM qc WHERE 1 = 1", False),
+        ("SELECT count(name) AS n FROM qc", True),
+        ("SELECT count(*) AS n FROM qc WHERE status = 'Pass'", True),
+        ("SELECT count(*) AS n FROM (SELECT * FROM qc)", True),
+        ("SELECT count(*) AS n FROM qc a JOIN qc b USING (name)", True),
+        ("SELECT count(*) AS n FROM qc GROUP BY #1 ORDER BY n", True),
+    ],
+)
+def test_the_number_of_all_rows_is_told_by_the_facts(packed, query, is_read):
+    try:
+        found = sql(query)
+    except QueryError:
+        assert is_read
+        return
+    assert bool(packed) is is_read
+    whole = {"qc": zs_client.qc.arrow([None, *zs_client.unique_subject_ids()])}
+    assert found["n"].tolist() == sql(query, **whole)["n"].tolist()
+
+
+@pytest.fixture
+def packed(monkeypatch):
+    """The tables of the sample; holds what is read of them."""
+    client_store.plain(monkeypatch)
+    monkeypatch.setenv("ZS_STORE", "sample")
+    found = []
+    real = read.content
+
+    def spy(read_request, at=None):
+        found.append(read_request.table)
+        return real(read_request, at)
+
+    monkeypatch.setattr(read, "content", spy)
+    return found
 
 
 def test_parameters_are_values_and_leave_partitions_unread(wishes):

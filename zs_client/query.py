@@ -7,17 +7,19 @@ parser and planner say which tables, columns and partitions are read.
 import json
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zs_client import fetch, provenance, read, work
+from zs_client import fetch, kinds, provenance, read, work
 from zs_client.acorns import TABLES, find
 from zs_client.errors import QueryError
 from zs_client.filters import near, short
 from zs_client.libraries import duckdb, pa, pd, pl  # noqa: F401 - annotations of shapes
 from zs_client.place import Place, resolve
+from zs_client.query_partitions import Parameters, names_columns, nodes, partition_values
+from zs_client.query_partitions import tables as named_tables
 from zs_client.read import ReadRequest
 from zs_client.shapes import frames, needs
 from zs_client.user_tables import named
@@ -44,7 +46,6 @@ _NOT_READ = "zs: this column was not read"
 _MEMORY = {"memory_limit": "2GB"}
 _BATCH = 10_000
 _MARK = re.compile(r"zs_(\d+)_(\d+)_zs")
-Parameters = Sequence[Any] | Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,7 @@ class _Used:
         types: DuckDB's types of the columns.
         columns: The columns to read; all when None.
         partition_values: The partitions to read; all when None.
+        is_counted: Whether the query needs the number of all rows and no column.
     """
 
     name: str
@@ -83,6 +85,7 @@ class _Used:
     types: list[str] = field(default_factory=list)
     columns: list[str] | None = None
     partition_values: tuple[Any, ...] | None = None
+    is_counted: bool = False
 
 
 def _sql(  # noqa: D417 - `zs_client.shapes` adds the rest
@@ -207,8 +210,6 @@ def _answer(
     for number, name in enumerate(_named(tree, own)):
         table = _Used(name, *find(name), schema(name, at))
         tables.append(table)
-        if table.partition:
-            table.partition_values = _partition_values(tree, table, parameters)
         marks = [f"zs_{number}_{index}_zs" for index in range(len(table.schema))]
         connection.register(f"zs_{number}", table.schema.empty_table().rename_columns(marks))
         table.types = [str(kind) for kind in connection.table(f"zs_{number}").types]
@@ -219,6 +220,7 @@ def _answer(
         _view(connection, table, f"SELECT {renamed} FROM zs_{number}")  # noqa: S608 our own names
     if not tables:
         return _result(connection, query, parameters, limits)
+    _choose_partitions(tree, tables, parameters)
     _plan(connection, query, parameters, tables)
     labels = _register(connection, tables, at)
     try:
@@ -228,7 +230,7 @@ def _answer(
             raise
         # The plan did not name a column that is read after all.
         for table in tables:
-            table.columns = None
+            table.columns, table.is_counted = None, False
         labels = _register(connection, tables, at)
         content = _result(connection, query, parameters, limits)
     return provenance.mark(content, labels)
@@ -299,7 +301,7 @@ def _tree(connection: "duckdb.DuckDBPyConnection", query: str) -> Any:
         raise QueryError(f"the query cannot be understood: {message}")
     if len(parsed["statements"]) != 1:
         raise QueryError(f"there are {len(parsed['statements'])} statements; it takes one SELECT")
-    if any(node.get("type") == "SHOW_REF" and not node.get("query") for node in _nodes(parsed)):
+    if any(node.get("type") == "SHOW_REF" and not node.get("query") for node in nodes(parsed)):
         raise QueryError(
             "SHOW lists no tables; DESCRIBE with a table's name lists its columns. "
             f"{near('', [line[0] for line in TABLES])}"
@@ -307,25 +309,10 @@ def _tree(connection: "duckdb.DuckDBPyConnection", query: str) -> Any:
     return parsed["statements"][0]
 
 
-def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
-    waiting = [tree]
-    while waiting:
-        below = waiting.pop()
-        if isinstance(below, dict):
-            yield below
-            waiting.extend(below.values())
-        elif isinstance(below, list):
-            waiting.extend(below)
-
-
-def _tables(tree: Any) -> Iterator[dict[str, Any]]:
-    return (node for node in _nodes(tree) if node.get("type") == "BASE_TABLE")
-
-
 def _customs(tree: Any, own: Mapping[str, Any], at: Place) -> dict[str, Any]:
     """Returns the custom tables that a query names, as they are now, by name in small letters."""
     known = {name for line in TABLES for name in line[:2]} | own.keys() | _within(tree)
-    names = {n["table_name"] for n in _tables(tree) if n["table_name"].lower() not in known}
+    names = {n["table_name"] for n in named_tables(tree) if n["table_name"].lower() not in known}
     tables = {name.lower(): named(name, at) for name in sorted(names)}
     return {name: table for name, table in tables.items() if table is not None}
 
@@ -334,7 +321,7 @@ def _within(tree: Any) -> set[str]:
     """Returns the names that the query itself gives, with WITH."""
     return {
         entry["key"].lower()
-        for node in _nodes(tree)
+        for node in nodes(tree)
         for entry in (node.get("cte_map") or {}).get("map", ())
     }
 
@@ -346,7 +333,7 @@ def _named(tree: Any, own: Mapping[str, Any]) -> list[str]:
         QueryError: The query names an unknown table.
     """
     known = {name for line in TABLES for name in line[:2]} - own.keys()
-    names = {node["table_name"].lower() for node in _tables(tree)}
+    names = {node["table_name"].lower() for node in named_tables(tree)}
     unknown = sorted(names - known - _within(tree) - own.keys())
     if unknown:
         existing = [*own, *(line[0] for line in TABLES)]
@@ -379,6 +366,23 @@ def schema(table: str, at: Place) -> "pa.Schema":
     if partition and partition not in columns.names:
         columns = columns.append(pa.field(partition, pa.string()))
     return columns
+
+
+def _choose_partitions(tree: Any, tables: list[_Used], parameters: Parameters) -> None:
+    """Set the partitions to read: those that the query's conditions select."""
+    own_names = _within(tree)
+    texts = {
+        table.name: [field.name for field in table.schema if kinds.is_text(field.type)]
+        for table in tables
+        if table.name not in own_names
+    }
+    counts = not names_columns(tree)
+    for table in tables:
+        if table.partition:
+            table.partition_values = partition_values(
+                tree, table.name, table.partition, texts, parameters
+            )
+            table.is_counted = counts and table.partition_values is None
 
 
 def _plan(
@@ -431,6 +435,8 @@ def _content(table: _Used, at: Place) -> "pa.Table":
     request = ReadRequest(
         table.table, table.folder, {}, table.columns, None, table.partition, values
     )
+    if table.is_counted and (counted := read.counted(request, at)) is not None:
+        return counted
     with suppress(read.SubjectNotFound):
         if table.partition == "subject_id" or values is None:
             return read.content(request, at)
@@ -438,81 +444,3 @@ def _content(table: _Used, at: Place) -> "pa.Table":
     existing = read.partition_values(store, layout, request)
     selected = set(values or ())
     return read.content(replace(request, parts=tuple(v for v in existing if v in selected)), at)
-
-
-def _partition_values(tree: Any, table: _Used, parameters: Parameters) -> tuple[Any, ...] | None:
-    """Returns the partitions that conditions select; None when the query needs all partitions."""
-    mentions = sum(node["table_name"].lower() == table.name for node in _tables(tree))
-    selected: set[str] = set()
-    for node in _nodes(tree):
-        if node.get("type") != "SELECT_NODE" or node.get("sample"):
-            continue
-        leaves = _leaves(node.get("from_table") or {})
-        for leaf in leaves:
-            if leaf.get("type") != "BASE_TABLE" or leaf["table_name"].lower() != table.name:
-                continue
-            values = _condition(node, leaf, table.partition, parameters, alone=len(leaves) == 1)
-            if values is None:
-                return None
-            selected |= values
-            mentions -= 1
-    return tuple(sorted(selected)) if mentions == 0 else None
-
-
-def _leaves(source: dict[str, Any]) -> list[dict[str, Any]]:
-    """Returns the joined tables; none for a join that also gives rows without a match."""
-    if source.get("type") != "JOIN":
-        return [source]
-    if source.get("ref_type") not in ("REGULAR", "CROSS"):
-        return []
-    return [*_leaves(source["left"]), *_leaves(source["right"])]
-
-
-def _condition(
-    node: dict[str, Any], leaf: dict[str, Any], column: str, parameters: Parameters, *, alone: bool
-) -> set[str] | None:
-    """Returns the values of a table's column that a SELECT selects; None when it selects any."""
-    if leaf.get("sample") or leaf.get("column_name_alias"):
-        return None
-    names = [[(leaf.get("alias") or leaf["table_name"]).lower(), column]]
-    aliases = {(item.get("alias") or "").lower() for item in node.get("select_list") or ()}
-    if alone and column not in aliases:
-        names.append([column])
-    waiting = [node.get("where_clause") or {}]
-    while waiting:
-        test = waiting.pop()
-        kind = test.get("type")
-        if kind == "CONJUNCTION_AND":
-            waiting.extend(test["children"])
-            continue
-        if kind == "COMPARE_IN":
-            sides = test["children"]
-        elif kind == "COMPARE_EQUAL":
-            sides = [test["left"], test["right"]]
-            if sides[0].get("type") != "COLUMN_REF":
-                sides.reverse()
-        else:
-            continue
-        column_path = [item.lower() for item in sides[0].get("column_names") or ()]
-        values = [_constant(side, parameters) for side in sides[1:]]
-        if column_path in names and all(value is not None for value in values):
-            return {value for value in values if value is not None}
-    return None
-
-
-def _constant(side: dict[str, Any], parameters: Parameters) -> str | None:
-    """Returns a text constant of the query or a text given for a parameter; else None."""
-    constant: Any = None
-    if side.get("type") == "VALUE_CONSTANT":
-        literal, value = side.get("literal") or {}, side.get("value") or {}
-        if literal.get("kind") == "STRING":
-            constant = literal.get("text", "")
-        elif isinstance(value, dict) and (value.get("type") or {}).get("id") == "VARCHAR":
-            constant = value.get("value")
-    elif side.get("type") == "VALUE_PARAMETER":
-        name = str(side.get("identifier"))
-        if isinstance(parameters, Mapping):
-            constant = parameters.get(name)
-        elif parameters is not None and name.isdecimal() and int(name) <= len(parameters):
-            constant = parameters[int(name) - 1]
-    return constant if isinstance(constant, str) else None

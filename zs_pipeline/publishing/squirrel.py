@@ -22,6 +22,7 @@ from zs_pipeline.stored_json import serialized
 # Only the facts say how a column's values are made: every reader fetches the whole registry.
 _OF_COLUMN = ("name", "type", "description", "nullable")
 _OF_TABLE = ("rows", "bytes", "sha256", "built_at", "checked_at", "code_version", "source_state")
+_OF_ONE_FILE = ("rows", "bytes", "sha256", "state")
 # Why a table is stale that did not fail itself.
 _NO_DOCUMENTS = "the documents could not be brought up to date"
 _EARLIER_STATE = "built from an earlier state of the documents"
@@ -110,8 +111,8 @@ def publish(
         # Not in the snapshot either: the one file of all rows is that of the present.
         if one_file := facts.get("one_file"):
             place = layout.location(store.url, {**entry, "partition_key": None})
-            names = ("rows", "bytes", "sha256", "state")
-            entry["one_file"] = {"location": place, **{name: one_file[name] for name in names}}
+            own = {name: value for name, value in one_file.items() if name in _OF_ONE_FILE}
+            entry["one_file"] = {"location": place, **own}
     every = expected_every_hours or _expected_every_hours(former)
     # Not in the snapshot: a snapshot does not become late.
     expected = {"expected_every_hours": every} if every else {}
