@@ -4,12 +4,14 @@ What is slow to import is imported where it is used: the process that hands out 
 this module as well, and the others wait for it.
 """
 
+import contextvars
 import os
 import signal
 import time
 import uuid
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import hypothesis
@@ -53,6 +55,17 @@ def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
         return (yield)
     finally:
         item.user_properties.append((slow.CPU_SECONDS, time.process_time() - before))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
+    """Run each test in a context of its own.
+
+    Dagster holds in a context variable the storage of the last instance that was entered. Instances
+    that are left in another order, as when the garbage collector closes one, leave the storage of
+    one that is gone, and the next test that loads definitions fails.
+    """
+    pyfuncitem.obj = partial(contextvars.copy_context().run, pyfuncitem.obj)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -55,6 +55,7 @@ def events(instance, result, key: dg.AssetKey = QC) -> list[str | None]:
     ]
 
 
+@pytest.mark.usefixtures("instance")
 def test_every_acorn_is_an_asset_with_all_that_people_look_for():
     assets = definitions.defs().resolve_asset_graph()
     for acorn in ACORNS:
@@ -69,6 +70,7 @@ def test_every_acorn_is_an_asset_with_all_that_people_look_for():
         assert all(c.description for c in columns)
 
 
+@pytest.mark.usefixtures("instance")
 def test_the_graph_shows_what_feeds_what():
     assets = definitions.defs().resolve_asset_graph()
     parents = {
@@ -81,6 +83,7 @@ def test_the_graph_shows_what_feeds_what():
     assert parents["squirrel"] == {acorn.name for acorn in ACORNS}
 
 
+@pytest.mark.usefixtures("instance")
 def test_subjects_are_dynamic_partitions_and_platforms_static():
     assets = definitions.defs().resolve_asset_graph()
     assert assets.get(QC).partitions_def == dg.DynamicPartitionsDefinition(
@@ -90,6 +93,7 @@ def test_subjects_are_dynamic_partitions_and_platforms_static():
     assert platforms.get_partition_keys() == list(PLATFORMS)
 
 
+@pytest.mark.usefixtures("instance")
 def test_every_acorn_has_its_checks():
     found = {
         (key.asset_key.to_user_string(), key.name)

@@ -115,8 +115,8 @@ def _equal_columns(
         if using not in aliases:
             pairs.append({(left, using), (using,)})
             known.add((using,))
-    while found := [pair for pair in pairs if pair & equal and not pair <= equal]:
-        for pair in found:
+    while further := [pair for pair in pairs if pair & equal and not pair <= equal]:
+        for pair in further:
             if not pair <= known | equal:
                 pairs.remove(pair)
             equal |= pair & known
