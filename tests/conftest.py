@@ -11,8 +11,9 @@ import time
 import uuid
 from collections.abc import Iterator
 from datetime import date
-from functools import partial
+from functools import wraps
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -65,7 +66,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> None:
     that are left in another order, as when the garbage collector closes one, leave the storage of
     one that is gone, and the next test that loads definitions fails.
     """
-    pyfuncitem.obj = partial(contextvars.copy_context().run, pyfuncitem.obj)
+    function = pyfuncitem.obj
+
+    @wraps(function)
+    def within(*given: Any, **named: Any) -> Any:
+        return contextvars.copy_context().run(function, *given, **named)
+
+    pyfuncitem.obj = within
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
