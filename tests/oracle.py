@@ -908,6 +908,10 @@ def assets_smartspim(
                     "alignment_link": f"{link}/image_atlas_alignment/neuroglancer_config.json"
                     if stitched
                     else None,
+                    "alignment_ccf_link": f"{link}/image_atlas_alignment/ccf_visualization/"
+                    "neuroglancer_config.json"
+                    if stitched
+                    else None,
                 }
             )
     return rows

@@ -118,7 +118,10 @@ def test_there_is_a_row_for_each_channel_with_its_links():
     assert found[1]["segmentation_link"] == f"{at}/image_cell_segmentation/{shown}"
     assert found[1]["quantification_link"] == f"{at}/image_cell_quantification/{shown}"
     assert found[1]["stitched_link"] == f"{at}/neuroglancer_config.json"
-    assert found[1]["alignment_link"] == f"{at}/image_atlas_alignment/neuroglancer_config.json"
+    atlas = f"{at}/image_atlas_alignment"
+    assert found[1]["alignment_link"] == f"{atlas}/neuroglancer_config.json"
+    link = f"{atlas}/ccf_visualization/neuroglancer_config.json"
+    assert found[1]["alignment_ccf_link"] == link
 
 
 def test_without_channels_there_is_one_row():

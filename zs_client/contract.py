@@ -14,6 +14,8 @@ __version__ = "1.0.0"
 
 ROOT = "data-asset-cache"
 VERSIONS_INDEX = f"{ROOT}/zombie-squirrels.json"
+# The index of the folders that readers of zombie-squirrel's successor look for.
+SUCCESSOR_INDEX = f"{ROOT}/cache_versions.json"
 DOCUMENTS = f"{ROOT}/_documents"
 ANSWERS = f"{ROOT}/_files"
 # The core files of a document, in the order of the schema's pages.
@@ -39,6 +41,7 @@ ENVELOPE = (
 )
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
+_SUCCESSOR_FORM = re.compile(r"\d+\.\d+", re.ASCII)
 VERSION_FORM = re.compile(r"\d+(\.\d+)*", re.ASCII)
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
 
@@ -147,6 +150,46 @@ class Layout:
         if entry["partition_key"]:
             return f"{url}/{self.folder}/{entry['table']}/"
         return f"{url}/{self.table(entry['table'])}"
+
+
+@dataclass(frozen=True)
+class SuccessorLayout:
+    """The keys of a version of the successor's layout.
+
+    Attributes:
+        version: The version's two numbers, as the successor's packages have them.
+
+    Raises:
+        ValueError: The version is not two numbers.
+    """
+
+    version: str
+
+    def __post_init__(self) -> None:
+        if not _SUCCESSOR_FORM.fullmatch(self.version):
+            raise ValueError(
+                f"ZS_BDC_VERSION is {self.version!r}, not two numbers such as 0.99; unset it to "
+                "write no second layout"
+            )
+
+    @property
+    def name(self) -> str:
+        """The folder's name, as the index lists it."""
+        return f"bdc-v{self.version}"
+
+    @property
+    def folder(self) -> str:
+        """The folder's key."""
+        return f"{ROOT}/{self.name}"
+
+    @property
+    def record(self) -> str:
+        """The key that tells who writes the folder, and what the registry holds."""
+        return f"{self.folder}/_written_by.json"
+
+    def fragment(self, table: str) -> str:
+        """Returns the key of a table in the registry."""
+        return f"{self.folder}/cache_registry/{table}.json"
 
 
 def layouts(folders: Iterable[str]) -> list[Layout]:

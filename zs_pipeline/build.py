@@ -36,7 +36,7 @@ from zs_pipeline.orchestration.failures import Failed
 from zs_pipeline.orchestration.jobs import selections
 from zs_pipeline.orchestration.nights import every_hours
 from zs_pipeline.orchestration.run_tags import BY_COMMAND
-from zs_pipeline.publishing import hold, night
+from zs_pipeline.publishing import hold, night, successor
 from zs_pipeline.publishing.facts_file import read_content, read_facts
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.source.choice import open_source
@@ -104,6 +104,8 @@ def main(
         open_source(source_url, CATALOGUE.reads.paths).check()
         chosen = _chosen(select)
         settings.check_writable(opened)
+        if second := settings.successor_layout():
+            successor.refuse_others(opened, second)
         layout_of_builds = hold.layout_of_builds(opened, layout)
         defs = definitions(
             source=source_url,

@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from zs_client.contract import ROOT, Layout, __version__
+from zs_client.contract import ROOT, Layout, SuccessorLayout, __version__
 from zs_client.errors import StoreError
 from zs_client.obstore_errors import first_line
 from zs_client.opening import local_path, open_store
@@ -147,6 +147,16 @@ def layout(version: str = "") -> Layout:
         ValueError: The version is not dotted numbers.
     """
     return Layout(version or os.environ.get("ZS_VERSION") or __version__)
+
+
+def successor_layout() -> SuccessorLayout | None:
+    """Returns the second layout to write, of `ZS_BDC_VERSION`; None where that is not set.
+
+    Raises:
+        ValueError: The version is not two numbers.
+    """
+    given = os.environ.get("ZS_BDC_VERSION", "")
+    return SuccessorLayout(given) if given else None
 
 
 def writable_store(url: str, *, object_cache: Path | None = None) -> Store:

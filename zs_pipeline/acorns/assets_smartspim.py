@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _VIEWER = "https://allen.neuroglass.io/new#!"
 _CONFIG = "neuroglancer_config.json"
 _SEGMENTATION = "image_cell_segmentation"
+_IN_CCF = "image_atlas_alignment/ccf_visualization"
 _OLD_LINK = re.compile(r"(?<!/SPIM)/derivatives/")
 _RAW_LINK, _CHANNELS = "raw_link", "channels"
 
@@ -89,6 +90,7 @@ def rows(
             "processing_end_time": _processing_end(documents.get(stitched.id)),
             "stitched_link": _link(stitched, _CONFIG),
             "alignment_link": _link(stitched, f"image_atlas_alignment/{_CONFIG}"),
+            "alignment_ccf_link": _link(stitched, f"{_IN_CCF}/{_CONFIG}"),
         }
         for channel in answers[stitched.id] or (None,):
             path = f"{channel}/visualization/{_CONFIG}"
@@ -268,6 +270,14 @@ ACORN = Acorn(
                 "looked at."
             ),
             example=f"`s3://b/x` becomes `{_VIEWER}s3://b/x/image_atlas_alignment/{_CONFIG}`.",
+        ),
+        Column(
+            "alignment_ccf_link",
+            "string",
+            "Opens the image in the coordinates of the atlas (CCF) in Neuroglancer.",
+            reads=("asset_basics.location",),
+            rule=f"{_LINK} /{_IN_CCF}/{_CONFIG}. Whether that file is there is not looked at.",
+            example=f"`s3://b/x` becomes `{_VIEWER}s3://b/x/{_IN_CCF}/{_CONFIG}`.",
         ),
     ),
 )

@@ -35,7 +35,7 @@ from zs_pipeline.orchestration.resources import (
     resolved,
 )
 from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS, LOCATION
-from zs_pipeline.publishing import currency, hold, night, rollback, squirrel
+from zs_pipeline.publishing import currency, hold, night, rollback, squirrel, successor
 from zs_pipeline.publishing.prune import prune
 from zs_pipeline.publishing.retention import Keep
 from zs_pipeline.publishing.table_update import TableUpdate
@@ -115,6 +115,8 @@ def documents_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         store, opened = cache.open(), source.open(catalogue)
         if BY_COMMAND not in context.run.tags:
             settings.check_writable(store)
+            if second := settings.successor_layout():
+                successor.refuse_others(store, second)
         night.begin(store, cache.layout(), context.run.run_id)
         store.sweep_staging()
         with in_our_words():
@@ -262,6 +264,9 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
                 catalogue.acorns,
                 expected_every_hours=float(every) if every else None,
             )
+            # While an earlier snapshot is published, what readers of it see stays, too.
+            if (second := settings.successor_layout()) and not hold.behind(store, layout):
+                successor.publish(store, second, layout, done.tables, complete=done.listed)
             counts = runs.document_counts(context.instance)
             night.end(store, layout, done.failures, done.tables, counts)
             behind = currency.behind(store, layout, catalogue)

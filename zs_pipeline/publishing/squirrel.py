@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from zs_client import work
-from zs_client.contract import VERSIONS_INDEX, Layout, version_order
+from zs_client.contract import VERSIONS_INDEX, Layout
 from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import state as documents
-from zs_pipeline.publishing import snapshot_list
+from zs_pipeline.publishing import snapshot_list, versions
 from zs_pipeline.publishing.facts_file import HeldBack, now_text, read_facts
 from zs_pipeline.stored_json import serialized
 
@@ -122,7 +122,7 @@ def publish(
     if is_new and not store.exists(key):
         store.put_first(key, body)
     if not missing:
-        _list(store, layout)
+        versions.add(store, VERSIONS_INDEX, layout.name)
     stale = {e["name"]: e["reason"] for e in gathered if e["state"] == "stale"}
     failures = {f["name"]: f["reason"] or "" for f in facts_of if f and f["state"] == "stale"}
     if failed:
@@ -178,27 +178,3 @@ def _entry(
         "state": "stale" if stale else "fresh",
         "reason": reason,
     }
-
-
-def _list(store: Store, layout: Layout) -> None:
-    """Add the version to the index of versions. An unreadable index is never overwritten."""
-    folder = layout.name
-
-    def add(body: bytes | None) -> bytes | None:
-        try:
-            folders = json.loads(b"[]" if body is None else body)
-        except ValueError as error:
-            raise ValueError(
-                f"{store.at(VERSIONS_INDEX)}: cannot be read as JSON: {error}; it is left as it "
-                f"is, and {folder} is not listed"
-            ) from error
-        if not isinstance(folders, list) or not all(isinstance(name, str) for name in folders):
-            raise ValueError(
-                f"{store.at(VERSIONS_INDEX)}: is no list of folder names; it is left as it is, "
-                f"and {folder} is not listed"
-            )
-        if folder in folders:
-            return None
-        return serialized(sorted([*folders, folder], key=version_order))
-
-    store.update(VERSIONS_INDEX, add)
