@@ -73,8 +73,9 @@ def filled(s3_server):
 
 @pytest.fixture
 def parts(monkeypatch):
-    """asset_basics is far larger than what is read of a file at first."""
+    """asset_basics is far larger than what is read of a file at first, or whole by a filter."""
     monkeypatch.setattr(read, "END", 8192)
+    monkeypatch.setattr(read, "SMALL", 0)
     monkeypatch.setattr(parquet, "GAP", 0)
 
 

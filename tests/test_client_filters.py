@@ -81,6 +81,7 @@ def on_s3(s3_server, environment):
     environment.setenv("ZS_STORE", store.url)
     store.put(LAYOUT.table("asset_basics"), BODY)
     environment.setattr(read, "END", 4096)
+    environment.setattr(read, "SMALL", 0)
     return store
 
 

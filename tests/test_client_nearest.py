@@ -93,6 +93,7 @@ def test_a_warning_costs_no_request(s3_server, monkeypatch, words, message):
     monkeypatch.setenv("ZS_STORE", store.url)
     store.put(LAYOUT.table("asset_basics"), body())
     monkeypatch.setattr(read, "END", 4096)
+    monkeypatch.setattr(read, "SMALL", 0)
     ranges = []
     real = Store._byte_range
     monkeypatch.setattr(

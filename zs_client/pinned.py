@@ -131,6 +131,10 @@ class Pinned:
         """Returns whether the local cache has a copy."""
         return self._store.is_cached(self._named(key))
 
+    def can_cache(self, size: int) -> bool:
+        """Returns whether the local cache keeps a content of so many bytes."""
+        return self._store.can_cache(size)
+
     def validated_at(self, key: str) -> None:
         """Returns None: the contents of a snapshot never change."""
 

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
+# A table of at most this many bytes is read whole by a filter too, and kept in the local cache. At
+# 30 MB/s 8 MB take 0.27 s, as does one filtered read of a larger file; 20 filtered reads of 1.6 MB
+# made 81 requests for 32 MB. A partition is read in parts: there are thousands.
+SMALL = 8_000_000
+
 # Earlier programs import some of these names from here.
 __all__ = [
     "AcornNotFound",
@@ -106,7 +111,7 @@ def content(request: ReadRequest, at: Place | None = None) -> "pa.Table":
         else:
             key = layout.table(request.folder)
             try:
-                table, size, digest = _read_file(store, key, request)
+                table, size, digest = _read_file(store, key, request, small=SMALL)
             except FileNotFoundError:
                 raise fetch.not_found(store, layout, request.table, key) from None
         registry = wait()
@@ -119,10 +124,16 @@ def content(request: ReadRequest, at: Place | None = None) -> "pa.Table":
     return provenance.mark(table, labels)
 
 
-def opened(store: Reader, key: str, *, whole: bool = False) -> File:
+def opened(store: Reader, key: str, *, whole: bool = False, small: int = 0) -> File:
     """Opens a parquet file; of a large remote file only the end is fetched, the rest on demand.
 
     A file with a copy in the local cache is read, and brought up to date, as a whole.
+
+    Args:
+        store: The store.
+        key: The file's key.
+        whole: Fetch the whole file.
+        small: Fetch the whole file if it has at most so many bytes and the local cache keeps it.
 
     Raises:
         FileNotFoundError: Nothing lies there.
@@ -134,7 +145,7 @@ def opened(store: Reader, key: str, *, whole: bool = False) -> File:
             if not end.start:
                 return File(end)
             # Without an ETag nobody can tell whether further parts are of the same content.
-            if end.etag:
+            if end.etag and not (end.size <= small and store.can_cache(end.size)):
                 return File(end, partial(_read_part, store, key, end))
     return _whole_file(fetch.get(store, key))
 
@@ -199,6 +210,7 @@ def _read_file(
     asset_names: "set[str | None] | None" = None,
     *,
     checked: bool = False,
+    small: int = 0,
 ) -> "tuple[pa.Table, int, str | None]":
     """Returns the requested rows of one file, the file's size, and its digest if read whole.
 
@@ -208,7 +220,7 @@ def _read_file(
     whole = not request.filters and request.columns is None and request.limit is None
     for at_once in (whole, True):
         try:
-            file = opened(store, key, whole=at_once)
+            file = opened(store, key, whole=at_once, small=small)
             if checked:
                 _check_partition(file, request)
             return _select(file, request, asset_names), file.size, file.sha256

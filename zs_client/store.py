@@ -135,6 +135,9 @@ class Reader(Protocol):
     def is_cached(self, key: str) -> bool:
         """Returns whether the local cache has a copy."""
 
+    def can_cache(self, size: int) -> bool:
+        """Returns whether the local cache keeps a content of so many bytes."""
+
     def validated_at(self, key: str) -> datetime | None:
         """Returns when a copy was last known to be current; None when it is current now."""
 
@@ -596,6 +599,10 @@ class Store:
 
     def is_cached(self, key: str) -> bool:  # noqa: ARG002 - for a store with a local cache
         """Returns whether the local cache has a copy that needs no network."""
+        return False
+
+    def can_cache(self, size: int) -> bool:  # noqa: ARG002
+        """Returns whether the local cache keeps a content of so many bytes."""
         return False
 
     def validated_at(self, key: str) -> datetime | None:  # noqa: ARG002
