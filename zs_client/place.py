@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from zs_client import remembered, work
 from zs_client.cache import CachedStore, from_environment
 from zs_client.contract import Layout, __version__
+from zs_client.first_answer import seconds_from_environment
 from zs_client.opening import open_store
 from zs_client.pinned import pinned
 from zs_client.s3 import INTERACTIVE, PUBLIC, s3_bucket, s3_place, server
@@ -232,14 +233,18 @@ def _remote(url: str) -> Store:
     address = f"s3://{bucket}/{prefix}".rstrip("/")
     # The AWS variables say where a bucket is and whose credentials are sent.
     aws_variables = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    endpoint = server()
+    endpoint, seconds = server(), seconds_from_environment()
 
     def connect() -> Any:
         with _lock:
-            name = (address, endpoint, *sorted(aws_variables.items()))
+            name = (address, endpoint, seconds, *sorted(aws_variables.items()))
             if name not in remembered.stores:
                 remembered.stores[name] = s3_bucket(
-                    bucket, prefix=prefix, anonymous=address == PUBLIC, timeouts=INTERACTIVE
+                    bucket,
+                    prefix=prefix,
+                    anonymous=address == PUBLIC,
+                    timeouts=INTERACTIVE,
+                    first_answer=seconds,
                 )
             return remembered.stores[name]
 
