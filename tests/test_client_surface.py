@@ -109,7 +109,7 @@ SIGNATURES = {
     "metadata_upgrade": "_id=… v2_id=… name=… status=… …",
     "document_problems": "_id=… name=… field=… severity=… …",
     "data_asset_problems": "_id=… name=… field=… severity=… …",
-    "configure": "store=… cache=… offline=…",
+    "configure": "store=… cache=… offline=… snapshot=…",
     "custom": "name df=None expect=None state=None",
     "custom_history": "name",
     "custom_tables": "store_url=None",

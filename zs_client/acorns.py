@@ -25,6 +25,7 @@ from zs_client.filters import Flag, Names, Text, Time, Values
 from zs_client.libraries import duckdb, pa, pd, pl  # noqa: F401 - annotations of shapes
 from zs_client.read import ReadRequest
 from zs_client.shapes import frames, in_shapes, lists, pandas
+from zs_client.snapshot import AnySnapshot
 
 if TYPE_CHECKING:
     from zs_client import _Qc
@@ -56,20 +57,20 @@ TABLES: tuple[tuple[str, str, str], ...] = (
 
 @lists
 def unique_project_names(
-    *, snapshot: str | None = None, offline: bool | None = None
+    *, snapshot: AnySnapshot = None, offline: bool | None = None
 ) -> ReadRequest:
     """Returns the distinct project names in `asset_basics`, sorted, without null."""
     return _request("unique_project_names", locals())
 
 
 @lists
-def unique_subject_ids(*, snapshot: str | None = None, offline: bool | None = None) -> ReadRequest:
+def unique_subject_ids(*, snapshot: AnySnapshot = None, offline: bool | None = None) -> ReadRequest:
     """Returns the distinct subjects in `asset_basics`, sorted as text, without null."""
     return _request("unique_subject_ids", locals())
 
 
 @lists
-def unique_genotypes(*, snapshot: str | None = None, offline: bool | None = None) -> ReadRequest:
+def unique_genotypes(*, snapshot: AnySnapshot = None, offline: bool | None = None) -> ReadRequest:
     """Returns the distinct genotypes in `asset_basics`, sorted, without null."""
     return _request("unique_genotypes", locals())
 
@@ -87,7 +88,7 @@ def asset_basics(
     acquired_before: Time = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -117,7 +118,7 @@ def source_data(
     pipeline_name: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -142,7 +143,7 @@ def metadata_core(
     _id: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -166,7 +167,7 @@ def assets_smartspim(
     processed: Flag = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -195,7 +196,7 @@ def platform_exaspim(
     processed: Flag = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -224,7 +225,7 @@ def platform_fib(
     targeted_structure: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -256,7 +257,7 @@ def foraging_sessions(
     rig: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -287,7 +288,7 @@ def behavior_curriculum(
     stage_name: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -315,7 +316,7 @@ def metadata_upgrade(
     status: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -344,7 +345,7 @@ def document_problems(
     severity: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -373,7 +374,7 @@ def data_asset_problems(
     severity: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -404,7 +405,7 @@ def _qc(
     tag: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest | str:
@@ -452,7 +453,7 @@ def qc_tag_status(
     status: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -486,7 +487,7 @@ def platform_qc(
     acquired_before: Time = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:

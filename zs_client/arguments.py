@@ -228,7 +228,9 @@ def _add_reading(commands: Any) -> None:
     for command in (show, sql, describe, values, explain, derived, plot, tables, mcp):
         _add_store(command)
         command.add_argument(
-            "--snapshot", metavar="ID", help="its id or name (default: ZS_SNAPSHOT, else now)"
+            "--snapshot",
+            metavar="ID",
+            help="its id or name, or the last before a date (default: ZS_SNAPSHOT, else now)",
         )
         command.add_argument(
             "--offline",

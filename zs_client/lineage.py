@@ -8,6 +8,7 @@ from typing import Any, overload
 from zs_client import filters, read
 from zs_client.acorns import read_request
 from zs_client.place import Place, reading
+from zs_client.snapshot import AnySnapshot
 
 
 @overload
@@ -16,7 +17,7 @@ def raw_to_derived(
     modality: str | None = None,
     latest: bool = False,  # noqa: FBT001, FBT002 as scripts call it
     *,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
 ) -> list[str]: ...
 @overload
@@ -25,7 +26,7 @@ def raw_to_derived(
     modality: str | None = None,
     latest: bool = False,  # noqa: FBT001, FBT002 as scripts call it
     *,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
 ) -> dict[str, list[str]]: ...
 def raw_to_derived(
@@ -33,7 +34,7 @@ def raw_to_derived(
     modality: str | None = None,
     latest: bool = False,  # noqa: FBT001, FBT002 as scripts call it
     *,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
 ) -> list[str] | dict[str, list[str]]:
     """Returns the names of the data assets that were derived from a raw data asset.
@@ -44,7 +45,7 @@ def raw_to_derived(
         latest: For each pipeline, only the newest by `processing_time`. A data asset without a
             time counts as the oldest, and the last name wins a tie. Data assets without a
             pipeline's name are all kept.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        snapshot: Read this `Snapshot`, id, name, or the last before a date; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:

@@ -38,7 +38,7 @@ ARGUMENTS = {
     "acquired_before": "Only acquisitions that began before this time.",
     "columns": "Only these columns, in this order.",
     "limit": "The largest number of rows.",
-    "snapshot": "Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.",
+    "snapshot": "Read this `Snapshot`, id, name, or the last before a date; else `ZS_SNAPSHOT`.",
     "offline": "Send no requests and read the local cache; else `ZS_OFFLINE`.",
     "others": "Filters on other columns, by the column's name; the module lists all filters.",
 }
