@@ -131,7 +131,8 @@ def test_a_table_is_described(zs):
 def test_what_was_derived_is_a_line_each(zs):
     code, out, _ = zs("derived", "raw", "--modality", "ecephys", "--latest")
     assert (code, out) == (0, b"raw_sorted_2026-02-01_00-00-00\n")
-    assert zs("derived", "nobody; rm") == (0, b"", "")
+    said = "zs: raw_to_derived: no data asset has the name 'nobody; rm'\n"
+    assert zs("derived", "nobody; rm") == (0, b"", said)
 
 
 def test_a_stale_table_is_a_line_on_stderr(zs, store):

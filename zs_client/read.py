@@ -66,8 +66,8 @@ class ReadRequest:
         partition: The column by which the table is partitioned; empty when it is not.
         parts: The values of the partitions to read; None for all.
         names: Only rows of these data assets, with a warning of names that have no rows.
-        suggest: Whether an empty answer warns of values that occur nowhere in their column; only
-            for a table that is not partitioned.
+        suggest: Whether an empty answer warns of values that occur nowhere in their column.
+        missing: Gathers these values, file by file.
     """
 
     table: str
@@ -79,6 +79,7 @@ class ReadRequest:
     parts: tuple[str | int | None, ...] | None = None
     names: tuple[str, ...] | None = None
     suggest: bool = False
+    missing: nearest.MissingValues | None = None
 
 
 def rows(request: ReadRequest, at: Place | None = None) -> "pa.Table":
@@ -103,6 +104,8 @@ def rows(request: ReadRequest, at: Place | None = None) -> "pa.Table":
 def content(request: ReadRequest, at: Place | None = None) -> "pa.Table":
     """Returns what `rows` returns, without a warning of a stale table."""
     _check_limit(request.limit)
+    if request.suggest and request.limit != 0:
+        request = replace(request, missing=nearest.MissingValues(request))
     store, layout = at or resolve()
     with work.scope():
         wait = provenance.begin(store, layout, fetch.get_json)
@@ -115,6 +118,8 @@ def content(request: ReadRequest, at: Place | None = None) -> "pa.Table":
             except FileNotFoundError:
                 raise fetch.not_found(store, layout, request.table, key) from None
         registry = wait()
+    if request.missing is not None:
+        request.missing.warn()
     if request.partition:
         published = provenance.is_of(registry, checked)
     else:
@@ -278,9 +283,8 @@ def _select(
     tests = filters.tests(words, file.schema, request.folder)
     stored = [name for name in columns if name in file.schema.names] or file.schema.names[:1]
     content = filters.select(file, stored, tests, request.limit)
-    is_part = bool(request.partition) or request.limit == 0
-    if request.suggest and not content.num_rows and not is_part:
-        nearest.warn_of_missing_values(file, words, request.table)
+    if request.missing is not None:
+        request.missing.add(file, words, content.num_rows)
     if columns == stored:
         return content
     value = pa.array([None if p is None else str(p) for p in request.parts or ()], pa.string())

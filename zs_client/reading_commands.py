@@ -7,6 +7,7 @@ import argparse
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,7 +47,8 @@ def print_rows(given: argparse.Namespace) -> int:
     at = resolve(given)
     own = named(given.table, at)
     if own is None:
-        content = read.rows(read_request(given.table, arguments, at), at)
+        request = replace(read_request(given.table, arguments, at), suggest=True)
+        content = read.rows(request, at)
     elif filters:
         raise ValueError(f"{given.table} is a custom table; zs sql answers with conditions")
     else:
