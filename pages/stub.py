@@ -71,7 +71,7 @@ _LAZY = """
         offline: bool | None = None,
     ) -> str: ...
 """
-_AFTER_FILTERS = ("columns", "limit", "snapshot", "offline")
+_AFTER_FILTERS = ("columns", "limit", "offset", "order_by", "snapshot", "offline")
 
 
 def filters(acorn: Acorn) -> dict[str, str]:

@@ -91,7 +91,7 @@ PUBLIC = [
 
 # A `…` after `=` is a filter that may be left out, one at the end what every table takes, with any
 # other column by its name.
-EVERY = "columns=None limit=None snapshot=None offline=None **others"
+EVERY = "columns=None limit=None offset=0 order_by=None snapshot=None offline=None **others"
 SIGNATURES = {
     "unique_project_names": "snapshot=None offline=None",
     "unique_subject_ids": "snapshot=None offline=None",

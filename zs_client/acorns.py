@@ -1,11 +1,11 @@
 """The one-line functions: one for each table of the cache, named after it.
 
-Each function takes any column as a filter by its name, `columns=` and `limit=`, and for reading
-`snapshot=` and `offline=` (`zs_client.place.reading`). A filter is a value, or several of which one
-has to fit. None is null; a filter that is left out lets all rows through. A list column fits if one
-of its entries does. Text columns have `<column>_contains` (case ignored); text and time columns
-have `<column>_after` (at or after) and `<column>_before` (before), numbers `<column>_min` and
-`<column>_max` (both ends belong to the range). `acquired_after` and
+Each function takes any column as a filter by its name, `columns=`, `limit=`, `offset=` and
+`order_by=`, and for reading `snapshot=` and `offline=` (`zs_client.place.reading`). A filter is a
+value, or several of which one has to fit. None is null; a filter that is left out lets all rows
+through. A list column fits if one of its entries does. Text columns have `<column>_contains` (case
+ignored); text and time columns have `<column>_after` (at or after) and `<column>_before` (before),
+numbers `<column>_min` and `<column>_max` (both ends belong to the range). `acquired_after` and
 `acquired_before` compare the acquisition's start. A time without a zone is UTC.
 
 Each function returns a pandas frame; its attributes `arrow`, `polars` and `duckdb` take the same
@@ -88,6 +88,8 @@ def asset_basics(
     acquired_before: Time = ...,
     columns: Names = None,
     limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
     snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
@@ -118,6 +120,8 @@ def source_data(
     pipeline_name: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
     snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
@@ -143,6 +147,8 @@ def metadata_core(
     _id: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
     snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
@@ -167,6 +173,8 @@ def assets_smartspim(
     processed: Flag = ...,
     columns: Names = None,
     limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
     snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
@@ -196,6 +204,8 @@ def platform_exaspim(
     processed: Flag = ...,
     columns: Names = None,
     limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
     snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
@@ -225,6 +235,8 @@ def platform_fib(
     targeted_structure: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
     snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
@@ -257,6 +269,8 @@ def foraging_sessions(
     rig: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
     snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
@@ -288,6 +302,8 @@ def behavior_curriculum(
     stage_name: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
     snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
@@ -316,6 +332,8 @@ def metadata_upgrade(
     status: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
     snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
@@ -345,6 +363,8 @@ def document_problems(
     severity: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
     snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
@@ -374,6 +394,8 @@ def data_asset_problems(
     severity: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
     snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
@@ -405,6 +427,8 @@ def _qc(
     tag: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
     snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
@@ -453,6 +477,8 @@ def qc_tag_status(
     status: Text = ...,
     columns: Names = None,
     limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
     snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
@@ -487,6 +513,8 @@ def platform_qc(
     acquired_before: Time = ...,
     columns: Names = None,
     limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
     snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
@@ -546,7 +574,7 @@ def find(name: str) -> tuple[str, str, str]:
 
 
 # Arguments that are no filters: of all tables, and of tables by subject or platform.
-_NO_FILTERS = ("columns", "limit", "snapshot", "offline", "others")
+_NO_FILTERS = ("columns", "limit", "offset", "order_by", "snapshot", "offline", "others")
 _OF_PARTITIONS = {"subject_id": ("subject_id", "asset_names", "lazy"), "platform": ("platform",)}
 
 
@@ -555,8 +583,18 @@ def _request(table: str, words: Mapping[str, Any], **more: Any) -> ReadRequest:
     no_filters = (*_NO_FILTERS, *_OF_PARTITIONS.get(partition, ()))
     given = {k: v for k, v in words.items() if k not in no_filters} | words.get("others", {})
     given = {name: value for name, value in given.items() if value is not ...}
-    limit, columns = words.get("limit"), words.get("columns")
-    return ReadRequest(table, folder, given, columns, limit, partition, **more)
+    order = words.get("order_by")
+    return ReadRequest(
+        table,
+        folder,
+        given,
+        words.get("columns"),
+        words.get("limit"),
+        partition,
+        offset=words.get("offset", 0),
+        order_by=() if order is None else tuple(filters.texts(f"{folder}: order_by=", order)),
+        **more,
+    )
 
 
 def _subjects_request(table: str, words: Mapping[str, Any], at: Place | None = None) -> ReadRequest:
@@ -577,7 +615,8 @@ def _subjects_request(table: str, words: Mapping[str, Any], at: Place | None = N
 
 def _partition_path(subject: Any, words: Mapping[str, Any]) -> str:
     request = _request("quality_control", words)
-    if request.filters or request.columns is not None or request.limit is not None:
+    rest = ReadRequest(request.table, request.folder, partition=request.partition)
+    if request != rest:
         raise ValueError("lazy= gives a path: filter in the query that reads it")
     subjects = [] if subject is ... else filters.values(subject)
     if len(subjects) != 1:

@@ -171,6 +171,14 @@ def _add_reading(commands: Any) -> None:
     show.add_argument(
         "--limit", metavar="N", type=int, help=f"rows (default: all, on a terminal {SCREEN_ROWS})"
     )
+    show.add_argument(
+        "--offset", metavar="N", type=int, default=0, help="leave out so many rows (default: 0)"
+    )
+    show.add_argument(
+        "--order-by",
+        metavar="A,-B",
+        help="sort by these columns; - before a name sorts from the largest (--order-by=-B)",
+    )
     sql = _add(
         commands,
         "sql",

@@ -68,6 +68,10 @@ class ReadRequest:
         names: Only rows of these data assets, with a warning of names that have no rows.
         suggest: Whether an empty answer warns of values that occur nowhere in their column.
         missing: Gathers these values, file by file.
+        offset: How many rows that fit are left out before the first.
+        order_by: The columns by which rows are sorted, those with a `-` before the name from the
+            largest; the order of the file when empty.
+        counts: Gets the number of rows of each file that fit, whatever the limit.
     """
 
     table: str
@@ -80,6 +84,9 @@ class ReadRequest:
     names: tuple[str, ...] | None = None
     suggest: bool = False
     missing: nearest.MissingValues | None = None
+    offset: int = 0
+    order_by: tuple[str, ...] = ()
+    counts: list[int] | None = None
 
 
 def rows(request: ReadRequest, at: Place | None = None) -> "pa.Table":
@@ -96,14 +103,18 @@ def rows(request: ReadRequest, at: Place | None = None) -> "pa.Table":
         TypeError: A value is of another kind than the column.
         ReadError: The table is there and cannot be read.
     """
-    table = content(request, at)
+    counts: list[int] = []
+    table = content(replace(request, counts=counts), at)
+    table = provenance.mark(table, {provenance.TOTAL: sum(counts)})
     provenance.warn_if_stale(provenance.marks(table))
     return table
 
 
 def content(request: ReadRequest, at: Place | None = None) -> "pa.Table":
-    """Returns what `rows` returns, without a warning of a stale table."""
-    _check_limit(request.limit)
+    """Returns what `rows` returns, without a warning of a stale table and the total."""
+    _check_count("limit", request.limit)
+    _check_count("offset", request.offset)
+    given, request = request, _unsorted(request)
     if request.suggest and request.limit != 0:
         request = replace(request, missing=nearest.MissingValues(request))
     store, layout = at or resolve()
@@ -126,7 +137,50 @@ def content(request: ReadRequest, at: Place | None = None) -> "pa.Table":
         published = provenance.is_content(registry, request.table, size, digest)
     # The labels of a registry are not those of a newer or older content.
     labels = provenance.labels_of(registry if published else None, request.table, store, layout)
-    return provenance.mark(table, labels)
+    return provenance.mark(in_order(table, given), labels)
+
+
+def _unsorted(request: ReadRequest) -> ReadRequest:
+    """Returns the request for the rows that `in_order` sorts and cuts: as few as suffice."""
+    limit, columns = request.limit, request.columns
+    if request.order_by:
+        limit = None if limit != 0 else 0
+        # A column by which rows are sorted need not be returned.
+        if columns is not None:
+            columns = [*filters.texts(f"{request.folder}: columns=", columns), *_orders(request)]
+    elif limit:
+        limit += request.offset
+    return replace(request, limit=limit, columns=columns)
+
+
+def _orders(request: ReadRequest) -> dict[str, str]:
+    """Returns the columns by which rows are sorted, and how."""
+    return {
+        name.removeprefix("-"): "descending" if name.startswith("-") else "ascending"
+        for name in request.order_by
+    }
+
+
+def in_order(table: "pa.Table", request: ReadRequest) -> "pa.Table":
+    """Returns the rows sorted and cut, with the columns of a request; nulls come last.
+
+    Raises:
+        ValueError: There is no such column, or it cannot be sorted.
+    """
+    import pyarrow as pa
+
+    if request.order_by:
+        orders = _orders(request)
+        for name in filters.chosen(tuple(orders), table.schema, request.folder):
+            kind = table.schema.field(name).type
+            if pa.types.is_nested(kind):
+                raise ValueError(
+                    f"{request.folder}: order_by= takes columns of single values, and "
+                    f"{filters.short(name)} has lists or maps"
+                )
+        table = table.sort_by(list(orders.items()))
+        table = table.select(filters.chosen(request.columns, table.schema, request.folder))
+    return table.slice(request.offset, request.limit)
 
 
 def opened(store: Reader, key: str, *, whole: bool = False, small: int = 0) -> File:
@@ -275,6 +329,8 @@ def _select(
     if request.partition and request.partition not in schema.names:
         schema = schema.append(pa.field(request.partition, pa.string()))
     columns = filters.chosen(request.columns, schema, request.folder)
+    if request.order_by:
+        filters.chosen(tuple(_orders(request)), schema, request.folder)
     words = dict(request.filters)
     if request.names is not None:
         words["asset_name"] = request.names
@@ -282,7 +338,7 @@ def _select(
             asset_names.update(file.read(file.groups, ["asset_name"])["asset_name"].to_pylist())
     tests = filters.tests(words, file.schema, request.folder)
     stored = [name for name in columns if name in file.schema.names] or file.schema.names[:1]
-    content = filters.select(file, stored, tests, request.limit)
+    content = filters.select(file, stored, tests, request.limit, request.counts)
     if request.missing is not None:
         request.missing.add(file, words, content.num_rows)
     if columns == stored:
@@ -396,11 +452,11 @@ def _empty_file(facts: dict[str, Any]) -> File:
     return _whole_file(sink.getvalue().to_pybytes())
 
 
-def _check_limit(limit: Any) -> None:
-    if limit is None:
+def _check_count(name: str, count: Any) -> None:
+    if count is None and name == "limit":
         return
-    if isinstance(limit, bool) or not hasattr(limit, "__index__") or operator.index(limit) < 0:
-        raise ValueError(f"limit= is a number of rows, 0 or more, not {limit!r}")
+    if isinstance(count, bool) or not hasattr(count, "__index__") or operator.index(count) < 0:
+        raise ValueError(f"{name}= is a number of rows, 0 or more, not {count!r:.80}")
 
 
 def partition_path(name: str, column: str, value: str | int | None) -> str:
