@@ -57,7 +57,7 @@ _LAZY = """
         asset_names: str | Iterable[str] | None = None,
         *,
         lazy: Literal[True],
-        snapshot: str | None = None,
+        snapshot: AnySnapshot = None,
         offline: bool | None = None,
     ) -> str: ...
     @overload
@@ -67,11 +67,11 @@ _LAZY = """
         asset_names: str | Iterable[str] | None,
         lazy: Literal[True],
         *,
-        snapshot: str | None = None,
+        snapshot: AnySnapshot = None,
         offline: bool | None = None,
     ) -> str: ...
 """
-_AFTER_FILTERS = ("columns", "limit", "snapshot", "offline")
+_AFTER_FILTERS = ("columns", "limit", "offset", "order_by", "snapshot", "offline")
 
 
 def filters(acorn: Acorn) -> dict[str, str]:
@@ -112,7 +112,10 @@ def _imports(tables: dict[str, Acorn]) -> Iterator[str]:
     """Yields the imports of the public names that take no filters, sorted by module."""
     own = {name for table, acorn in tables.items() for name in (table, acorn.name)}
     modules = {"__version__": "contract"} | vars(zs_client)["_MODULES"]
-    names_by_module = {"zs_client.filters": ["Flag", "Names", "Text", "Time"]}
+    names_by_module = {
+        "zs_client.filters": ["Flag", "Names", "Text", "Time"],
+        "zs_client.snapshot": ["AnySnapshot"],
+    }
     for name in zs_client.__all__:
         if name not in own:
             module = f"zs_client.{modules.get(name, 'acorns')}"

@@ -95,6 +95,8 @@ def _no_variables(
     # Servers of several tests have the same port, one after another.
     place = tmp_path_factory.getbasetemp() / "cache" / uuid.uuid4().hex
     monkeypatch.setenv("ZS_CACHE", str(place))
+    # However slow the machine is.
+    monkeypatch.setenv("ZS_TIMEOUT", "60")
     remembered.forget()
     # Other documents than the sample's would have their side files sought on S3.
     monkeypatch.setenv("ZS_FILES", str(sample() / "files"))

@@ -131,7 +131,8 @@ def test_a_table_is_described(zs):
 def test_what_was_derived_is_a_line_each(zs):
     code, out, _ = zs("derived", "raw", "--modality", "ecephys", "--latest")
     assert (code, out) == (0, b"raw_sorted_2026-02-01_00-00-00\n")
-    assert zs("derived", "nobody; rm") == (0, b"", "")
+    said = "zs: raw_to_derived: no data asset has the name 'nobody; rm'\n"
+    assert zs("derived", "nobody; rm") == (0, b"", said)
 
 
 def test_a_stale_table_is_a_line_on_stderr(zs, store):
@@ -171,7 +172,7 @@ def test_a_terminal_gets_a_table_with_a_bold_head_and_the_first_rows(store):
     assert code == 0
     assert lines[0] == "\x1b[1msubject_id\x1b[0m"
     assert lines[1:21] == [f"{number:03}" for number in range(20)]
-    assert lines[21].startswith("zs show: the first 20 rows")
+    assert lines[21].startswith("zs show: 20 of 30 rows; --limit sets another")
     said, _ = on_a_terminal(store, "show", "asset_basics", "--limit", "1")
     head, row, note = said.splitlines()
     assert max(len(head) - len("\x1b[1m\x1b[0m"), len(row)) <= 80

@@ -12,7 +12,7 @@ import stores
 from client_store import LAYOUT, VERSION
 
 import zs_client
-from zs_client import ReadError, SnapshotNotFound, cli, parquet, read, remembered
+from zs_client import ReadError, SnapshotNotFound, cli, parquet, parquet_of_store, read, remembered
 from zs_client.acorns import read_request
 from zs_client.cache import from_environment
 from zs_client.opening import open_store
@@ -73,8 +73,9 @@ def filled(s3_server):
 
 @pytest.fixture
 def parts(monkeypatch):
-    """asset_basics is far larger than what is read of a file at first."""
-    monkeypatch.setattr(read, "END", 8192)
+    """asset_basics is far larger than what is read of a file at first, or whole by a filter."""
+    monkeypatch.setattr(parquet_of_store, "END", 8192)
+    monkeypatch.setattr(read, "SMALL", 0)
     monkeypatch.setattr(parquet, "GAP", 0)
 
 
@@ -138,7 +139,7 @@ def test_of_what_is_kept_a_filter_reads_the_copy_when_it_is_the_same(server):
     wanted = whole[whole["subject_id"] == "7"].reset_index(drop=True)
     for one in (found, there):
         pd.testing.assert_frame_equal(one, wanted)
-        assert one.attrs == whole.attrs
+        assert one.attrs == whole.attrs | {"rows_total": 100}
         assert one.attrs["snapshot"] == server.now
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zs_client
-from zs_client import filters, parquet, read
+from zs_client import filters, parquet, parquet_of_store, read
 from zs_client.acorns import read_request
 from zs_client.opening import open_store
 from zs_client.parquet import File, NotParquet
@@ -80,7 +80,8 @@ def on_s3(s3_server, environment):
     store = open_store(f"s3://{client_store.bucket(s3_server, public=False)}")
     environment.setenv("ZS_STORE", store.url)
     store.put(LAYOUT.table("asset_basics"), BODY)
-    environment.setattr(read, "END", 4096)
+    environment.setattr(parquet_of_store, "END", 4096)
+    environment.setattr(read, "SMALL", 0)
     return store
 
 
@@ -253,7 +254,7 @@ def test_on_s3_only_parts_are_asked_for(on_s3, environment, no_gaps):
 
 
 def test_a_small_file_is_one_request(on_s3, environment):
-    environment.setattr(read, "END", len(BODY))
+    environment.setattr(parquet_of_store, "END", len(BODY))
     asked = []
     real = Store._byte_range
     environment.setattr(

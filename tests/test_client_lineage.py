@@ -26,6 +26,7 @@ def test_one_name_gives_sorted_names():
     assert raw_to_derived("raw") == sorted([*SORTED, VIDEOS, *BY_HAND])
 
 
+@pytest.mark.filterwarnings("ignore:raw_to_derived")
 def test_several_names_give_a_dict():
     assert raw_to_derived(["raw", "nobody knows"], latest=True) == {
         "raw": sorted([SORTED[1], VIDEOS, *BY_HAND]),
@@ -34,6 +35,7 @@ def test_several_names_give_a_dict():
     assert raw_to_derived([]) == {}
 
 
+@pytest.mark.filterwarnings("ignore:raw_to_derived")
 def test_a_name_without_derived_ones_or_unknown_is_an_empty_list():
     assert raw_to_derived("raw_by_hand") == []
     assert raw_to_derived("nobody knows") == []

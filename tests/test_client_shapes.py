@@ -95,7 +95,7 @@ def test_what_is_not_installed_is_named_with_its_extra(store, monkeypatch):
 def test_a_frame_tells_where_its_rows_are_from(store):
     info = zs_client.get_squirrel_info()
     told = zs_client.asset_basics(columns="name").attrs
-    assert list(told) == list(provenance.KEYS)
+    assert list(told) == [*provenance.KEYS, provenance.TOTAL]
     assert (told["table"], told["version"], told["store"]) == ("asset_basics", VERSION, store.url)
     assert told["snapshot"] == info.snapshot
     assert told["state"] == "fresh"

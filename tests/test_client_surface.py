@@ -91,7 +91,7 @@ PUBLIC = [
 
 # A `…` after `=` is a filter that may be left out, one at the end what every table takes, with any
 # other column by its name.
-EVERY = "columns=None limit=None snapshot=None offline=None **others"
+EVERY = "columns=None limit=None offset=0 order_by=None snapshot=None offline=None **others"
 SIGNATURES = {
     "unique_project_names": "snapshot=None offline=None",
     "unique_subject_ids": "snapshot=None offline=None",
@@ -109,7 +109,7 @@ SIGNATURES = {
     "metadata_upgrade": "_id=… v2_id=… name=… status=… …",
     "document_problems": "_id=… name=… field=… severity=… …",
     "data_asset_problems": "_id=… name=… field=… severity=… …",
-    "configure": "store=… cache=… offline=…",
+    "configure": "store=… cache=… offline=… snapshot=…",
     "custom": "name df=None expect=None state=None",
     "custom_history": "name",
     "custom_tables": "store_url=None",

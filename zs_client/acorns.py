@@ -1,11 +1,11 @@
 """The one-line functions: one for each table of the cache, named after it.
 
-Each function takes any column as a filter by its name, `columns=` and `limit=`, and for reading
-`snapshot=` and `offline=` (`zs_client.place.reading`). A filter is a value, or several of which one
-has to fit. None is null; a filter that is left out lets all rows through. A list column fits if one
-of its entries does. Text columns have `<column>_contains` (case ignored); text and time columns
-have `<column>_after` (at or after) and `<column>_before` (before), numbers `<column>_min` and
-`<column>_max` (both ends belong to the range). `acquired_after` and
+Each function takes any column as a filter by its name, `columns=`, `limit=`, `offset=` and
+`order_by=`, and for reading `snapshot=` and `offline=` (`zs_client.place.reading`). A filter is a
+value, or several of which one has to fit. None is null; a filter that is left out lets all rows
+through. A list column fits if one of its entries does. Text columns have `<column>_contains` (case
+ignored); text and time columns have `<column>_after` (at or after) and `<column>_before` (before),
+numbers `<column>_min` and `<column>_max` (both ends belong to the range). `acquired_after` and
 `acquired_before` compare the acquisition's start. A time without a zone is UTC.
 
 Each function returns a pandas frame; its attributes `arrow`, `polars` and `duckdb` take the same
@@ -25,6 +25,7 @@ from zs_client.filters import Flag, Names, Text, Time, Values
 from zs_client.libraries import duckdb, pa, pd, pl  # noqa: F401 - annotations of shapes
 from zs_client.read import ReadRequest
 from zs_client.shapes import frames, in_shapes, lists, pandas
+from zs_client.snapshot import AnySnapshot
 
 if TYPE_CHECKING:
     from zs_client import _Qc
@@ -56,20 +57,20 @@ TABLES: tuple[tuple[str, str, str], ...] = (
 
 @lists
 def unique_project_names(
-    *, snapshot: str | None = None, offline: bool | None = None
+    *, snapshot: AnySnapshot = None, offline: bool | None = None
 ) -> ReadRequest:
     """Returns the distinct project names in `asset_basics`, sorted, without null."""
     return _request("unique_project_names", locals())
 
 
 @lists
-def unique_subject_ids(*, snapshot: str | None = None, offline: bool | None = None) -> ReadRequest:
+def unique_subject_ids(*, snapshot: AnySnapshot = None, offline: bool | None = None) -> ReadRequest:
     """Returns the distinct subjects in `asset_basics`, sorted as text, without null."""
     return _request("unique_subject_ids", locals())
 
 
 @lists
-def unique_genotypes(*, snapshot: str | None = None, offline: bool | None = None) -> ReadRequest:
+def unique_genotypes(*, snapshot: AnySnapshot = None, offline: bool | None = None) -> ReadRequest:
     """Returns the distinct genotypes in `asset_basics`, sorted, without null."""
     return _request("unique_genotypes", locals())
 
@@ -87,7 +88,9 @@ def asset_basics(
     acquired_before: Time = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -117,7 +120,9 @@ def source_data(
     pipeline_name: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -142,7 +147,9 @@ def metadata_core(
     _id: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -166,7 +173,9 @@ def assets_smartspim(
     processed: Flag = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -195,7 +204,9 @@ def platform_exaspim(
     processed: Flag = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -224,7 +235,9 @@ def platform_fib(
     targeted_structure: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -256,7 +269,9 @@ def foraging_sessions(
     rig: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -287,7 +302,9 @@ def behavior_curriculum(
     stage_name: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -315,7 +332,9 @@ def metadata_upgrade(
     status: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -344,7 +363,9 @@ def document_problems(
     severity: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -373,7 +394,9 @@ def data_asset_problems(
     severity: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -404,7 +427,9 @@ def _qc(
     tag: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest | str:
@@ -452,7 +477,9 @@ def qc_tag_status(
     status: Text = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -486,7 +513,9 @@ def platform_qc(
     acquired_before: Time = ...,
     columns: Names = None,
     limit: int | None = None,
-    snapshot: str | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
     **others: Values,
 ) -> ReadRequest:
@@ -545,7 +574,7 @@ def find(name: str) -> tuple[str, str, str]:
 
 
 # Arguments that are no filters: of all tables, and of tables by subject or platform.
-_NO_FILTERS = ("columns", "limit", "snapshot", "offline", "others")
+_NO_FILTERS = ("columns", "limit", "offset", "order_by", "snapshot", "offline", "others")
 _OF_PARTITIONS = {"subject_id": ("subject_id", "asset_names", "lazy"), "platform": ("platform",)}
 
 
@@ -554,8 +583,18 @@ def _request(table: str, words: Mapping[str, Any], **more: Any) -> ReadRequest:
     no_filters = (*_NO_FILTERS, *_OF_PARTITIONS.get(partition, ()))
     given = {k: v for k, v in words.items() if k not in no_filters} | words.get("others", {})
     given = {name: value for name, value in given.items() if value is not ...}
-    limit, columns = words.get("limit"), words.get("columns")
-    return ReadRequest(table, folder, given, columns, limit, partition, **more)
+    order = words.get("order_by")
+    return ReadRequest(
+        table,
+        folder,
+        given,
+        words.get("columns"),
+        words.get("limit"),
+        partition,
+        offset=words.get("offset", 0),
+        order_by=() if order is None else tuple(filters.texts(f"{folder}: order_by=", order)),
+        **more,
+    )
 
 
 def _subjects_request(table: str, words: Mapping[str, Any], at: Place | None = None) -> ReadRequest:
@@ -576,7 +615,8 @@ def _subjects_request(table: str, words: Mapping[str, Any], at: Place | None = N
 
 def _partition_path(subject: Any, words: Mapping[str, Any]) -> str:
     request = _request("quality_control", words)
-    if request.filters or request.columns is not None or request.limit is not None:
+    rest = ReadRequest(request.table, request.folder, partition=request.partition)
+    if request != rest:
         raise ValueError("lazy= gives a path: filter in the query that reads it")
     subjects = [] if subject is ... else filters.values(subject)
     if len(subjects) != 1:

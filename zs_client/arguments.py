@@ -171,6 +171,14 @@ def _add_reading(commands: Any) -> None:
     show.add_argument(
         "--limit", metavar="N", type=int, help=f"rows (default: all, on a terminal {SCREEN_ROWS})"
     )
+    show.add_argument(
+        "--offset", metavar="N", type=int, default=0, help="leave out so many rows (default: 0)"
+    )
+    show.add_argument(
+        "--order-by",
+        metavar="A,-B",
+        help="sort by these columns; - before a name sorts from the largest (--order-by=-B)",
+    )
     sql = _add(
         commands,
         "sql",
@@ -228,7 +236,9 @@ def _add_reading(commands: Any) -> None:
     for command in (show, sql, describe, values, explain, derived, plot, tables, mcp):
         _add_store(command)
         command.add_argument(
-            "--snapshot", metavar="ID", help="its id or name (default: ZS_SNAPSHOT, else now)"
+            "--snapshot",
+            metavar="ID",
+            help="its id or name, or the last before a date (default: ZS_SNAPSHOT, else now)",
         )
         command.add_argument(
             "--offline",

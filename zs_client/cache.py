@@ -28,6 +28,8 @@ SIZE = 2_000_000_000
 # Only this share of the free room is written before the next scan: other processes write as well.
 _SHARE = 20
 _PART_AGE = 3600
+# A content is kept by a filter's read if so many of its size fit: else they push each other out.
+_BESIDE = 10
 _PROGRESS_FROM = 8_000_000
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _OBJECT = re.compile(r".*/_objects/[^/]+/([0-9a-f]{64})\.pqt")
@@ -121,9 +123,11 @@ class Cache:
 
     def writable(self) -> bool:
         """Returns whether files can be written to the cache."""
-        self.tie("writable", "", "")
-        is_written = self.link("writable") is not None
-        self.untie("writable")
+        # Another thread or process may be at the same.
+        name = f"writable {uuid.uuid4().hex}"
+        self.tie(name, "", "")
+        is_written = self.link(name) is not None
+        self.untie(name)
         return is_written
 
     def clear(self) -> int:
@@ -387,6 +391,11 @@ class CachedStore(Store):
     def get_content(self, sha256: str) -> bytes | None:
         """Returns a parquet file of which the local cache has a copy, by its digest."""
         return self._cache.content(sha256, ".pqt") if self._cache else None
+
+    def can_cache(self, size: int) -> bool:
+        """Returns whether the local cache keeps a content of so many bytes, beside several more."""
+        cache = self._cache
+        return cache is not None and size <= cache.size // _BESIDE and cache.writable()
 
     def validated_at(self, key: str) -> datetime | None:
         """Returns when the cached copy was last the store's content; None if it is so now."""

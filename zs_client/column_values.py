@@ -11,6 +11,7 @@ from zs_client.contract import decode_partition
 from zs_client.libraries import pa, pd
 from zs_client.place import Place, reading, resolve
 from zs_client.read import ReadRequest
+from zs_client.snapshot import AnySnapshot
 from zs_client.user_tables import named
 
 
@@ -20,7 +21,7 @@ def values(
     store_url: str | Path | None = None,
     version: str | None = None,
     *,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
 ) -> "pd.DataFrame":
     """Returns the values of a column, the most frequent first: what a filter may be given.
@@ -33,7 +34,7 @@ def values(
         column: The column.
         store_url: The store; else as the functions take it from `ZS_STORE` and `FOREST_TYPE`.
         version: The version; else `ZS_VERSION`, else that of this package.
-        snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        snapshot: Read this `Snapshot`, id, name, or the last before a date; else `ZS_SNAPSHOT`.
         offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
 
     Returns:

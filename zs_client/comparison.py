@@ -15,6 +15,7 @@ from zs_client.errors import AcornNotFound, ReadError
 from zs_client.libraries import pa, pd
 from zs_client.pinned import State
 from zs_client.place import NOW, resolve_current
+from zs_client.snapshot import AnySnapshot, text_of
 from zs_client.store import Store
 
 _COUNTS = ("rows_before", "rows_after", "files_added", "files_removed", "files_changed")
@@ -42,25 +43,37 @@ class TableDiff:
 
 @overload
 def diff(
-    before: str, after: str = NOW, table: None = None, *, store_url: str | Path | None = None
+    before: AnySnapshot,
+    after: AnySnapshot = NOW,
+    table: None = None,
+    *,
+    store_url: str | Path | None = None,
 ) -> "pd.DataFrame": ...
 @overload
 def diff(
-    before: str, after: str, table: str, *, store_url: str | Path | None = None
+    before: AnySnapshot, after: AnySnapshot, table: str, *, store_url: str | Path | None = None
 ) -> TableDiff: ...
 @overload
 def diff(
-    before: str, after: str = NOW, *, table: str, store_url: str | Path | None = None
+    before: AnySnapshot,
+    after: AnySnapshot = NOW,
+    *,
+    table: str,
+    store_url: str | Path | None = None,
 ) -> TableDiff: ...
 def diff(
-    before: str, after: str = NOW, table: str | None = None, *, store_url: str | Path | None = None
+    before: AnySnapshot,
+    after: AnySnapshot = NOW,
+    table: str | None = None,
+    *,
+    store_url: str | Path | None = None,
 ) -> "pd.DataFrame | TableDiff":
     """Compare two published states: all tables, or the rows of one table.
 
     Contents with the same digest in both states are not read. Without `table` no content is read.
 
     Args:
-        before: The earlier snapshot, an id of `snapshots()`.
+        before: The earlier snapshot: a `Snapshot`, its id or name, or the last before a date.
         after: The later snapshot, or `"now"` for the last published state.
         table: The name of a table's function, or of its acorn.
         store_url: The store; by default that of `ZS_STORE` and `FOREST_TYPE`.
@@ -76,7 +89,7 @@ def diff(
         ReadError: A snapshot or a content cannot be read, or is gone.
     """
     store, layout = resolve_current(store_url)
-    old, new = (published_state(store, layout, snapshot) for snapshot in (before, after))
+    old, new = (_state(store, layout, snapshot) for snapshot in (before, after))
     if table is None:
         return _summary(old, new)
     names = {entry["table"]: name for state in (old, new) for name, entry in state.tables.items()}
@@ -87,6 +100,13 @@ def diff(
             f"{', '.join({**new.tables, **old.tables})}"
         )
     return _rows(store, old, new, name)
+
+
+def _state(store: Store, layout: Layout, snapshot: AnySnapshot) -> State:
+    text = text_of(snapshot)
+    if text is None:
+        raise TypeError("a snapshot is needed, such as an id of snapshots() or a date, not None")
+    return published_state(store, layout, text)
 
 
 def published_state(store: Store, layout: Layout, snapshot: str) -> State:

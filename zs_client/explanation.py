@@ -19,6 +19,7 @@ from zs_client.errors import AcornNotFound, ReadError
 from zs_client.libraries import pa, pd
 from zs_client.obstore_errors import first_line
 from zs_client.place import Place, reading, resolve, resolve_current
+from zs_client.snapshot import AnySnapshot
 from zs_client.store import Reader
 
 # Columns that link a table's rows to a data asset; the first that the table has is used.
@@ -49,7 +50,7 @@ def explain(
     store_url: str | Path | None = None,
     version: str | None = None,
     *,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
 ) -> "pd.DataFrame":
     """Explain what the values of one column were made from, for one data asset.
@@ -60,7 +61,7 @@ def explain(
             column of `asset_basics`, or of the only table that has it.
         store_url: The store; by default that of `ZS_STORE` and `FOREST_TYPE`.
         version: The version; by default `ZS_VERSION`, else that of this package.
-        snapshot: The snapshot to read, an id of `snapshots()`; by default `ZS_SNAPSHOT`.
+        snapshot: Read this `Snapshot`, id, name, or the last before a date; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; by default `ZS_OFFLINE`.
 
     Returns:

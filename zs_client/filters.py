@@ -118,12 +118,23 @@ def values(argument: Any) -> list[Any]:
 
 
 def select(
-    file: File, column_names: Sequence[str], column_tests: Sequence[Test], limit: int | None
+    file: File,
+    column_names: Sequence[str],
+    column_tests: Sequence[Test],
+    limit: int | None,
+    counts: list[int] | None = None,
 ) -> "pa.Table":
     """Returns the rows of a file that pass all tests, in the file's order, up to the limit.
 
     Only row groups that may have such rows are read. Of a row group without such rows only the
     tested columns are read.
+
+    Args:
+        file: The file.
+        column_names: The columns to return.
+        column_tests: The tests.
+        limit: The largest number of rows; None for all.
+        counts: Gets the number of rows that pass, whatever the limit.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -149,10 +160,11 @@ def select(
         masks = dict.fromkeys(groups)
     read_groups, count = [], 0
     for group, mask in masks.items():
-        if limit is not None and count >= limit:
-            break
-        read_groups.append(group)
+        if limit is None or count < limit:
+            read_groups.append(group)
         count += file.rows(group) if mask is None else pc.sum(mask).as_py()
+    if counts is not None:
+        counts.append(count)
     content = file.read(read_groups, column_names)
     if tested:
         flags = [masks[group] for group in read_groups]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zs_client.obstore_errors import first_line
-from zs_client.provenance import KEYS
+from zs_client.provenance import KEYS, TOTAL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ def _arrow(name: str, df: Any) -> "pa.Table":
         )
     copy = df.copy(deep=False)
     # The same rows are the same bytes, whatever they were read from.
-    copy.attrs = {key: value for key, value in df.attrs.items() if key not in (STATE, *KEYS)}
+    copy.attrs = {key: value for key, value in df.attrs.items() if key not in (STATE, TOTAL, *KEYS)}
     return _with_attributes(pa.Table.from_pandas(copy, preserve_index=False), copy.attrs)
 
 

@@ -3,11 +3,20 @@
 The functions that read the tables themselves are in `zs_client.acorns`.
 """
 
+import warnings
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any, overload
 
-from zs_client import filters, read
+from zs_client import filters, provenance, read
 from zs_client.acorns import read_request
+from zs_client.errors import AcornNotFound, NoSuchValue, ReadError
+from zs_client.nearest import nearest
 from zs_client.place import Place, reading
+from zs_client.snapshot import AnySnapshot
+
+# Of so many unknown names each has a warning.
+_WARNED = 5
 
 
 @overload
@@ -16,7 +25,7 @@ def raw_to_derived(
     modality: str | None = None,
     latest: bool = False,  # noqa: FBT001, FBT002 as scripts call it
     *,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
 ) -> list[str]: ...
 @overload
@@ -25,7 +34,7 @@ def raw_to_derived(
     modality: str | None = None,
     latest: bool = False,  # noqa: FBT001, FBT002 as scripts call it
     *,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
 ) -> dict[str, list[str]]: ...
 def raw_to_derived(
@@ -33,7 +42,7 @@ def raw_to_derived(
     modality: str | None = None,
     latest: bool = False,  # noqa: FBT001, FBT002 as scripts call it
     *,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
 ) -> list[str] | dict[str, list[str]]:
     """Returns the names of the data assets that were derived from a raw data asset.
@@ -44,12 +53,12 @@ def raw_to_derived(
         latest: For each pipeline, only the newest by `processing_time`. A data asset without a
             time counts as the oldest, and the last name wins a tie. Data assets without a
             pipeline's name are all kept.
-        snapshot: Read what was published then, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        snapshot: Read this `Snapshot`, id, name, or the last before a date; else `ZS_SNAPSHOT`.
         offline: Send nothing and read the local cache; else `ZS_OFFLINE`.
 
     Returns:
         Sorted names; for a list of names, a dict with a list for each. The list is empty for a
-        name that is unknown or that nothing was derived from.
+        name that nothing was derived from, or that is unknown: then a `NoSuchValue` warns.
 
     Raises:
         AcornNotFound: `source_data`, or `asset_basics` for a modality, is not in this store and
@@ -78,9 +87,11 @@ def derived(
     columns = ["name", "source_data", "pipeline_name", "processing_time"]
     request = read_request("source_data", {"source_data": raw, "columns": columns})
     rows = read.rows(request, at).to_pylist()
+    _warn_of_unknown({*raw} - {row["source_data"] for row in rows}, at)
     if modality is not None:
         words = {"name": {row["name"] for row in rows}, "modality": modality, "columns": "name"}
-        matches = set(read.rows(read_request("asset_basics", words), at)["name"].to_pylist())
+        request = replace(read_request("asset_basics", words), suggest=True)
+        matches = set(read.rows(request, at)["name"].to_pylist())
         rows = [row for row in rows if row["name"] in matches]
     by_source: dict[str, list[dict[str, Any]]] = {name: [] for name in raw}
     for row in rows:
@@ -88,6 +99,28 @@ def derived(
     if latest:
         by_source = {source: _newest(group) for source, group in by_source.items()}
     return {source: sorted({row["name"] for row in group}) for source, group in by_source.items()}
+
+
+def _warn_of_unknown(names: set[str], at: Place | None) -> None:
+    """Warn of names that no data asset has; of others nothing may have been derived."""
+    if not names:
+        return
+    # Without asset_basics, as in some old folders or offline, nothing is said.
+    with suppress(AcornNotFound, ReadError):
+        known = read.content(read_request("asset_basics", {"name": names, "columns": "name"}), at)
+        unknown = sorted(names.difference(known["name"].to_pylist()))
+        if not unknown:
+            return
+        every = read.content(read_request("asset_basics", {"columns": "name"}), at)
+        texts = {name for name in every["name"].to_pylist() if name is not None}
+        for name in unknown[:_WARNED]:
+            close = ", ".join(map(filters.short, nearest(name, texts)))
+            warnings.warn(
+                f"raw_to_derived: no data asset has the name {filters.short(name)}"
+                f"{f'; nearest: {close}' if close else ''}",
+                NoSuchValue,
+                stacklevel=provenance.outside(),
+            )
 
 
 def _newest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

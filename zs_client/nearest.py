@@ -14,33 +14,89 @@ from zs_client.errors import NoSuchValue
 if TYPE_CHECKING:
     from zs_client.filters import Test
     from zs_client.parquet import File
+    from zs_client.read import ReadRequest
 
 # The most values that are compared letter by letter, and the most that a warning names.
 COMPARED = 2_000
 NAMED = 3
+# The values that some columns have in other partitions too.
+_STATUSES = ("Pass", "Fail", "Pending")
+_USUAL = {
+    ("quality_control", "status"): _STATUSES,
+    ("quality_control", "stage"): ("Raw data", "Processing", "Analysis"),
+    ("qc_tag_status", "status"): _STATUSES,
+    ("platform_qc", "status"): _STATUSES,
+}
 
 
-def warn_of_missing_values(file: "File", words: Mapping[str, Any], table: str) -> None:
-    """Warn of each text that a filter compares and that its column does not have.
+class MissingValues:
+    """Texts that filters compare and that no file of a read has in the filter's column.
 
-    A text is passed over where the file's statistics and fetched columns do not exclude it.
+    A text is passed over where a file's statistics and fetched columns do not exclude it. In some
+    partitions of a table a value may rightly be missing: then only one that is spelled like
+    another is warned of.
+
+    Attributes:
+        request: The read.
     """
-    for name, test in zip(words, filters.tests(words, file.schema, table), strict=True):
-        if not test.texts:
-            continue
-        present, absent_groups = _present_values(file, test.column)
-        spellings = {_folded(value) for value in present} if test.ignores_case else present
-        for text in test.texts:
-            spelling = _folded(text) if test.ignores_case else text
-            if spelling in spellings or not _is_excluded(file, test, text, absent_groups):
+
+    def __init__(self, request: "ReadRequest") -> None:
+        self.request = request
+        self._has_rows = False
+        # Of each file without a row to return, the texts it lacks, and its column and values.
+        self._absent: list[dict[tuple[str, str], tuple[str, set[str]]]] = []
+
+    def add(self, file: "File", words: Mapping[str, Any], count: int) -> None:
+        """Add a file of which `count` rows fit; it may be called by several threads."""
+        if count:
+            self._has_rows = True
+        if not self._has_rows and any(file.rows(group) for group in file.groups):
+            self._absent.append(_absent_texts(file, words, self.request.table))
+
+    def warn(self) -> None:
+        """Warn of each missing text, if no file had a row to return."""
+        if self._has_rows or not self._absent:
+            return
+        table, partition = self.request.table, self.request.partition
+        for (name, text), (column, _) in self._absent[0].items():
+            if not all((name, text) in absent for absent in self._absent):
                 continue
-            close = nearest(text, present | _extremes(file, test.column, absent_groups))
+            usual = _USUAL.get((table, column), ())
+            values = {*usual}.union(*(absent[name, text][1] for absent in self._absent))
+            close = nearest(text, values)
+            if partition and (text in usual or not close):
+                continue
             advice = f"; nearest: {', '.join(map(filters.short, close))}" if close else ""
+            where = f" of {_partitions(self.request)}" if partition else ""
             warnings.warn(
-                f"{table}: {name}={filters.short(text)} occurs nowhere in {test.column}{advice}",
+                f"{table}: {name}={filters.short(text)} occurs nowhere in {column}{where}{advice}",
                 NoSuchValue,
                 stacklevel=provenance.outside(),
             )
+
+
+def _partitions(request: "ReadRequest") -> str:
+    if request.parts is not None and len(request.parts) <= NAMED:
+        return f"{request.partition} {', '.join(filters.short(part) for part in request.parts)}"
+    return "the partitions that were read"
+
+
+def _absent_texts(
+    file: "File", words: Mapping[str, Any], table: str
+) -> dict[tuple[str, str], tuple[str, set[str]]]:
+    """Returns the texts that a file lacks, by filter and text: (column, values of the column)."""
+    absent = {}
+    for name, test in zip(words, filters.tests(words, file.schema, table), strict=True):
+        if not test.texts:
+            continue
+        present, groups = _present_values(file, test.column)
+        spellings = {_folded(value) for value in present} if test.ignores_case else present
+        for text in test.texts:
+            spelling = _folded(text) if test.ignores_case else text
+            if spelling not in spellings and _is_excluded(file, test, text, groups):
+                values = present | _extremes(file, test.column, groups)
+                absent[name, text] = (test.column, values)
+    return absent
 
 
 def nearest(text: str, values: set[str]) -> list[str]:

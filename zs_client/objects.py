@@ -13,13 +13,17 @@ import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakSet
 
 from zs_client import aws, work
 from zs_client.folder import Folder
 from zs_client.masking import masked
+
+if TYPE_CHECKING:
+    from zs_client.first_answer import FirstAnswer
 
 # A larger content is received in pieces, so that a caller can show progress.
 WHOLE = 8_000_000
@@ -27,6 +31,9 @@ WHOLE = 8_000_000
 _LAST = 1.0
 
 T = TypeVar("T")
+
+# The attribute of a store whose first answer has a time of its own.
+FIRST_ANSWER = "first_answer"
 
 _lock = work.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
@@ -44,12 +51,13 @@ class Answer:
         range: Where the bytes that came begin and end in the whole content.
     """
 
-    def __init__(self, result: Any, body: bytes | None) -> None:
+    def __init__(self, result: Any, body: bytes | None, store: Any = None) -> None:
         self.meta: Mapping[str, Any] = result.meta
         self.attributes: Mapping[Any, Any] = result.attributes
         self.range: tuple[int, int] = result.range
         self._result = result
         self._body = body
+        self._store = store
 
     def stream(self, min_chunk_size: int) -> Iterator[bytes]:
         """Yields the content in pieces, as they come."""
@@ -57,13 +65,15 @@ class Answer:
             yield self._body
             return
         pieces = self._result.stream(min_chunk_size=min_chunk_size)
-        while (piece := ask(lambda: _next(pieces))) is not None:
-            yield bytes(piece)
+        with _receiving(self._store):
+            while (piece := ask(lambda: _next(pieces))) is not None:
+                yield bytes(piece)
 
     def bytes(self) -> bytes:
         """Returns the whole content."""
         if self._body is None:
-            self._body = ask(lambda: _bytes(self._result))
+            with _receiving(self._store):
+                self._body = ask(lambda: _bytes(self._result))
         return self._body
 
 
@@ -74,11 +84,14 @@ def get(store: Any, key: str, *, options: Any = None) -> Any:
     import obstore
 
     async def request() -> Answer:
-        result = await obstore.get_async(store, key, options=options)
+        result = await _answered(store, lambda: obstore.get_async(store, key, options=options))
         if options and options.get("head"):
             return Answer(result, b"")
         whole = result.range[1] - result.range[0] <= WHOLE
-        return Answer(result, await _bytes(result) if whole else None)
+        if not whole:
+            return Answer(result, None, store)
+        with _receiving(store):
+            return Answer(result, await _bytes(result))
 
     return ask(request)
 
@@ -89,7 +102,7 @@ def head(store: Any, key: str) -> Any:
         return substitute.head(key)
     import obstore
 
-    return ask(lambda: obstore.head_async(store, key))
+    return ask(lambda: _answered(store, lambda: obstore.head_async(store, key)))
 
 
 def put(store: Any, key: str, body: bytes, **options: Any) -> Any:
@@ -119,7 +132,7 @@ def list(store: Any, prefix: str | None = None, **options: Any) -> Iterator[Any]
     import obstore
 
     pages = obstore.list(store, prefix, **options)
-    while (page := ask(lambda: _next(pages))) is not None:
+    while (page := ask(lambda: _answered(store, lambda: _next(pages)))) is not None:
         yield page
 
 
@@ -129,7 +142,7 @@ def list_with_delimiter(store: Any, prefix: str | None = None) -> Any:
         return substitute.list_with_delimiter(prefix or "")
     import obstore
 
-    return ask(lambda: obstore.list_with_delimiter_async(store, prefix))
+    return ask(lambda: _answered(store, lambda: obstore.list_with_delimiter_async(store, prefix)))
 
 
 def ask(call: Callable[[], Awaitable[T]]) -> T:
@@ -147,6 +160,21 @@ def ask(call: Callable[[], Awaitable[T]]) -> T:
                 "the request could not be made; check the AWS variables and the store's URL"
             ) from error
         raise
+
+
+async def _answered(store: Any, call: Callable[[], Awaitable[T]]) -> T:
+    """Returns the answer to a request, for whose head a store may have a time of its own."""
+
+    async def request() -> T:
+        return await call()
+
+    first_answer: FirstAnswer | None = getattr(store, FIRST_ANSWER, None)
+    return await (request() if first_answer is None else first_answer.expected(request()))
+
+
+def _receiving(store: Any) -> AbstractContextManager[None]:
+    first_answer: FirstAnswer | None = getattr(store, FIRST_ANSWER, None)
+    return nullcontext() if first_answer is None else first_answer.receiving()
 
 
 def _shorten(error: Exception) -> None:

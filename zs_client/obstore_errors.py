@@ -5,6 +5,7 @@ the server's message tells them apart.
 """
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,12 @@ T = TypeVar("T")
 MET = "409 Conflict"
 CUT = ("response body error", "Got invalid ")
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
+# obstore's words for it; the address that was requested stands before them.
+_SENDING = "error sending request"
+
+
+class NoAnswer(OSError):
+    """A store gave no answer in its time."""
 
 
 def is_missing_bucket(error: BaseException) -> bool:
@@ -75,7 +82,25 @@ def wait(seconds: float) -> None:
     time.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
 
+def is_unanswered(error: BaseException) -> bool:
+    """Returns whether a request had no answer: no network, no server, or a silent one."""
+    return isinstance(error, NoAnswer) or _SENDING in str(error)
+
+
 def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message, without secrets and without obstore's dump."""
+    """Returns the first line of an error's message, without secrets and without obstore's dump.
+
+    Of a request without an answer the server is named, and no address: the caller names the key.
+    """
     text = masked(str(error)).strip()
-    return text.splitlines()[0] if text else type(error).__name__
+    line = text.splitlines()[0] if text else type(error).__name__
+    before, sending, hint = line.partition(_SENDING)
+    server = re.search(r"https?://[^/\s]+", before)
+    if not sending or not server or "certificate" in hint:
+        return line
+    return f"{unanswered(server[0])}{hint}"
+
+
+def unanswered(server: str) -> str:
+    """Returns the reason why a request that had no answer failed."""
+    return f"there is no network, or {server} does not answer"

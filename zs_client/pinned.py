@@ -8,13 +8,15 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from zs_client import fetch, snapshot_index
+from zs_client import fetch, snapshot_index, work
 from zs_client.contract import ROOT, Layout, layouts
 from zs_client.errors import AcornNotFound, ReadError, SnapshotNotFound
+from zs_client.snapshot import moment_of
 from zs_client.store import ByteRange, Store, Unreadable
 
 T = TypeVar("T")
@@ -135,6 +137,10 @@ class Pinned:
         """Returns a parquet file of which the local cache has a copy, by its digest."""
         return self._store.get_content(sha256)
 
+    def can_cache(self, size: int) -> bool:
+        """Returns whether the local cache keeps a content of so many bytes."""
+        return self._store.can_cache(size)
+
     def validated_at(self, key: str) -> None:
         """Returns None: the contents of a snapshot never change."""
 
@@ -188,8 +194,6 @@ def pinned(store: Store, layout: Layout, snapshot: str) -> tuple[Pinned, Layout]
 
 def state_of(store: Store, layout: Layout, snapshot: str) -> State:
     """Returns the contents of a snapshot; errors as of `pinned`."""
-    if not isinstance(snapshot, str):
-        raise TypeError(f"a snapshot is named by the text of its id, not {snapshot!r}")
     if not _ID.fullmatch(snapshot):
         snapshot = _id_of(store, layout, snapshot)
     # The cached key names no version: a later version of this package looks elsewhere first.
@@ -209,24 +213,86 @@ def state_of(store: Store, layout: Layout, snapshot: str) -> State:
 
 
 def _id_of(store: Store, layout: Layout, name: str) -> str:
-    """Returns the id of the snapshot that has a name.
+    """Returns the id of the snapshot that has a name, or of the last one before a date.
 
     Raises:
-        SnapshotNotFound: No snapshot has it.
+        SnapshotNotFound: There is none.
         ReadError: The list of snapshots cannot be read.
     """
+    moment = moment_of(name)
     if not snapshot_index.NAME.fullmatch(name):
-        raise SnapshotNotFound(_unknown(store, layout, name))
+        if moment is None:
+            raise SnapshotNotFound(_unknown(store, layout, name))
+        return _last_before(store, layout, moment)
     # A name is never used again, so that a copy stays right.
     cached_key = f"{ROOT}/_snapshots/names/{name}.txt"
     if body := store.get_cached(cached_key):
         return body.decode()
-    for other in (layout, *(o for o in all_layouts(store, layout) if o != layout)):
-        id_ = snapshot_index.load(store, other).names.get(name)
-        if id_ is not None and _ID.fullmatch(id_):
-            store.remember(cached_key, id_.encode())
-            return id_
+    with nullcontext() if moment is None else _none_offline():
+        for other in (layout, *(o for o in all_layouts(store, layout) if o != layout)):
+            id_ = snapshot_index.load(store, other).names.get(name)
+            if id_ is not None and _ID.fullmatch(id_):
+                store.remember(cached_key, id_.encode())
+                return id_
+    # A name may look like a date, and is one first.
+    if moment is not None:
+        return _last_before(store, layout, moment)
     raise SnapshotNotFound(_unknown(store, layout, name))
+
+
+def _last_before(store: Store, layout: Layout, moment: datetime) -> str:
+    """Returns the id of the last snapshot published before a moment, if possible of this version.
+
+    Raises:
+        SnapshotNotFound: There is none; the message names the first.
+        ReadError: The snapshots cannot be listed.
+    """
+    published = _publications(store, layout, moment)
+    if not any(when < moment for when, _ in published):
+        with _none_offline():
+            for other in (o for o in all_layouts(store, layout) if o != layout):
+                published += _publications(store, other, moment)
+    earlier = [entry for entry in published if entry[0] < moment]
+    if earlier:
+        return max(earlier)[1]
+    first = "there is none at all"
+    if published:
+        when, id_ = min(published)
+        first = f"the first is {id_}, of {when.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    raise SnapshotNotFound(
+        f"no snapshot of {store.url} was published before "
+        f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC; {first}"
+    )
+
+
+@contextmanager
+def _none_offline() -> Iterator[None]:
+    """Pass over what is not asked offline; other errors stay."""
+    try:
+        yield
+    except ReadError as error:
+        if not isinstance(error.__cause__, Unreadable):
+            raise
+
+
+def _publications(store: Store, layout: Layout, moment: datetime) -> list[tuple[datetime, str]]:
+    """Returns when snapshots of a version were published: last, and first if before a moment."""
+    index = snapshot_index.load(store, layout)
+    last = {id_: datetime.fromisoformat(text) for id_, text in index.dates.items()}
+    entries: dict[str, dict[str, Any]] = {}
+    # Offline nothing is listed, and the list of snapshots has to do.
+    with _none_offline() if last else nullcontext():
+        entries = snapshot_entries(store, layout)
+    # A state that was published again, as by a rollback, has only its last date in the list. A head
+    # has the first; of 400 snapshots few are worth its request.
+    unclear = [
+        id_
+        for id_, entry in entries.items()
+        if id_ not in last or last[id_] >= moment > entry["last_modified"]
+    ]
+    heads = work.map_ordered(lambda id_: snapshot_index.head_of(store, layout, id_), unclear)
+    first = [datetime.fromisoformat(head["published_at"]) for head in heads]
+    return [(when, id_) for id_, when in last.items()] + list(zip(first, unclear, strict=True))
 
 
 def _places(store: Store, layout: Layout, snapshot: str) -> Iterator[str]:

@@ -11,16 +11,18 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import EllipsisType  # noqa: TC003 - `get_type_hints` resolves it
+from types import EllipsisType
 from typing import Any, NamedTuple
 
 from zs_client import remembered, work
 from zs_client.cache import CachedStore, from_environment
 from zs_client.contract import Layout, __version__
+from zs_client.first_answer import seconds_from_environment
 from zs_client.opening import open_store
 from zs_client.pinned import pinned
 from zs_client.s3 import INTERACTIVE, PUBLIC, s3_bucket, s3_place, server
 from zs_client.sample import SAMPLE
+from zs_client.snapshot import AnySnapshot, text_of
 from zs_client.store import Reader, Store
 
 NOW = "now"
@@ -51,6 +53,7 @@ class _Configured:
     store: str | Path | None = None
     cache: str | Path | None = None
     offline: bool | None = None
+    snapshot: str | None = None
 
 
 # Replaced as a whole, so that a reader in another thread sees one call's values or the next one's.
@@ -70,28 +73,29 @@ class Place(NamedTuple):
 
 
 @contextmanager
-def reading(*, snapshot: str | None = None, offline: bool | None = None) -> Iterator[None]:
+def reading(*, snapshot: AnySnapshot = None, offline: bool | None = None) -> Iterator[None]:
     """Set a snapshot, or offline reading, for a `with` block, in its thread or task.
 
     The functions that read tables take the same two arguments.
 
     Args:
-        snapshot: Read this snapshot, an id of `snapshots()`, or `"now"`; else `ZS_SNAPSHOT`, else
-            now. Custom tables and `status` always show the present.
+        snapshot: Read this snapshot: its id or name, or its `Snapshot` of `snapshots()`. A date or
+            a time is the last snapshot published before it; a date begins at midnight UTC, and a
+            time without a zone is UTC. `"now"` is the present; else `ZS_SNAPSHOT`, else now. Custom
+            tables and `status` always show the present.
         offline: True sends no requests and reads the local cache, as of the last read; else
             `ZS_OFFLINE`. Local folders and stores in memory are read as always.
 
     Raises:
-        SnapshotNotFound: The store has no such snapshot; raised by a read in the block.
+        SnapshotNotFound: The store has no such snapshot, or none before that date; raised by a
+            read in the block.
         ReadError: A table is not in the local cache, or cannot be read; raised by a read in the
             block.
-        TypeError: `snapshot` is not text, or `offline` is neither True nor False.
+        TypeError: `snapshot` names none, or `offline` is neither True nor False.
     """
-    if snapshot is not None and not isinstance(snapshot, str):
-        raise TypeError(f"a snapshot is named by the text of its id, not {snapshot!r:.80}")
     if offline is not None and not isinstance(offline, bool):
         raise TypeError(f"offline= must be True or False, not {offline!r:.80}")
-    with asking(snapshot=snapshot, offline=offline):
+    with asking(snapshot=text_of(snapshot), offline=offline):
         yield
 
 
@@ -100,8 +104,11 @@ def configure(
     store: "str | Path | EllipsisType | None" = ...,
     cache: "str | Path | EllipsisType | None" = ...,
     offline: "bool | EllipsisType | None" = ...,
+    snapshot: AnySnapshot | EllipsisType = ...,
 ) -> None:
-    """Set the store, the local cache or offline reading for this process, in all its threads.
+    """Set the store, the local cache, offline reading or a snapshot for this process.
+
+    It holds in all its threads.
 
     An argument of a function goes before, then `reading()`, then what is set here, then environment
     variables. What is left out stays; None gives the decision back to the variables.
@@ -110,6 +117,7 @@ def configure(
         store: The store, as of `ZS_STORE`.
         cache: The folder of the local cache or `"off"`, as of `ZS_CACHE`.
         offline: Send no requests and read the local cache, as of `ZS_OFFLINE`.
+        snapshot: Read this snapshot, as of `reading`.
 
     Raises:
         TypeError: A value is of another kind; nothing was set.
@@ -124,6 +132,8 @@ def configure(
         if offline is not None and not isinstance(offline, bool):
             raise TypeError(f"offline= must be True or False, not {offline!r:.80}")
         changes["offline"] = offline
+    if snapshot is not ...:
+        changes["snapshot"] = text_of(snapshot)
     with _lock:
         _configured[0] = replace(_configured[0], **changes)
 
@@ -161,6 +171,8 @@ def resolve(url: str | Path | None = None, version: str | None = None) -> Place:
     """
     current = resolve_current(url, version)
     snapshot = _overrides.get().snapshot
+    if snapshot is None:
+        snapshot = _configured[0].snapshot
     if snapshot is None:
         snapshot = os.environ.get("ZS_SNAPSHOT") or NOW
     if snapshot == NOW:
@@ -232,14 +244,18 @@ def _remote(url: str) -> Store:
     address = f"s3://{bucket}/{prefix}".rstrip("/")
     # The AWS variables say where a bucket is and whose credentials are sent.
     aws_variables = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    endpoint = server()
+    endpoint, seconds = server(), seconds_from_environment()
 
     def connect() -> Any:
         with _lock:
-            name = (address, endpoint, *sorted(aws_variables.items()))
+            name = (address, endpoint, seconds, *sorted(aws_variables.items()))
             if name not in remembered.stores:
                 remembered.stores[name] = s3_bucket(
-                    bucket, prefix=prefix, anonymous=address == PUBLIC, timeouts=INTERACTIVE
+                    bucket,
+                    prefix=prefix,
+                    anonymous=address == PUBLIC,
+                    timeouts=INTERACTIVE,
+                    first_answer=seconds,
                 )
             return remembered.stores[name]
 

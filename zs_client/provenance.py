@@ -29,6 +29,8 @@ KEYS = (
     *("table", "store", "version", "snapshot", "published_at"),
     *("built_at", "source_state", "state", "reason"),
 )
+# The number of rows that fit, whatever the limit; a label of one read of a table.
+TOTAL = "rows_total"
 _PREFIX = "zs."
 
 _lock = work.Lock()
@@ -120,6 +122,8 @@ def marks(content: "pa.Table") -> dict[str, Any]:
     labels: dict[str, Any] = {key: metadata.get(f"{_PREFIX}{key}") for key in KEYS}
     if labels["source_state"]:
         labels["source_state"] = json.loads(labels["source_state"])
+    if total := metadata.get(f"{_PREFIX}{TOTAL}"):
+        labels[TOTAL] = int(total)
     return labels
 
 

@@ -4,8 +4,6 @@
 snapshot, and `zs_client.comparison` compares two of them.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -14,34 +12,10 @@ from zs_client.contract import Layout
 from zs_client.errors import SnapshotNotFound
 from zs_client.pinned import all_layouts, snapshot_entries
 from zs_client.place import resolve_current
+from zs_client.snapshot import Snapshot
 from zs_client.store import Store
 
 __all__ = ["Snapshot", "SnapshotNotFound", "latest", "snapshots"]
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A published state of all tables.
-
-    Attributes:
-        id: The id that `snapshot=` and `ZS_SNAPSHOT` take. The same contents have the same id.
-        version: The version folder that the snapshot lies in.
-        published_at: When these contents were first published.
-        current: Whether the snapshot is the last published one of its version.
-        tables: The number of rows of each table, by its name.
-        rows: The number of rows of all tables.
-        bytes: The number of bytes of parquet.
-        name: The name that `zs release` gave it; None without a name.
-    """
-
-    id: str
-    version: str
-    published_at: datetime
-    current: bool
-    tables: Mapping[str, int]
-    rows: int
-    bytes: int
-    name: str | None = None
 
 
 def snapshots(store_url: str | Path | None = None) -> list[Snapshot]:

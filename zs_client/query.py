@@ -22,6 +22,7 @@ from zs_client.query_partitions import Parameters, names_columns, nodes, partiti
 from zs_client.query_partitions import tables as named_tables
 from zs_client.read import ReadRequest
 from zs_client.shapes import frames, needs
+from zs_client.snapshot import AnySnapshot
 from zs_client.user_tables import named
 
 # DuckDB's own pruning was tried in place of this planner: `read_parquet` over an fsspec
@@ -92,7 +93,7 @@ def _sql(  # noqa: D417 - `zs_client.shapes` adds the rest
     query: str,
     parameters: Parameters = None,
     *,
-    snapshot: str | None = None,  # noqa: ARG001 - heard in `zs_client.shapes`
+    snapshot: AnySnapshot = None,  # noqa: ARG001 - heard in `zs_client.shapes`
     offline: bool | None = None,  # noqa: ARG001
     **tables: Any,
 ) -> "pa.Table":

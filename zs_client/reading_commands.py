@@ -7,6 +7,7 @@ import argparse
 import os
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
 
 # Sentences are cut at more characters than values in a row.
 _LINE = 240
+# Arguments of a table's function that are options of their own.
+_NO_FILTERS = ("columns", "limit", "offset", "order_by", "others", "lazy", "snapshot", "offline")
 
 
 def print_rows(given: argparse.Namespace) -> int:
     """Print rows of a table."""
-    from zs_client import read
+    from zs_client import provenance, read
     from zs_client.acorns import read_request
     from zs_client.user_tables import named
 
@@ -31,7 +34,7 @@ def print_rows(given: argparse.Namespace) -> int:
         name, equals, value = condition.partition("=")
         if not equals:
             raise ValueError(f"--where {condition}: write NAME=VALUE, such as subject_id=828418")
-        if name in ("columns", "limit", "others", "lazy", "snapshot", "offline"):
+        if name in _NO_FILTERS:
             raise ValueError(f"--where {condition}: there is no filter {name!r}")
         filters.setdefault(name, []).append(value)
     if given.values:
@@ -42,16 +45,22 @@ def print_rows(given: argparse.Namespace) -> int:
     columns = None if given.columns is None else [c.strip() for c in given.columns.split(",")]
     form, limit = chosen_form(given), given.limit
     is_screen = form == "table" and sys.stdout.isatty() and limit is None
-    arguments = {**filters, "columns": columns, "limit": SCREEN_ROWS + 1 if is_screen else limit}
+    limit = SCREEN_ROWS + 1 if is_screen else limit
+    order = None if given.order_by is None else [c.strip() for c in given.order_by.split(",")]
+    cut = {"limit": limit, "offset": given.offset, "order_by": order}
+    arguments = {**filters, **cut, "columns": columns}
     at = resolve(given)
     own = named(given.table, at)
     if own is None:
-        content = read.rows(read_request(given.table, arguments, at), at)
+        request = replace(read_request(given.table, arguments, at), suggest=True)
+        content = read.rows(request, at)
     elif filters:
         raise ValueError(f"{given.table} is a custom table; zs sql answers with conditions")
     else:
-        content = own.slice(0, arguments["limit"])
+        cut["order_by"] = tuple(order or ())
+        content = read.in_order(own, read.ReadRequest(given.table, given.table, **cut))
         content = content if columns is None else _selected(content, columns, given.table)
+    total = provenance.marks(content)[provenance.TOTAL] if own is None else own.num_rows
     printed = content.slice(0, SCREEN_ROWS) if is_screen else content
     if form == "table" and sys.stdout.isatty() and columns is None:
         printed = fitting(printed, shutil.get_terminal_size().columns)
@@ -64,8 +73,8 @@ def print_rows(given: argparse.Namespace) -> int:
         )
     if is_screen and content.num_rows > SCREEN_ROWS:
         print(
-            f"zs show: the first {SCREEN_ROWS} rows; --limit sets another number, and "
-            "--format csv prints all rows",
+            f"zs show: {SCREEN_ROWS} of {total:,} rows; --limit sets another number, --offset "
+            "begins later, and --format csv prints all rows",
             file=sys.stderr,
         )
     return 0

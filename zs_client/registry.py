@@ -17,6 +17,7 @@ from zs_client.libraries import pa, pd
 from zs_client.night import moment
 from zs_client.place import Place, reading, resolve, resolve_current
 from zs_client.read import ReadRequest
+from zs_client.snapshot import AnySnapshot
 from zs_client.store import Reader
 from zs_client.user_tables import named
 
@@ -135,11 +136,11 @@ class AcornStatus:
     night: str | None = None
 
 
-def get_squirrel_info(*, snapshot: str | None = None, offline: bool | None = None) -> SquirrelInfo:
+def get_squirrel_info(*, snapshot: AnySnapshot = None, offline: bool | None = None) -> SquirrelInfo:
     """Returns the registry of the version that the functions read.
 
     Args:
-        snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        snapshot: Read this `Snapshot`, id, name, or the last before a date; else `ZS_SNAPSHOT`.
         offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
 
     Raises:
@@ -254,7 +255,7 @@ def describe(
     store_url: str | Path | None = None,
     version: str | None = None,
     *,
-    snapshot: str | None = None,
+    snapshot: AnySnapshot = None,
     offline: bool | None = None,
 ) -> "pd.DataFrame":
     """Describes the columns of a table, one row per column.
@@ -266,7 +267,7 @@ def describe(
         table: The table, by the acorn's name, or a custom table by its name.
         store_url: The store; else as the functions take it from `ZS_STORE` and `FOREST_TYPE`.
         version: The version; else `ZS_VERSION`, else that of this package.
-        snapshot: Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.
+        snapshot: Read this `Snapshot`, id, name, or the last before a date; else `ZS_SNAPSHOT`.
         offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
 
     Returns:

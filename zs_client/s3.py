@@ -3,6 +3,7 @@
 Buckets are read and written in `zs_client.store`; `zs_client.aws` reads profiles and variables.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -10,7 +11,9 @@ from urllib.parse import urlsplit
 
 from zs_client import aws
 from zs_client.errors import StoreError
+from zs_client.first_answer import FirstAnswer
 from zs_client.masking import unfit
+from zs_client.objects import FIRST_ANSWER
 from zs_client.obstore_errors import first_line
 
 PUBLIC = "s3://allen-data-views"
@@ -53,12 +56,24 @@ def s3_place(url: str) -> tuple[str, str]:
 
 
 def s3_bucket(
-    bucket: str, *, prefix: str = "", anonymous: bool = False, timeouts: Timeouts = UNATTENDED
+    bucket: str,
+    *,
+    prefix: str = "",
+    anonymous: bool = False,
+    timeouts: Timeouts = UNATTENDED,
+    first_answer: float | None = None,
 ) -> Any:
     """Opens a bucket with obstore and the usual AWS variables.
 
     Credentials come from boto3's chain where boto3 is installed (profiles, SSO, roles), else from
     the AWS variables. Without credentials, requests are not signed.
+
+    Args:
+        bucket: The bucket's name.
+        prefix: What stands before all keys.
+        anonymous: Send no credentials.
+        timeouts: How long to wait.
+        first_answer: How many seconds the server has for its first answer; None for no limit.
     """
     from obstore.exceptions import BaseError
     from obstore.store import S3Store
@@ -92,11 +107,20 @@ def s3_bucket(
     else:
         options |= aws.keys()
     try:
-        return S3Store(bucket, prefix=prefix or None, **options)
+        store = S3Store(bucket, prefix=prefix or None, **options)
     except BaseError as error:
         raise StoreError(
             f"s3://{bucket}: cannot be opened: {first_line(error)}; check the AWS variables"
         ) from error
+    if first_answer is not None:
+        if provider is not None:
+            # Those of a role come from another server, which has its own time. An error comes
+            # again with the first request.
+            with suppress(Exception):
+                provider()
+        name = endpoint or f"S3 in {options['region']}"
+        setattr(store, FIRST_ANSWER, FirstAnswer(first_answer, name))
+    return store
 
 
 def server() -> str:

@@ -37,8 +37,10 @@ ARGUMENTS = {
     "acquired_after": "Only acquisitions that began at this time or later.",
     "acquired_before": "Only acquisitions that began before this time.",
     "columns": "Only these columns, in this order.",
-    "limit": "The largest number of rows.",
-    "snapshot": "Read this snapshot, an id of `snapshots()`; else `ZS_SNAPSHOT`.",
+    "limit": "The largest number of rows; `attrs` has the number without it, `rows_total`.",
+    "offset": "How many rows to leave out before the first.",
+    "order_by": "Sort by these columns; `-` before a name sorts from the largest. Nulls are last.",
+    "snapshot": "Read this `Snapshot`, id, name, or the last before a date; else `ZS_SNAPSHOT`.",
     "offline": "Send no requests and read the local cache; else `ZS_OFFLINE`.",
     "others": "Filters on other columns, by the column's name; the module lists all filters.",
 }

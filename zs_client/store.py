@@ -138,6 +138,9 @@ class Reader(Protocol):
     def get_content(self, sha256: str) -> bytes | None:
         """Returns a parquet file of which the local cache has a copy, by its digest; else None."""
 
+    def can_cache(self, size: int) -> bool:
+        """Returns whether the local cache keeps a content of so many bytes."""
+
     def validated_at(self, key: str) -> datetime | None:
         """Returns when a copy was last known to be current; None when it is current now."""
 
@@ -604,6 +607,10 @@ class Store:
     def get_content(self, sha256: str) -> bytes | None:  # noqa: ARG002
         """Returns a parquet file of which the local cache has a copy; None if it has none."""
         return None
+
+    def can_cache(self, size: int) -> bool:  # noqa: ARG002
+        """Returns whether the local cache keeps a content of so many bytes."""
+        return False
 
     def validated_at(self, key: str) -> datetime | None:  # noqa: ARG002
         """Returns when a content was last known to be current; None when it is current now."""
