@@ -11,9 +11,11 @@ from zs_client.contract import Layout, __version__
 from zs_client.opening import open_store
 from zs_client.store import Store
 from zs_pipeline import build
+from zs_pipeline.acorns import ACORNS
 from zs_pipeline.settings import sample
 
 FOLDER = Layout(__version__).folder
+ONE_FILES = [f"{FOLDER}/{acorn.table}.pqt" for acorn in ACORNS if acorn.partition]
 
 
 def zs_build(source: str | Path, store: str | Path, **more: Any) -> int:
@@ -39,13 +41,24 @@ def real(corpus: Path) -> list[dict[str, Any]]:
 
 
 def tables(store: str | Path | Store) -> dict[str, bytes]:
-    """Every parquet file at a fixed path, by key inside the version folder."""
+    """Every parquet file at a fixed path, by key inside the version folder.
+
+    The one file of a partitioned table has the same rows, and is left out.
+    """
     opened = store if isinstance(store, Store) else open_store(str(store))
     return {
         entry["path"].removeprefix(f"{FOLDER}/"): opened.get(entry["path"])
         for entry in opened.walk(FOLDER)
-        if entry["path"].endswith(".pqt") and "/_objects/" not in entry["path"]
+        if entry["path"].endswith(".pqt")
+        and "/_objects/" not in entry["path"]
+        and entry["path"] not in ONE_FILES
     }
+
+
+def one_files(store: str | Path) -> dict[str, bytes]:
+    """The one file of each partitioned table, by key."""
+    opened = open_store(str(store))
+    return {key: opened.get(key) for key in ONE_FILES if opened.exists(key)}
 
 
 def facts(store: str | Path, table: str) -> dict[str, Any]:

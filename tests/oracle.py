@@ -591,6 +591,24 @@ PLATFORMS: dict[str, tuple[tuple[str, ...], str]] = {
 }
 
 
+def _platforms_of(document: Document) -> list[tuple[str, tuple[str, ...]]]:
+    """The platforms of a data asset, each with its modalities."""
+    kind = text(get(document, "acquisition", "acquisition_type")) or ""
+    found = [(name, of) for name, (of, kinds) in PLATFORMS.items() if re.match(kinds, kind)]
+    instrument = text(get(document, "acquisition", "instrument_id")) or ""
+    name = text(document.get("name")) or ""
+    if "exa" in f"{instrument}\n{name}".lower():
+        found.append(("exaspim", ("SPIM",)))
+    project = stripped(get(document, "data_description", "project_name")) or ""
+    if any(
+        words in text.lower()
+        for words in ("dynamic routing", "dynamic_routing", "dynamicrouting")
+        for text in (kind, project)
+    ):
+        found.append(("dynamic_routing", ("behavior", "behavior-videos")))
+    return [(name, of) for name, of in found if set(of) & set(modalities(document))]
+
+
 def _keys_of_platform(document: Document, of_platform: tuple[str, ...]) -> list[str]:
     carried = set(of_platform)
     for metric in metrics_of(document):
@@ -603,11 +621,8 @@ def platform_qc(documents: Iterable[Document]) -> list[Row]:
     """Returns the rows of all platforms without the people; `platform` tells the partition."""
     rows = []
     for document in documents:
-        kind = text(get(document, "acquisition", "acquisition_type")) or ""
         statuses = status_keys(document)
-        for platform, (of_platform, kinds) in PLATFORMS.items():
-            if not set(of_platform) & set(modalities(document)) or not re.match(kinds, kind):
-                continue
+        for platform, of_platform in _platforms_of(document):
             rows += [
                 {
                     DOCUMENT: document["_id"],

@@ -16,7 +16,10 @@ WHOLE = (
     *("document_problems", "data_asset_problems"),
     *("unique_project_names", "unique_subject_ids", "unique_genotypes"),
 )
-PLATFORMS = ("spim", "fib", "slap2", "ecephys", "pophys", "vr", "dynamic_foraging")
+PLATFORMS = (
+    *("spim", "fib", "slap2", "ecephys", "pophys", "vr", "dynamic_foraging"),
+    *("exaspim", "dynamic_routing"),
+)
 PER_SUBJECT = """
     SELECT subject_id, count(*) AS metrics, count(DISTINCT asset_name) AS data_assets
     FROM quality_control GROUP BY ALL ORDER BY ALL

@@ -67,12 +67,22 @@ def statuses(status: Any) -> list[tuple[str | None, str | None]]:
 
 
 def platform_tags(
-    status: dict[str, str], *metrics: Any, modalities: tuple[str, ...], kind: str | None = None
+    status: dict[str, str],
+    *metrics: Any,
+    modalities: tuple[str, ...],
+    kind: str | None = None,
+    project: str | None = None,
+    rig: str | None = None,
+    **more: Any,
 ) -> list[tuple[str, str]]:
     """Platform and tag of every row."""
     one = document(
-        data_description={"modalities": [{"abbreviation": m} for m in modalities]},
-        acquisition={"acquisition_type": kind},
+        **more,
+        data_description={
+            "modalities": [{"abbreviation": m} for m in modalities],
+            "project_name": project,
+        },
+        acquisition={"acquisition_type": kind, "instrument_id": rig},
         quality_control={"metrics": list(metrics), "status": status},
     )
     table = arrow.table(asset_basics.ACORN, asset_basics.ACORN.kind.rows(one))
@@ -587,6 +597,38 @@ def test_behavior_has_a_platform_by_its_acquisition_type(modality, kind, platfor
 )
 def test_other_behavior_has_no_platform(kind):
     assert platform_tags({"behavior": "Pass"}, modalities=("behavior",), kind=kind) == []
+
+
+@pytest.mark.parametrize("place", ["kind", "project"])
+@pytest.mark.parametrize(
+    ("written", "belongs"),
+    [
+        ("Dynamic Routing", True),
+        ("dynamic_routing_2", True),
+        ("The DynamicRouting task", True),
+        ("dynamic  routing", False),
+        ("dynamic-routing", False),
+        ("Dynamic Foraging", False),
+    ],
+)
+def test_dynamic_routing_is_told_by_its_words(place, written, belongs):
+    found = platform_tags({"behavior": "Pass"}, modalities=("behavior",), **{place: written})
+    assert found == ([("dynamic_routing", "behavior")] if belongs else [])
+
+
+@pytest.mark.parametrize(
+    ("more", "belongs"),
+    [
+        ({"rig": "exaSPIM-01"}, True),
+        ({"rig": "440_EXASPIM1_20231004"}, True),
+        ({"name": "exaSPIM_708373_2024-02-26_11-14-50"}, True),
+        ({"rig": "SmartSPIM_01", "name": "SmartSPIM_708373_2024-02-26_11-14-50"}, False),
+    ],
+)
+def test_an_exaspim_data_asset_is_of_spim_and_of_exaspim(more, belongs):
+    found = platform_tags({"SPIM": "Pass"}, modalities=("SPIM",), **more)
+    assert found == [("spim", "SPIM"), *([("exaspim", "SPIM")] if belongs else [])]
+    assert platform_tags({"fib": "Pass"}, modalities=("fib",), **more) == [("fib", "fib")]
 
 
 def test_a_platform_of_behavior_needs_the_modality():

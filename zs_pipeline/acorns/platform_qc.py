@@ -14,6 +14,7 @@ from zs_pipeline.shape.values import text
 
 _BEHAVIOR = ("behavior", "behavior-videos")
 _BAITING = re.compile(r"(Coupled|Uncoupled)( Without)? Baiting", re.ASCII)
+_ROUTING = re.compile(r"dynamic[ _]?routing", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,25 @@ class Platform:
 
     Attributes:
         modalities: Abbreviations, at least one of which a data asset of the platform has.
-        acquired: Returns whether an acquisition type belongs to the platform.
+        belongs: Returns whether a data asset of such a modality belongs to the platform.
     """
 
     modalities: tuple[str, ...]
-    acquired: Callable[[str], bool] = lambda _: True
+    belongs: Callable[[Mapping[str, Any]], bool] = lambda _: True
+
+
+def _acquired(is_of: Callable[[str], bool]) -> Callable[[Mapping[str, Any]], bool]:
+    """Returns whether a data asset's acquisition type is of a kind."""
+    return lambda basics: is_of(basics["acquisition_type"] or "")
+
+
+def _is_exaspim(basics: Mapping[str, Any]) -> bool:
+    return any("exa" in (basics[column] or "").lower() for column in ("instrument_id", "name"))
+
+
+def _is_dynamic_routing(basics: Mapping[str, Any]) -> bool:
+    places = ("acquisition_type", "project_name")
+    return any(_ROUTING.search(basics[column] or "") for column in places)
 
 
 PLATFORMS: Mapping[str, Platform] = {
@@ -35,21 +50,24 @@ PLATFORMS: Mapping[str, Platform] = {
     "slap2": Platform(("slap2",)),
     "ecephys": Platform(("ecephys",)),
     "pophys": Platform(("pophys",)),
-    "vr": Platform(_BEHAVIOR, lambda kind: kind == "AindVrForaging"),
+    "vr": Platform(_BEHAVIOR, _acquired(lambda kind: kind == "AindVrForaging")),
     "dynamic_foraging": Platform(
-        _BEHAVIOR, lambda kind: bool(_BAITING.match(kind)) or kind == "AindDynamicForaging"
+        _BEHAVIOR,
+        _acquired(lambda kind: bool(_BAITING.match(kind)) or kind == "AindDynamicForaging"),
     ),
+    # They are under spim as well.
+    "exaspim": Platform(("SPIM",), _is_exaspim),
+    "dynamic_routing": Platform(_BEHAVIOR, _is_dynamic_routing),
 }
 
 
 def platforms(basics: Mapping[str, Any]) -> list[str]:
     """Returns the platforms of a data asset."""
     modalities = set(basics["modalities"] or ())
-    kind = basics["acquisition_type"] or ""
     return [
         name
         for name, platform in PLATFORMS.items()
-        if modalities.intersection(platform.modalities) and platform.acquired(kind)
+        if modalities.intersection(platform.modalities) and platform.belongs(basics)
     ]
 
 
@@ -95,6 +113,8 @@ ACORN = Acorn(
             "name",
             "modalities",
             "acquisition_type",
+            "project_name",
+            "instrument_id",
             "acquisition_start_time",
             "instrument_id_normalized",
             "experimenters_normalized",
@@ -121,6 +141,7 @@ ACORN = Acorn(
                 *quality.KEY_PLACES,
                 "asset_basics.modalities",
                 "asset_basics.acquisition_type",
+                *("asset_basics.project_name", "asset_basics.instrument_id", "asset_basics.name"),
             ),
             rule=f"{quality.KEY_RULE} A key has a row for a platform of the data asset when it is "
             "one of the platform's modalities, or when a metric of such a modality carries the "
