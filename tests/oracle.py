@@ -640,6 +640,33 @@ def platform_qc(documents: Iterable[Document]) -> list[Row]:
     return rows
 
 
+def time_to_qc(documents: Iterable[Document]) -> list[Row]:
+    """Returns one row for each derived document with quality control."""
+    rows = []
+    for document in documents:
+        if not is_derived(document) or document.get("quality_control") is None:
+            continue
+        processes = objects(get(document, "processing", "data_processes"))
+        ends = [
+            instant(process.get("end_date_time") or process.get("start_date_time"))
+            for process in processes
+        ]
+        entries = [
+            chosen_status(metric, last_modified(document)) for metric in metrics_of(document)
+        ]
+        done = all(get(entry, "status") in ("Pass", "Fail") for entry in entries)
+        dates = [instant(get(entry, "timestamp")) for entry in entries] if done else []
+        rows.append(
+            {
+                DOCUMENT: document["_id"],
+                "name": text(document.get("name")),
+                "process_end_time": max((end for end in ends if end), default=None),
+                "qc_time": max((date for date in dates if date), default=None),
+            }
+        )
+    return rows
+
+
 # platform_fib
 
 _LEFT_BY_FORMS = {

@@ -83,6 +83,7 @@ PUBLIC = [
     "source_data",
     "sql",
     "status",
+    "time_to_qc",
     "unique_genotypes",
     "unique_project_names",
     "unique_subject_ids",
@@ -99,6 +100,7 @@ SIGNATURES = {
     "asset_basics": "subject_id=… project_name=… modality=… data_level=… name=… name_contains=… "
     "acquired_after=… acquired_before=… …",
     "source_data": "name=… source_data=… pipeline_name=… …",
+    "time_to_qc": "name=… …",
     "metadata_core": "_id=… …",
     "assets_smartspim": "name=… raw_name=… channel=… processed=… …",
     "platform_exaspim": "name=… raw_name=… processed=… …",

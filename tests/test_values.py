@@ -194,6 +194,7 @@ TABLES = {
     "source_data": Way("name", ("source_data",)),
     "qc": Way("asset_name", in_order=True, json=("value", "status_history")),
     "qc_tag_status": Way("asset_name", ("tag",)),
+    "time_to_qc": Way("name"),
     "platform_qc": Way("asset_name", ("platform", "tag")),
     "platform_fib": Way("asset_name", ("fiber", "patch_cord", "channel")),
 }

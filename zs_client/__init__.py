@@ -57,6 +57,7 @@ __all__ = [
     "source_data",
     "sql",
     "status",
+    "time_to_qc",
     "unique_genotypes",
     "unique_project_names",
     "unique_subject_ids",

@@ -31,7 +31,7 @@ from zs_client.snapshot import AnySnapshot
 from zs_client.user_tables import CustomTable as CustomTable, custom as custom, custom_history as custom_history, custom_tables as custom_tables
 
 
-__all__ = ["AcornInfo", "AcornNotFound", "AcornStatus", "ColumnInfo", "CustomConflict", "CustomNotFound", "CustomTable", "NoSuchValue", "QueryError", "ReadError", "Snapshot", "SnapshotNotFound", "SquirrelInfo", "StaleTable", "StoreError", "SubjectNotFound", "TableDiff", "__version__", "asset_basics", "assets_smartspim", "behavior_curriculum", "configure", "custom", "custom_history", "custom_tables", "data_asset_problems", "describe", "diff", "document_problems", "explain", "flat", "foraging_sessions", "get_squirrel_info", "metadata_core", "metadata_upgrade", "platform_exaspim", "platform_fib", "platform_qc", "qc", "qc_tag_status", "quality_control", "raw_to_derived", "reading", "snapshots", "source_data", "sql", "status", "unique_genotypes", "unique_project_names", "unique_subject_ids", "values"]
+__all__ = ["AcornInfo", "AcornNotFound", "AcornStatus", "ColumnInfo", "CustomConflict", "CustomNotFound", "CustomTable", "NoSuchValue", "QueryError", "ReadError", "Snapshot", "SnapshotNotFound", "SquirrelInfo", "StaleTable", "StoreError", "SubjectNotFound", "TableDiff", "__version__", "asset_basics", "assets_smartspim", "behavior_curriculum", "configure", "custom", "custom_history", "custom_tables", "data_asset_problems", "describe", "diff", "document_problems", "explain", "flat", "foraging_sessions", "get_squirrel_info", "metadata_core", "metadata_upgrade", "platform_exaspim", "platform_fib", "platform_qc", "qc", "qc_tag_status", "quality_control", "raw_to_derived", "reading", "snapshots", "source_data", "sql", "status", "time_to_qc", "unique_genotypes", "unique_project_names", "unique_subject_ids", "values"]
 
 _Flags = bool | None | Iterable[bool | None] | EllipsisType
 _Numbers = float | str | None | Iterable[float | str | None] | EllipsisType
@@ -220,6 +220,39 @@ class _QcTagStatus(Protocol):
         """The rows as a DuckDB relation; needs the extra sql."""
 
 qc_tag_status: _QcTagStatus
+
+class _TimeToQc(Protocol):
+    def __call__(self, *, name: Text = ..., columns: Names = None, limit: int | None = None, offset: int = 0, order_by: Names = None, snapshot: AnySnapshot = None, offline: bool | None = None, name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., process_end_time: _Times = ..., process_end_time_after: Time = ..., process_end_time_before: Time = ..., qc_time: _Times = ..., qc_time_after: Time = ..., qc_time_before: Time = ...) -> pd.DataFrame:
+        """When derived data assets were processed and when their QC was done, one row per document.
+
+        Args:
+            name: The derived data asset's name.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows; `attrs` has the number without it, `rows_total`.
+            offset: How many rows to leave out before the first.
+            order_by: Sort by these columns; `-` before a name sorts from the largest. Nulls are last.
+            snapshot: Read this `Snapshot`, id, name, or the last before a date; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
+
+        Returns:
+            `name`, `process_end_time` (null where no data process has a time) and `qc_time`, which is
+            null while any metric is pending.
+
+        Raises:
+            AcornNotFound: The table is not in this store and version.
+            ValueError: Unknown column or filter (the message lists them), or a bad value.
+            TypeError: A value is of another kind than the column.
+            ReadError: The table is there and cannot be read.
+        """
+    def arrow(self, *, name: Text = ..., columns: Names = None, limit: int | None = None, offset: int = 0, order_by: Names = None, snapshot: AnySnapshot = None, offline: bool | None = None, name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., process_end_time: _Times = ..., process_end_time_after: Time = ..., process_end_time_before: Time = ..., qc_time: _Times = ..., qc_time_after: Time = ..., qc_time_before: Time = ...) -> pa.Table:
+        """The rows as a pyarrow.Table."""
+    def polars(self, *, name: Text = ..., columns: Names = None, limit: int | None = None, offset: int = 0, order_by: Names = None, snapshot: AnySnapshot = None, offline: bool | None = None, name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., process_end_time: _Times = ..., process_end_time_after: Time = ..., process_end_time_before: Time = ..., qc_time: _Times = ..., qc_time_after: Time = ..., qc_time_before: Time = ...) -> pl.DataFrame:
+        """The rows as a polars.DataFrame; needs the extra polars."""
+    def duckdb(self, *, name: Text = ..., columns: Names = None, limit: int | None = None, offset: int = 0, order_by: Names = None, snapshot: AnySnapshot = None, offline: bool | None = None, name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., process_end_time: _Times = ..., process_end_time_after: Time = ..., process_end_time_before: Time = ..., qc_time: _Times = ..., qc_time_after: Time = ..., qc_time_before: Time = ...) -> duckdb.DuckDBPyRelation:
+        """The rows as a DuckDB relation; needs the extra sql."""
+
+time_to_qc: _TimeToQc
 
 class _PlatformQc(Protocol):
     def __call__(self, platform: str | Iterable[str] | EllipsisType = ..., *, asset_name: Text = ..., tag: Text = ..., status: Text = ..., acquired_after: Time = ..., acquired_before: Time = ..., columns: Names = None, limit: int | None = None, offset: int = 0, order_by: Names = None, snapshot: AnySnapshot = None, offline: bool | None = None, asset_name_contains: str | Iterable[str] | EllipsisType = ..., asset_name_after: Time = ..., asset_name_before: Time = ..., tag_contains: str | Iterable[str] | EllipsisType = ..., tag_after: Time = ..., tag_before: Time = ..., status_contains: str | Iterable[str] | EllipsisType = ..., status_after: Time = ..., status_before: Time = ..., timestamp: _Times = ..., timestamp_after: Time = ..., timestamp_before: Time = ..., instrument_id_normalized: Text = ..., instrument_id_normalized_contains: str | Iterable[str] | EllipsisType = ..., instrument_id_normalized_after: Time = ..., instrument_id_normalized_before: Time = ..., experimenters_normalized: Text = ...) -> pd.DataFrame:

@@ -42,6 +42,7 @@ TABLES: tuple[tuple[str, str, str], ...] = (
     ("source_data", "source_data", ""),
     ("quality_control", "qc", "subject_id"),
     ("qc_tag_status", "qc_tag_status", "subject_id"),
+    ("time_to_qc", "time_to_qc", ""),
     ("platform_qc", "platform_qc", "platform"),
     ("metadata_core", "metadata_core", ""),
     ("assets_smartspim", "assets_smartspim", ""),
@@ -139,6 +140,30 @@ def source_data(
         null.
     """
     return _request("source_data", locals())
+
+
+@frames
+def time_to_qc(
+    *,
+    name: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> ReadRequest:
+    """When derived data assets were processed and when their QC was done, one row per document.
+
+    Args:
+        name: The derived data asset's name.
+
+    Returns:
+        `name`, `process_end_time` (null where no data process has a time) and `qc_time`, which is
+        null while any metric is pending.
+    """
+    return _request("time_to_qc", locals())
 
 
 @frames

@@ -51,6 +51,11 @@ def findings(document: Document) -> Iterator[Finding]:
         )
 
 
+def is_derived(document: Document) -> bool:
+    """Returns whether a data asset is derived: it names a source, or its level is derived."""
+    return _sources(document) is not None
+
+
 def _sources(document: Document) -> list[str] | None:
     """Returns the sources of a derived data asset; None for a raw one."""
     value = part(document, "data_description.source_data")
