@@ -343,8 +343,9 @@ def _select(
         request.missing.add(file, words, content.num_rows)
     if columns == stored:
         return content
-    value = pa.array([None if p is None else str(p) for p in request.parts or ()], pa.string())
-    column = pa.repeat(value[0], content.num_rows)
+    part = (request.parts or (None,))[0]
+    value = kinds.scalar(None if part is None else str(part), pa.string())
+    column = pa.repeat(value, content.num_rows)
     return content.append_column(pa.field(request.partition, pa.string()), column).select(columns)
 
 
