@@ -57,6 +57,7 @@ PUBLIC = [
     "asset_basics",
     "assets_smartspim",
     "behavior_curriculum",
+    "changes",
     "configure",
     "custom",
     "custom_history",
@@ -109,6 +110,7 @@ SIGNATURES = {
     "metadata_upgrade": "_id=… v2_id=… name=… status=… …",
     "document_problems": "_id=… name=… field=… severity=… …",
     "data_asset_problems": "_id=… name=… field=… severity=… …",
+    "changes": "since subject_id=… store_url=None",
     "configure": "store=… cache=… offline=… snapshot=…",
     "custom": "name df=None expect=None state=None",
     "custom_history": "name",
@@ -216,7 +218,17 @@ def test_every_filter_is_one_of_its_table():
 
 def test_the_calls_of_before_still_fit():
     """As scripts written for zombie-squirrel call the functions."""
-    needing = {"describe", "diff", "values", "explain", "flat", "sql", "raw_to_derived", "custom"}
+    needing = {
+        "changes",
+        "describe",
+        "diff",
+        "values",
+        "explain",
+        "flat",
+        "sql",
+        "raw_to_derived",
+        "custom",
+    }
     for name in SIGNATURES.keys() - needing:
         if name not in ("qc", "quality_control", "qc_tag_status", "platform_qc", "custom_history"):
             inspect.signature(getattr(zs_client, name)).bind()

@@ -214,7 +214,12 @@ def _whole_file(body: bytes) -> File:
 
 
 def file_rows(
-    store: Reader, key: str, words: Mapping[str, Any], columns: Sequence[str]
+    store: Reader,
+    key: str,
+    words: Mapping[str, Any],
+    columns: Sequence[str] | None,
+    *,
+    small: int = 0,
 ) -> "pa.Table":
     """Returns rows of a parquet file that is not a table of the cache, such as a shard.
 
@@ -222,13 +227,15 @@ def file_rows(
         store: The store.
         key: The file's key.
         words: Filters, as of a table.
-        columns: The columns; only these are fetched from a remote store.
+        columns: The columns; only these are fetched from a remote store. None for all.
+        small: As of `opened`.
 
     Raises:
         FileNotFoundError: Nothing lies there.
         ReadError: The file cannot be read.
     """
-    return _read_file(store, key, ReadRequest(key, key, words, tuple(columns)))[0]
+    request = ReadRequest(key, key, words, None if columns is None else tuple(columns))
+    return _read_file(store, key, request, small=small)[0]
 
 
 def _read_part(store: Reader, key: str, first: ByteRange, start: int, end: int) -> ByteRange:
@@ -304,7 +311,7 @@ def _check_partition(file: File, request: ReadRequest) -> None:
     values = request.parts or ()
     if request.partition not in file.schema.names or len(values) != 1:
         return
-    value = _text(request.partition, values[0])
+    value = partition_text(request.partition, values[0])
     for group in file.groups:
         statistics = file.statistics(group, request.partition)
         if statistics is None or not file.rows(group):
@@ -357,7 +364,7 @@ def _partitions(
     if values is None:
         values = partition_values(store, layout, request)
         checked.append(store.validated_at(layout.facts(request.folder)))
-    values = tuple(dict.fromkeys(_text(request.partition, value) for value in values))
+    values = tuple(dict.fromkeys(partition_text(request.partition, value) for value in values))
     asset_names: set[str | None] = set()
     if not values:
         facts = facts_or_refuse(store, layout, request)
@@ -472,7 +479,7 @@ def partition_path(name: str, column: str, value: str | int | None) -> str:
     store, layout = resolve()
     if store.url.startswith("memory:") or store.url == SAMPLE:
         raise ValueError(f"{store.url} has no paths: read {name} without lazy=True")
-    text = _text(column, value)
+    text = partition_text(column, value)
     segment = encode_partition(text)
     key = layout.partition(name, column, segment)
     if fetch.exists(store, key):
@@ -564,7 +571,12 @@ def empty(facts: Mapping[str, Any]) -> "pa.Table":
     return pa.schema(fields).empty_table()
 
 
-def _text(column: str, value: Any) -> str | None:
+def partition_text(column: str, value: Any) -> str | None:
+    """Returns the value of a partition as text.
+
+    Raises:
+        TypeError: It is neither a text nor a whole number.
+    """
     if value is None or isinstance(value, str):
         return value
     with suppress(TypeError):
