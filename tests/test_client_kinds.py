@@ -1,6 +1,7 @@
 """Version folders of before 1.0.0: text, lists and times of any Arrow type are read as such."""
 
 import io
+import sys
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -10,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import zs_client
-from zs_client import kinds
+from zs_client import kinds, parquet
 from zs_client.contract import TYPES, Layout, encode_partition
 from zs_client.errors import ReadError
 from zs_client.opening import open_store
-from zs_client.store import Store
+from zs_client.store import ByteRange, Store
 
 VERSION = "0.28.6"
 LAYOUT = Layout(VERSION)
@@ -199,3 +200,63 @@ def test_single_values_of_any_kinds_can_be_joined_and_none_is_lost(columns) -> N
             assert type(one)(float(value) if value not in ("true", "false") else value) == one or (
                 isinstance(one, bool) and value == str(one).lower()
             )
+
+
+MOMENTS = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@given(
+    st.sampled_from(
+        [
+            (pa.string(), st.text()),
+            (pa.large_string(), st.text()),
+            (pa.int32(), st.integers(-(2**31), 2**31 - 1)),
+            (pa.int64(), st.integers(-(2**63), 2**63 - 1)),
+            (pa.uint8(), st.integers(0, 255)),
+            (pa.float64(), st.floats(allow_nan=False)),
+            (pa.bool_(), st.booleans()),
+            (pa.date32(), st.dates()),
+            *((pa.timestamp(unit, "UTC"), MOMENTS) for unit in ("ms", "us", "ns")),
+            (pa.timestamp("us"), MOMENTS.map(lambda moment: moment.replace(tzinfo=None))),
+        ]
+    ).flatmap(lambda pair: st.tuples(st.just(pair[0]), st.lists(st.none() | pair[1], max_size=20)))
+)
+def test_values_are_the_same_array_without_pandas(pair):
+    kind, values = pair
+    expected = pa.array(values, kind)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delitem(sys.modules, "pandas", raising=False)
+        content = kinds.array(values, kind)
+    content.validate(full=True)
+    assert content.equals(expected)
+
+
+@pytest.mark.parametrize(("value", "kind"), [(2**40, pa.int32()), (-1, pa.uint8())])
+def test_a_value_that_does_not_fit_is_refused_without_pandas(value, kind, monkeypatch):
+    monkeypatch.delitem(sys.modules, "pandas", raising=False)
+    with pytest.raises(ValueError, match=str(value)):
+        kinds.scalar(value, kind)
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.timestamp(u, z) for u in ("s", "ms", "us", "ns") for z in ("UTC", None)]
+)
+def test_the_least_and_largest_time_of_a_file_are_those_of_pyarrow(kind):
+    times = [datetime(1969, 5, 1, 2, 3, 4, 567_000), datetime(2026, 1, 1), None]  # noqa: DTZ001
+    sink = io.BytesIO()
+    pq.write_table(
+        pa.table({"at": pa.array(times, pa.timestamp("us")).cast(kind, safe=False)}), sink
+    )
+    body = sink.getvalue()
+    file = parquet.File(ByteRange(body, 0, len(body), ""))
+    own, plain = file.statistics(0, "at"), pq.ParquetFile(sink).metadata.row_group(0).column(0)
+    assert (own.min, own.max) == (plain.statistics.min, plain.statistics.max)
+    assert own.null_count == 1
+
+
+def test_a_time_that_no_datetime_holds_is_left_to_pyarrow():
+    sink = io.BytesIO()
+    pq.write_table(pa.table({"at": pa.array([2**62], pa.int64()).cast(pa.timestamp("us"))}), sink)
+    body = sink.getvalue()
+    with pytest.raises((ValueError, OverflowError)):
+        _ = parquet.File(ByteRange(body, 0, len(body), "")).statistics(0, "at").max

@@ -57,6 +57,7 @@ PUBLIC = [
     "asset_basics",
     "assets_smartspim",
     "behavior_curriculum",
+    "changes",
     "configure",
     "custom",
     "custom_history",
@@ -111,6 +112,7 @@ SIGNATURES = {
     "metadata_upgrade": "_id=… v2_id=… name=… status=… …",
     "document_problems": "_id=… name=… field=… severity=… …",
     "data_asset_problems": "_id=… name=… field=… severity=… …",
+    "changes": "since subject_id=… store_url=None",
     "configure": "store=… cache=… offline=… snapshot=…",
     "custom": "name df=None expect=None state=None",
     "custom_history": "name",
@@ -218,7 +220,17 @@ def test_every_filter_is_one_of_its_table():
 
 def test_the_calls_of_before_still_fit():
     """As scripts written for zombie-squirrel call the functions."""
-    needing = {"describe", "diff", "values", "explain", "flat", "sql", "raw_to_derived", "custom"}
+    needing = {
+        "changes",
+        "describe",
+        "diff",
+        "values",
+        "explain",
+        "flat",
+        "sql",
+        "raw_to_derived",
+        "custom",
+    }
     for name in SIGNATURES.keys() - needing:
         if name not in ("qc", "quality_control", "qc_tag_status", "platform_qc", "custom_history"):
             inspect.signature(getattr(zs_client, name)).bind()
@@ -334,6 +346,34 @@ def test_lists_of_names_need_no_pandas(tmp_path):
         "print(json.dumps(list(sys.modules)))"
     )
     assert "pandas" not in child(code, ZS_STORE=str(tmp_path), ZS_VERSION=client_store.VERSION)
+
+
+@pytest.mark.parametrize("shape", ["polars", "arrow"])
+def test_other_shapes_than_frames_need_no_pandas(shape):
+    """pyarrow loads it to tell whether a list of values is a series: 0.3 s."""
+    asset_basics = (
+        {},
+        {"subject_id": 901001, "columns": "name", "limit": 3, "order_by": "-age"},
+        {"modality": ["SPIM", "fib"], "data_level": "raw", "genotype": None},
+        {
+            "name_contains": "behavior",
+            "acquired_after": "2020-01-01",
+            "age_min": 1,
+            "age": [90, 107],
+        },
+        {"subject_id": [], "project_name": "nowhere"},
+    )
+    code = "import json, sys, warnings, zs_client\nwarnings.simplefilter('ignore')\n"
+    for words in asset_basics:
+        code += f"zs_client.asset_basics.{shape}(**{words!r})\n"
+    code += (
+        f"zs_client.qc.{shape}('901001', tag='x', status='Pass', columns=['name', 'subject_id'])\n"
+    )
+    code += f"zs_client.platform_qc.{shape}(tag='x')\nzs_client.unique_genotypes.{shape}()\n"
+    code += (
+        "zs_client.raw_to_derived('SmartSPIM_901006_2024-10-21_14-05-40', 'SPIM', latest=True)\n"
+    )
+    assert "pandas" not in child(f"{code}print(json.dumps(list(sys.modules)))", ZS_STORE="sample")
 
 
 def test_an_import_reads_no_environment_variable():

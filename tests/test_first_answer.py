@@ -61,6 +61,7 @@ READS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["silent", "refused"])
 @pytest.mark.parametrize("name", READS)
 def test_without_an_answer_a_sentence_says_so_soon_and_names_one_key(
@@ -69,7 +70,8 @@ def test_without_an_answer_a_sentence_says_so_soon_and_names_one_key(
     server = request.getfixturevalue(how)
     client_store.nobody(monkeypatch, server)
     monkeypatch.setenv("ZS_STORE", "s3://bucket")
-    monkeypatch.delenv("ZS_TIMEOUT")
+    if how == "silent":
+        monkeypatch.setenv("ZS_TIMEOUT", "0.3")
     begun = time.monotonic()
     with pytest.raises(zs_client.ReadError) as caught:
         READS[name]()
@@ -78,7 +80,7 @@ def test_without_an_answer_a_sentence_says_so_soon_and_names_one_key(
     assert f": could not be read: there is no network, or {server} does not answer" in message
     assert message.startswith("s3://bucket/data-asset-cache")
     assert message.count("data-asset-cache") == 1
-    assert ("within 1.8 s; ZS_TIMEOUT=10 waits longer" in message) == (how == "silent")
+    assert ("within 0.3 s; ZS_TIMEOUT=10 waits longer" in message) == (how == "silent")
 
 
 def test_a_copy_is_pointed_at(proxy, monkeypatch, capsys):
@@ -116,6 +118,7 @@ def test_a_refusal_is_an_answer(proxy):
     assert len(zs_client.asset_basics()) == 6
 
 
+@pytest.mark.slow
 def test_a_slow_line_is_not_cut_and_others_wait_beside_it(monkeypatch):
     """The head of a large answer comes at once, and its body in pieces that take longer."""
     body, requests = b"x" * 40_000, []
@@ -186,6 +189,17 @@ def test_who_gives_up_cancels_the_request():
 
     asyncio.run(main())
     assert canceled == [True, True]
+
+
+@pytest.mark.slow
+def test_by_default_a_silent_server_is_left_after_two_seconds(silent, monkeypatch):
+    client_store.nobody(monkeypatch, silent)
+    monkeypatch.setenv("ZS_STORE", "s3://bucket")
+    monkeypatch.delenv("ZS_TIMEOUT")
+    begun = time.monotonic()
+    with pytest.raises(zs_client.ReadError, match=r"does not answer within 1\.8 s"):
+        zs_client.asset_basics()
+    assert time.monotonic() - begun < SOON
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "1 s", "1e999"])

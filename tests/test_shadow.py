@@ -366,7 +366,6 @@ def test_the_command_writes_json(both, capfdbinary):
         (["--against", "{theirs}/nowhere"], "no such folder"),
         (["--against", "{theirs}", "qc", "now"], "--against takes no snapshots"),
         (["now"], "zs diff: two snapshots are needed"),
-        (["now", "now", "--format", "json"], "--format goes with --against"),
     ],
 )
 def test_an_expected_error_is_a_sentence(both, capsys, words, said):

@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from zs_client.acorns import Subjects
 from zs_client.acorns import unique_genotypes as unique_genotypes, unique_project_names as unique_project_names, unique_subject_ids as unique_subject_ids
+from zs_client.changed_rows import changes as changes
 from zs_client.column_values import values as values
 from zs_client.comparison import TableDiff as TableDiff, diff as diff
 from zs_client.contract import __version__ as __version__
@@ -31,7 +32,7 @@ from zs_client.snapshot import AnySnapshot
 from zs_client.user_tables import CustomTable as CustomTable, custom as custom, custom_history as custom_history, custom_tables as custom_tables
 
 
-__all__ = ["AcornInfo", "AcornNotFound", "AcornStatus", "ColumnInfo", "CustomConflict", "CustomNotFound", "CustomTable", "NoSuchValue", "QueryError", "ReadError", "Snapshot", "SnapshotNotFound", "SquirrelInfo", "StaleTable", "StoreError", "SubjectNotFound", "TableDiff", "__version__", "asset_basics", "assets_smartspim", "behavior_curriculum", "configure", "custom", "custom_history", "custom_tables", "data_asset_problems", "describe", "diff", "document_problems", "explain", "flat", "foraging_sessions", "get_squirrel_info", "metadata_core", "metadata_upgrade", "platform_exaspim", "platform_fib", "platform_qc", "qc", "qc_tag_status", "quality_control", "raw_to_derived", "reading", "snapshots", "source_data", "sql", "status", "time_to_qc", "unique_genotypes", "unique_project_names", "unique_subject_ids", "values"]
+__all__ = ["AcornInfo", "AcornNotFound", "AcornStatus", "ColumnInfo", "CustomConflict", "CustomNotFound", "CustomTable", "NoSuchValue", "QueryError", "ReadError", "Snapshot", "SnapshotNotFound", "SquirrelInfo", "StaleTable", "StoreError", "SubjectNotFound", "TableDiff", "__version__", "asset_basics", "assets_smartspim", "behavior_curriculum", "changes", "configure", "custom", "custom_history", "custom_tables", "data_asset_problems", "describe", "diff", "document_problems", "explain", "flat", "foraging_sessions", "get_squirrel_info", "metadata_core", "metadata_upgrade", "platform_exaspim", "platform_fib", "platform_qc", "qc", "qc_tag_status", "quality_control", "raw_to_derived", "reading", "snapshots", "source_data", "sql", "status", "time_to_qc", "unique_genotypes", "unique_project_names", "unique_subject_ids", "values"]
 
 _Flags = bool | None | Iterable[bool | None] | EllipsisType
 _Numbers = float | str | None | Iterable[float | str | None] | EllipsisType

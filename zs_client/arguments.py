@@ -17,6 +17,7 @@ NOT_ALL, ERROR, INTERRUPTED, NOBODY_READS = 1, 2, 130, 141
 # The rows that a terminal shows without --limit.
 SCREEN_ROWS = 20
 SHELLS = ("bash", "zsh", "fish")
+_TO_READ = "default: table, which is text to read"
 _PERIODS = {"nightly": "nights", "weekly": "weeks"}
 
 
@@ -35,7 +36,12 @@ def parser() -> argparse.ArgumentParser:
         "Exit code 1 if one is stale or missing, or if the last night failed.",
     )
     _add_store(status)
-    status.add_argument("--json", action="store_true", help="as one JSON object")
+    status.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object, with the acorns, custom tables and the night",
+    )
+    status.add_argument("--format", choices=FORMS, help=f"a row for each acorn; {_TO_READ}")
     metrics = _add(
         commands,
         "metrics",
@@ -287,10 +293,8 @@ def _add_published(commands: Any) -> None:
         metavar="URL",
         help="zombie-squirrel's store, its data-asset-cache, or a version folder in there",
     )
-    diff.add_argument(
-        "--format", choices=FORMS, help="with --against; default: table, which is text to read"
-    )
     for command in (snapshots, diff):
+        command.add_argument("--format", choices=FORMS, help=_TO_READ)
         command.add_argument("--store", metavar="URL", help="as for `zs status`")
     doctor = _add(
         commands,

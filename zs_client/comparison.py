@@ -89,7 +89,7 @@ def diff(
         ReadError: A snapshot or a content cannot be read, or is gone.
     """
     store, layout = resolve_current(store_url)
-    old, new = (_state(store, layout, snapshot) for snapshot in (before, after))
+    old, new = (named_state(store, layout, snapshot) for snapshot in (before, after))
     if table is None:
         return _summary(old, new)
     names = {entry["table"]: name for state in (old, new) for name, entry in state.tables.items()}
@@ -102,7 +102,8 @@ def diff(
     return _rows(store, old, new, name)
 
 
-def _state(store: Store, layout: Layout, snapshot: AnySnapshot) -> State:
+def named_state(store: Store, layout: Layout, snapshot: AnySnapshot) -> State:
+    """Returns the published state that a reader names; errors as of `published_state`."""
     text = text_of(snapshot)
     if text is None:
         raise TypeError("a snapshot is needed, such as an id of snapshots() or a date, not None")

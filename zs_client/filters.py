@@ -254,7 +254,7 @@ def _equal(name: str, column: str, value: Any, kind: "pa.DataType", where: str) 
     entries = [_fit(name, entry, inner, where) for entry in values(value)]
     # As in `raw_to_derived`: documents have both SPIM and spim.
     ignores_case = name == "modality" and kinds.is_text(inner)
-    value_set = pa.array(entries, inner)
+    value_set = kinds.array(entries, inner)
     if ignores_case:
         value_set = pc.utf8_lower(value_set)
 
@@ -266,7 +266,9 @@ def _equal(name: str, column: str, value: Any, kind: "pa.DataType", where: str) 
     def has_entry(lists: "pa.ChunkedArray") -> "pa.Array":
         array = lists.combine_chunks()
         hits = pc.list_parent_indices(array).filter(is_in(pc.list_flatten(array)))
-        mask = pc.is_in(pa.array(range(len(array)), hits.type), value_set=hits)
+        one = kinds.scalar(1, hits.type)
+        rows = pc.subtract(pc.cumulative_sum(pa.repeat(one, len(array))), one)
+        mask = pc.is_in(rows, value_set=hits)
         return pc.or_(mask, array.is_null()) if None in entries else mask
 
     def may(statistics: Any) -> bool:
@@ -303,8 +305,10 @@ def _contains(name: str, column: str, value: Any, kind: "pa.DataType", where: st
         # `ignore_case=True` takes seconds for a text of 10,000 characters (pyarrow 26).
         lower = pc.utf8_lower(array)
         for substring in substrings:
-            hits = pc.match_substring(lower, pc.utf8_lower(pa.scalar(substring)).as_py())
-            passed = pc.or_(passed, pc.fill_null(hits, fill_value=False))
+            hits = pc.match_substring(
+                lower, pc.utf8_lower(kinds.scalar(substring, pa.string())).as_py()
+            )
+            passed = pc.or_(passed, pc.fill_null(hits, kinds.scalar(value=False, kind=pa.bool_())))
         return passed
 
     return Test(column, mask, lambda _: True)
@@ -321,7 +325,7 @@ def _border(name: str, column: str, value: Any, kind: "pa.DataType", where: str)
     border = _fit(name, value, kind, where)
     if border is None:
         raise TypeError(f"{where}: {name} takes no missing value; leave it out for all rows")
-    scalar = pa.scalar(border, kind)
+    scalar = kinds.scalar(border, kind)
     # At or after, and before; but a range of numbers has both its ends.
     _, _, ending = name.rpartition("_")
     compare, passes = {
@@ -338,7 +342,9 @@ def _border(name: str, column: str, value: Any, kind: "pa.DataType", where: str)
         return bool(passes(statistics.max if is_lower else statistics.min, border))
 
     def mask(array: "pa.ChunkedArray") -> "pa.ChunkedArray":
-        return pc.fill_null(compare(array.cast(kind), scalar), fill_value=False)
+        return pc.fill_null(
+            compare(array.cast(kind), scalar), kinds.scalar(value=False, kind=pa.bool_())
+        )
 
     return Test(column, mask, may)
 
@@ -371,7 +377,7 @@ def _fit(name: str, value: Any, kind: "pa.DataType", where: str) -> Any:
             return _time(value, kind)
         if pa.types.is_integer(kind):
             number = int(value) if isinstance(value, str) else operator.index(value)
-            return pa.scalar(number, kind).as_py()
+            return kinds.scalar(number, kind).as_py()
         exact = pa.types.is_decimal(kind)
         return pa.scalar(Decimal(str(value)), kind).as_py() if exact else float(value)
     except (TypeError, ValueError, ArithmeticError) as error:

@@ -4,9 +4,12 @@ pandas 3 writes text as `large_string`, polars as `string_view`, a category as a
 are selected in `zs_client.filters`; pyarrow is loaded when it is needed.
 """
 
+import sys
 from contextlib import suppress
+from datetime import date
 from functools import reduce
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,6 +31,56 @@ class Unlike(Exception):
         self.column = column
         self.index = index
         self.kinds = kinds
+
+
+def array(values: "Sequence[Any]", kind: "pa.DataType") -> "pa.Array":
+    """Returns values as an array, without loading pandas.
+
+    To tell whether something is a series, `pa.array` and `pa.scalar` import pandas where it is
+    installed: 0.3 s. So the values become text, which Arrow casts.
+
+    Raises:
+        ValueError: A value does not fit the type.
+    """
+    import pyarrow as pa
+
+    # A text has more digits than a coarse unit of time holds.
+    is_coarse = pa.types.is_timestamp(kind) and kind.unit in ("s", "ms")
+    if "pandas" in sys.modules or is_coarse:
+        return pa.array(values, kind)
+    texts = [None if value is None else _text(value).encode() for value in values]
+    offsets = list(accumulate((len(text or b"") for text in texts), initial=0))
+    present = sum((text is not None) << place for place, text in enumerate(texts))
+    buffers = [
+        _buffer(present.to_bytes(len(texts) // 8 + 1, "little")),
+        _buffer(b"".join(offset.to_bytes(8, "little") for offset in offsets)),
+        _buffer(b"".join(text or b"" for text in texts)),
+    ]
+    content = pa.Array.from_buffers(pa.large_string(), len(texts), buffers)
+    try:
+        return content.cast(kind)
+    except pa.ArrowNotImplementedError:
+        return pa.array(values, kind)
+
+
+def scalar(value: Any, kind: "pa.DataType") -> "pa.Scalar":
+    """Returns a value as `array` makes it."""
+    return array([value], kind)[0]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _buffer(body: bytes) -> "pa.Buffer":
+    """Returns bytes in Arrow's own memory, which its threads may free when Python has ended."""
+    import pyarrow as pa
+
+    buffer = pa.allocate_buffer(len(body))
+    memoryview(buffer).cast("B")[:] = body
+    return buffer
 
 
 def arrow_types() -> "dict[str, pa.DataType]":

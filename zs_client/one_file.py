@@ -122,7 +122,7 @@ def _without(content: "pa.Table", column: str, values: Sequence[str | None]) -> 
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    is_in = pc.is_in(content[column], value_set=pa.array(values, pa.string()))
+    is_in = pc.is_in(content[column], value_set=kinds.array(values, pa.string()))
     return content.filter(pc.invert(is_in))
 
 
@@ -131,6 +131,6 @@ def _ordered(content: "pa.Table", column: str, values: Sequence[str | None]) -> 
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    places = pc.index_in(content[column], value_set=pa.array(values, pa.string()))
+    places = pc.index_in(content[column], value_set=kinds.array(values, pa.string()))
     # Arrow's sort keeps the order of equals.
     return content.take(pc.sort_indices(places))

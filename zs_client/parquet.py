@@ -5,7 +5,10 @@ file is opened.
 """
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from zs_client import kinds, work
@@ -22,10 +25,48 @@ END = 2**18
 # Ranges nearer to each other than this share a request: 128 KB cost less than a request.
 GAP = 2**17
 _FOOTER = 8
+# Times of nanoseconds are left to pyarrow.
+_UNITS = {"milliseconds": timedelta(milliseconds=1), "microseconds": timedelta(microseconds=1)}
 
 
 class NotParquet(Exception):
     """The bytes are not a parquet file."""
+
+
+class Statistics:
+    """The statistics of a column in a row group, whose times are made without loading pandas.
+
+    Attributes:
+        has_min_max: Whether there are a smallest and a largest value.
+        has_null_count: Whether the nulls were counted.
+        null_count: The number of nulls.
+    """
+
+    def __init__(self, raw: Any) -> None:
+        self.has_min_max: bool = raw.has_min_max
+        self.has_null_count: bool = raw.has_null_count
+        self.null_count: int | None = raw.null_count
+        self._raw = raw
+
+    @property
+    def min(self) -> Any:
+        """The smallest value."""
+        return self._value("min")
+
+    @property
+    def max(self) -> Any:
+        """The largest value."""
+        return self._value("max")
+
+    def _value(self, name: str) -> Any:
+        # pyarrow's own way to a time imports pandas, where it is installed.
+        if self._raw.logical_type.type == "TIMESTAMP":
+            kind = json.loads(self._raw.logical_type.to_json())
+            if unit := _UNITS.get(kind["timeUnit"]):
+                start = datetime(1970, 1, 1, tzinfo=UTC if kind["isAdjustedToUTC"] else None)
+                with suppress(OverflowError):
+                    return start + unit * getattr(self._raw, f"{name}_raw")
+        return getattr(self._raw, name)
 
 
 class File:
@@ -89,10 +130,11 @@ class File:
         """Returns the number of rows of a row group."""
         return int(self._file.metadata.row_group(group).num_rows)
 
-    def statistics(self, group: int, column: str) -> Any:
+    def statistics(self, group: int, column: str) -> Statistics | None:
         """Returns the statistics of a column in a row group; None when there are none."""
         chunks = self._chunks(group, [column])
-        return chunks[0].statistics if len(chunks) == 1 and chunks[0].is_stats_set else None
+        one = chunks[0].statistics if len(chunks) == 1 and chunks[0].is_stats_set else None
+        return None if one is None else Statistics(one)
 
     def read(self, groups: Sequence[int], columns: Sequence[str]) -> "pa.Table":
         """Returns some columns of some row groups, in the given order."""

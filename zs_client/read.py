@@ -200,7 +200,12 @@ def in_order(table: "pa.Table", request: ReadRequest) -> "pa.Table":
 
 
 def file_rows(
-    store: Reader, key: str, words: Mapping[str, Any], columns: Sequence[str]
+    store: Reader,
+    key: str,
+    words: Mapping[str, Any],
+    columns: Sequence[str] | None,
+    *,
+    small: int = 0,
 ) -> "pa.Table":
     """Returns rows of a parquet file that is not a table of the cache, such as a shard.
 
@@ -208,13 +213,15 @@ def file_rows(
         store: The store.
         key: The file's key.
         words: Filters, as of a table.
-        columns: The columns; only these are fetched from a remote store.
+        columns: The columns; only these are fetched from a remote store. None for all.
+        small: As of `opened`.
 
     Raises:
         FileNotFoundError: Nothing lies there.
         ReadError: The file cannot be read.
     """
-    return _read_file(store, key, ReadRequest(key, key, words, tuple(columns)))[0]
+    request = ReadRequest(key, key, words, None if columns is None else tuple(columns))
+    return _read_file(store, key, request, small=small)[0]
 
 
 def _read_file(
@@ -258,7 +265,7 @@ def _check_partition(request: ReadRequest, file: File) -> None:
     values = request.parts or ()
     if request.partition not in file.schema.names or len(values) != 1:
         return
-    value = _text(request.partition, values[0])
+    value = partition_text(request.partition, values[0])
     for group in file.groups:
         statistics = file.statistics(group, request.partition)
         if statistics is None or not file.rows(group):
@@ -297,8 +304,9 @@ def _select(
         request.missing.add(file, words, content.num_rows)
     if columns == stored:
         return content
-    value = pa.array([None if p is None else str(p) for p in request.parts or ()], pa.string())
-    column = pa.repeat(value[0], content.num_rows)
+    part = (request.parts or (None,))[0]
+    value = kinds.scalar(None if part is None else str(part), pa.string())
+    column = pa.repeat(value, content.num_rows)
     return content.append_column(pa.field(request.partition, pa.string()), column).select(columns)
 
 
@@ -349,7 +357,9 @@ def _facts_and_values(
     if request.parts is None:
         facts = facts_or_refuse(store, layout, request)
         return facts, tuple(decode_partition(segment) for segment in facts["partitions"])
-    values = tuple(dict.fromkeys(_text(request.partition, value) for value in request.parts))
+    values = tuple(
+        dict.fromkeys(partition_text(request.partition, value) for value in request.parts)
+    )
     is_many = len(values) > one_file.AT_ONCE
     return (fetch.facts(store, layout, request.folder) if is_many else None), values
 
@@ -477,7 +487,7 @@ def partition_path(name: str, column: str, value: str | int | None) -> str:
     store, layout = resolve()
     if store.url.startswith("memory:") or store.url == SAMPLE:
         raise ValueError(f"{store.url} has no paths: read {name} without lazy=True")
-    text = _text(column, value)
+    text = partition_text(column, value)
     segment = encode_partition(text)
     key = layout.partition(name, column, segment)
     if fetch.exists(store, key):
@@ -569,7 +579,12 @@ def empty(facts: Mapping[str, Any]) -> "pa.Table":
     return pa.schema(fields).empty_table()
 
 
-def _text(column: str, value: Any) -> str | None:
+def partition_text(column: str, value: Any) -> str | None:
+    """Returns the value of a partition as text.
+
+    Raises:
+        TypeError: It is neither a text nor a whole number.
+    """
     if value is None or isinstance(value, str):
         return value
     with suppress(TypeError):

@@ -12,6 +12,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from zs_client import report_rows
 from zs_client.arguments import ERROR, NOT_ALL, store_url
 from zs_client.printing import age, aligned, size
 from zs_client.reading_commands import chosen_form, write_rows
@@ -40,6 +41,8 @@ def print_status(given: argparse.Namespace) -> int:
     night = next((acorn.night for acorn in acorns if acorn.night), None)
     if given.json:
         print(_status_json(acorns, tables, night))
+    elif _is_for_programs(given):
+        write_rows(report_rows.of_statuses(acorns), given.format)
     else:
         print(*_acorn_lines(acorns), sep="\n")
         if tables:
@@ -50,6 +53,11 @@ def print_status(given: argparse.Namespace) -> int:
     if not_fresh:
         print(f"zs status: {len(not_fresh)} of {len(acorns)} acorns are not fresh", file=sys.stderr)
     return NOT_ALL if not_fresh or _has_failed(night) else 0
+
+
+def _is_for_programs(given: argparse.Namespace) -> bool:
+    # A table is text to read, also in a pipe.
+    return given.format not in (None, "table") and chosen_form(given) == given.format
 
 
 def _has_failed(night: str | None) -> bool:
@@ -124,6 +132,9 @@ def print_snapshots(given: argparse.Namespace) -> int:
     from zs_client.published import snapshots
 
     published = snapshots(store_url(given))
+    if _is_for_programs(given):
+        write_rows(report_rows.of_snapshots(published), given.format)
+        return 0
     rows: list[tuple[str, ...]] = [
         ("", "snapshot", "published", "version", "tables", "rows", "size", "name")
     ]
@@ -153,13 +164,18 @@ def print_diff(given: argparse.Namespace) -> int:
         return _print_shadow(given, url)
     if given.after is None:
         raise ValueError("two snapshots are needed, such as `zs diff ID now`; or --against URL")
-    if given.format is not None:
-        raise ValueError("--format goes with --against")
     if given.table is None:
-        lines = _summary_lines(diff(given.before, given.after, store_url=url))
+        summary = diff(given.before, given.after, store_url=url)
+        if _is_for_programs(given):
+            write_rows(report_rows.of_summary(summary), given.format)
+        else:
+            print(*_summary_lines(summary), sep="\n")
+        return 0
+    table_diff = diff(given.before, given.after, given.table, store_url=url)
+    if _is_for_programs(given):
+        write_rows(report_rows.of_diff(table_diff), given.format)
     else:
-        lines = _diff_lines(diff(given.before, given.after, given.table, store_url=url))
-    print(*lines, sep="\n")
+        print(*_diff_lines(table_diff), sep="\n")
     return 0
 
 
