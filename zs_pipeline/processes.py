@@ -68,9 +68,13 @@ def map_ordered(
             yield from _by_pool(scope, function, work)
 
 
-def are_elsewhere() -> bool:
-    """Returns whether rows are made by processes that read the store themselves."""
-    return bool(settings.engine())
+def are_elsewhere(documents: int | None = None) -> bool:
+    """Returns whether rows are made by processes that use the store themselves.
+
+    Args:
+        documents: The number of documents in all calls; any when None.
+    """
+    return bool(settings.engine()) and (documents is None or documents >= WORTH)
 
 
 def _dask_client(scope: RunScope, url: str) -> Any:

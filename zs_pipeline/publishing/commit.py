@@ -4,13 +4,14 @@ A crash at any point leaves the old or the new content at every path. The facts 
 writes as pending, and the next commit recovers them.
 """
 
-import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
+
+import pyarrow as pa
 
 from zs_client import work
 from zs_client.contract import Layout
@@ -166,12 +167,12 @@ def _stage(
             yield _Staged(segment, None, partition.inputs, None, old is not None)
         else:
             _tell_apart(known, segment, folded)
-            file = content if isinstance(content, arrow.File) else arrow.file(acorn, content)
-            digest = hashlib.sha256(file.body).hexdigest()
+            file = arrow.file(acorn, content) if isinstance(content, pa.Table) else content
+            digest = file.sha256
             same = old is not None and old["sha256"] == digest
             entry: FileFacts = {
                 "rows": file.num_rows,
-                "bytes": len(file.body),
+                "bytes": file.size,
                 "sha256": digest,
                 "inputs": partition.inputs,
                 "built_at": old["built_at"] if same and old else now,
@@ -179,8 +180,12 @@ def _stage(
             if file.values:
                 entry["values"] = file.values
             written = not same or segment in known.lost
-            body = file.body if written else None
-            yield _Staged(segment, entry, partition.inputs, body, written)
+            staged = _Staged(segment, entry, partition.inputs, None, written)
+            if isinstance(file, arrow.StoredFile):
+                staged.is_object, staged.is_reused = True, file.is_reused
+            elif written:
+                staged.body = file.body
+            yield staged
 
 
 def _put_object(known: FactsFile, staged: _Staged, *, keep_body: bool) -> None:
