@@ -268,8 +268,9 @@ class _Update:
         since_kept = 0
         progress = Progress(self.progress, "documents", "fetched", len(pending))
         sent: deque[list[Swept]] = deque()
+        rows_of = self.fetching.rows_function(len(pending))
         batches = ((self.reads, *batch) for batch in self.fetching.batches(pending, swept, sent))
-        for fetched, aside, vanished in processes.map_ordered(shards.rows, batches, len(pending)):
+        for fetched, aside, vanished in processes.map_ordered(rows_of, batches, len(pending)):
             batch = sent.popleft()
             self.aside += aside
             self.changes.set_aside += len(aside)

@@ -31,7 +31,8 @@ from zs_pipeline.publishing.table_update import CommitReport, PartitionUpdate, T
 # written for 17 GB.
 CHUNK, SHARE = 256, 4
 KEPT_BYTES = 64 * 2**20
-REQUESTS = 32
+# In a folder more threads only wait for one another, which takes time of the CPU as well.
+REQUESTS, LOCAL_REQUESTS = 32, 8
 
 
 @dataclass
@@ -85,7 +86,7 @@ def commit(
     # A table in one file has no progress before its end.
     report_progress = progress if acorn.partition else lambda _: None
     progress_line = Progress(report_progress, acorn.name, "files done", built.files)
-    with work.Threads(REQUESTS) as pool:
+    with work.Threads(LOCAL_REQUESTS if store.is_local else REQUESTS) as pool:
 
         def flush(finish: Callable[[Facts], None] | None = None) -> None:
             nonlocal held_bytes
