@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import zstandard
 
+from zs_client.errors import StoreError
 from zs_client.store import Store
 from zs_pipeline import scratch, settings
 
@@ -70,6 +71,33 @@ class StoredShard(NamedTuple):
                 f"{platform.node()} cannot read {self.url}/{self.key}, as a build that ZS_ENGINE "
                 f"sends there has to: {error}"
             ) from error
+
+
+def put_object(url: str, key: str, body: bytes, *, is_read_again: bool = False) -> bool:
+    """Put an object into a store where the work is done; see `Store.put_object`.
+
+    Args:
+        url: The store's URL.
+        key: The object's key.
+        body: Its bytes.
+        is_read_again: Whether this process may read the object later.
+
+    Raises:
+        EngineError: The store cannot be written from here.
+    """
+    try:
+        store = _store(url) if is_read_again else _bare_store(url)
+        return store.put_object(key, body)
+    except (OSError, StoreError) as error:
+        raise EngineError(
+            f"{platform.node()} cannot write {url}/{key}, as a build that ZS_ENGINE sends there "
+            f"has to: {error}"
+        ) from error
+
+
+@cache
+def _bare_store(url: str) -> Store:
+    return settings.writable_store(url)
 
 
 @cache

@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
-import pyarrow as pa
 
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.documents import shards
-from zs_pipeline.documents.shards import Fetched
+from zs_pipeline.documents.shards import Fetched, Made
 from zs_pipeline.shape import values as fields
 from zs_pipeline.shape.problems import Problem
 from zs_pipeline.shape.projection import Tree
@@ -50,7 +49,7 @@ def rows_of_unread(
     documents: list[tuple[Unread, str | None]],
     aside: list[Problem],
     missing: list[str],
-) -> tuple[pa.Table, list[Problem], list[str]]:
+) -> Made:
     """Returns what `shards.rows` does, for documents as they lie in a source.
 
     Args:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from zs_client import work
 from zs_pipeline import arrow, processes
 from zs_pipeline.documents import bodies, shards
-from zs_pipeline.documents.shards import Fetched, shard_of
+from zs_pipeline.documents.shards import Fetched, Made, shard_of
 from zs_pipeline.shape import values as fields
 from zs_pipeline.shape.problems import Problem
 from zs_pipeline.source.interface import Lacking, Source, SourceError, Swept, version_of
@@ -32,7 +32,6 @@ WITHHELD_SHARE = 0.01
 LAG_TRIES = 3
 LAG_PAUSE = 0.2
 
-RowsFunction = Callable[..., tuple[pa.Table, list[Problem], list[str]]]
 # (documents, findings about documents that cannot be kept, ids of documents that are gone)
 Batch = tuple[list[Fetched] | list[tuple[Unread, str | None]], list[Problem], list[str]]
 
@@ -56,7 +55,7 @@ class Fetching:
         # The source where it leaves the reading to others, for `rows_function`.
         self._unread: UnreadSource | None = None
 
-    def rows_function(self, count: int) -> RowsFunction:
+    def rows_function(self, count: int) -> Callable[..., Made]:
         """Returns the function that makes the rows of each of the batches; see `shards.rows`.
 
         Args:

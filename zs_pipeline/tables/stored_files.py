@@ -5,19 +5,14 @@ Only with the workers of `ZS_ENGINE`; the objects are named and placed by
 name, as of a refused one, is left to `zs prune`.
 """
 
-import platform
 from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from zs_client import work
 from zs_client.contract import Layout
-from zs_client.errors import StoreError
-from zs_client.store import Store
-from zs_pipeline import arrow, processes, settings
-from zs_pipeline.dask_engine import EngineError
+from zs_pipeline import arrow, dask_engine, processes
 from zs_pipeline.declaration import Acorn, ByKey
 from zs_pipeline.documents import shards
 from zs_pipeline.publishing.facts_file import FactsFile, entries
@@ -54,9 +49,7 @@ def map_subjects(
         calls: The arguments of each call.
         documents: The number of documents in all calls.
     """
-    store = known.store
-    # Another process has a memory of its own.
-    if not processes.are_elsewhere(documents) or store.url.startswith("memory:"):
+    if not processes.put_objects(known.store, documents):
         yield from processes.map_ordered(shards.subject_files, calls, documents)
         return
     # A lost file is put again, though its content is the same.
@@ -67,7 +60,7 @@ def map_subjects(
         for acorn, kind, *others, basics in calls:
             segments = map(fields.segment, basics[kind.key].unique().to_pylist())
             placed = {s: digests[s] for s in segments if s in digests}
-            objects = Objects(store.url, known.layout, placed)
+            objects = Objects(known.store.url, known.layout, placed)
             yield objects, acorn, kind, *others, basics
 
     yield from processes.map_ordered(subject_files, with_objects(), documents)
@@ -86,24 +79,13 @@ def subject_files(
         sha256, is_reused = file.sha256, True
         if objects.placed.get(segment) != sha256:
             key = objects.layout.object(acorn.table, sha256)
-            is_reused = _store(objects.url).put_object(key, file.body)
+            is_reused = dask_engine.put_object(objects.url, key, file.body)
         return arrow.StoredFile(file.num_rows, file.size, sha256, file.values, is_reused)
 
     files = shards.subject_files(acorn, kind, body, ids, basics)
     made = [(segment, file) for segment, file in files if file]
-    try:
-        with work.Threads(PUTS) as pool:
-            results = dict(
-                zip((s for s, _ in made), pool.map(lambda pair: stored(*pair), made), strict=True)
-            )
-    except (OSError, StoreError) as error:
-        raise EngineError(
-            f"{platform.node()} cannot write to {objects.url}, as a build that ZS_ENGINE sends "
-            f"there has to: {error}"
-        ) from error
+    with work.Threads(PUTS) as pool:
+        results = dict(
+            zip((s for s, _ in made), pool.map(lambda pair: stored(*pair), made), strict=True)
+        )
     return [(segment, results.get(segment)) for segment, _ in files]
-
-
-@cache
-def _store(url: str) -> Store:
-    return settings.writable_store(url)
