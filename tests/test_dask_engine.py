@@ -12,12 +12,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from building import document, dump, tables, zs_build
+from building import document, dump, facts, tables, zs_build
 from source_servers import free_port
 
-from zs_pipeline import dask_engine, processes, run_scope
+from zs_client.contract import Layout, __version__
+from zs_client.opening import open_store
+from zs_pipeline import arrow, dask_engine, processes, run_scope
+from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.dask_engine import EngineError, StoredShard
 from zs_pipeline.documents import state as documents
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.tables.build import build
+from zs_pipeline.tables.inputs import Surroundings
 
 pytestmark = [
     pytest.mark.slow,
@@ -25,6 +31,9 @@ pytestmark = [
         importlib.util.find_spec("distributed") is None, reason="distributed is not installed"
     ),
 ]
+
+
+LAYOUT = Layout(__version__)
 
 
 class Cluster:
@@ -73,7 +82,26 @@ def cluster(shared: Cluster, monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 
 def some() -> list[dict]:
-    return [document(f"a{n}", f"70000{n % 7}" if n % 5 else None) for n in range(40)]
+    """Returns documents, of which some are not plain JSON, and one cannot be kept."""
+    deep: list = []
+    for _ in range(300):
+        deep = [deep]
+    odd = [
+        {"_created": {"$date": "2025-01-01T00:00:00Z"}, "location": {"$oid": "5" * 24}},
+        {"quality_control": {"metrics": [{"name": 10**30, "value": float("nan")}]}},
+        {"quality_control": {"metrics": [{"name": "deep", "value": deep}]}},
+    ]
+    return [
+        document(f"a{n}", f"70000{n % 7}" if n % 5 else None, **(odd[n] if n < len(odd) else {}))
+        for n in range(40)
+    ]
+
+
+def shards_in(store: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(store).as_posix(): path.read_bytes()
+        for path in store.rglob("shards/*/*.pqt")
+    }
 
 
 def test_workers_write_the_same_bytes_also_when_one_is_killed(cluster, tmp_path, monkeypatch):
@@ -94,16 +122,38 @@ def test_workers_write_the_same_bytes_also_when_one_is_killed(cluster, tmp_path,
             time.sleep(0.01)
         first.send_signal(signal.SIGKILL)
 
-    killer = threading.Thread(target=kill)
+    killer = threading.Thread(target=kill, daemon=True)
     killer.start()
     seen = [zs_build(each, tmp_path / "workers") for each in (source, changed)]
-    killer.join()
     assert seen == [0, 0]
+    killer.join()
     assert first.wait(30) == -signal.SIGKILL
     monkeypatch.delenv("ZS_ENGINE")
     monkeypatch.setattr(processes, "WORTH", 10**9)
     assert [zs_build(each, tmp_path / "alone") for each in (source, changed)] == [0, 0]
     assert tables(tmp_path / "workers") == tables(tmp_path / "alone") != {}
+    # One of the documents is nested too deeply to be kept.
+    assert facts(tmp_path / "alone", "asset_basics")["rows"] == len(made) - 1
+    assert shards_in(tmp_path / "workers") == shards_in(tmp_path / "alone") != {}
+
+
+def test_workers_put_files_and_bring_back_lost_ones(cluster, tmp_path, monkeypatch):
+    monkeypatch.setattr(documents, "FEW", 0)
+    store, source = open_store(tmp_path), dump(tmp_path / "d.ndjson", some())
+    assert zs_build(source, tmp_path) == 0
+    first = tables(tmp_path)
+    lost = facts(tmp_path, "qc")["partitions"]["700003"]["sha256"]
+    store.delete([LAYOUT.object("qc", lost), LAYOUT.partition("qc", "subject_id", "700003")])
+    assert len(tables(tmp_path)) == len(first) - 1
+    assert zs_build(source, tmp_path) == 0
+    assert tables(tmp_path) == first
+    # The bytes of files stay where they were made.
+    around = Surroundings(store, LAYOUT, CATALOGUE, Files(str(tmp_path)), lambda *_: ())
+    with run_scope.entered():
+        update = build(CATALOGUE.by_name["quality_control"], around, only=["700001", "700002"])
+        contents = [partition.content for partition in update.partitions]
+    assert [type(content) for content in contents] == [arrow.StoredFile] * 2
+    assert all(content.is_reused for content in contents)
 
 
 def test_results_come_in_order_from_other_processes_and_work_is_drawn_as_there_is_room(cluster):
@@ -118,7 +168,7 @@ def test_results_come_in_order_from_other_processes_and_work_is_drawn_as_there_i
     with run_scope.entered():
         results = processes.map_ordered(operator.mul, work(), 200)
         assert next(results) == 0
-        assert drawn < 30
+        assert drawn < 50
         assert list(results) == [2 * number for number in range(1, 200)]
         assert os.getpid() not in processes.map_ordered(os.getpid, [()] * 9, 9)
 
@@ -138,6 +188,17 @@ def test_a_store_that_workers_cannot_read_is_named(cluster, tmp_path):
     shard = StoredShard(str(tmp_path), "none")
     with run_scope.entered(), pytest.raises(EngineError, match=r"cannot read .*none"):
         list(processes.map_ordered(len, [(shard,)], 1))
+
+
+def test_a_store_that_workers_cannot_write_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(EngineError, match=r"cannot write .*file/key"):
+        dask_engine.put_object(str(tmp_path / "file"), "key", b"")
+
+
+def test_no_worker_puts_into_the_memory_of_another_process(monkeypatch):
+    monkeypatch.setenv("ZS_ENGINE", "dask://127.0.0.1:1")
+    assert processes.put_objects(open_store("memory://dask"), 10**6) is False
 
 
 def test_a_cluster_without_workers_is_told(tmp_path, monkeypatch):

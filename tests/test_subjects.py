@@ -60,7 +60,7 @@ def test_a_sweep_tells_the_subject_that_the_shard_will_have(cores: dict[str, Any
     swept = head(json.loads(raw))
     assert isinstance(swept, Swept)
     body = orjson.dumps(parse(raw.encode()))
-    rows, _, _ = shards.rows(CATALOGUE.reads, [(body, None, None)], [], [])
+    rows, *_ = shards.rows(CATALOGUE.reads, [(body, None, None)], [], [])
     assert rows["subject_id"].to_pylist() == [swept.subject_id]
     assert rows["shard"].to_pylist() == [shards.shard_of(swept.subject_id)]
 

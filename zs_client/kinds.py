@@ -83,6 +83,13 @@ def _buffer(body: bytes) -> "pa.Buffer":
     return buffer
 
 
+def no_rows(schema: "pa.Schema") -> "pa.Table":
+    """Returns a table without rows; `Schema.empty_table` imports pandas."""
+    import pyarrow as pa
+
+    return pa.Table.from_arrays([pa.nulls(0, field.type) for field in schema], schema=schema)
+
+
 def arrow_types() -> "dict[str, pa.DataType]":
     """Returns the Arrow type of each type in `zs_client.contract.TYPES`."""
     import pyarrow as pa

@@ -212,7 +212,7 @@ def _answer(
         table = _Used(name, *find(name), schema(name, at))
         tables.append(table)
         marks = [f"zs_{number}_{index}_zs" for index in range(len(table.schema))]
-        connection.register(f"zs_{number}", table.schema.empty_table().rename_columns(marks))
+        connection.register(f"zs_{number}", kinds.no_rows(table.schema).rename_columns(marks))
         table.types = [str(kind) for kind in connection.table(f"zs_{number}").types]
         renamed = ", ".join(
             f"{mark} AS {_quoted(column)}"

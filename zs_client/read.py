@@ -18,6 +18,7 @@ from zs_client.contract import Layout, decode_partition, encode_partition
 from zs_client.errors import AcornNotFound, ReadError, SubjectNotFound
 from zs_client.filters import Names
 from zs_client.obstore_errors import first_line
+from zs_client.ordering import in_order, orders, unsorted
 from zs_client.parquet import File, NotParquet
 from zs_client.parquet_of_store import opened, whole_file
 from zs_client.place import Place, reading, resolve
@@ -115,7 +116,7 @@ def content(request: ReadRequest, at: Place | None = None) -> "pa.Table":
     """Returns what `rows` returns, without a warning of a stale table and the total."""
     _check_count("limit", request.limit)
     _check_count("offset", request.offset)
-    given, request = request, _unsorted(request)
+    given, request = request, unsorted(request)
     if request.suggest and request.limit != 0:
         request = replace(request, missing=nearest.MissingValues(request))
     store, layout = at or resolve()
@@ -154,49 +155,6 @@ def counted(request: ReadRequest, at: Place) -> "pa.Table | None":
     published = provenance.is_content(registry, request.table, facts["bytes"], facts["sha256"])
     labels = provenance.labels_of(registry if published else None, request.table, store, layout)
     return provenance.mark(pa.table({"zs_rows": pa.nulls(facts["rows"])}), labels)
-
-
-def _unsorted(request: ReadRequest) -> ReadRequest:
-    """Returns the request for the rows that `in_order` sorts and cuts: as few as suffice."""
-    limit, columns = request.limit, request.columns
-    if request.order_by:
-        limit = None if limit != 0 else 0
-        # A column by which rows are sorted need not be returned.
-        if columns is not None:
-            columns = [*filters.texts(f"{request.folder}: columns=", columns), *_orders(request)]
-    elif limit:
-        limit += request.offset
-    return replace(request, limit=limit, columns=columns)
-
-
-def _orders(request: ReadRequest) -> dict[str, str]:
-    """Returns the columns by which rows are sorted, and how."""
-    return {
-        name.removeprefix("-"): "descending" if name.startswith("-") else "ascending"
-        for name in request.order_by
-    }
-
-
-def in_order(table: "pa.Table", request: ReadRequest) -> "pa.Table":
-    """Returns the rows sorted and cut, with the columns of a request; nulls come last.
-
-    Raises:
-        ValueError: There is no such column, or it cannot be sorted.
-    """
-    import pyarrow as pa
-
-    if request.order_by:
-        orders = _orders(request)
-        for name in filters.chosen(tuple(orders), table.schema, request.folder):
-            kind = table.schema.field(name).type
-            if pa.types.is_nested(kind):
-                raise ValueError(
-                    f"{request.folder}: order_by= takes columns of single values, and "
-                    f"{filters.short(name)} has lists or maps"
-                )
-        table = table.sort_by(list(orders.items()))
-        table = table.select(filters.chosen(request.columns, table.schema, request.folder))
-    return table.slice(request.offset, request.limit)
 
 
 def file_rows(
@@ -291,7 +249,7 @@ def _select(
         schema = schema.append(pa.field(request.partition, pa.string()))
     columns = filters.chosen(request.columns, schema, request.folder)
     if request.order_by:
-        filters.chosen(tuple(_orders(request)), schema, request.folder)
+        filters.chosen(tuple(orders(request)), schema, request.folder)
     words = dict(request.filters)
     if request.names is not None:
         words["asset_name"] = request.names
@@ -576,7 +534,7 @@ def empty(facts: Mapping[str, Any]) -> "pa.Table":
 
     types = kinds.arrow_types()
     fields = [(c["name"], types.get(c["type"], pa.null())) for c in facts["columns"]]
-    return pa.schema(fields).empty_table()
+    return kinds.no_rows(pa.schema(fields))
 
 
 def partition_text(column: str, value: Any) -> str | None:

@@ -58,7 +58,7 @@ def print_rows(given: argparse.Namespace) -> int:
         raise ValueError(f"{given.table} is a custom table; zs sql answers with conditions")
     else:
         cut["order_by"] = tuple(order or ())
-        content = read.in_order(own, read.ReadRequest(given.table, given.table, **cut))
+        content = ordering.in_order(own, read.ReadRequest(given.table, given.table, **cut))
         content = content if columns is None else _selected(content, columns, given.table)
     total = provenance.marks(content)[provenance.TOTAL] if own is None else own.num_rows
     printed = content.slice(0, SCREEN_ROWS) if is_screen else content

@@ -3,6 +3,7 @@
 Keys of the store are in `zs_pipeline.publishing.commit`; no table's meaning is known here.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -45,6 +46,35 @@ class File:
     num_rows: int
     body: bytes
     values: dict[str, int]
+
+    @property
+    def size(self) -> int:
+        """The number of bytes."""
+        return len(self.body)
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the bytes."""
+        return hashlib.sha256(self.body).hexdigest()
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A checked table that was put into the store as an object where it was made.
+
+    Attributes:
+        num_rows: The number of rows.
+        size: The number of bytes.
+        sha256: The digest of the bytes, which names the object.
+        values: The number of values in each column that identifies.
+        is_reused: Whether the object was there before, perhaps unnamed.
+    """
+
+    num_rows: int
+    size: int
+    sha256: str
+    values: dict[str, int]
+    is_reused: bool
 
 
 def schema(acorn: Acorn) -> pa.Schema:

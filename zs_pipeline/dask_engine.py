@@ -8,6 +8,7 @@ of a lost worker to another one. The library is `distributed`, of the extra `das
 import atexit
 import hashlib
 import importlib.util
+import io
 import pickle
 import platform
 import time
@@ -20,6 +21,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
+import zstandard
+
+from zs_client.errors import StoreError
 from zs_client.store import Store
 from zs_pipeline import scratch, settings
 
@@ -27,9 +31,12 @@ from zs_pipeline import scratch, settings
 _CONNECT_SECONDS, _LOOK_SECONDS = 10, 5
 # Looks without a worker before a build gives up: one that was lost may be started again.
 _LOOKS = 12
-# Calls for each thread of the workers, so that none waits for the next one; workers are counted
-# anew after a second, since an answer of the scheduler takes as long as the hand-over of a call.
-_AHEAD, _COUNT_SECONDS = 3, 1
+# Batches of calls for each thread of the workers, so that none waits for the next one; workers are
+# counted anew after a second, since an answer of the scheduler takes as long as a hand-over does.
+_AHEAD, _COUNT_SECONDS = 2, 1
+# Calls that all threads together have as one batch each, and the bytes at which a batch is full.
+# A hand-over takes 2 ms of the build's time, a batch of eight shards no more than one shard.
+_TOGETHER, _FULL = 16, 1 << 20
 # What makes bytes beside our own code: a file of parquet names the library that wrote it.
 _LIBRARIES = ("pyarrow", "orjson")
 
@@ -64,6 +71,33 @@ class StoredShard(NamedTuple):
                 f"{platform.node()} cannot read {self.url}/{self.key}, as a build that ZS_ENGINE "
                 f"sends there has to: {error}"
             ) from error
+
+
+def put_object(url: str, key: str, body: bytes, *, is_read_again: bool = False) -> bool:
+    """Put an object into a store where the work is done; see `Store.put_object`.
+
+    Args:
+        url: The store's URL.
+        key: The object's key.
+        body: Its bytes.
+        is_read_again: Whether this process may read the object later.
+
+    Raises:
+        EngineError: The store cannot be written from here.
+    """
+    try:
+        store = _store(url) if is_read_again else _bare_store(url)
+        return store.put_object(key, body)
+    except (OSError, StoreError) as error:
+        raise EngineError(
+            f"{platform.node()} cannot write {url}/{key}, as a build that ZS_ENGINE sends there "
+            f"has to: {error}"
+        ) from error
+
+
+@cache
+def _bare_store(url: str) -> Store:
+    return settings.writable_store(url)
 
 
 @cache
@@ -118,26 +152,59 @@ def map_ordered(
         EngineError: The workers have other code, or there is none.
     """
     sent: deque[Any] = deque()
-    most, counted = 0, 0.0
+    threads, counted = 1, 0.0
+    batch = _Batch()
     try:
         for arguments in work:
-            # As bytes, so that a worker looks at the version before it imports what is in them.
-            call = pickle.dumps((function, arguments), pickle.HIGHEST_PROTOCOL)
-            sent.append(client.submit(_run, code_version(), call, pure=False))
             if time.monotonic() - counted > _COUNT_SECONDS:
-                most, counted = _most(client), time.monotonic()
-            while sent and (sent[0].done() or len(sent) > most):
-                yield _result(client, sent.popleft())
+                threads, counted = _threads(client), time.monotonic()
+            batch.add(function, arguments)
+            if batch.count < max(1, _TOGETHER // threads) and batch.size < _FULL:
+                continue
+            sent.append(batch.submit(client))
+            batch = _Batch()
+            while sent and (sent[0].done() or len(sent) > _AHEAD * threads):
+                yield from _result(client, sent.popleft())
+        if batch.count:
+            sent.append(batch.submit(client))
         while sent:
-            yield _result(client, sent.popleft())
+            yield from _result(client, sent.popleft())
     finally:
         client.cancel(list(sent))
 
 
-def _most(client: Any) -> int:
-    """Returns how many calls are sent at a time."""
-    threads = sum(worker["nthreads"] for worker in _workers(client).values())
-    return _AHEAD * max(1, int(threads))
+class _Batch:
+    """Calls that are handed over as one; what they share is sent once.
+
+    Attributes:
+        count: The number of calls.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._calls = io.BytesIO()
+        self._pickler = pickle.Pickler(self._calls, pickle.HIGHEST_PROTOCOL)
+
+    @property
+    def size(self) -> int:
+        """The number of bytes of all calls."""
+        return self._calls.tell()
+
+    def add(self, function: Callable[..., Any], arguments: tuple[Any, ...]) -> None:
+        self._pickler.dump((function, arguments))
+        self.count += 1
+
+    def submit(self, client: Any) -> Any:
+        """Returns the future of the results."""
+        # As bytes, so that a worker looks at the version before it imports what is in them.
+        # Documents become a sixth; they pass through the scheduler's memory as well.
+        calls = zstandard.compress(self._calls.getbuffer(), 1)
+        return client.submit(_run, code_version(), self.count, calls, pure=False)
+
+
+def _threads(client: Any) -> int:
+    """Returns the number of the workers' threads; one where there is no worker yet."""
+    return max(1, int(sum(worker["nthreads"] for worker in _workers(client).values())))
 
 
 def _workers(client: Any) -> dict[str, Any]:
@@ -182,8 +249,8 @@ def _result(client: Any, future: Any) -> Any:
             ) from error
 
 
-def _run(code: str, call: bytes) -> Any:
-    """Returns the result of a pickled call, on a worker.
+def _run(code: str, count: int, calls: bytes) -> list[Any]:
+    """Returns the results of so many pickled calls, on a worker.
 
     Raises:
         EngineError: The worker has other code, whose rows may differ.
@@ -193,8 +260,13 @@ def _run(code: str, call: bytes) -> Any:
             f"a worker on {platform.node()} has other code than this build, {code_version()} and "
             f"not {code}: install the same data-asset-cache and libraries there"
         )
-    function, arguments = pickle.loads(call)  # noqa: S301 - of the build that this worker serves
-    return function(*with_shards(arguments))
+    # Of the build that this worker serves.
+    unpickler = pickle.Unpickler(io.BytesIO(zstandard.decompress(calls)))  # noqa: S301
+    results = []
+    for _ in range(count):
+        function, arguments = unpickler.load()
+        results.append(function(*with_shards(arguments)))
+    return results
 
 
 @cache

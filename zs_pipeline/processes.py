@@ -16,6 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
 from typing import Any, TypeVar
 
+from zs_client.store import Store
 from zs_pipeline import dask_engine, memory, run_scope, settings
 from zs_pipeline.run_scope import RunScope
 
@@ -68,9 +69,23 @@ def map_ordered(
             yield from _by_pool(scope, function, work)
 
 
-def are_elsewhere() -> bool:
-    """Returns whether rows are made by processes that read the store themselves."""
-    return bool(settings.engine())
+def are_elsewhere(documents: int | None = None) -> bool:
+    """Returns whether rows are made by processes that use the store themselves.
+
+    Args:
+        documents: The number of documents in all calls; any when None.
+    """
+    return bool(settings.engine()) and (documents is None or documents >= WORTH)
+
+
+def put_objects(store: Store, documents: int) -> bool:
+    """Returns whether the processes that make rows put objects into a store themselves.
+
+    Args:
+        store: The store; another process has a memory of its own.
+        documents: The number of documents in all calls.
+    """
+    return are_elsewhere(documents) and not store.url.startswith("memory:")
 
 
 def _dask_client(scope: RunScope, url: str) -> Any:

@@ -7,19 +7,21 @@ retries is in `zs_pipeline.source`.
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import Future
+from functools import partial
 
-import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_client import work
-from zs_pipeline import arrow
-from zs_pipeline.documents.shards import Fetched, shard_of
+from zs_pipeline import arrow, processes
+from zs_pipeline.documents import bodies, shards
+from zs_pipeline.documents.shards import Fetched, Made, shard_of
 from zs_pipeline.shape import values as fields
 from zs_pipeline.shape.problems import Problem
 from zs_pipeline.source.interface import Lacking, Source, SourceError, Swept, version_of
+from zs_pipeline.source.unread import Unread, UnreadSource
 
 # Documents fetched and merged at a time: what a build holds in memory.
 BATCH = 1000
@@ -31,7 +33,7 @@ LAG_TRIES = 3
 LAG_PAUSE = 0.2
 
 # (documents, findings about documents that cannot be kept, ids of documents that are gone)
-Batch = tuple[list[Fetched], list[Problem], list[str]]
+Batch = tuple[list[Fetched] | list[tuple[Unread, str | None]], list[Problem], list[str]]
 
 
 class Fetching:
@@ -50,6 +52,20 @@ class Fetching:
         self.lagging = 0
         self.behind = 0
         self._source = source
+        # The source where it leaves the reading to others, for `rows_function`.
+        self._unread: UnreadSource | None = None
+
+    def rows_function(self, count: int) -> Callable[..., Made]:
+        """Returns the function that makes the rows of each of the batches; see `shards.rows`.
+
+        Args:
+            count: The number of documents in all batches.
+        """
+        if not processes.are_elsewhere(count) or not isinstance(self._source, UnreadSource):
+            self._unread = None
+            return shards.rows
+        self._unread = self._source
+        return partial(bodies.rows_of_unread, self._source.tree)
 
     def withhold(self, document_id: str, reason: str) -> None:
         """Note that a document did not come and keeps its old row.
@@ -99,26 +115,39 @@ class Fetching:
                 yield pending.popleft().result()
 
     def _fetch(self, batch: list[Swept], swept: dict[str, Swept]) -> Batch:
+        if self._unread is not None:
+            return self._fetch_unread(self._unread, batch, swept)
         documents, lacking = self._up_to_date(batch, swept)
-        fetched: list[Fetched] = []
-        aside: list[Problem] = []
-        for document_id, document in documents.items():
-            # The sweep may have seen another version than came.
-            version = version_of(document), swept[document_id].fingerprint
-            try:
-                fetched.append((orjson.dumps(document), *version))
-            except orjson.JSONEncodeError as error:
-                # It reads 1,024 levels and writes 254.
-                reason = f"cannot be kept as JSON: {error}; set aside"
-                name = fields.text(document.get("name"))
-                aside.append(Problem(document_id, name, "", reason, "error"))
+        fetched, aside = bodies.as_json(
+            documents.values(), {key: swept[key].fingerprint for key in documents}
+        )
+        gone = self._gone(batch, documents, lacking)
+        return fetched, aside, gone
+
+    def _fetch_unread(
+        self, source: UnreadSource, batch: list[Swept], swept: dict[str, Swept]
+    ) -> Batch:
+        """Fetch documents of a dump, which are as they were swept."""
+        documents: dict[str, tuple[Unread, str | None]] = {}
+        lacking: dict[str, Lacking] = {}
+        for document in source.fetch_unread([entry.id for entry in batch]):
+            if isinstance(document, Lacking):
+                lacking[document.id] = document
+            else:
+                documents[document.id] = document, swept[document.id].fingerprint
+        return list(documents.values()), [], self._gone(batch, documents, lacking)
+
+    def _gone(
+        self, batch: list[Swept], documents: Container[str], lacking: dict[str, Lacking]
+    ) -> list[str]:
+        """Returns the ids of documents that are gone; withholds those that did not come."""
         for entry in batch:
             if entry.id not in documents and entry.id not in lacking:
                 self.withhold(entry.id, "the source does not say why")
         for absent in lacking.values():
             if not absent.gone:
                 self.withhold(absent.id, absent.reason)
-        return fetched, aside, [absent.id for absent in lacking.values() if absent.gone]
+        return [absent.id for absent in lacking.values() if absent.gone]
 
     def _up_to_date(
         self, batch: list[Swept], swept: dict[str, Swept]

@@ -9,7 +9,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain, groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
@@ -83,15 +83,30 @@ SHARD = pa.schema(
 Fetched = tuple[bytes, str | None, str | None]
 
 
+class Made(NamedTuple):
+    """What was made of a batch of documents.
+
+    Attributes:
+        rows: The rows in the schema of shards, sorted by shard.
+        aside: Findings about documents that were set aside.
+        missing: Ids of documents that are gone.
+        stored: The shards that lie in the store already, with their rows of the index; by number
+            (name, rows).
+    """
+
+    rows: pa.Table
+    aside: list[Problem]
+    missing: list[str]
+    stored: dict[int, tuple[str, pa.Table]]
+
+
 def shard_of(subject_id: str | None) -> int:
     """Returns the shard of a subject's documents; those without a subject share one."""
     return hashlib.sha256((subject_id or "").encode("utf-8", "replace")).digest()[0] % SHARDS
 
 
-def rows(
-    reads: Reads, fetched: list[Fetched], aside: list[Problem], missing: list[str]
-) -> tuple[pa.Table, list[Problem], list[str]]:
-    """Returns (rows of documents in the schema of shards, sorted by shard; `aside`; `missing`).
+def rows(reads: Reads, fetched: list[Fetched], aside: list[Problem], missing: list[str]) -> Made:
+    """Returns the rows of documents, beside `aside` and `missing`.
 
     Args:
         reads: What tables read of a document; values that do not fit become findings in its row.
@@ -101,7 +116,12 @@ def rows(
     """
     dicts = sorted((_row(reads, *document) for document in fetched), key=lambda row: row["shard"])
     columns = [pa.array([row[field.name] for row in dicts], field.type) for field in SHARD]
-    return pa.Table.from_arrays(columns, schema=SHARD), aside, missing
+    return Made(pa.Table.from_arrays(columns, schema=SHARD), aside, missing, {})
+
+
+def ordered(content: pa.Table) -> pa.Table:
+    """Returns a shard's rows in the order in which they are kept."""
+    return content.sort_by([("subject_id", "ascending"), ("_id", "ascending")])
 
 
 def _row(

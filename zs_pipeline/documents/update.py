@@ -27,7 +27,7 @@ from zs_pipeline.documents.fetching import Fetching
 from zs_pipeline.documents.losses import LossGuard, tell_gone
 from zs_pipeline.documents.mending import load_mended
 from zs_pipeline.documents.retention import forget, with_latest
-from zs_pipeline.documents.shard_writer import PUTS, ShardWriter
+from zs_pipeline.documents.shard_writer import PUTS, NewShards, ShardWriter, rows_of_new
 from zs_pipeline.documents.shards import INDEX_SCHEMA, SHARD, shard_of
 from zs_pipeline.documents.state import DocumentState, load_shard, put_index
 from zs_pipeline.progress import Progress
@@ -268,12 +268,20 @@ class _Update:
         since_kept = 0
         progress = Progress(self.progress, "documents", "fetched", len(pending))
         sent: deque[list[Swept]] = deque()
-        batches = ((self.reads, *batch) for batch in self.fetching.batches(pending, swept, sent))
-        for fetched, aside, vanished in processes.map_ordered(shards.rows, batches, len(pending)):
+        rows_of = self.fetching.rows_function(len(pending))
+        batches = self.fetching.batches(pending, swept, sent)
+        calls: Iterator[tuple[Any, ...]] = ((self.reads, *batch) for batch in batches)
+        make = rows_of
+        if processes.put_objects(self.store, len(pending)):
+            calls = ((self._new_shards(), rows_of, *arguments) for arguments in calls)
+            make = rows_of_new
+        for made in processes.map_ordered(make, calls, len(pending)):
+            fetched, aside, vanished, stored = made
             batch = sent.popleft()
             self.aside += aside
             self.changes.set_aside += len(aside)
-            self._count(fetched)
+            for new in (fetched, *(index for _, index in stored.values())):
+                self._count(new)
             rows, unchanged = self._changed(fetched)
             stay = self.fetching.withheld.keys() | unchanged
             for entry in batch:
@@ -284,6 +292,8 @@ class _Update:
             self.guard.check(self.changes.removed)
             for shard, start, end in shards.runs(rows["shard"].to_pylist()):
                 self.writer.merge(shard, drops.pop(shard, set()), rows.slice(start, end - start))
+            for shard, (name, index) in stored.items():
+                self.writer.take(shard, drops.pop(shard, set()), name, index)
             progress.at(self.changes.fetched + self.changes.refetched)
             memory.trim_heap()
             since_kept += len(batch)
@@ -291,6 +301,10 @@ class _Update:
                 self._merge_rest(drops)
                 self._keep(whole=False)
                 since_kept = 0
+
+    def _new_shards(self) -> NewShards:
+        # Those that there are when a batch is sent; `take` looks again.
+        return NewShards(self.store.url, frozenset(map(int, self.head["shards"])))
 
     def _merge_rest(self, drops: dict[int, set[str]]) -> None:
         """Drop documents from shards into which nothing new was merged."""

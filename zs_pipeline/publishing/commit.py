@@ -4,13 +4,14 @@ A crash at any point leaves the old or the new content at every path. The facts 
 writes as pending, and the next commit recovers them.
 """
 
-import hashlib
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
+
+import pyarrow as pa
 
 from zs_client import work
 from zs_client.contract import Layout
@@ -30,7 +31,8 @@ from zs_pipeline.publishing.table_update import CommitReport, PartitionUpdate, T
 # written for 17 GB.
 CHUNK, SHARE = 256, 4
 KEPT_BYTES = 64 * 2**20
-REQUESTS = 32
+# In a folder more threads only wait for one another, which takes time of the CPU as well.
+REQUESTS, LOCAL_REQUESTS = 32, 8
 
 
 @dataclass
@@ -85,7 +87,10 @@ def commit(
     report_progress = progress if acorn.partition else lambda _: None
     progress_line = Progress(report_progress, acorn.name, "files done", built.files)
     bodies = one_file.Bodies()
-    with work.Threads(REQUESTS) as pool, closing(bodies):
+    with (
+        work.Threads(LOCAL_REQUESTS if store.is_local else REQUESTS) as pool,
+        closing(bodies),
+    ):
 
         def flush(finish: Callable[[Facts], None] | None = None) -> None:
             nonlocal held_bytes
@@ -171,12 +176,12 @@ def _stage(
             yield _Staged(segment, None, partition.inputs, None, old is not None)
         else:
             _tell_apart(known, segment, folded)
-            file = content if isinstance(content, arrow.File) else arrow.file(acorn, content)
-            digest = hashlib.sha256(file.body).hexdigest()
+            file = arrow.file(acorn, content) if isinstance(content, pa.Table) else content
+            digest = file.sha256
             same = old is not None and old["sha256"] == digest
             entry: FileFacts = {
                 "rows": file.num_rows,
-                "bytes": len(file.body),
+                "bytes": file.size,
                 "sha256": digest,
                 "inputs": partition.inputs,
                 "built_at": old["built_at"] if same and old else now,
@@ -184,10 +189,15 @@ def _stage(
             if file.values:
                 entry["values"] = file.values
             written = not same or segment in known.lost
-            body = file.body if written else None
-            if written and acorn.partition:
-                bodies.keep(digest, file.body)
-            yield _Staged(segment, entry, partition.inputs, body, written)
+            staged = _Staged(segment, entry, partition.inputs, None, written)
+            # A worker's file is an object already, and read again where it is merged.
+            if isinstance(file, arrow.StoredFile):
+                staged.is_object, staged.is_reused = True, file.is_reused
+            elif written:
+                staged.body = file.body
+                if acorn.partition:
+                    bodies.keep(digest, file.body)
+            yield staged
 
 
 def _put_object(known: FactsFile, staged: _Staged, *, keep_body: bool) -> None:

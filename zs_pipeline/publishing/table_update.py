@@ -26,7 +26,7 @@ class PartitionUpdate:
     """
 
     segment: str
-    content: pa.Table | arrow.File | None
+    content: pa.Table | arrow.File | arrow.StoredFile | None
     inputs: str = ""
 
 

@@ -29,9 +29,10 @@ from zs_pipeline import settings
 from zs_pipeline.shape import json_reading
 from zs_pipeline.shape import values as read
 from zs_pipeline.shape.problems import Problem
-from zs_pipeline.shape.projection import path_map, trim
+from zs_pipeline.shape.projection import path_map
 from zs_pipeline.source.interface import Lacking, SourceError, Swept
 from zs_pipeline.source.plain import head, identity, load, parse
+from zs_pipeline.source.unread import Unread
 
 SUFFIXES = tuple(
     f".{lines}{packed}" for lines in ("ndjson", "jsonl") for packed in ("", ".gz", ".zst")
@@ -108,6 +109,9 @@ class DumpSource:
     The file stays open between sweep and fetch, so that a dump that is replaced in the meantime is
     read as it was. A compressed dump is unpacked in each sweep, into a temporary file without a
     name.
+
+    Attributes:
+        tree: The paths that are read of a document.
     """
 
     requests = 0
@@ -120,7 +124,7 @@ class DumpSource:
             self._largest = settings.largest_document()
         except ValueError as error:
             raise SourceError(str(error)) from None
-        self._tree = path_map(fields)
+        self.tree = path_map(fields)
         self._main: IO[bytes] | None = None
         self._files: list[Path] = []
         self._places: _Places | None = None
@@ -161,19 +165,19 @@ class DumpSource:
 
     def fetch(self, ids: Sequence[str]) -> Iterator[dict[str, Any] | Lacking]:
         """See `Source`; in the order of the dump."""
+        for document in self.fetch_unread(ids):
+            yield document if isinstance(document, Lacking) else document.read(self.tree)
+
+    def fetch_unread(self, ids: Sequence[str]) -> Iterator[Unread | Lacking]:
+        """See `UnreadSource`; in the order of the dump."""
         places = self._read_to_its_end()
         yield from (Lacking(key, gone=True, reason="") for key in ids if key not in places.row)
         rows = {places.row[key]: key for key in ids if key in places.row}
         for row in sorted(rows):
-            try:
-                with self._reading():
-                    document = parse(self._raw(places, row))
-            except ValueError as error:
-                raise self._changed(places, row) from error
-            if not isinstance(document, dict):
-                raise self._changed(places, row)
-            document["_id"] = rows[row]
-            yield trim(document, self._tree)
+            with self._reading():
+                raw = self._raw(places, row)
+            where = self._where(places.file[row], places.number[row])
+            yield Unread(rows[row], raw, f"{self.url}: {where}")
 
     def _read_to_its_end(self) -> _Places:
         if self._places is None:
@@ -342,10 +346,6 @@ class DumpSource:
         if file >= 0:
             return f"file {self._files[file].name}"
         return f"file {self._files[_MAIN - 1 - file].name}, document {number}"
-
-    def _changed(self, places: _Places, row: int) -> SourceError:
-        where = self._where(places.file[row], places.number[row])
-        return SourceError(f"{self.url}: {where} changed while the dump was read; start again")
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:

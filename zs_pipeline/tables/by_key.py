@@ -20,6 +20,7 @@ from zs_pipeline.documents.state import WHERE, DocumentState
 from zs_pipeline.publishing.facts_file import FactsFile, entries
 from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 from zs_pipeline.shape import values as fields
+from zs_pipeline.tables import stored_files
 from zs_pipeline.tables.inputs import Inputs
 from zs_pipeline.tables.spools import by_partition
 from zs_pipeline.tables.with_basics import shards_with_basics, with_reads
@@ -61,9 +62,9 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
             yield PartitionUpdate(segment, None)
         index = placed.filter(pc.is_in(placed["segment"], pa.array(sorted(compute), pa.string())))
         work = shards_with_basics(known.acorn, kind, documents, index, basics)
-        contents: Iterable[tuple[str, arrow.File | pa.Table | None]]
+        contents: Iterable[tuple[str, arrow.File | arrow.StoredFile | pa.Table | None]]
         if kind.key == shards.KEY:
-            files = processes.map_ordered(shards.subject_files, work, index.num_rows)
+            files = stored_files.map_subjects(known, work, index.num_rows)
             contents = chain.from_iterable(files)
         else:
             packed = processes.map_ordered(shards.key_rows, work, index.num_rows)

@@ -1,0 +1,57 @@
+"""Sorts and cuts the rows of a read: `order_by=`, `offset=` and `limit=`.
+
+`zs_client.read` reads the rows.
+"""
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from zs_client import filters
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from zs_client.read import ReadRequest
+
+
+def unsorted(request: "ReadRequest") -> "ReadRequest":
+    """Returns the request for the rows that `in_order` sorts and cuts: as few as suffice."""
+    limit, columns = request.limit, request.columns
+    if request.order_by:
+        limit = None if limit != 0 else 0
+        # A column by which rows are sorted need not be returned.
+        if columns is not None:
+            columns = [*filters.texts(f"{request.folder}: columns=", columns), *orders(request)]
+    elif limit:
+        limit += request.offset
+    return replace(request, limit=limit, columns=columns)
+
+
+def orders(request: "ReadRequest") -> dict[str, str]:
+    """Returns the columns by which rows are sorted, and how."""
+    return {
+        name.removeprefix("-"): "descending" if name.startswith("-") else "ascending"
+        for name in request.order_by
+    }
+
+
+def in_order(table: "pa.Table", request: "ReadRequest") -> "pa.Table":
+    """Returns the rows sorted and cut, with the columns of a request; nulls come last.
+
+    Raises:
+        ValueError: There is no such column, or it cannot be sorted.
+    """
+    import pyarrow as pa
+
+    if request.order_by:
+        orders = orders(request)
+        for name in filters.chosen(tuple(orders), table.schema, request.folder):
+            kind = table.schema.field(name).type
+            if pa.types.is_nested(kind):
+                raise ValueError(
+                    f"{request.folder}: order_by= takes columns of single values, and "
+                    f"{filters.short(name)} has lists or maps"
+                )
+        table = table.sort_by(list(orders.items()))
+        table = table.select(filters.chosen(request.columns, table.schema, request.folder))
+    return table.slice(request.offset, request.limit)
