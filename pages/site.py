@@ -28,7 +28,10 @@ NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
 # Pages of the root under their names in the site.
 OF_ROOT = {"GLOSSARY.md": "glossary.md", "CHANGELOG.md": "changelog.md",
            "BENCHMARKS.md": "benchmarks.md", "CONTRIBUTING.md": "contributing.md"}  # fmt: skip
-PICTURES = ("plot_foraging", "plot_projects", "plot_qc")
+PICTURES = (
+    *("plot_animal", "plot_curriculum", "plot_foraging", "plot_growth", "plot_projects"),
+    *("plot_qc", "plot_qc_over_time"),
+)
 # Partitions for the examples; the sample has them.
 EXAMPLES = {"subject_id": "901001", "platform": "fib"}
 KINDS = {

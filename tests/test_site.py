@@ -90,11 +90,8 @@ def test_the_page_of_a_table_tells_all_of_it(acorn):
 
 def test_every_public_thing_is_on_the_page_of_functions_with_its_arguments():
     page = site.functions_page()
-    drawn = {
-        name
-        for name, thing in vars(plots).items()
-        if inspect.isfunction(thing) and thing.__module__ == plots.__name__ and name[0] != "_"
-    }
+    drawn = {name for name in plots.__all__ if inspect.isfunction(getattr(plots, name))}
+    assert drawn == {name for name in vars(plots) if name.startswith("plot_")}
     assert set(site.PICTURES) == drawn
     for name in [*zs_client.__all__, *drawn]:
         if name[0] == "_":

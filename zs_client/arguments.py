@@ -17,6 +17,9 @@ NOT_ALL, ERROR, INTERRUPTED, NOBODY_READS = 1, 2, 130, 141
 # The rows that a terminal shows without --limit.
 SCREEN_ROWS = 20
 SHELLS = ("bash", "zsh", "fish")
+# Pictures by whether they need a subject, take none, or may have a subject or a platform.
+OF_SUBJECT, OF_ALL = ("qc", "animal", "foraging"), ("projects", "growth")
+OF_SOME = ("qc-over-time", "curriculum")
 _PERIODS = {"nightly": "nights", "weekly": "weeks"}
 
 
@@ -210,11 +213,24 @@ def _add_reading(commands: Any) -> None:
     plot = _add(
         commands,
         "plot",
-        "draw a picture of QC, projects or foraging (needs the extra plot)",
-        epilog="zs plot qc 828418 -o qc.png",
+        "draw a picture of QC, animals or projects (needs the extra plot)",
+        epilog="zs plot qc 828418 -o qc.png; zs plot qc-over-time fib -o fib.svg",
     )
-    plot.add_argument("picture", choices=("qc", "projects", "foraging"))
-    plot.add_argument("subject", nargs="?", metavar="SUBJECT", help="for qc and foraging")
+    plot.add_argument("picture", choices=(*OF_SUBJECT, *OF_ALL, *OF_SOME))
+    plot.add_argument(
+        "of",
+        nargs="?",
+        metavar="SUBJECT",
+        help=f"for {', '.join(OF_SUBJECT)}; curriculum may have one, qc-over-time a platform",
+    )
+    plot.add_argument(
+        "--where",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="only what has this value; any filter of the table that is drawn. Given twice for one "
+        "name: either value",
+    )
     plot.add_argument(
         "-o", "--output", metavar="FILE", required=True, help="ends in .png, .svg or .pdf"
     )
