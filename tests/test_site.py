@@ -3,9 +3,12 @@
 That what it shows runs is in `test_client_recipes`.
 """
 
+import html
 import inspect
+import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,6 +77,86 @@ def test_the_site_loads_nothing_from_elsewhere(built):
         assert loads.findall(page.read_text(encoding="utf-8")) == [], page
     for sheet in built.rglob("*.css"):
         assert styles.findall(sheet.read_text(encoding="utf-8")) == [], sheet
+
+
+# In each page: code blocks that go on beyond their edge, and words outside of them that are broken.
+MEASURE = r"""
+addEventListener("load", () => {
+  const faults = [];
+  for (const code of document.querySelectorAll("pre > code"))
+    if (code.scrollWidth > code.clientWidth + 1) faults.push(`cut: ${code.textContent}`);
+  const article = document.querySelector("article");
+  const texts = document.createTreeWalker(article, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const node = texts.currentNode;
+    if (node.parentElement.closest("pre")) continue;
+    for (const word of node.data.matchAll(/\w+/g)) {
+      const range = document.createRange();
+      range.setStart(node, word.index);
+      range.setEnd(node, word.index + word[0].length);
+      const parts = [...range.getClientRects()].filter((part) => part.width > 0);
+      const lines = new Set(parts.map((part) => Math.round(part.top)));
+      if (lines.size > 1) faults.push(`broken: ${word[0]}`);
+    }
+  }
+  if (document.documentElement.scrollWidth > innerWidth) faults.push("wider than the screen");
+  parent.postMessage([location.pathname, innerWidth, faults], "*");
+});
+"""
+# Chromium's own windows are not as narrow.
+FRAMES = """<body><script>
+const seen = [];
+addEventListener("message", ({{ data }}) => {{
+  seen.push(data);
+  document.title = JSON.stringify(seen);
+}});
+for (const page of {pages})
+  for (const width of [400, 1200]) {{
+    const frame = document.createElement("iframe");
+    Object.assign(frame, {{ src: page, width, height: 900 }});
+    document.body.append(frame);
+  }}
+</script>"""
+
+
+def test_a_long_path_may_go_on_after_a_mark_and_a_block_stays():
+    page = "<p title='https://one.two/three'><code>a.pqt</code> one/two_three.four[].five</p>"
+    broken = page.replace("one/two_three.four[].five", "one/<wbr>two_three.<wbr>four[].<wbr>five")
+    assert site.on_page_content(page) == broken
+    for block in ("<pre><span></span><code>one/two.three/four.five\n</code></pre>",
+                  "<pre><code>one/two.three/four.five\n</code></pre>"):  # fmt: skip
+        assert site.on_page_content(block) == block
+
+
+@pytest.mark.skipif(not shutil.which("chromium"), reason="there is no chromium")
+def test_no_code_is_cut_off_and_no_name_is_broken_on_a_telephone_and_a_screen(built, tmp_path):
+    folder = tmp_path / "site"
+    shutil.copytree(built, folder)
+    pages = [page for page in folder.rglob("*.html") if page.parent.name != "decisions"]
+    pages = [page for page in pages if page.stem != "404"]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        page.write_text(text.replace("</head>", f"<script>{MEASURE}</script></head>"))
+    frames = tmp_path / "frames.html"
+    frames.write_text(FRAMES.format(pages=json.dumps([page.as_uri() for page in pages])))
+    done = subprocess.run(
+        [
+            *("chromium", "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"),
+            *("--virtual-time-budget=60000", f"--user-data-dir={tmp_path / 'profile'}"),
+            frames.as_uri(),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=150,
+    )
+    title = re.search(r"<title>(.*?)</title>", done.stdout, re.DOTALL)
+    assert title, done.stderr[-500:]
+    seen = json.loads(html.unescape(title[1]))
+    assert {(path, width) for path, width, _ in seen} == {
+        (page.as_uri().removeprefix("file://"), width) for page in pages for width in (400, 1200)
+    }
+    assert [found for found in seen if found[2]] == []
 
 
 @pytest.mark.parametrize("acorn", ACORNS, ids=lambda acorn: acorn.name)
