@@ -210,6 +210,14 @@ def _add_reading(commands: Any) -> None:
     derived.add_argument("name", metavar="NAME", help="the raw data asset's name")
     derived.add_argument("--modality", metavar="M", help="only those of this modality")
     derived.add_argument("--latest", action="store_true", help="only the newest of each pipeline")
+    located = _add(
+        commands,
+        "open",
+        "print where a data asset's files lie, and the command to fetch them",
+        "Nothing is fetched, and no bucket is asked.",
+        "zs open SmartSPIM_901006_2024-10-21_14-05-40",
+    )
+    located.add_argument("name", metavar="NAME", help="the data asset's name")
     plot = _add(
         commands,
         "plot",
@@ -241,7 +249,7 @@ def _add_reading(commands: Any) -> None:
         "serve the tables to language models (needs the extra mcp)",
         "An MCP server over standard input and output, which a client such as an editor starts.",
     )
-    for command in (show, sql, describe, values, explain, derived, plot, tables, mcp):
+    for command in (show, sql, describe, values, explain, derived, located, plot, tables, mcp):
         _add_store(command)
         command.add_argument(
             "--snapshot", metavar="ID", help="its id or name (default: ZS_SNAPSHOT, else now)"
