@@ -28,9 +28,16 @@ NOTEBOOK = ROOT / "docs" / "notebook.ipynb"
 # Pages of the root under their names in the site.
 OF_ROOT = {"GLOSSARY.md": "glossary.md", "CHANGELOG.md": "changelog.md",
            "BENCHMARKS.md": "benchmarks.md", "CONTRIBUTING.md": "contributing.md"}  # fmt: skip
-PICTURES = ("plot_foraging", "plot_projects", "plot_qc")
+PICTURES = (
+    *("plot_animal", "plot_curriculum", "plot_foraging", "plot_growth", "plot_projects"),
+    *("plot_qc", "plot_qc_over_time"),
+)
 # Partitions for the examples; the sample has them.
 EXAMPLES = {"subject_id": "901001", "platform": "fib"}
+# Of a page's HTML: blocks of code and tags; what lies between them is text.
+_MARKUP = re.compile(r"(<pre.*?</pre>|<[^>]+>)", re.DOTALL)
+_LONG = re.compile(r"[^\s&;]{20,}")
+_AFTER_MARK = re.compile(r"(?<=[./\]}:=])(?=\w)")
 KINDS = {
     "metadata": "small enough to be loaded whole",
     "asset": "details of data assets",
@@ -176,6 +183,13 @@ def on_page_markdown(markdown: str, **_: Any) -> str:
     for here, there in OF_ROOT.items():
         markdown = re.sub(rf"\]\((?:\.\./)?{re.escape(here)}", f"]({there}", markdown)
     return markdown
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Let a long path go on in the next line after a mark, so that no name in it is broken."""
+    parts = _MARKUP.split(html)
+    parts[::2] = [_LONG.sub(lambda path: _AFTER_MARK.sub("<wbr>", path[0]), p) for p in parts[::2]]
+    return "".join(parts)
 
 
 def _inputs(acorn: Acorn) -> Iterator[str]:

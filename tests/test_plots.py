@@ -108,7 +108,7 @@ def test_there_is_a_strip_for_each_tag_and_a_mark_for_each_status_of_an_acquisit
     assert sorted(labels) == sorted(rows["tag"].unique())
     assert labels[:3] == ["Raw data", "Processing", "Analysis"]
     drawn = sum(len(line.get_xdata()) for line in axes.lines)
-    assert drawn == len(rows.drop_duplicates(["tag", "status", "timestamp"]))
+    assert drawn == len(rows)
     counts = rows["status"].value_counts()
     legend = {text.get_text() for text in figure.legends[0].get_texts()}
     assert legend == {f"{status} ({count})" for status, count in counts.items()}
@@ -219,7 +219,8 @@ def test_a_picture_of_qc_can_be_read_with(case, store):
     tags = {tag for tag, *_ in CASES[case]}
     assert len(figure.axes[0].get_yticks()) == len(tags)
     rows = {
-        (tag, status if status in STATUSES else "other", at) for tag, status, _, at in CASES[case]
+        (tag, status if status in STATUSES else "other", name, at)
+        for tag, status, name, at in CASES[case]
     }
     points = [point for axes in figure.axes for point in marks(axes)]
     assert len(points) == len(rows)
@@ -274,6 +275,12 @@ def test_the_command_draws_a_file_of_the_kind_that_its_name_says(sample_store, t
     ("words", "said"),
     [
         (["qc", "-o", "a.png"], "qc needs a subject"),
+        (["animal", "-o", "a.png"], "animal needs a subject"),
+        (["growth", "901001", "-o", "a.png"], "growth takes no subject"),
+        (["qc-over-time", "fibre", "-o", "a.png"], "fibre"),
+        (["qc", "901001", "-o", "a.png", "--where", "statu=Fail"], "statu"),
+        (["qc", "901001", "-o", "a.png", "--where", "status"], "write NAME=VALUE"),
+        (["qc", "901001", "-o", "a.png", "--where", "subject_id=1"], "of the subject 901001"),
         (["projects", "901001", "-o", "a.png"], "projects takes no subject"),
         (["qc", "901001", "-o", "a.gif"], "a.gif: its end is none of .png, .svg and .pdf"),
         (["qc", "901099", "-o", "a.png"], "no data asset"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zs_pipeline.progress import Progress
+from zs_pipeline.progress import Progress, brief
 
 
 def lines(steps: list[tuple[float, int]], total: int) -> list[str]:
@@ -37,3 +37,20 @@ def test_there_is_one_line_for_each_step_whatever_the_numbers(steps, total):
     told = lines(steps, total)
     assert len(told) == len(steps)
     assert all(line.startswith("documents: ") and "fetched" in line for line in told)
+
+
+@given(st.floats(0, 1e6), st.integers(0, 10**9), st.integers(1, 10**9))
+def test_a_line_beside_a_bar_tells_what_is_done_and_what_is_left_without_the_rate(
+    seconds, count, total
+):
+    (line,) = lines([(seconds, count)], total)
+    done, whole, said = brief(line.removeprefix("documents: "))
+    assert (done, whole) == (count, total)
+    assert said.startswith(f"{count:,} of {total:,}")
+    assert "/s" not in said
+    assert said.endswith(" left") == line.endswith(" left)")
+
+
+@pytest.mark.parametrize("line", ["4,000 fetched (400/s)", "45 rows; 1 files written", ""])
+def test_a_line_without_a_total_stays(line):
+    assert brief(line) == (0, None, line)

@@ -1,9 +1,7 @@
 """The pages: made parts are in step with declarations, what is named exists, what is shown runs."""
 
-import doctest
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -157,20 +155,6 @@ def test_the_modules_that_a_page_names_exist(page):
     text = "" if page.stem == "CONTRIBUTING" else page.read_text(encoding="utf-8")
     for target in re.findall(r"`(zs_(?:client|pipeline)/[\w/.]+)`", text):
         assert (ROOT / target).exists(), target
-
-
-def test_the_python_of_the_readme_runs(sample_store, tmp_path, monkeypatch):
-    # It stores a custom table.
-    shutil.copytree(sample_store, tmp_path, dirs_exist_ok=True)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("ZS_STORE", ".")
-    text = "\n".join(fenced(README, "python"))
-    test = doctest.DocTestParser().get_doctest(text, {}, "README.md", "README.md", 0)
-    assert len(test.examples) > 10
-    said: list[str] = []
-    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    doctest.DocTestRunner(optionflags=flags).run(test, out=said.append)
-    assert "".join(said) == ""
 
 
 def unused_words() -> list[str]:

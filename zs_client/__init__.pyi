@@ -141,8 +141,9 @@ class _Qc(Protocol):
             others: Filters on other columns, by the column's name; the module lists all filters.
 
         Returns:
-            The metrics: `value` and `status_history` are JSON text, times are UTC, `tags` is a list. A
-            subject without QC gives no rows, but all columns. With `lazy`, a local path or `s3://…`.
+            The metrics: `value` is JSON text unless it is null or its `value_type` is `text`,
+            `status_history` is JSON text, times are UTC, `tags` is a list. A subject without QC gives
+            no rows, but all columns. With `lazy`, a local path or `s3://…`.
 
         Raises:
             AcornNotFound: The table is not in this store and version, or with `lazy`, the subject has

@@ -18,6 +18,9 @@ NOT_ALL, ERROR, INTERRUPTED, NOBODY_READS = 1, 2, 130, 141
 SCREEN_ROWS = 20
 SHELLS = ("bash", "zsh", "fish")
 _TO_READ = "default: table, which is text to read"
+# Pictures by whether they need a subject, take none, or may have a subject or a platform.
+OF_SUBJECT, OF_ALL = ("qc", "animal", "foraging"), ("projects", "growth")
+OF_SOME = ("qc-over-time", "curriculum")
 _PERIODS = {"nightly": "nights", "weekly": "weeks"}
 
 
@@ -221,14 +224,35 @@ def _add_reading(commands: Any) -> None:
     derived.add_argument("name", metavar="NAME", help="the raw data asset's name")
     derived.add_argument("--modality", metavar="M", help="only those of this modality")
     derived.add_argument("--latest", action="store_true", help="only the newest of each pipeline")
+    located = _add(
+        commands,
+        "open",
+        "print where a data asset's files lie, and the command to fetch them",
+        "Nothing is fetched, and no bucket is asked.",
+        "zs open SmartSPIM_901006_2024-10-21_14-05-40",
+    )
+    located.add_argument("name", metavar="NAME", help="the data asset's name")
     plot = _add(
         commands,
         "plot",
-        "draw a picture of QC, projects or foraging (needs the extra plot)",
-        epilog="zs plot qc 828418 -o qc.png",
+        "draw a picture of QC, animals or projects (needs the extra plot)",
+        epilog="zs plot qc 828418 -o qc.png; zs plot qc-over-time fib -o fib.svg",
     )
-    plot.add_argument("picture", choices=("qc", "projects", "foraging"))
-    plot.add_argument("subject", nargs="?", metavar="SUBJECT", help="for qc and foraging")
+    plot.add_argument("picture", choices=(*OF_SUBJECT, *OF_ALL, *OF_SOME))
+    plot.add_argument(
+        "of",
+        nargs="?",
+        metavar="SUBJECT",
+        help=f"for {', '.join(OF_SUBJECT)}; curriculum may have one, qc-over-time a platform",
+    )
+    plot.add_argument(
+        "--where",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="only what has this value; any filter of the table that is drawn. Given twice for one "
+        "name: either value",
+    )
     plot.add_argument(
         "-o", "--output", metavar="FILE", required=True, help="ends in .png, .svg or .pdf"
     )
@@ -239,7 +263,7 @@ def _add_reading(commands: Any) -> None:
         "serve the tables to language models (needs the extra mcp)",
         "An MCP server over standard input and output, which a client such as an editor starts.",
     )
-    for command in (show, sql, describe, values, explain, derived, plot, tables, mcp):
+    for command in (show, sql, describe, values, explain, derived, located, plot, tables, mcp):
         _add_store(command)
         command.add_argument(
             "--snapshot",

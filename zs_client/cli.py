@@ -12,7 +12,14 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from zs_client import arguments, pipeline_commands, reading_commands, store_commands, table_commands
+from zs_client import (
+    arguments,
+    location_commands,
+    pipeline_commands,
+    reading_commands,
+    store_commands,
+    table_commands,
+)
 from zs_client.arguments import ERROR, INTERRUPTED, NOBODY_READS
 from zs_client.masking import masked
 
@@ -107,6 +114,7 @@ _READING = {
     "values": reading_commands.print_values,
     "explain": reading_commands.print_explanation,
     "derived": reading_commands.print_derived,
+    "open": location_commands.print_locations,
     "plot": reading_commands.draw,
     "tables": table_commands.print_tables,
     "pull": table_commands.pull,

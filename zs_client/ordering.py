@@ -44,14 +44,14 @@ def in_order(table: "pa.Table", request: "ReadRequest") -> "pa.Table":
     import pyarrow as pa
 
     if request.order_by:
-        orders = orders(request)
-        for name in filters.chosen(tuple(orders), table.schema, request.folder):
+        by = orders(request)
+        for name in filters.chosen(tuple(by), table.schema, request.folder):
             kind = table.schema.field(name).type
             if pa.types.is_nested(kind):
                 raise ValueError(
                     f"{request.folder}: order_by= takes columns of single values, and "
                     f"{filters.short(name)} has lists or maps"
                 )
-        table = table.sort_by(list(orders.items()))
+        table = table.sort_by(list(by.items()))
         table = table.select(filters.chosen(request.columns, table.schema, request.folder))
     return table.slice(request.offset, request.limit)

@@ -1,134 +1,233 @@
-"""Figures of the tables: QC by tag, projects, foraging sessions.
+"""Figures of the tables: QC by tag, one animal, projects, foraging sessions.
 
 matplotlib is the extra `plot`. Each function returns a new Figure and shares nothing with pyplot,
-so servers and threads may call them. The functions that read tables are in `zs_client.acorns`.
+so servers and threads may call them. The functions that read tables are in `zs_client.acorns`, the
+figures of many animals over time in `zs_client.plots_over_time`; import all of them from here.
 """
 
-import io
 import math
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from zs_client import acorns, read
+from zs_client.drawing import (
+    EDGE,
+    LEVELS,
+    LINE,
+    MARK,
+    OTHER,
+    OTHER_STATUS,
+    STATUS_STYLES,
+    STATUSES,
+    STRIP,
+    TEXT,
+    WIDTH,
+    counted,
+    days,
+    draw_strips,
+    new_figure,
+    say,
+    set_dates,
+    short,
+    status_style,
+    style_legend,
+    without,
+)
+from zs_client.errors import AcornNotFound
+from zs_client.place import reading
+from zs_client.plots_over_time import plot_curriculum, plot_growth, plot_qc_over_time
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Okabe and Ito's colours, which people with every kind of colour vision tell apart. Each has a
-# marker or a hatch of its own as well, for print without colours.
-STATUSES = {"Pass": ("#009E73", "o"), "Fail": ("#D55E00", "X"), "Pending": ("#56B4E9", "D")}
-OTHER_STATUS = ("#000000", "s")
-LEVELS = {"raw": ("#0072B2", ""), "derived": ("#E69F00", "///"), "other": ("#999999", "...")}
-_LINE, _MARK = "#0072B2", "#D55E00"
+__all__ = [
+    "LEVELS",
+    "OTHER_STATUS",
+    "STATUSES",
+    "plot_animal",
+    "plot_curriculum",
+    "plot_foraging",
+    "plot_growth",
+    "plot_projects",
+    "plot_qc",
+    "plot_qc_over_time",
+]
+
+_OF_PROJECTS = ("project_name", "data_level", "acquisition_start_time")
 _STAGES = {"Raw data": 0, "Processing": 1, "Analysis": 2}
-
-_WIDTH = 10.0  # inches, as are the next three
-_LANE, _STRIP, _EDGE = 0.14, 0.26, 1.6
-_NARROWEST_DATES = 5.0
-_TEXT = 8  # points
-_LONGEST = 44
-_TICKS = 5
+_ORIGIN = ("pipeline_name", "processing_time")
+_ACQUIRED, _DERIVED = "acquired", "derived"
+# Of the statuses of one data asset, the first of these counts.
+_WORST = ("Fail", OTHER, "Pending", "Pass")
 
 
-def plot_qc(subject_id: str | int | None) -> "Figure":
+def plot_qc(
+    subject_id: str | int | None,
+    *,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **filters: Any,
+) -> "Figure":
     """Draws the QC status of one subject over time: a strip for each tag, stages first.
 
-    A mark is one status that the data assets of one acquisition have under a tag; several statuses
-    of one acquisition lie below one another. Data assets without an acquisition time are in a
-    separate column. Days are UTC; the legend counts data assets and tags, not marks.
+    A mark is the status of one data asset under a tag; marks of one acquisition lie below one
+    another. One that a later data asset of the same source and pipeline took the place of is
+    hollow. Data assets without an acquisition time are in a separate column. Days are UTC; the
+    legend counts marks.
 
     Args:
         subject_id: The animal; None for the data assets that have no subject.
+        snapshot: Draw what was published then, an id of `snapshots()`.
+        offline: Send nothing and read the local cache.
+        filters: Those of `qc_tag_status`, such as `status="Fail"`.
 
     Returns:
-        The figure; a sentence in it when the subject has no QC.
+        The figure; a sentence in it when the subject has no QC, or none that fits.
 
     Raises:
         ImportError: matplotlib is not installed.
         AcornNotFound: The table is not in this store and version.
         SubjectNotFound: No data asset has that subject.
         ReadError: The table is there and cannot be read.
+        ValueError: There is no such filter.
     """
-    figure = _figure()
-    rows = acorns.qc_tag_status(subject_id)
+    figure = new_figure()
+    with reading(snapshot=snapshot, offline=offline):
+        rows = acorns.qc_tag_status(subject_id, **filters)
+        earlier = _earlier(rows["asset_name"])
     whose = "data assets without a subject" if subject_id is None else f"subject {subject_id}"
     if rows.empty:
-        return _without(figure, f"No QC: no data asset of {whose} has a status")
-    statuses = rows["status"].map(lambda status: status if status in STATUSES else "other")
-    marks = rows.assign(day=_days(rows["timestamp"]), status=statuses)
-    marks = marks.drop_duplicates(["tag", "status", "day"])
-    dated, undated = marks[marks["day"].notna()], marks[marks["day"].isna()]
-    groups = [group for group in (dated, undated) if len(group)]
-    first, last = (dated["day"].min(), dated["day"].max()) if len(dated) else (0.0, 0.0)
-    # Two marks in one lane are never nearer than this.
-    gap = (last - first + 1) * _LANE / _NARROWEST_DATES
+        fits = " that fits" if filters else ""
+        return without(figure, f"No QC: no data asset of {whose} has a status{fits}")
+    marks = rows.assign(
+        day=days(rows["timestamp"]),
+        style=rows["status"].map(status_style),
+        is_earlier=rows["asset_name"].isin(earlier),
+    ).drop_duplicates(["tag", "style", "day", "asset_name"])
     tags = sorted(set(rows["tag"]), key=lambda tag: (_STAGES.get(tag, 3), tag.casefold(), tag))
-    lanes = {tag: [_lanes(g[g["tag"] == tag], gap) for g in groups] for tag in tags}
-    heights = [
-        max(_STRIP, _LANE * (1 + max((p[0] for part in lanes[tag] for p in part), default=0)) + 0.1)
-        for tag in tags
-    ]
-    figure.set_size_inches(_WIDTH, sum(heights) + _EDGE)
-    ratios = [10, 1][: len(groups)]
-    panels = figure.subplots(1, len(ratios), sharey=True, squeeze=False, width_ratios=ratios)[0]
-    top = 0.0
-    for index, (tag, height) in enumerate(zip(tags, heights, strict=True)):
-        for axes in panels:
-            axes.axhspan(top, top + height, color="#F2F2F2" if index % 2 else "#FFFFFF", zorder=0)
-        for axes, points in zip(panels, lanes[tag], strict=True):
-            _draw(axes, points, top, height)
-        top += height
-    middles = [sum(heights[:index]) + height / 2 for index, height in enumerate(heights)]
-    panels[0].set_yticks(middles, [_short(tag) for tag in tags], fontsize=_TEXT)
-    panels[0].set_ylim(top, 0)
-    for axes in panels:
-        axes.tick_params(length=0, axis="y")
-        axes.spines[["top", "right", "left"]].set_visible(False)
-    if len(dated):
-        _dates(panels[0], first, last)
-        panels[0].set_xlabel("acquisition (day, UTC)", fontsize=_TEXT)
-    if len(undated):
-        panels[-1].set_xlim(-1, 1)
-        panels[-1].set_xticks([0], ["no date"], fontsize=_TEXT)
+    strips = {tag: marks[marks["tag"] == tag] for tag in tags}
+    draw_strips(figure, strips, STATUS_STYLES, "acquisition (day, UTC)")
     count = rows["asset_name"].nunique()
-    figure.suptitle(f"QC of {whose}: {_counted(count, 'data asset')}, {_counted(len(tags), 'tag')}")
-    _status_legend(figure, statuses)
+    figure.suptitle(f"QC of {whose}: {counted(count, 'data asset')}, {counted(len(tags), 'tag')}")
+    style_legend(figure, marks["style"], STATUS_STYLES, int(marks["is_earlier"].sum()))
     return figure
 
 
-def plot_projects() -> "Figure":
+def plot_animal(
+    subject_id: str | int,
+    *,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **filters: Any,
+) -> "Figure":
+    """Draws the timeline of one animal: what was acquired, what was derived when, and the QC.
+
+    A strip for each modality has the raw data assets at their acquisition. A strip for each
+    pipeline has the derived data assets at the time in their name, else when their document was
+    made; hollow if a later one of the same source and pipeline took the place. The last strip has
+    the QC of each data asset at its acquisition: Fail if any of its statuses is. Days are UTC.
+
+    Args:
+        subject_id: The animal.
+        snapshot: Draw what was published then, an id of `snapshots()`.
+        offline: Send nothing and read the local cache.
+        filters: Those of `asset_basics`, such as `modality="fib"`.
+
+    Returns:
+        The figure; a sentence in it when no data asset of the animal fits.
+
+    Raises:
+        ImportError: matplotlib is not installed.
+        AcornNotFound: `asset_basics` is not in this store and version.
+        SubjectNotFound: No data asset has that subject.
+        ReadError: A table is there and cannot be read.
+        ValueError: There is no such filter.
+    """
+    figure = new_figure()
+    subject = str(subject_id)
+    with reading(snapshot=snapshot, offline=offline):
+        rows = acorns.asset_basics(subject_id=subject, **filters)
+        if rows.empty:
+            _check_subject(subject, set(), "asset_basics: no data asset")
+            return without(figure, f"No data asset of subject {subject} fits")
+        sources = _sources(rows["name"])
+        statuses = _worst_statuses(subject)
+        earlier = _earlier(rows["name"])
+    rows = rows.assign(
+        day=days(rows["acquisition_start_time"]), is_earlier=rows["name"].isin(earlier)
+    )
+    is_derived = (rows["data_level"] == _DERIVED) | rows["name"].isin(sources)
+    raw = rows[~is_derived].assign(style=_ACQUIRED).explode("modalities")
+    raw["modalities"] = raw["modalities"].fillna("no modality")
+    strips = {f"acquired: {name}": part for name, part in raw.groupby("modalities")}
+    derived = rows[is_derived].assign(style=_DERIVED)
+    origins = derived["name"].map(sources)
+    derived["pipeline"] = origins.map(lambda one: one[0] if isinstance(one, tuple) else None)
+    times = origins.map(lambda one: one[1] if isinstance(one, tuple) else None)
+    derived["day"] = _processing_days(times).fillna(days(derived["created"]))
+    pipelines = derived["pipeline"].fillna("pipeline not known")
+    strips |= {f"derived: {name}": part for name, part in derived.groupby(pipelines)}
+    checked = rows[rows["name"].isin(statuses)]
+    if len(checked):
+        strips["QC"] = checked.assign(style=checked["name"].map(statuses))
+    styles = {_ACQUIRED: (LINE, "s"), _DERIVED: ("#E69F00", "^"), **STATUS_STYLES}
+    draw_strips(figure, strips, styles, "day (UTC)")
+    keys = [part["style"] for part in (rows[~is_derived].assign(style=_ACQUIRED), derived)]
+    import pandas as pd
+
+    if "QC" in strips:
+        keys.append(strips["QC"]["style"])
+    style_legend(figure, pd.concat(keys), styles, int(rows["is_earlier"].sum()))
+    figure.suptitle(
+        f"Subject {subject}: {counted(len(rows), 'data asset')}, "
+        f"{len(rows) - len(derived):,} acquired, {len(derived):,} derived, "
+        f"{len(checked):,} with QC"
+    )
+    return figure
+
+
+def plot_projects(
+    *, snapshot: str | None = None, offline: bool | None = None, **filters: Any
+) -> "Figure":
     """Draws how many data assets each project has, raw and derived, and when they were acquired.
 
     Each project has one row, the largest project first. At the right, a line goes from its first
     to its last acquisition (days, UTC). Data assets without a project share a row.
 
+    Args:
+        snapshot: Draw what was published then, an id of `snapshots()`.
+        offline: Send nothing and read the local cache.
+        filters: Those of `asset_basics`, such as `modality="fib"`.
+
     Returns:
-        The figure; a sentence in it when there are no data assets.
+        The figure; a sentence in it when there are no data assets, or none that fit.
 
     Raises:
         ImportError: matplotlib is not installed.
         AcornNotFound: `asset_basics` is not in this store and version.
         ReadError: The table is there and cannot be read.
+        ValueError: There is no such filter.
     """
-    figure = _figure()
+    figure = new_figure()
     from matplotlib.ticker import MaxNLocator
 
-    rows = acorns.asset_basics()[["project_name", "data_level", "acquisition_start_time"]]
+    with reading(snapshot=snapshot, offline=offline):
+        rows = acorns.asset_basics(columns=_OF_PROJECTS, **filters)
     if rows.empty:
-        return _without(figure, "No data assets")
+        return without(figure, "No data assets fit" if filters else "No data assets")
     rows = rows.assign(
         project=rows["project_name"].map(lambda name: name if isinstance(name, str) else None),
         level=rows["data_level"].map(lambda level: level if level in LEVELS else "other"),
-        day=_days(rows["acquisition_start_time"]),
+        day=days(rows["acquisition_start_time"]),
     )
     rows["project"] = rows["project"].fillna("(no project)")
     counts = rows.groupby(["project", "level"]).size().unstack(fill_value=0)
     totals = counts.sum(axis=1)
     names = sorted(totals.index, key=lambda name: (-totals[name], name))
     spans = rows.groupby("project")["day"].agg(["min", "max"])
-    figure.set_size_inches(_WIDTH + 2, len(names) * _STRIP + _EDGE)
+    figure.set_size_inches(WIDTH + 2, len(names) * STRIP + EDGE)
     bars, times = figure.subplots(1, 2, sharey=True, width_ratios=[1, 1])
     positions = range(len(names))
     left = [0] * len(names)
@@ -144,36 +243,43 @@ def plot_projects() -> "Figure":
     for position, count in zip(positions, left, strict=True):
         bars.annotate(
             f"{count:,}", (count, position), (4, 0), textcoords="offset points", va="center",
-            fontsize=_TEXT,
+            fontsize=TEXT,
         )  # fmt: skip
     bars.set_xlim(0, max(left) * 1.18)
-    bars.set_yticks(positions, [_short(name) for name in names], fontsize=_TEXT)
+    bars.set_yticks(positions, [short(name) for name in names], fontsize=TEXT)
     bars.set_ylim(len(names) - 0.5, -0.5)
     bars.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     bars.xaxis.set_major_formatter("{x:,.0f}")
-    bars.set_xlabel("data assets", fontsize=_TEXT)
+    bars.set_xlabel("data assets", fontsize=TEXT)
     for position, name in zip(positions, names, strict=True):
         first, last = spans.loc[name]
         if math.isnan(first):
             continue
-        times.plot([first, last], [position, position], color=_LINE, marker="|", linewidth=2)
+        times.plot([first, last], [position, position], color=LINE, marker="|", linewidth=2,
+                   clip_on=False)  # fmt: skip
     if rows["day"].notna().any():
-        _dates(times, rows["day"].min(), rows["day"].max(), 4)
-        times.set_xlabel("first to last acquisition (day, UTC)", fontsize=_TEXT)
+        set_dates(times, rows["day"].min(), rows["day"].max(), 4)
+        times.set_xlabel("first to last acquisition (day, UTC)", fontsize=TEXT)
     else:
-        _say(times, "no acquisition has a time")
+        say(times, "no acquisition has a time")
     for axes in (bars, times):
-        axes.tick_params(axis="x", labelsize=_TEXT)
+        axes.tick_params(axis="x", labelsize=TEXT)
         axes.tick_params(axis="y", length=0)
         axes.spines[["top", "right"]].set_visible(False)
     projects = rows["project_name"].nunique()
-    figure.suptitle(f"{_counted(len(rows), 'data asset')}, {_counted(projects, 'project')}")
+    figure.suptitle(f"{counted(len(rows), 'data asset')}, {counted(projects, 'project')}")
     figure.legend(*bars.get_legend_handles_labels(), loc="outside lower center", ncols=3,
-                  fontsize=_TEXT, frameon=False)  # fmt: skip
+                  fontsize=TEXT, frameon=False)  # fmt: skip
     return figure
 
 
-def plot_foraging(subject_id: str | int) -> "Figure":
+def plot_foraging(
+    subject_id: str | int,
+    *,
+    snapshot: str | None = None,
+    offline: bool | None = None,
+    **filters: Any,
+) -> "Figure":
     """Draws the dynamic foraging sessions of one subject over time.
 
     The figure has four strips: trials (all and finished), efficiency (1 is that of an optimal
@@ -182,6 +288,9 @@ def plot_foraging(subject_id: str | int) -> "Figure":
 
     Args:
         subject_id: The animal.
+        snapshot: Draw what was published then, an id of `snapshots()`.
+        offline: Send nothing and read the local cache.
+        filters: Those of `foraging_sessions`, such as `session_date_after="2025-03-01"`.
 
     Returns:
         The figure; a sentence in it when the subject has no sessions, or in a strip without values.
@@ -191,174 +300,62 @@ def plot_foraging(subject_id: str | int) -> "Figure":
         AcornNotFound: `foraging_sessions` is not in this store and version.
         SubjectNotFound: No data asset and no session has that subject.
         ReadError: The table is there and cannot be read.
+        ValueError: There is no such filter.
     """
-    figure = _figure()
-    sessions = acorns.foraging_sessions()
-    rows = sessions[sessions["subject_id"] == str(subject_id)]
+    figure = new_figure()
+    with reading(snapshot=snapshot, offline=offline):
+        rows = _sessions_of(str(subject_id), filters)
     if rows.empty:
-        _check_subject(str(subject_id), set(sessions["subject_id"].dropna()))
-        return _without(figure, f"No foraging sessions of subject {subject_id}")
+        fits = " fit" if filters else ""
+        return without(figure, f"No foraging sessions of subject {subject_id}{fits}")
     rows = rows.assign(day=_session_days(rows)).sort_values(["day", "nwb_suffix"])
     rows = rows[rows["day"].notna()]
     if rows.empty:
-        return _without(figure, f"No foraging session of subject {subject_id} has a date")
+        return without(figure, f"No foraging session of subject {subject_id} has a date")
     stages = _stage_names(rows)
     order = list(dict.fromkeys(stage for stage in stages if stage))
-    heights = [1.5, 1.5, 1.5, max(0.8, _STRIP * len(order) + 0.3)]
-    figure.set_size_inches(_WIDTH, sum(heights) + _EDGE)
+    heights = [1.5, 1.5, 1.5, max(0.8, STRIP * len(order) + 0.3)]
+    figure.set_size_inches(WIDTH, sum(heights) + EDGE)
     trials, efficiency, bias, stage = figure.subplots(4, 1, sharex=True, height_ratios=heights)
     _line(trials, rows["day"], rows["total_trials"], "o", "#000000", "all", fill=False)
-    _line(trials, rows["day"], rows["finished_trials"], "o", _LINE, "finished")
-    _line(efficiency, rows["day"], rows["foraging_eff"], "o", _LINE, "foraging_eff")
+    _line(trials, rows["day"], rows["finished_trials"], "o", LINE, "finished")
+    _line(efficiency, rows["day"], rows["foraging_eff"], "o", LINE, "foraging_eff")
     seeded = "foraging_eff_random_seed"
     _line(efficiency, rows["day"], rows[seeded], "^", "#E69F00", seeded)
-    _line(bias, rows["day"], rows["bias_naive"], "D", _MARK, "")
+    _line(bias, rows["day"], rows["bias_naive"], "D", MARK, "")
     bias.set_ylim(-1.1, 1.1)
     bias.set_yticks([-1, 0, 1], ["-1 left", "0", "1 right"])
     trials.set_ylim(bottom=0)
     titles = ("trials", "efficiency, 1 as an optimal forager", "bias")
     for axes, title in zip((trials, efficiency, bias), titles, strict=True):
-        axes.set_title(title, fontsize=_TEXT, loc="left")
+        axes.set_title(title, fontsize=TEXT, loc="left")
         if not axes.lines:
-            _say(axes, "no session has a value")
+            say(axes, "no session has a value")
         if axes.get_legend_handles_labels()[0]:
-            axes.legend(fontsize=_TEXT, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
+            axes.legend(fontsize=TEXT, frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
     bias.axhline(0, color="#999999", linewidth=0.8, zorder=0)
     points = [(d, order.index(s)) for d, s in zip(rows["day"], stages, strict=True) if s]
     if points:
-        stage.plot(*zip(*points, strict=True), marker="s", linestyle="none", color=_LINE)
-        stage.set_yticks(range(len(order)), [_short(name) for name in order])
+        stage.plot(*zip(*points, strict=True), marker="s", linestyle="none", color=LINE,
+                   clip_on=False)  # fmt: skip
+        stage.set_yticks(range(len(order)), [short(name) for name in order])
         stage.set_ylim(-0.6, len(order) - 0.4)
     else:
-        _say(stage, "no session has a stage")
+        say(stage, "no session has a stage")
     curricula = rows["curriculum_name"].dropna().unique()
-    whole = f" of {_short(curricula[0])}" if len(curricula) == 1 else ""
-    stage.set_title(f"stage{whole}", fontsize=_TEXT, loc="left")
-    _dates(stage, rows["day"].min(), rows["day"].max())
-    stage.set_xlabel("session (day)", fontsize=_TEXT)
+    whole = f" of {short(curricula[0])}" if len(curricula) == 1 else ""
+    stage.set_title(f"stage{whole}", fontsize=TEXT, loc="left")
+    set_dates(stage, rows["day"].min(), rows["day"].max())
+    stage.set_xlabel("session (day)", fontsize=TEXT)
     for axes in (trials, efficiency, bias, stage):
-        axes.tick_params(labelsize=_TEXT)
+        axes.tick_params(labelsize=TEXT)
         axes.grid(axis="y", color="#E6E6E6", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
     figure.suptitle(
-        f"Foraging of subject {subject_id}: {_counted(len(rows), 'session')}, "
+        f"Foraging of subject {subject_id}: {counted(len(rows), 'session')}, "
         f"{rows['session_date'].iloc[0]} to {rows['session_date'].iloc[-1]}"
     )
     return figure
-
-
-def _figure() -> "Figure":
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            f"pictures need matplotlib, which cannot be imported ({error}); install the extra "
-            "plot: pip install 'data-asset-cache[plot]'"
-        ) from error
-
-    class Picture(Figure):
-        """A Figure that a notebook shows without pyplot."""
-
-        def _repr_png_(self) -> bytes:
-            body = io.BytesIO()
-            self.savefig(body, format="png", dpi=80)
-            return body.getvalue()
-
-    figure = Picture(figsize=(_WIDTH, 2), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def _without(figure: "Figure", why: str) -> "Figure":
-    figure.text(0.5, 0.5, why, ha="center", va="center", wrap=True)
-    return figure
-
-
-def _say(axes: "Axes", what: str) -> None:
-    axes.text(
-        0.5, 0.5, what, ha="center", va="center", transform=axes.transAxes, fontsize=_TEXT,
-        color="#666666",
-    )  # fmt: skip
-    # Ticks may be shared with other axes.
-    axes.tick_params(axis="y", labelleft=False, length=0)
-
-
-def _days(times: "pd.Series") -> "pd.Series":
-    """Returns times as days since 1970, NaN for null."""
-    import pandas as pd
-
-    since = pd.to_datetime(times, utc=True) - pd.Timestamp(0, tz="UTC")
-    return since / pd.Timedelta(days=1)
-
-
-def _session_days(rows: "pd.DataFrame") -> "pd.Series":
-    """Returns the day of each session, plus the fraction of the day that the suffix tells."""
-    import pandas as pd
-
-    suffix = rows["nwb_suffix"].fillna(0)
-    hours = suffix // 10_000 + suffix // 100 % 100 / 60
-    return _days(pd.to_datetime(rows["session_date"], errors="coerce")) + hours.clip(0, 23.9) / 24
-
-
-def _dates(axes: "Axes", first: float, last: float, most: int = _TICKS) -> None:
-    """Set at most `most` + 1 whole days as ticks, so that their labels do not overlap."""
-    import pandas as pd
-
-    first, last = math.floor(first), math.floor(last) + 1
-    step = max(1, math.ceil((last - first) / most))
-    ticks = list(range(first, last, step))
-    names = [f"{pd.Timestamp(day, unit='D'):%Y-%m-%d}" for day in ticks]
-    axes.set_xticks(ticks, names, fontsize=_TEXT)
-    room = (last - first) * 0.06
-    axes.set_xlim(first - room, last + room)
-
-
-def _lanes(marks: "pd.DataFrame", gap: float) -> list[tuple[int, float, str]]:
-    """Returns the lane, day and status of each mark; a mark takes the first free lane."""
-    ends: list[float] = []
-    lanes = []
-    order = [*STATUSES, "other"]
-    ordered = sorted(
-        zip(marks["day"].fillna(0.0), marks["status"], strict=True),
-        key=lambda mark: (mark[0], order.index(mark[1])),
-    )
-    for day, status in ordered:
-        lane = next((n for n, end in enumerate(ends) if end + gap <= day), len(ends))
-        ends[lane : lane + 1] = [day]
-        lanes.append((lane, day, status))
-    return lanes
-
-
-def _draw(
-    axes: "Axes", points: Sequence[tuple[int, float, str]], top: float, height: float
-) -> None:
-    lane_count = 1 + max((lane for lane, _, _ in points), default=0)
-    first_lane = top + (height - (lane_count - 1) * _LANE) / 2
-    for status, (colour, marker) in {**STATUSES, "other": OTHER_STATUS}.items():
-        chosen = [(day, first_lane + lane * _LANE) for lane, day, s in points if s == status]
-        if chosen:
-            axes.plot(
-                *zip(*chosen, strict=True), marker=marker, color=colour, markersize=7,
-                markeredgecolor="white", markeredgewidth=0.4, linestyle="none", label=status,
-            )  # fmt: skip
-
-
-def _status_legend(figure: "Figure", statuses: "pd.Series") -> None:
-    from matplotlib.lines import Line2D
-
-    counts = statuses.value_counts()
-    handles = [
-        Line2D(
-            [], [], color=colour, marker=marker, linestyle="none", markersize=7,
-            label=f"{status} ({counts[status]:,})",
-        )
-        for status, (colour, marker) in {**STATUSES, "other": OTHER_STATUS}.items()
-        if status in counts
-    ]  # fmt: skip
-    figure.legend(
-        handles=handles, loc="outside lower center", ncols=4, fontsize=_TEXT, frameon=False
-    )
 
 
 def _line(
@@ -377,6 +374,7 @@ def _line(
     axes.plot(
         days[has_value], values[has_value].astype(float), marker=marker, color=colour, markersize=5,
         linewidth=1, label=label or None, markerfacecolor=colour if fill else "white",
+        clip_on=False,
     )  # fmt: skip
 
 
@@ -388,21 +386,71 @@ def _stage_names(rows: "pd.DataFrame") -> list[str | None]:
     return [f"{whole}: {part}" if several and whole and part else part for whole, part in texts]
 
 
-def _check_subject(subject: str, others: set[str]) -> None:
+def _check_subject(subject: str, others: set[str], who: str) -> None:
     subjects = acorns.unique_subject_ids()
     if subject not in subjects:
-        who = "foraging_sessions: no session and no data asset"
         raise read.unknown_subject(who, subject, sorted(others.union(subjects)))
 
 
-def _short(text: str) -> str:
-    """Returns a text as a one-line label, shortened in the middle, with `$` escaped."""
-    text = " ".join(text.split())
-    if len(text) > _LONGEST:
-        text = f"{text[: _LONGEST // 2]}…{text[-(_LONGEST // 2 - 1) :]}"
-    # matplotlib would set the text between two dollar signs as a formula.
-    return text.replace("$", r"\$")
+def _session_days(rows: "pd.DataFrame") -> "pd.Series":
+    """Returns the day of each session, plus the fraction of the day that the suffix tells."""
+    import pandas as pd
+
+    suffix = rows["nwb_suffix"].fillna(0)
+    hours = suffix // 10_000 + suffix // 100 % 100 / 60
+    return days(pd.to_datetime(rows["session_date"], errors="coerce")) + hours.clip(0, 23.9) / 24
 
 
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def _sessions_of(subject: str, filters: dict[str, Any]) -> "pd.DataFrame":
+    """Returns an animal's sessions that fit; raises an error if nobody knows the animal."""
+    sessions = acorns.foraging_sessions(**filters)
+    rows = sessions[sessions["subject_id"] == subject]
+    if rows.empty:
+        everyone = acorns.foraging_sessions(columns="subject_id") if filters else sessions
+        others = set(everyone["subject_id"].dropna())
+        if subject not in others:
+            _check_subject(subject, others, "foraging_sessions: no session and no data asset")
+    return rows
+
+
+def _sources(names: "pd.Series") -> dict[str, tuple[str | None, str | None]]:
+    """Returns the pipeline and the processing time of each derived data asset among some."""
+    try:
+        rows = acorns.source_data(name=set(names), columns=["name", *_ORIGIN])
+    except AcornNotFound:
+        return {}
+    texts = rows[list(_ORIGIN)].astype(object).where(rows[list(_ORIGIN)].notna(), None)
+    return dict(zip(rows["name"], texts.itertuples(index=False, name=None), strict=True))
+
+
+def _earlier(names: "pd.Series") -> set[str]:
+    """Returns the names that `raw_to_derived(latest=True)` leaves out, for a later one is there.
+
+    Where the store has no `source_data`, there is none.
+    """
+    from zs_client.lineage import raw_to_derived
+
+    with suppress(AcornNotFound):
+        ours = acorns.source_data(name=set(names.dropna()), columns=["name", "source_data"])
+        sources = sorted(set(ours["source_data"].dropna()))
+        newest = raw_to_derived(sources, latest=True)
+        kept = {name for group in newest.values() for name in group}
+        return set(ours.loc[ours["source_data"].notna(), "name"]) - kept
+    return set()
+
+
+def _worst_statuses(subject: str) -> dict[str, str]:
+    """Returns the status of each data asset of an animal that counts most."""
+    try:
+        rows = acorns.qc_tag_status(subject)
+    except AcornNotFound:
+        return {}
+    styles = rows["status"].map(status_style).groupby(rows["asset_name"]).agg(set)
+    return {name: next(s for s in _WORST if s in group) for name, group in styles.items()}
+
+
+def _processing_days(times: "pd.Series") -> "pd.Series":
+    """Returns the days that texts as `2025-01-15_03-22-09` say, which are of no zone."""
+    import pandas as pd
+
+    return days(pd.to_datetime(times, format="%Y-%m-%d_%H-%M-%S", errors="coerce"))

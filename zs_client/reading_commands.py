@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zs_client.arguments import SCREEN_ROWS, resolve, store_url
+from zs_client.arguments import OF_ALL, OF_SUBJECT, SCREEN_ROWS, resolve, store_url
 from zs_client.printing import WIDEST, encoded, fitting
 
 if TYPE_CHECKING:
@@ -25,18 +25,11 @@ _NO_FILTERS = ("columns", "limit", "offset", "order_by", "others", "lazy", "snap
 
 def print_rows(given: argparse.Namespace) -> int:
     """Print rows of a table."""
-    from zs_client import provenance, read
+    from zs_client import ordering, provenance, read
     from zs_client.acorns import read_request
     from zs_client.user_tables import named
 
-    filters: dict[str, Any] = {}
-    for condition in given.where:
-        name, equals, value = condition.partition("=")
-        if not equals:
-            raise ValueError(f"--where {condition}: write NAME=VALUE, such as subject_id=828418")
-        if name in _NO_FILTERS:
-            raise ValueError(f"--where {condition}: there is no filter {name!r}")
-        filters.setdefault(name, []).append(value)
+    filters: dict[str, Any] = _conditions(given)
     if given.values:
         partition = _partition(given.table)
         filters[partition] = [*filters.get(partition, []), *given.values]
@@ -149,21 +142,39 @@ def print_derived(given: argparse.Namespace) -> int:
     return 0
 
 
+def _conditions(given: argparse.Namespace) -> dict[str, list[str]]:
+    """Returns the values of each filter that `--where` names."""
+    filters: dict[str, list[str]] = {}
+    for condition in given.where:
+        name, equals, value = condition.partition("=")
+        if not equals:
+            raise ValueError(f"--where {condition}: write NAME=VALUE, such as subject_id=828418")
+        if name in _NO_FILTERS:
+            raise ValueError(f"--where {condition}: there is no filter {name!r}")
+        filters.setdefault(name, []).append(value)
+    return filters
+
+
 def draw(given: argparse.Namespace) -> int:
     """Draw a picture into a file."""
     from zs_client import plots
     from zs_client.place import asking
 
-    of_subject = {"qc": plots.plot_qc, "foraging": plots.plot_foraging}.get(given.picture)
+    function = getattr(plots, f"plot_{given.picture.replace('-', '_')}")
     if Path(given.output).suffix.lower() not in (".png", ".svg", ".pdf"):
         raise ValueError(f"-o {given.output}: its end is none of .png, .svg and .pdf")
-    if (of_subject is None) != (given.subject is None):
-        problem = "takes no subject" if of_subject is None else "needs a subject"
-        raise ValueError(f"{given.picture} {problem}")
+    if given.of is None and given.picture in OF_SUBJECT:
+        raise ValueError(f"{given.picture} needs a subject")
+    if given.of is not None and given.picture in OF_ALL:
+        raise ValueError(f"{given.picture} takes no subject")
+    values = () if given.of is None else (given.of,)
+    filters = {name: v[0] if len(v) == 1 else v for name, v in _conditions(given).items()}
+    if "subject_id" in filters and given.picture in OF_SUBJECT:
+        raise ValueError(f"--where subject_id: {given.picture} is of the subject {given.of}")
     with asking(
         snapshot=given.snapshot, offline=given.offline, url=store_url(given), version=given.version
     ):
-        figure = of_subject(given.subject) if of_subject else plots.plot_projects()
+        figure = function(*values, **filters)
     try:
         figure.savefig(given.output, dpi=150)
     except OSError as error:

@@ -9,24 +9,23 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import dagster as dg
-import pyarrow as pa
-import pyarrow.compute as pc
 from rich.console import Console
 
-from zs_client.contract import Layout, encode_partition
+from zs_client.contract import encode_partition
 from zs_client.errors import StoreError
 from zs_client.folder import exclusive
 from zs_client.masking import masked
 from zs_client.obstore_errors import first_line
 from zs_client.store import Store
-from zs_pipeline import alerts, dask_engine, logs, run_scope, scratch, settings
+from zs_pipeline import alerts, build_findings, dask_engine, logs, run_scope, scratch, settings
 from zs_pipeline.acorns import ACORNS, CATALOGUE
+from zs_pipeline.build_findings import SHOWN
 from zs_pipeline.dask_engine import EngineError
 from zs_pipeline.documents import shards
 from zs_pipeline.documents import state as documents
@@ -37,17 +36,13 @@ from zs_pipeline.orchestration.jobs import selections
 from zs_pipeline.orchestration.nights import every_hours
 from zs_pipeline.orchestration.run_tags import BY_COMMAND
 from zs_pipeline.publishing import hold, night, successor
-from zs_pipeline.publishing.facts_file import read_content, read_facts
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.source.choice import open_source
 from zs_pipeline.source.interface import SourceError
+from zs_pipeline.terminal import TableLines, is_here, is_interrupt
 
 _FAILED, _REFUSED = 1, 2
-SHOWN = 10
 _DOCUMENTS = dg.AssetKey("documents")
-_PROBLEMS = ("document_problems", "data_asset_problems")
-# What is printed of findings; both readings are left out.
-_SHOWN = ("_id", "name", "field", "reason", "severity", "column")
 # Errors of the database that Dagster keeps its history in.
 _OF_DATABASE = frozenset(("OperationalError", "DatabaseError", "InterfaceError", "InternalError"))
 # What to do about what the system says.
@@ -57,7 +52,6 @@ _ADVICE = {
     ),
     "No space left on device": "make room",
 }
-_INTERRUPTS = ("DagsterExecutionInterruptedError", "KeyboardInterrupt", "Abandoned")
 
 
 def main(
@@ -107,13 +101,14 @@ def main(
         if second := settings.successor_layout():
             successor.refuse_others(opened, second)
         layout_of_builds = hold.layout_of_builds(opened, layout)
+        lines = TableLines(console, _names(chosen)) if is_here(console) else None
         defs = definitions(
             source=source_url,
             store=store_url,
             files=files_url,
             version=layout.version,
             accept_shrink=accept_shrink,
-            loggers={"console": _console_logger(console)},
+            loggers={"console": _console_logger(lines or _handler(console))},
         )
         history = _History(console)
     except (StoreError, SourceError, EngineError, ValueError, OSError) as error:
@@ -125,18 +120,20 @@ def main(
     # The three runs share it, with what they cached and the processes that they started.
     with history, run_scope.entered() as scope, night.failing(opened, layout_of_builds, "night"):
         # A result holds all that its run made, so none is kept until the next.
-        failures = [
-            line
-            for job in selections(CATALOGUE)
-            for line in history.failures(partial(_run, defs, job, chosen, subjects), opened)
-        ]
+        with lines or nullcontext():
+            failures = [
+                line
+                for job in selections(CATALOGUE)
+                for line in history.failures(partial(_run, defs, job, chosen, subjects), opened)
+            ]
         if not failures and subjects:
             failures = _unknown(opened, subjects)
-        _show_findings(
-            console,
-            settings.writable_store(store_url, object_cache=scope.object_cache(store_url)),
-            layout_of_builds,
-        )
+        built = settings.writable_store(store_url, object_cache=scope.object_cache(store_url))
+        if lines:
+            console.print(lines.summary, markup=False, soft_wrap=True)
+            build_findings.print_counts(console, built, layout_of_builds)
+        else:
+            build_findings.print_kinds(console, built, layout_of_builds)
     if held := hold.behind(opened, layout_of_builds):
         console.print(held.sentence, style="yellow", markup=False, soft_wrap=True)
     alerted = alerts.tell_build(ways, opened, layout_of_builds, failures)
@@ -309,18 +306,26 @@ def _run(
         )
 
 
-def _console_logger(console: Console) -> dg.LoggerDefinition:
-    """Returns a logger that shows what the assets say; Dagster's own events are in its history."""
+def _names(chosen: set[str] | None) -> list[str]:
+    """Returns the tables that are built, and `documents`, in the catalogue's order."""
+    names = ["documents", *CATALOGUE.by_name]
+    return [name for name in names if chosen is None or name in chosen]
+
+
+def _handler(console: Console) -> logging.Handler:
+    """Returns what prints what the assets say; Dagster's own events are in its history."""
+    if isinstance(console, logs.JsonConsole):
+        return logs.JsonHandler(console, CATALOGUE.by_name)
+    return _ConsoleHandler(console)
+
+
+def _console_logger(handler: logging.Handler) -> dg.LoggerDefinition:
+    """Returns a logger that hands what the assets say to a handler."""
 
     @dg.logger
     def to_console(_: dg.InitLoggerContext) -> logging.Logger:
         # Not in the tree of loggers: what the process logs elsewhere stays apart.
         logger = logging.Logger("zs")  # noqa: LOG001
-        handler = (
-            logs.JsonHandler(console, CATALOGUE.by_name)
-            if isinstance(console, logs.JsonConsole)
-            else _ConsoleHandler(console)
-        )
         logger.addHandler(handler)
         return logger
 
@@ -351,12 +356,13 @@ def _failures(result: dg.ExecuteInProcessResult | None, store: Store) -> list[st
         if event.is_step_materialization and event.asset_key == _DOCUMENTS:
             count = event.step_materialization_data.materialization.metadata["withheld"]
             lines += _withheld(store) if count.value else []
+        # Dagster hears an interrupt in our place, and ends its run; before the first step and
+        # between two of them no step fails of it.
+        if event.is_failure and is_interrupt(event):
+            raise KeyboardInterrupt
         if not event.is_step_failure:
             continue
         error = event.step_failure_data.error
-        # Dagster hears an interrupt in our place, and ends its run.
-        if error is not None and error.cls_name in _INTERRUPTS:
-            raise KeyboardInterrupt
         # Dagster's own error wraps ours, which says more than what it came from.
         while error is not None and error.cause and str(error.cls_name).startswith("Dagster"):
             error = error.cause
@@ -381,49 +387,6 @@ def _line(message: str) -> str:
     # obstore tells of it some lines below.
     advice = [what for said, what in _ADVICE.items() if said in message and what not in message]
     return "; ".join([first, *advice])
-
-
-def _show_findings(console: Console, store: Store, layout: Layout) -> None:
-    """Say what did not fit or was chosen, how often of each kind, and where to read more of it."""
-    tables = {}
-    facts_by_table = {name: read_facts(store, layout, name) for name in _PROBLEMS}
-    for name, facts in facts_by_table.items():
-        if facts:
-            acorn = CATALOGUE.by_name[name]
-            with suppress(FileNotFoundError):
-                tables[name] = read_content(store, layout, acorn, facts=facts, columns=_SHOWN)
-    if "document_problems" in tables:
-        problems = tables["document_problems"]
-        aside = problems.filter(pc.equal(problems["severity"], "error"))
-        if aside.num_rows:
-            console.print(
-                f"{aside.num_rows} documents were set aside or did not come:",
-                style="yellow",
-                soft_wrap=True,
-            )
-            for row in aside.slice(0, SHOWN).to_pylist():
-                said = f"  {row['name'] or row['_id'] or ''} {row['reason']}"
-                console.print(said, markup=False, soft_wrap=True)
-    facts = facts_by_table["document_problems"]
-    for what, count in (facts.get("notes", {}) if facts else {}).items():
-        console.print(f"{count:,} documents: {what}", markup=False, soft_wrap=True)
-    for name, findings in tables.items():
-        if findings.num_rows:
-            said = f"{findings.num_rows:,} findings in zs_client.{name}():"
-            console.print(said, style="yellow", soft_wrap=True)
-            for line in _kinds(findings):
-                console.print(f"  {line}", markup=False, soft_wrap=True)
-
-
-def _kinds(findings: pa.Table) -> Iterator[str]:
-    """Yields a line for each kind of finding: how many rows, and one of the reasons."""
-    kind = ["severity", "field", "column"]
-    groups = findings.group_by(kind).aggregate([("reason", "count"), ("reason", "min")])
-    order = [("severity", "ascending"), ("reason_count", "descending"), ("field", "ascending")]
-    for row in groups.sort_by(order).to_pylist():
-        about = f"{row['column']}: " if row["column"] else ""
-        said = f"{row['field']} {row['reason_min']}".strip()
-        yield f"{row['reason_count']:>6,} {row['severity']:<7}  {about}{said}"
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
 """The progress of a long piece of work, as lines for the run's log and the terminal."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+
+_LINE = re.compile(r"([\d,]+) of ([\d,]+) [^(]*(?:\(\S+/s(?:, (about .* left))?\))?")
 
 
 @dataclass
@@ -39,6 +42,19 @@ class Progress:
                 line += f", about {_duration((self.total - count) / rate)} left"
             line += ")"
         self.tell(f"{self.name}: {line}")
+
+
+def brief(line: str) -> tuple[int, int | None, str]:
+    """Returns how much of how many a line without its name says, and the line without the rate.
+
+    Of another line than `Progress.at` makes, or one without a total, it is (0, None, the line).
+    """
+    numbers = _LINE.fullmatch(line)
+    if not numbers:
+        return 0, None, line
+    count, total, left = numbers.groups()
+    said = f"{count} of {total}" + (f", {left}" if left else "")
+    return int(count.replace(",", "")), int(total.replace(",", "")), said
 
 
 def _duration(seconds: float) -> str:
