@@ -12,7 +12,7 @@ import pytest
 from stores import FaultyProxy
 
 import zs_client
-from zs_client import cli, first_answer, objects, remembered
+from zs_client import cli, first_answer, forked, objects, remembered, s3
 from zs_client.contract import Layout
 from zs_client.first_answer import FirstAnswer
 from zs_client.obstore_errors import NoAnswer
@@ -189,6 +189,26 @@ def test_who_gives_up_cancels_the_request():
 
     asyncio.run(main())
     assert canceled == [True, True]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", ["silent", "refused"])
+def test_a_forked_process_says_so_soon_too(request, monkeypatch, how):
+    client_store.nobody(monkeypatch, request.getfixturevalue(how))
+    begun = time.monotonic()
+    with pytest.raises(OSError, match=r"there is no network, or http.* does not answer within"):
+        forked.bucket(s3.s3_bucket("bucket", first_answer=0.3)).get("key", {})
+    assert time.monotonic() - begun < SOON
+
+
+@pytest.mark.slow
+def test_a_forked_process_waits_for_a_slow_server(proxy, monkeypatch):
+    store = s3.s3_bucket(os.environ["ZS_STORE"].removeprefix("s3://"), first_answer=60)
+    bucket, key = forked.bucket(store), Layout("1.0.0").registry
+    body = bucket.get(key, {}).bytes()
+    getattr(store, objects.FIRST_ANSWER).seconds = 0.05
+    proxy.fault = lambda method, number: time.sleep(0.4) or ""
+    assert bucket.get(key, {}).bytes() == body
 
 
 @pytest.mark.slow

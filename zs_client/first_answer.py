@@ -63,17 +63,31 @@ class FirstAnswer:
         begun = time.monotonic()
         task = asyncio.ensure_future(request)
         try:
-            if not self._is_there(begun - LATELY):
+            if self.limit() is not None:
                 await asyncio.wait({task}, timeout=self.seconds)
                 if not task.done() and not self._is_there(begun):
-                    raise NoAnswer(self._message())
+                    raise self.error()
             return await task
         finally:
             # A refusal is an answer too; an interrupt is none.
             if not task.cancel() and not task.cancelled():
                 error = task.exception()
                 if error is None or not is_unanswered(error):
-                    self._last = time.monotonic()
+                    self.note()
+
+    def limit(self) -> float | None:
+        """Returns how many seconds a request may wait; None if the store answered lately."""
+        return None if self._is_there(time.monotonic() - LATELY) else self.seconds
+
+    def note(self) -> None:
+        """Note that the store has answered."""
+        self._last = time.monotonic()
+
+    def error(self) -> NoAnswer:
+        """Returns the error for a store that did not answer in its time."""
+        waits = f"within {self.seconds:g} s; ZS_TIMEOUT=10 waits longer"
+        proxy = aws.hint("error sending request")
+        return NoAnswer(f"{unanswered(self.server)} {waits}{f'; {proxy}' if proxy else ''}")
 
     @contextmanager
     def receiving(self) -> Iterator[None]:
@@ -85,12 +99,7 @@ class FirstAnswer:
         finally:
             with self._lock:
                 self._receiving -= 1
-            self._last = time.monotonic()
+            self.note()
 
     def _is_there(self, since: float) -> bool:
         return self._receiving > 0 or self._last >= since
-
-    def _message(self) -> str:
-        waits = f"within {self.seconds:g} s; ZS_TIMEOUT=10 waits longer"
-        proxy = aws.hint("error sending request")
-        return f"{unanswered(self.server)} {waits}{f'; {proxy}' if proxy else ''}"

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
 from urllib.request import HTTPSHandler, Request, build_opener
@@ -21,6 +21,9 @@ from xml.etree import ElementTree as ET
 
 from zs_client.folder import Content
 from zs_client.masking import know, masked
+
+if TYPE_CHECKING:
+    from zs_client.first_answer import FirstAnswer
 
 ADVICE = (
     "this process was forked from one that had asked a store before, of which only reading S3 "
@@ -56,6 +59,7 @@ class _Bucket:
         self._signed = config.get("skip_signature", "").lower() != "true"
         self._provider = store.credential_provider
         self._prefix = f"{store.prefix}/" if store.prefix else ""
+        self._first_answer: FirstAnswer | None = getattr(store, "first_answer", None)
         name = config["bucket"]
         endpoint = (config.get("endpoint") or config.get("endpoint_url") or "").rstrip("/")
         if endpoint or "." in name:
@@ -151,28 +155,42 @@ class _Bucket:
         path = "/" + quote(f"{self._prefix}{key}", safe="/-_.~") if key is not None else "/"
         query_text = urlencode(sorted((query or {}).items()), quote_via=quote, safe="-_.~")
         url = f"{self._url}{path}{f'?{query_text}' if query_text else ''}"
+        waited = 0.0
         for attempt in range(_ATTEMPTS):
             time.sleep(attempt / 4)
             is_last = attempt == _ATTEMPTS - 1
             signed = self._sign(method, url, query_text) if self._signed else {}
             request = Request(url, method=method, headers={**headers, **signed})  # noqa: S310
             code, message = 0, ""
+            limit = self._first_answer.limit() if self._first_answer else None
+            begun = time.monotonic()
             try:
-                with _opener().open(request, timeout=_TIMEOUT) as answer:
+                with _opener().open(request, timeout=limit or _TIMEOUT) as answer:
+                    self._note()
                     return {k.lower(): v for k, v in answer.headers.items()}, answer.read()
             except HTTPError as error:
+                self._note()
                 code = error.code
                 message = f"{code} {error.reason}: {error.read().decode('utf-8', 'replace')}"
             except (URLError, HTTPException, OSError) as error:
                 message = str(error)
             except ValueError:
                 is_last, message = True, "the request could not be made; check the AWS variables"
+            if limit and self._first_answer and self._first_answer.limit():
+                # A refused connection is tried again, for as long.
+                waited += time.monotonic() - begun + (attempt + 1) / 4
+                if waited >= limit:
+                    raise self._first_answer.error()
             # Raised outside of `except`, since the context of an error could repeat a header.
             if code and (is_last or (code < 500 and code != 429)):
                 _refuse(code, f"{self._url}{path}: {message}")
             if is_last:
                 raise OSError(masked(f"{self._url}{path}: {message}"))
         raise AssertionError  # pragma: no cover - the last attempt returns or raises
+
+    def _note(self) -> None:
+        if self._first_answer is not None:
+            self._first_answer.note()
 
     def _sign(self, method: str, url: str, query: str) -> dict[str, str]:
         """Returns the headers that sign a request, by AWS's version 4."""
