@@ -120,6 +120,7 @@ compare: .venv ## whether this checkout builds the same as BASE, byte by byte (B
 pages: .venv ## write again what is made from the declarations
 	$(BIN)/python -m pages.readme
 	$(BIN)/python -m pages.stub
+	$(BIN)/python -m pages.schemas
 
 # `ZS_STORE=sample`, in the client's wheel. A test fails where it lacks what a build of the sample has.
 sample: .venv ## write again the tables that come with the client

@@ -87,6 +87,11 @@ class Layout:
         return f"{self.folder}/squirrel.json"
 
     @property
+    def views(self) -> str:
+        """The key of the DuckDB database of views over all tables, beside the registry."""
+        return f"{self.folder}/tables.duckdb"
+
+    @property
     def night(self) -> str:
         """The key of the state of the night, beside the registry."""
         return f"{self.folder}/_night.json"

@@ -21,28 +21,41 @@ _SHOWN = 100
 
 
 class NightFailure(TypedDict):
-    """Why a part of a night failed, and since when it does."""
+    """Why a part of a night failed, and since when it does.
+
+    Attributes:
+        reason: Why it failed.
+        since: Since when it fails.
+    """
 
     reason: str
     since: str
 
 
 class NightFacts(TypedDict):
-    """The content of `_night.json`; of another version's writer it may have more keys."""
+    """The content of `_night.json`; of another version's writer it may have more keys.
+
+    Attributes:
+        began_at: When the night that began last began.
+        run_id: Its run in Dagster.
+        ended_at: When it ended well; null before.
+        failed_at: When it failed; null where it did not.
+        failures: By what failed: a table, the documents, or a run.
+        counts: Of the last night that ended: seconds, bytes_written, files_written, documents_…
+        counted: Whether those are of the night that began last.
+        earlier: Since when parts fail that have not failed again in the night under way.
+        alerted_at: When people were first told of a failure that still lasts.
+        alerted_runs: Of which runs of this night they were told.
+    """
 
     began_at: str | None
     run_id: str | None
     ended_at: str | None
     failed_at: str | None
-    # By what failed: a table, the documents, or a run.
     failures: dict[str, NightFailure]
-    # Of the last night that ended: seconds, bytes_written, files_written, documents_…
     counts: dict[str, float]
-    # Whether those are of the night that began last.
     counted: NotRequired[bool]
-    # Since when parts fail that have not failed again in the night under way.
     earlier: NotRequired[dict[str, str]]
-    # When people were first told of a failure that still lasts, and of which runs of this night.
     alerted_at: NotRequired[str | None]
     alerted_runs: NotRequired[list[str]]
 

@@ -35,7 +35,7 @@ from zs_pipeline.orchestration.resources import (
     resolved,
 )
 from zs_pipeline.orchestration.run_tags import BY_COMMAND, EVERY_HOURS, LOCATION
-from zs_pipeline.publishing import currency, hold, night, rollback, squirrel, successor
+from zs_pipeline.publishing import currency, hold, night, rollback, squirrel, successor, views
 from zs_pipeline.publishing.prune import prune
 from zs_pipeline.publishing.retention import Keep
 from zs_pipeline.publishing.table_update import TableUpdate
@@ -267,6 +267,7 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
             # While an earlier snapshot is published, what readers of it see stays, too.
             if (second := settings.successor_layout()) and not hold.behind(store, layout):
                 successor.publish(store, second, layout, done.tables, complete=done.listed)
+            views.publish(store, layout, done.registry)
             counts = runs.document_counts(context.instance)
             night.end(store, layout, done.failures, done.tables, counts)
             behind = currency.behind(store, layout, catalogue)

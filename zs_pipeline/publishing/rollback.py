@@ -23,7 +23,7 @@ from zs_client.published import latest
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.publishing import hold as holds
-from zs_pipeline.publishing import one_file, pruning, squirrel
+from zs_pipeline.publishing import one_file, pruning, squirrel, views
 from zs_pipeline.publishing.facts_file import FactsFile, entries, now_text, path, read_facts
 from zs_pipeline.publishing.hold import HOLDING, PLACING, RELEASING, HeldLayout, Hold
 from zs_pipeline.publishing.recovery import recover_pending
@@ -103,6 +103,7 @@ def release(store: Store, layout: Layout, acorns: Sequence[Acorn]) -> str:
             recover_pending(FactsFile(store, held, acorn))
             _place(FactsFile(store, layout, acorn), _digests(facts), _as_built(facts))
     published = squirrel.publish(store, layout, acorns)
+    views.publish(store, layout, published.registry)
     store.delete([entry["path"] for entry in store.walk(held.held_folder)])
     _record(store, layout, None, {"to": published.snapshot, "from": hold.snapshot})
     return published.snapshot
@@ -276,6 +277,10 @@ def _publish(store: Store, layout: Layout, state: State, hold: Hold) -> None:
         entry["state"], entry["reason"] = "stale", hold.sentence
     registry["published_at"] = now_text()
     registry["rolled_back"] = {"snapshot": hold.snapshot, "name": hold.name, "since": hold.since}
-    if every := former.get("expected_every_hours"):
-        registry["expected_every_hours"] = every
+    registry |= squirrel.kept_of(former)
+    for entry in registry["acorns"]:
+        facts = read_facts(store, layout, entry["table"]) if entry["partition_key"] else None
+        squirrel.name_one_file(store, layout, entry, facts or {})
     store.put(layout.registry, serialized(registry))
+    # A view names the columns of its table: one that came since is none of the snapshot's.
+    views.publish(store, layout, registry)

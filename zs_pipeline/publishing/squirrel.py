@@ -5,7 +5,7 @@ The list of acorns comes from `zs_pipeline.acorns`, and their facts from the sto
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +39,7 @@ class Published:
         listed: Whether `zombie-squirrels.json` names the version.
         failures: Why tables, or the documents, could not be made the last time.
         tables: The facts of all tables that were ever built to their end.
+        registry: The registry as it was written.
     """
 
     snapshot: str
@@ -47,6 +48,7 @@ class Published:
     listed: bool
     failures: dict[str, str]
     tables: tuple[Facts, ...]
+    registry: dict[str, Any]
 
 
 def publish(
@@ -92,7 +94,7 @@ def publish(
     complete = tuple(facts for facts in facts_of if facts and facts["source_state"])
     digest = hashlib.sha256("".join(f"{e['name']}={e['sha256']}\n" for e in gathered).encode())
     snapshot = digest.hexdigest()[:16]
-    registry = {
+    registry: dict[str, Any] = {
         "acorns": gathered,
         "version": layout.version,
         "snapshot": snapshot,
@@ -109,14 +111,11 @@ def publish(
         snapshot_list.add(store, layout, registry)
     for entry, facts in zip(gathered, complete, strict=True):
         # Not in the snapshot either: the one file of all rows is that of the present.
-        if one_file := facts.get("one_file"):
-            place = layout.location(store.url, {**entry, "partition_key": None})
-            own = {name: value for name, value in one_file.items() if name in _OF_ONE_FILE}
-            entry["one_file"] = {"location": place, **own}
-    every = expected_every_hours or _expected_every_hours(former)
-    # Not in the snapshot: a snapshot does not become late.
-    expected = {"expected_every_hours": every} if every else {}
-    store.put(layout.registry, serialized({**registry, **expected}))
+        name_one_file(store, layout, entry, facts)
+    registry |= kept_of(former)
+    if expected_every_hours:
+        registry["expected_every_hours"] = expected_every_hours
+    store.put(layout.registry, serialized(registry))
     # A prune that was about to remove a former snapshot of the same contents removes none that a
     # registry names.
     if is_new and not store.exists(key):
@@ -127,7 +126,7 @@ def publish(
     failures = {f["name"]: f["reason"] or "" for f in facts_of if f and f["state"] == "stale"}
     if failed:
         failures["documents"] = failed
-    return Published(snapshot, tuple(missing), stale, not missing, failures, complete)
+    return Published(snapshot, tuple(missing), stale, not missing, failures, complete, registry)
 
 
 def is_skipped(reason: str) -> bool:
@@ -144,10 +143,25 @@ def _former(store: Store, layout: Layout) -> dict[str, Any]:
     return registry if isinstance(registry, dict) else {}
 
 
-def _expected_every_hours(former: dict[str, Any]) -> float | None:
-    """Returns the interval of the schedule in the last registry."""
-    hours = former.get("expected_every_hours")
-    return hours if isinstance(hours, int | float) else None
+def name_one_file(
+    store: Store, layout: Layout, entry: dict[str, Any], facts: Mapping[str, Any]
+) -> None:
+    """Name the one file of a partitioned table in its entry of the registry, if it has one."""
+    if one_file := facts.get("one_file"):
+        place = layout.location(store.url, {**entry, "partition_key": None})
+        own = {name: value for name, value in one_file.items() if name in _OF_ONE_FILE}
+        entry["one_file"] = {"location": place, **own}
+
+
+def kept_of(former: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a registry takes over from the former one, and no snapshot has.
+
+    It is the interval of the schedule, since a snapshot does not become late, and what the database
+    of views was made of.
+    """
+    hours, views = former.get("expected_every_hours"), former.get("duckdb")
+    every = {"expected_every_hours": hours} if isinstance(hours, int | float) and hours else {}
+    return {**every, **({"duckdb": views} if views else {})}
 
 
 def _entry(

@@ -108,14 +108,18 @@ def _entry(store: Store, source: Layout, facts: Facts) -> dict[str, Any]:
         "type": facts["type"],
         "columns": [
             {"name": column["name"], "description": column["description"]}
-            for column in _with_partition(facts)
+            for column in with_partition(facts)
         ],
     }
 
 
-def _with_partition(facts: Facts) -> list[Mapping[str, Any]]:
-    """Returns the columns; a partition's value is a column for readers of its folder."""
-    key = facts["partition_key"]
-    if not key or key in [column["name"] for column in facts["columns"]]:
-        return list(facts["columns"])
-    return [*facts["columns"], {"name": key, "description": f"The {key} of the partition."}]
+def with_partition(table: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Returns the columns; a partition's value is a column for readers of its folder.
+
+    Args:
+        table: The facts of a table, or its entry in the registry.
+    """
+    key = table["partition_key"]
+    if not key or key in [column["name"] for column in table["columns"]]:
+        return list(table["columns"])
+    return [*table["columns"], {"name": key, "description": f"The {key} of the partition."}]
