@@ -90,7 +90,7 @@ def _no_variables(
 ) -> None:
     """No test depends on the variables of whoever runs it, or on what another one has read."""
     ours = [name for name in os.environ if name.startswith("ZS_")]
-    for name in (*ours, "FOREST_TYPE", "DAGSTER_HOME"):
+    for name in (*ours, "FOREST_TYPE", "BIODATA_CACHE_BACKEND", "DAGSTER_HOME"):
         monkeypatch.delenv(name, raising=False)
     # Servers of several tests have the same port, one after another.
     place = tmp_path_factory.getbasetemp() / "cache" / uuid.uuid4().hex

@@ -202,7 +202,8 @@ def test_no_text_of_a_docstring_is_lost():
 
 
 def test_every_function_of_the_earlier_program_and_of_this_one_is_on_the_page_of_those_who_move():
-    rows = dict(re.findall(r"^\| `(\w+)\([^`]*\)` \| `(\w+)\([^`]*\)` \|", MOVING, re.MULTILINE))
+    page = MOVING.partition("## From biodata-cache")[0]
+    rows = dict(re.findall(r"^\| `(\w+)\([^`]*\)` \| `(\w+)\([^`]*\)` \|", page, re.MULTILINE))
     assert sorted(rows) == sorted(BEFORE)
     for now in rows.values():
         assert callable(getattr(zs_client, now))

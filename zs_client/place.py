@@ -180,6 +180,11 @@ def resolve(url: str | Path | None = None, version: str | None = None) -> Place:
     return Place(*pinned(*current, snapshot))
 
 
+def named_store() -> str | Path | None:
+    """Returns the store that a block, `configure` or `ZS_STORE` names; None where none does."""
+    return _overrides.get().url or _configured[0].store or os.environ.get("ZS_STORE") or None
+
+
 def resolve_current(
     url: str | Path | None = None, version: str | None = None
 ) -> tuple[Store, Layout]:
@@ -201,12 +206,12 @@ def resolve_current(
     if url is not None and not isinstance(url, str | Path):
         raise TypeError(f"a store is a text or a path, not {url!r:.80}")
     overrides = _overrides.get()
-    url = url or overrides.url or _configured[0].store
+    url = url or named_store()
     layout = Layout(version or overrides.version or os.environ.get("ZS_VERSION") or __version__)
     if isinstance(url, Path):
         # A path is a folder, whatever its name.
         url = url.expanduser().resolve()
-    url = str(url or os.environ.get("ZS_STORE") or _forest())
+    url = str(url or _forest())
     return _remote(url) if url.startswith("s3://") else _opened(url), layout
 
 

@@ -6,6 +6,7 @@ selects rows of a file, and `zs_client.acorns` names the tables. Nothing is writ
 
 import difflib
 import operator
+import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -53,6 +54,10 @@ __all__ = [
     "reading",
     "rows",
 ]
+
+
+# A data asset's name ends with a time, or has one before that of its processing.
+_OF_A_DATA_ASSET = re.compile(r"_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -496,6 +501,11 @@ def unknown_subject(who: str, subject: str | None, subjects: Sequence[str]) -> S
     """Returns the error for a subject that nobody has, with similar subjects."""
     similar = difflib.get_close_matches((subject or "")[: fetch.SHOWN], subjects, n=5)
     hint = f"Alike: {', '.join(similar)}" if similar else "None is written alike"
+    if _OF_A_DATA_ASSET.search(subject or ""):
+        hint = (
+            "It looks like the name of a data asset: asset_names= takes one, and "
+            "zs_client.biodata_cache.qc reads QC by raw data asset"
+        )
     return SubjectNotFound(
         f"{who} has the subject {fetch.short(subject)}. {hint}; unique_subject_ids() has all"
     )
