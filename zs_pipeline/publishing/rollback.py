@@ -276,6 +276,7 @@ def _publish(store: Store, layout: Layout, state: State, hold: Hold) -> None:
         entry["state"], entry["reason"] = "stale", hold.sentence
     registry["published_at"] = now_text()
     registry["rolled_back"] = {"snapshot": hold.snapshot, "name": hold.name, "since": hold.since}
-    if every := former.get("expected_every_hours"):
-        registry["expected_every_hours"] = every
+    # What lies beside the snapshots stays as it is.
+    kept = ("expected_every_hours", "catalogue")
+    registry |= {key: former[key] for key in kept if former.get(key)}
     store.put(layout.registry, serialized(registry))

@@ -15,7 +15,7 @@ from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import state as documents
-from zs_pipeline.publishing import snapshot_list, versions
+from zs_pipeline.publishing import catalogue_page, snapshot_list, versions
 from zs_pipeline.publishing.facts_file import HeldBack, now_text, read_facts
 from zs_pipeline.stored_json import serialized
 
@@ -116,7 +116,9 @@ def publish(
     every = expected_every_hours or _expected_every_hours(former)
     # Not in the snapshot: a snapshot does not become late.
     expected = {"expected_every_hours": every} if every else {}
-    store.put(layout.registry, serialized({**registry, **expected}))
+    # Nor the page, which shows any of them.
+    page = {"catalogue": catalogue_page.publish(store, layout, former)}
+    store.put(layout.registry, serialized({**registry, **expected, **page}))
     # A prune that was about to remove a former snapshot of the same contents removes none that a
     # registry names.
     if is_new and not store.exists(key):
