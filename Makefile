@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test quick endurance made made-check ui bench compare pages sample docs docs-serve lint lock matrix clean
+.PHONY: help run test quick endurance made made-check ui bench compare pages sample docs docs-serve catalogue lint lock matrix clean
 
 # The Python to make .venv with. Empty: the first of these that runs and fits.
 PYTHON ?=
@@ -133,6 +133,10 @@ docs: .venv ## build the site of the pages into site/
 # A browser lets no page of file:// load the index of the search.
 docs-serve: .venv ## the site with its search, on http://127.0.0.1:8000
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve
+
+# The page that comes with the pipeline is committed, so that nobody else needs Node.
+catalogue: ## bundle the catalogue's page from catalogue/ (needs Node 20 and npm)
+	cd catalogue && npm ci --ignore-scripts --no-audit --no-fund && node build.mjs
 
 lint: .venv ## ruff and mypy, and whether the packages are fit to publish
 	@rm -rf dist && $(BIN)/python -m hatchling build >/dev/null

@@ -339,6 +339,16 @@ def _add_published(commands: Any) -> None:
     pull.add_argument("tables", metavar="TABLE", nargs="*", help="default: all tables")
     pull.set_defaults(snapshot=None, offline=None)
     _add_store(pull)
+    catalogue = _add(
+        commands,
+        "catalogue",
+        "serve the catalogue of the tables to a browser on this machine",
+        "Prints the page's address, and serves it until Ctrl-C.",
+    )
+    catalogue.add_argument(
+        "--port", metavar="N", type=int, default=0, help="default: one that is free"
+    )
+    _add_store(catalogue)
     cache = _add(commands, "cache", "show the path and the size of the local cache")
     cache.add_argument("--clear", action="store_true", help="remove its files")
 

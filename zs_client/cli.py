@@ -107,6 +107,12 @@ def _serve(given: argparse.Namespace) -> int:
     return serve(given)
 
 
+def _serve_catalogue(given: argparse.Namespace) -> int:
+    from zs_client.catalogue_server import serve_catalogue
+
+    return serve_catalogue(given)
+
+
 _READING = {
     "show": reading_commands.print_rows,
     "sql": reading_commands.print_answer,
@@ -119,6 +125,7 @@ _READING = {
     "tables": table_commands.print_tables,
     "pull": table_commands.pull,
     "mcp": _serve,
+    "catalogue": _serve_catalogue,
     "status": store_commands.print_status,
     "metrics": store_commands.print_metrics,
     "snapshots": store_commands.print_snapshots,

@@ -120,6 +120,16 @@ class Layout:
         """The key of the record of rollbacks: whether an earlier snapshot is published."""
         return f"{self.folder}/_rollback.json"
 
+    @property
+    def catalogue(self) -> str:
+        """The key of the folder of the catalogue's page and its files; no table has this name."""
+        return f"{self.folder}/catalogue"
+
+    @property
+    def catalogue_page(self) -> str:
+        """The key of the catalogue's page, which a browser shows."""
+        return f"{self.catalogue}/index.html"
+
     def facts(self, table: str) -> str:
         """Returns the key of a table's facts."""
         return f"{self.folder}/{table}.json"

@@ -4,6 +4,7 @@ The meaning of keys is in `zs_client.contract`, opening a store in `zs_client.op
 a local folder in `zs_client.local`, and the local cache of a store on S3 in `zs_client.cache`.
 """
 
+import gzip
 import hashlib
 import re
 import time
@@ -44,13 +45,21 @@ __all__ = [
     "Store",
     "StoreError",
     "Unreadable",
+    "content_type",
     "named_digest",
 ]
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=60"
 DIGEST = "sha256"
-_TYPES = {".pqt": "application/vnd.apache.parquet", ".json": "application/json"}
+_TYPES = {
+    ".pqt": "application/vnd.apache.parquet",
+    ".json": "application/json",
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+}
 # How often a content that does not match its digest is fetched.
 ATTEMPTS = 3
 # How often a change is tried again after another writer was faster.
@@ -265,6 +274,19 @@ class Store:
         """Write bytes under a key; readers see the old or the new content, never a part."""
         with self._writing(key, body, cache) as put:
             repeated(put)
+
+    def put_packed(self, key: str, body: bytes) -> None:
+        """Write a text under a key for browsers, packed with gzip where the store sends headers.
+
+        A program that reads the key gets the packed bytes; only browsers unpack them.
+        """
+        if not self.is_remote:
+            self.put(key, body)
+            return
+        packed = gzip.compress(body, mtime=0)
+        with self._writing(key, packed, SHORT) as put:
+            headers = {**put.keywords["attributes"], "Content-Encoding": "gzip"}
+            repeated(partial(put, attributes=headers))
 
     def put_object(self, key: str, body: bytes) -> bool:
         """Write bytes under a key that names its content, unless the same content is there.
@@ -655,16 +677,24 @@ class Store:
         )
 
     @contextmanager
-    def _writing(self, key: str, body: bytes, cache: str) -> Iterator[Callable[..., Any]]:
+    def _writing(self, key: str, body: bytes, cache: str) -> Iterator["partial[Any]"]:
         """Open a block with the function that writes some bytes under a key."""
         with self._permitted(f"write {key}"):
             self._ask_for_conditions()
-            kind = _TYPES.get(Path(key).suffix, "application/octet-stream")
             # The digest tells a receiver whether the content came whole: an ETag is no digest of a
             # content that was put in parts or is encrypted.
             digest = hashlib.sha256(body).hexdigest()
-            attributes = {"Content-Type": kind, "Cache-Control": cache, DIGEST: digest}
+            attributes = {
+                "Content-Type": content_type(key),
+                "Cache-Control": cache,
+                DIGEST: digest,
+            }
             yield partial(objects.put, self._objects, key, body, attributes=attributes)
+
+
+def content_type(key: str) -> str:
+    """Returns the media type of a key, by its end."""
+    return _TYPES.get(Path(key).suffix, "application/octet-stream")
 
 
 def named_digest(key: str) -> str:

@@ -15,7 +15,7 @@ from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import state as documents
-from zs_pipeline.publishing import snapshot_list, versions
+from zs_pipeline.publishing import catalogue_page, snapshot_list, versions
 from zs_pipeline.publishing.facts_file import HeldBack, now_text, read_facts
 from zs_pipeline.stored_json import serialized
 
@@ -113,6 +113,7 @@ def publish(
         # Not in the snapshot either: the one file of all rows is that of the present.
         name_one_file(store, layout, entry, facts)
     registry |= kept_of(former)
+    registry["catalogue"] = catalogue_page.publish(store, layout, former)
     if expected_every_hours:
         registry["expected_every_hours"] = expected_every_hours
     store.put(layout.registry, serialized(registry))
@@ -156,12 +157,12 @@ def name_one_file(
 def kept_of(former: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what a registry takes over from the former one, and no snapshot has.
 
-    It is the interval of the schedule, since a snapshot does not become late, and what the database
-    of views was made of.
+    It is the interval of the schedule, since a snapshot does not become late, what the database of
+    views was made of, and the page in a browser, which shows any snapshot.
     """
-    hours, views = former.get("expected_every_hours"), former.get("duckdb")
+    hours = former.get("expected_every_hours")
     every = {"expected_every_hours": hours} if isinstance(hours, int | float) and hours else {}
-    return {**every, **({"duckdb": views} if views else {})}
+    return every | {key: former[key] for key in ("duckdb", "catalogue") if former.get(key)}
 
 
 def _entry(

@@ -1,0 +1,75 @@
+// Lines to copy: how each language reads the table at the version and snapshot that is shown.
+import { h } from "./dom.js";
+import { address } from "./place.js";
+
+// The functions of the client whose name is not that of the table.
+const FUNCTIONS = { quality_control: "qc" };
+const OF_A_SUBJECT = ["quality_control", "qc_tag_status", "platform_qc"];
+let chosen = "Python client";
+
+const quoted = (text) => JSON.stringify(text);
+// Of SQL and R.
+const single = (text) => `'${text.replaceAll("'", "''")}'`;
+
+/** Returns (language, lines) of each language; `url` is the file's, `value` the partition's. */
+export function lines(place, entry, url, value) {
+  const name = FUNCTIONS[entry.name] ?? entry.name;
+  const given = [
+    OF_A_SUBJECT.includes(entry.name) && value !== null && quoted(value ?? "901001"),
+    place.snapshot && `snapshot=${quoted(place.snapshot)}`,
+  ].filter(Boolean);
+  const variables = { ZS_STORE: place.location(entry), ZS_VERSION: place.version };
+  return [
+    ["Python client", [
+      "import os",
+      ...Object.entries(variables).map(([key, one]) => `os.environ[${quoted(key)}] = ${quoted(one)}`),
+      "import zs_client",
+      `rows = zs_client.${name}(${given.join(", ")})`,
+    ]],
+    ["pandas", ["import pandas as pd", `rows = pd.read_parquet(${quoted(url)})`]],
+    ["polars", ["import polars as pl", `rows = pl.read_parquet(${quoted(url)})`]],
+    ["DuckDB", [`SELECT * FROM read_parquet(${single(url)}) LIMIT 10;`]],
+    ["R", [
+      "library(arrow)",
+      "file <- tempfile(fileext = \".pqt\")",
+      `download.file(${quoted(url)}, file, mode = "wb")`,
+      "rows <- read_parquet(file)",
+    ]],
+    ["JavaScript", [
+      "import { asyncBufferFromUrl, parquetReadObjects } from \"hyparquet\";",
+      "import { compressors } from \"hyparquet-compressors\";",
+      `const file = await asyncBufferFromUrl({ url: ${quoted(url)} });`,
+      "const rows = await parquetReadObjects({ file, compressors });",
+    ]],
+  ].map(([language, text]) => [language, text.join("\n")]);
+}
+
+/** Returns the lines of all languages, one of them in view. */
+export function copyable(place, entry, key, value) {
+  const url = address(key);
+  const blocks = lines(place, entry, url, value).map(([language, text]) => {
+    const code = h("code", {}, text);
+    const done = h("span", { role: "status", class: "quiet" });
+    const copy = async () => {
+      try {
+        await navigator.clipboard.writeText(text);
+        done.textContent = " copied";
+      } catch {
+        // A page over plain HTTP may not write the clipboard.
+        getSelection().selectAllChildren(code);
+        done.textContent = " selected: copy it with the keyboard";
+      }
+    };
+    return [language, h("div", { class: "lines" },
+      h("pre", { tabindex: 0, "aria-label": `Lines for ${language}` }, code),
+      h("p", {}, h("button", { type: "button", onclick: copy }, "Copy"), done))];
+  });
+  const draw = () => blocks.forEach(([language, block]) => { block.hidden = language !== chosen; });
+  const choice = h("fieldset", { class: "languages" }, h("legend", {}, "Read it with"),
+    blocks.map(([language]) => h("label", {}, h("input", {
+      type: "radio", name: "language", checked: language === chosen,
+      onchange: () => { chosen = language; draw(); },
+    }), " ", language)));
+  draw();
+  return h("div", {}, choice, blocks.map(([, block]) => block));
+}
