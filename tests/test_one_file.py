@@ -11,10 +11,11 @@ from one_files import assert_alike, assert_current, by_partition, rows_of_all, r
 from stores import Crash, FaultyProxy, Watched, memory
 from test_commit import BY_PLATFORM, BY_SUBJECT, LAYOUT, WHOLE, build, declared, part, rows
 
-from zs_client import remembered
+from zs_client import provenance, read, remembered
 from zs_client.contract import NULL_PARTITION
 from zs_client.opening import open_store
 from zs_client.place import resolve
+from zs_client.read import ReadRequest
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, Column
@@ -190,6 +191,10 @@ def test_while_it_lags_answers_are_of_the_present(store: Store, more: dict[str, 
     assert facts["one_file"]["state"] != facts["sha256"]
     found = rows_of_all(store, LAYOUT, NAMED, **more)
     assert found.equals(rows_of_each(store, LAYOUT, NAMED, **more))
+    request = ReadRequest("named", "named", partition="subject_id", **more)
+    total = rows_of_each(store, LAYOUT, NAMED, **{**more, "limit": None}).num_rows
+    labels = provenance.marks(read.rows(request, (store, LAYOUT)))
+    assert labels[provenance.TOTAL] == total
     build_named(store, {}, "s2")
     assert_current(store, LAYOUT, NAMED)
 

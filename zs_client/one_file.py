@@ -84,16 +84,20 @@ def rows(
         nonlocal old
         old = behind(facts, file.state)
 
+    counts: list[int] = []
     try:
-        of_file = replace(request, filters=words, columns=columns, limit=limit)
+        of_file = replace(request, filters=words, columns=columns, limit=limit, counts=counts)
         content = rows_of_file(of_file, check)
     except (FileNotFoundError, ReadError):
         return None
     if old:
         changed = [value for value in values if encode_partition(value) in old]
         content = _without(content, column, [decode_partition(segment) for segment in old])
+        counts = [content.num_rows]
         beside = rows_of_partitions(replace(request, columns=columns), changed)
         content = kinds.joined([content, *beside])
+    if request.counts is not None:
+        request.counts.extend(counts)
     if is_part or old:
         content = _ordered(content, column, values)
     return content.select(range(content.num_columns - 1)) if is_added else content
