@@ -217,7 +217,7 @@ def test_by_default_a_silent_server_is_left_after_two_seconds(silent, monkeypatc
     monkeypatch.setenv("ZS_STORE", "s3://bucket")
     monkeypatch.delenv("ZS_TIMEOUT")
     begun = time.monotonic()
-    with pytest.raises(zs_client.ReadError, match=r"does not answer within 1\.8 s"):
+    with pytest.raises(zs_client.ReadError, match=r"does not answer within 1\.5 s"):
         zs_client.asset_basics()
     assert time.monotonic() - begun < SOON
 
