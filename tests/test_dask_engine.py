@@ -20,6 +20,7 @@ from zs_client.opening import open_store
 from zs_pipeline import arrow, dask_engine, processes, run_scope
 from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.dask_engine import EngineError, StoredShard
+from zs_pipeline.documents import fetching
 from zs_pipeline.documents import state as documents
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.tables.build import build
@@ -113,6 +114,8 @@ def test_workers_write_the_same_bytes_also_when_one_is_killed(cluster, tmp_path,
     changed = dump(tmp_path / "changed.ndjson", made)
     # So that workers read shards, also of few documents.
     monkeypatch.setattr(documents, "FEW", 0)
+    # So that the build's process reads some of the documents, too.
+    monkeypatch.setattr(fetching, "UNREAD_BYTES", source.stat().st_size // 2)
     (tmp_path / "workers").mkdir()
     (tmp_path / "alone").mkdir()
     first = cluster.workers[0]

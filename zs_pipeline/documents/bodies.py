@@ -4,7 +4,7 @@ Documents of a dump are handed over as they lie there, and read where rows are m
 arrive as other values are handed over as JSON.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -46,7 +46,7 @@ def as_json(
 def rows_of_unread(
     tree: Tree,
     reads: Reads,
-    documents: list[tuple[Unread, str | None]],
+    documents: Sequence[Fetched | tuple[Unread, str | None]],
     aside: list[Problem],
     missing: list[str],
 ) -> Made:
@@ -55,15 +55,16 @@ def rows_of_unread(
     Args:
         tree: The paths that the source reads of a document.
         reads: See `shards.rows`.
-        documents: The documents, each with its fingerprint.
+        documents: The documents, unread with their fingerprints, or as JSON.
         aside: See `shards.rows`.
         missing: See `shards.rows`.
 
     Raises:
         SourceError: The source changed while it was read.
     """
-    fingerprints = {document.id: fingerprint for document, fingerprint in documents}
-    # One by one: only one document is held as Python objects.
-    read = (document.read(tree) for document, _ in documents)
-    fetched, unfit = as_json(read, fingerprints)
-    return shards.rows(reads, fetched, [*aside, *unfit], missing)
+    pairs = [pair for pair in documents if isinstance(pair[0], Unread)]
+    ready = [fetched for fetched in documents if not isinstance(fetched[0], Unread)]
+    fingerprints = {document.id: fingerprint for document, fingerprint in pairs}
+    # One document at a time is held as Python objects.
+    fetched, unfit = as_json((document.read(tree) for document, _ in pairs), fingerprints)
+    return shards.rows(reads, [*fetched, *ready], [*aside, *unfit], missing)

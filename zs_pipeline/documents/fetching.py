@@ -7,7 +7,7 @@ retries is in `zs_pipeline.source`.
 
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from functools import partial
 
@@ -25,6 +25,9 @@ from zs_pipeline.source.unread import Unread, UnreadSource
 
 # Documents fetched and merged at a time: what a build holds in memory.
 BATCH = 1000
+# Bytes of a batch's documents as they lie in a dump, which are much more than what is read of them;
+# the documents after those are read at once.
+UNREAD_BYTES = 64 * 2**20
 # More documents than this, and a larger share of those asked for, that do not come are an outage.
 WITHHELD_DOCUMENTS = 10
 WITHHELD_SHARE = 0.01
@@ -33,7 +36,7 @@ LAG_TRIES = 3
 LAG_PAUSE = 0.2
 
 # (documents, findings about documents that cannot be kept, ids of documents that are gone)
-Batch = tuple[list[Fetched] | list[tuple[Unread, str | None]], list[Problem], list[str]]
+Batch = tuple[Sequence[Fetched | tuple[Unread, str | None]], list[Problem], list[str]]
 
 
 class Fetching:
@@ -129,13 +132,22 @@ class Fetching:
     ) -> Batch:
         """Fetch documents of a dump, which are as they were swept."""
         documents: dict[str, tuple[Unread, str | None]] = {}
+        read: dict[str, dict[str, object]] = {}
         lacking: dict[str, Lacking] = {}
+        held = 0
         for document in source.fetch_unread([entry.id for entry in batch]):
             if isinstance(document, Lacking):
                 lacking[document.id] = document
-            else:
+            elif held < UNREAD_BYTES:
+                held += len(document.raw)
                 documents[document.id] = document, swept[document.id].fingerprint
-        return list(documents.values()), [], self._gone(batch, documents, lacking)
+            else:
+                read[document.id] = document.read(source.tree)
+        fetched, aside = bodies.as_json(
+            read.values(), {key: swept[key].fingerprint for key in read}
+        )
+        gone = self._gone(batch, documents.keys() | read.keys(), lacking)
+        return [*documents.values(), *fetched], aside, gone
 
     def _gone(
         self, batch: list[Swept], documents: Container[str], lacking: dict[str, Lacking]
