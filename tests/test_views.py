@@ -174,7 +174,7 @@ def test_there_are_views_of_tables_that_exist(folder: Store) -> None:
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("number", [1, 2, 3])
 def test_killed_at_a_write_the_next_publication_mends_it(
     folder: Store, number: int, after: bool
 ) -> None:
@@ -188,6 +188,16 @@ def test_killed_at_a_write_the_next_publication_mends_it(
     assert names(folder) == {"names", "visit"}
     assert registry(folder)["duckdb"]["location"] == f"{folder.url}/{LAYOUT.views}"
     assert not publish(folder)
+
+
+def test_a_registry_that_another_build_published_meanwhile_stays(folder: Store) -> None:
+    aging.build(folder, 0)
+    earlier = squirrel.publish(folder, LAYOUT, ACORNS).registry
+    aging.build(folder, 1)
+    later = squirrel.publish(folder, LAYOUT, ACORNS).registry
+    assert later["snapshot"] != earlier["snapshot"]
+    assert views.publish(folder, LAYOUT, earlier)
+    assert registry(folder) == {**later, "duckdb": registry(folder)["duckdb"]}
 
 
 def test_paths_that_look_like_patterns_or_partitions_are_paths(tmp_path: Path) -> None:
@@ -208,7 +218,8 @@ def test_on_s3_a_view_names_the_url_and_no_table_is_asked_for(s3: Store, tmp_pat
     published = squirrel.publish(s3, LAYOUT, ACORNS).registry
     watched = Watched(s3)
     assert views.publish(watched, LAYOUT, published)
-    assert watched.done == [("put", LAYOUT.views), ("put", LAYOUT.registry)]
+    assert watched.written() == [LAYOUT.views, LAYOUT.registry]
+    assert {*watched.asked("get")} == {LAYOUT.registry}
     (tmp_path / "tables.duckdb").write_bytes(s3.get(LAYOUT.views))
     with attached(tmp_path, "tables.duckdb") as connection:
         made = dict(
