@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test quick endurance made made-check ui bench compare pages sample docs docs-serve catalogue lint lock matrix clean
+.PHONY: help run test quick endurance made made-check ui bench compare readers pages sample docs docs-serve catalogue lint lock matrix clean
 
 # The Python to make .venv with. Empty: the first of these that runs and fits.
 PYTHON ?=
@@ -115,6 +115,12 @@ bench: .venv ## what a build costs, on made-up documents (SIZE=2000, MODE=dump)
 # ARGS="--speed 5" times five pairs of first builds as well; `-h` in its place lists the rest.
 compare: .venv ## whether this checkout builds the same as BASE, byte by byte (BASE=main)
 	$(BIN)/python -m bench.checkouts $(BASE) $(ARGS)
+
+# Real readers, each in an environment of its own under a temporary folder, never among the dependencies.
+# ARGS="--parts browser" for one of packages, drop-in, duckdb, browser; ARGS=--write puts what was run into docs/readers.md;
+# ARGS=--signatures writes the signatures that tests compare zs_client.biodata_cache with.
+readers: .venv ## what other programs answer on the cache of the sample: zombie-squirrel, biodata-cache, DuckDB, a browser
+	$(BIN)/python -m bench.readers $(ARGS)
 
 # What README.md, docs/values.md and the client's stub tell of the tables.
 pages: .venv ## write again what is made from the declarations
