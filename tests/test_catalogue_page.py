@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 import pytest
-from client_store import BY_NAME, LAYOUT, ODD, whole
+from client_store import BY_NAME, LAYOUT, ODD, metrics, split, whole
 from stores import memory, stamps
 
 from zs_client.catalogue_server import server
@@ -306,6 +307,12 @@ def text_of(document: str) -> str:
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", f"<main{body}")))
 
 
+def lines_of(document: str) -> list[str]:
+    """Returns the lines to copy, of each language."""
+    blocks = re.findall(r"<pre[^>]*><code>(.*?)</code></pre>", document, re.DOTALL)
+    return [html.unescape(block) for block in blocks]
+
+
 @pytest.fixture(scope="module")
 def browser(chromium, sample_store, tmp_path_factory) -> Iterator[Browser]:
     with serving(open_store(sample_store)) as address:
@@ -370,8 +377,7 @@ def test_a_subject_has_a_timeline_and_qc(browser):
 def test_a_snapshot_is_shown_with_lines_for_its_contents(browser, sample_store):
     snapshot = registry(open_store(sample_store))["snapshot"]
     document = browser.shows(f"table/unique_genotypes?at={snapshot}")
-    blocks = re.findall(r"<code>(.*?)</code></pre>", document, re.DOTALL)
-    lines = [html.unescape(block) for block in blocks]
+    lines = lines_of(document)
     assert "11 rows" in text_of(document)
     assert f'zs_client.unique_genotypes(snapshot="{snapshot}")' in lines[0]
     import pandas as pd
@@ -382,6 +388,44 @@ def test_a_snapshot_is_shown_with_lines_for_its_contents(browser, sample_store):
         exec(line, rows)
         assert isinstance(rows["rows"], library.DataFrame)
         assert len(rows["rows"]) == 11
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("route", "rows"),
+    [
+        ("table/asset_basics", 45),
+        ("table/quality_control", 116),
+        ("table/quality_control?partition=901002", 5),
+        ("table/platform_qc?partition=fib", 10),
+    ],
+)
+def test_the_lines_for_the_client_read_what_is_shown(route, rows, browser):
+    document = browser.shows(route)
+    line = lines_of(document)[0]
+    done = subprocess.run(
+        [sys.executable, "-c", f"{line}\nprint(len(rows))"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+    )
+    assert int(done.stdout) == rows
+    assert f"{rows} rows" in text_of(document)
+
+
+@pytest.mark.slow
+def test_a_name_with_a_slash_and_blanks_has_its_page(chromium, tmp_path):
+    store = open_store(tmp_path)
+    split(store, "quality_control", {subject: metrics(subject) for subject in (*ODD, None)})
+    publish(store, LAYOUT, ACORNS)
+    with serving(store) as address:
+        browser = Browser(chromium, address, tmp_path / "profile")
+        for value in ODD:
+            route = f"table/quality_control?partition={quote(value, safe='')}"
+            shown = text_of(browser.shows(route))
+            assert "2 rows" in shown, value
+        assert "2 rows" in text_of(browser.shows("table/quality_control?none=1"))
 
 
 @pytest.mark.slow

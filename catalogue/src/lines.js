@@ -4,27 +4,27 @@ import { address } from "./place.js";
 
 // The functions of the client whose name is not that of the table.
 const FUNCTIONS = { quality_control: "qc" };
-const OF_A_SUBJECT = ["quality_control", "qc_tag_status", "platform_qc"];
 let chosen = "Python client";
 
 const quoted = (text) => JSON.stringify(text);
 // Of SQL and R.
 const single = (text) => `'${text.replaceAll("'", "''")}'`;
 
-/** Returns (language, lines) of each language; `url` is the file's, `value` the partition's. */
+/** Returns (language, lines) of each language; `url` is the file's, `value` the partition's, null of no value. */
 export function lines(place, entry, url, value) {
-  const name = FUNCTIONS[entry.name] ?? entry.name;
-  const given = [
-    OF_A_SUBJECT.includes(entry.name) && value !== null && quoted(value ?? "901001"),
-    place.snapshot && `snapshot=${quoted(place.snapshot)}`,
-  ].filter(Boolean);
+  const snapshot = place.snapshot && `snapshot=${quoted(place.snapshot)}`;
+  // Functions of tables by subject want a subject; SQL is of all rows.
+  const call = entry.partition_key && value === undefined
+    ? ["sql", quoted(`SELECT * FROM ${entry.name}`)]
+    : [FUNCTIONS[entry.name] ?? entry.name, value === undefined ? "" : value === null ? "None" : quoted(value)];
+  const given = [call[1], snapshot].filter(Boolean);
   const variables = { ZS_STORE: place.location(entry), ZS_VERSION: place.version };
   return [
     ["Python client", [
       "import os",
       ...Object.entries(variables).map(([key, one]) => `os.environ[${quoted(key)}] = ${quoted(one)}`),
       "import zs_client",
-      `rows = zs_client.${name}(${given.join(", ")})`,
+      `rows = zs_client.${call[0]}(${given.join(", ")})`,
     ]],
     ["pandas", ["import pandas as pd", `rows = pd.read_parquet(${quoted(url)})`]],
     ["polars", ["import polars as pl", `rows = pl.read_parquet(${quoted(url)})`]],

@@ -1,10 +1,12 @@
 // Parquet files over HTTP: the end of the file first, then only the parts that are needed.
 // Loaded by `rows.js` when the first file is read.
-import { parquetMetadataAsync, parquetReadObjects, parquetSchema } from "hyparquet";
+import { parquetMetadataAsync, parquetReadObjects, parquetSchema, rowIndex } from "hyparquet";
 import { decompressZstd } from "hyparquet-compressors";
 
 // One request brings small files whole, and the footer of large ones.
-const END = 131_072;
+const END = 65_536;
+// How long an opened file is used, in milliseconds: its parts are only read while it is the same.
+const KEPT = 60_000;
 const compressors = { ZSTD: (input) => decompressZstd(input) };
 
 /** Thrown when a file was replaced while it was read. */
@@ -16,7 +18,7 @@ class NotThere extends Error {
 }
 
 async function buffer(url) {
-  const answer = await fetch(url, { headers: { Range: `bytes=-${END}` }, cache: "no-cache" });
+  const answer = await fetch(url, { headers: { Range: `bytes=-${END}` }, cache: "no-store" });
   // A bucket whose folders may not be listed says 403 of what is not there.
   if (answer.status === 404 || answer.status === 403) throw new NotThere(`${url}: not there`);
   if (!answer.ok) throw new Error(`${url}: the server answered ${answer.status}`);
@@ -60,11 +62,18 @@ class File {
     });
   }
 
-  /** Returns rows as objects; `filter` is hyparquet's, and leaves row groups unread. */
-  select(filter, columns) {
+  /**
+   * Returns rows as objects. `filter` is hyparquet's, of columns by their names: row groups that cannot
+   * fit stay unread, and the other columns are read of the row groups alone that have a row.
+   */
+  async select(filter, columns = this.columns) {
+    const wanted = columns.filter((name) => this.columns.includes(name));
+    if (!filter) return this.at([...Array(this.rows).keys()], wanted);
     const { file, metadata } = this;
-    const own = columns?.filter((name) => this.columns.includes(name));
-    return parquetReadObjects({ file, metadata, compressors, filter, columns: own, filterStrict: false });
+    const fitting = await parquetReadObjects({
+      file, metadata, compressors, filter, columns: Object.keys(filter), filterStrict: false, includeRowIndex: true,
+    });
+    return this.at(fitting.map((row) => Number(row[rowIndex])), wanted);
   }
 
   /** Reads columns of a row group; returns the values of each, by its name. */
@@ -104,10 +113,16 @@ class File {
   }
 }
 
-/** Opens a parquet file at an address. */
-export async function open(url) {
-  const file = await buffer(url);
-  return new File(url, file, await parquetMetadataAsync(file, { initialFetchSize: Math.min(END, file.byteLength) }));
+const files = new Map();
+
+/** Opens a parquet file at an address; several readers share it. */
+export function open(url, { anew = false } = {}) {
+  const former = files.get(url);
+  if (former && !anew && Date.now() - former.since < KEPT) return former.file;
+  const file = buffer(url).then(async (end) => new File(url, end, await parquetMetadataAsync(end, { initialFetchSize: Math.min(END, end.byteLength) })));
+  files.set(url, { file, since: Date.now() });
+  file.catch(() => files.delete(url));
+  return file;
 }
 
 /** Calls a function with a file; once more with the new one where it was replaced meanwhile. */
@@ -116,6 +131,6 @@ export async function reading(url, use) {
     return await use(await open(url));
   } catch (error) {
     if (!(error instanceof Replaced)) throw error;
-    return use(await open(url));
+    return use(await open(url, { anew: true }));
   }
 }

@@ -99,11 +99,14 @@ export function preview(entry, key, parameters) {
   };
   const names = entry.columns.map((column) => column.name);
   const first = [...new Set([...FOREMOST.filter(known), ...names])].filter((name) => !name.startsWith("_")).slice(0, FIRST);
-  const shown = () => (state.columns.length ? state.columns : first);
+  // What rows are chosen or sorted by is in view.
+  const used = () => [...state.conditions.map(([name]) => name), state.sort.replace(/^-/, "")].filter(Boolean);
+  const shown = () => (state.columns.length ? state.columns : [...new Set([...first, ...used()])]);
   const conditions = h("div", { class: "conditions" });
   const choice = h("details", { class: "columns" });
   const body = h("div", { "aria-busy": "true" });
   let file;
+  let failed = false;
   let turn = 0;
 
   const nameCell = (name, value) => (name === "name" && ["asset_basics", "source_data", "document_problems", "data_asset_problems"].includes(entry.name)
@@ -145,14 +148,12 @@ export function preview(entry, key, parameters) {
       const chosen = entry.columns.map((column) => column.name).filter((other) => (other === name ? on : shown().includes(other)));
       if (chosen.length) state.columns = chosen;
       update(false);
-      drawChoice();
     };
     const all = entry.columns.length === shown().length;
     fill(choice, h("summary", {}, `Columns (${shown().length} of ${entry.columns.length})`),
       h("p", {}, h("button", { type: "button", onclick: () => {
         state.columns = all ? [] : entry.columns.map((column) => column.name);
         update(false);
-        drawChoice();
       } }, all && entry.columns.length > FIRST ? "Only the first" : "All columns")),
       h("ul", {}, entry.columns.map(({ name, description }) => h("li", {}, h("label", { title: description },
         h("input", { type: "checkbox", checked: shown().includes(name), onchange: (event) => toggle(name, event.target.checked) }), " ", name)))));
@@ -166,6 +167,7 @@ export function preview(entry, key, parameters) {
 
   function update(fromFirst = true) {
     if (fromFirst) state.page = 1;
+    drawChoice();
     keep({
       ...Object.fromEntries([...parameters].filter(([name]) => !["where", "sort", "page", "columns"].includes(name))),
       where: state.conditions.map((one) => one.join(",")),
@@ -179,7 +181,8 @@ export function preview(entry, key, parameters) {
     body.setAttribute("aria-busy", "true");
     try {
       const { open } = await parquet();
-      file ??= await open(address(key));
+      file ??= await open(address(key), { anew: failed });
+      failed = false;
       const active = state.conditions.filter(([, operator, given]) => !OPERATORS[operator][1] || given !== "");
       const every = active.length || state.sort ? await positions(file, active, state.sort) : null;
       const total = every ? every.length : file.rows;
@@ -193,6 +196,7 @@ export function preview(entry, key, parameters) {
     } catch (error) {
       // A file that was replaced meanwhile is opened anew.
       file = undefined;
+      failed = true;
       if (mine === turn) fill(body, failure(error), h("p", {}, h("button", { type: "button", onclick: draw }, "Try again")));
     }
     if (mine === turn) body.removeAttribute("aria-busy");

@@ -7,34 +7,39 @@ import { mark, tally } from "./qc.js";
 
 const link = (name) => h("a", { href: to(["data-asset", name]) }, name);
 
+// A third of the bytes of a row group, and read by few.
+const RARE = ["_id", "_last_modified", "code_ocean", "created"];
+
 /** Returns the rows of a data asset in asset_basics, first those of the subject in its name. */
-async function basicsOf(place, name) {
+async function basicsOf(place, name, columns) {
   const source = place.table("asset_basics");
   if (!source) throw new Error("asset_basics is not in this version");
   const key = place.whole(source);
   // Rows lie by subject, so that its rows are a small part of the file.
   const subject = /_([A-Za-z0-9-]+)_\d{4}-\d{2}-\d{2}/.exec(name)?.[1];
   if (subject) {
-    const rows = await select(key, { subject_id: { $eq: subject }, name: { $eq: name } });
+    const rows = await select(key, { subject_id: { $eq: subject }, name: { $eq: name } }, columns);
     if (rows.length) return rows;
   }
-  return select(key, { name: { $eq: name } });
+  return select(key, { name: { $eq: name } }, columns);
 }
 
 /** Returns the page of a data asset. */
 export function dataAsset(place, name) {
-  const basics = basicsOf(place, name);
+  const all = place.table("asset_basics")?.columns ?? [];
+  const names = all.map((column) => column.name);
+  const basics = basicsOf(place, name, names.filter((column) => !RARE.includes(column)));
+  const values = (row) => h("dl", { class: "facts" }, all
+    .filter(({ name: column }) => column !== "name" && text(row[column]))
+    .map(({ name: column, description }) => h("div", {}, h("dt", { title: description }, column), h("dd", {}, cell(column, row[column])))));
   return [
     h("h1", { class: "name" }, name),
     later(async () => {
       const rows = await basics;
       if (!rows.length) return h("p", {}, "asset_basics has no data asset of this name.");
-      const columns = place.table("asset_basics").columns;
-      const one = (row) => h("dl", { class: "facts" }, columns
-        .filter(({ name: column }) => column !== "name" && text(row[column]))
-        .map(({ name: column, description }) => h("div", {}, h("dt", { title: description }, column), h("dd", {}, cell(column, row[column])))));
-      return [rows.length > 1 && h("p", { class: "banner" }, `${count(rows.length, "document")} have this name.`), rows.map(one)];
+      return [rows.length > 1 && h("p", { class: "banner" }, `${count(rows.length, "document")} have this name.`), rows.map(values)];
     }),
+    opened("Ids and dates of the document", async () => (await basicsOf(place, name, RARE)).map(values)),
     h("h2", {}, "Lineage"), later(() => lineage(place, name)),
     h("h2", {}, "Quality control"), later(async () => quality(place, name, await basics)),
     opened("Findings about its documents", () => problems(place, name)),

@@ -67,7 +67,7 @@ function drawing(rows, qcOf) {
     }),
     h("text", { x: LEFT, y: height - 4 }, date(from)),
     h("text", { x: WIDTH, y: height - 4, "text-anchor": "end" }, date(to_)));
-  return h("figure", {}, svg, h("figcaption", { class: "quiet" }, "The worst QC status of each: ✕ Fail, ◆ Pending, ● Pass, ○ none."));
+  return h("figure", { tabindex: 0, role: "group", "aria-label": "Timeline" }, svg, h("figcaption", { class: "quiet" }, "The worst QC status of each: ✕ Fail, ◆ Pending, ● Pass, ○ none."));
 }
 
 function byTag(statuses) {

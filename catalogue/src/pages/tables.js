@@ -21,7 +21,7 @@ export function tables(place) {
   const rows = place.tables.map((entry) => [
     h("a", { href: to(["table", entry.name]) }, entry.name),
     h("span", {}, firstSentence(entry.description),
-      entry.state === "stale" && h("span", { class: "why" }, entry.reason ?? ""),
+      entry.state === "stale" && h("span", { class: "why" }, `▲ ${entry.reason ?? ""}`),
       Object.entries(entry.notes ?? {}).map(([note, value]) => h("span", { class: "why" }, `${note}${typeof value === "number" ? `: ${number(value)}` : ""}`))),
     number(entry.rows), h("span", { class: "size" }, size(entry.bytes)),
     entry.partition_key ? `${number(entry.partitions)} by ${entry.partition_key}` : "",
@@ -52,7 +52,7 @@ async function night(registry) {
   const failures = Object.entries(last?.failures ?? {});
   if (last?.failed_at || failures.length) {
     said.push(h("div", { class: "banner" }, h("p", {}, `In the night that began ${moment(last.began_at)} something failed:`),
-      h("ul", {}, failures.map(([name, reason]) => h("li", {}, `${name}: ${text(reason)}`)))));
+      h("ul", {}, failures.map(([name, { reason, since }]) => h("li", {}, `${name}, since ${moment(since)}: ${text(reason)}`)))));
   }
   return said;
 }
