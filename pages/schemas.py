@@ -156,6 +156,18 @@ class Database(TypedDict):
     made_of: str
 
 
+class Page(TypedDict):
+    """The page in a browser that shows the tables.
+
+    Attributes:
+        location: Its address.
+        sha256: A digest of its files.
+    """
+
+    location: str
+    sha256: str
+
+
 class Squirrel(TypedDict):
     """The registry of a version, `squirrel.json`, and a snapshot of it, `_snapshots/<id>.json`.
 
@@ -167,6 +179,7 @@ class Squirrel(TypedDict):
         source_state: The state of each source.
         expected_every_hours: The hours between two runs of the schedule.
         duckdb: The database of views beside the registry.
+        catalogue: The page in a browser beside the registry.
         rolled_back: That an earlier snapshot is published.
         partitions: Of a snapshot: the digest of each partition by table and segment.
     """
@@ -178,6 +191,7 @@ class Squirrel(TypedDict):
     source_state: dict[str, str]
     expected_every_hours: NotRequired[float]
     duckdb: NotRequired[Database]
+    catalogue: NotRequired[Page]
     rolled_back: NotRequired[Rollback]
     partitions: NotRequired[dict[str, dict[str, str]]]
 

@@ -15,9 +15,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from zs_client.arguments import store_url
+from zs_client.content_types import content_type
 from zs_client.contract import Layout
 from zs_client.errors import AcornNotFound
-from zs_client.store import ByteRange, Changed, Reader, content_type
+from zs_client.store import ByteRange, Changed, Reader
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 _HERE = ("127.0.0.1", "localhost")

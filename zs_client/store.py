@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from zs_client import objects, work
+from zs_client.content_types import content_type
 from zs_client.contract import ROOT
 from zs_client.errors import Careless, Conflict, StoreError
 from zs_client.masking import masked
@@ -45,21 +46,12 @@ __all__ = [
     "Store",
     "StoreError",
     "Unreadable",
-    "content_type",
     "named_digest",
 ]
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 SHORT = "public, max-age=60"
 DIGEST = "sha256"
-_TYPES = {
-    ".pqt": "application/vnd.apache.parquet",
-    ".json": "application/json",
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".txt": "text/plain; charset=utf-8",
-}
 # How often a content that does not match its digest is fetched.
 ATTEMPTS = 3
 # How often a change is tried again after another writer was faster.
@@ -690,11 +682,6 @@ class Store:
                 DIGEST: digest,
             }
             yield partial(objects.put, self._objects, key, body, attributes=attributes)
-
-
-def content_type(key: str) -> str:
-    """Returns the media type of a key, by its end."""
-    return _TYPES.get(Path(key).suffix, "application/octet-stream")
 
 
 def named_digest(key: str) -> str:

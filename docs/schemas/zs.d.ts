@@ -16,6 +16,8 @@ export interface Squirrel {
   expected_every_hours?: number;
   /** The database of views beside the registry. */
   duckdb?: Database;
+  /** The page in a browser beside the registry. */
+  catalogue?: Page;
   /** That an earlier snapshot is published. */
   rolled_back?: Rollback;
   /** Of a snapshot: the digest of each partition by table and segment. */
@@ -74,6 +76,14 @@ export interface Database {
   location: string;
   /** A digest of the declarations that it shows. */
   made_of: string;
+}
+
+/** The page in a browser that shows the tables. */
+export interface Page {
+  /** Its address. */
+  location: string;
+  /** A digest of its files. */
+  sha256: string;
 }
 
 /** What is published in place of what builds make. */
