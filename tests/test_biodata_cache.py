@@ -111,6 +111,7 @@ def test_a_table_is_what_the_client_reads(store):
         "asset_basics": zs_client.asset_basics,
         "source_data": zs_client.source_data,
         "metadata_core": zs_client.metadata_core,
+        "time_to_qc": zs_client.time_to_qc,
         "metadata_upgrade": zs_client.metadata_upgrade,
         "assets_smartspim": zs_client.assets_smartspim,
         "platform_exaspim": zs_client.platform_exaspim,
@@ -145,7 +146,9 @@ def test_pages_of_data_assets_are_sorted_and_counted(store):
     before = biodata_cache.asset_basics(acquisition_start_before="2026-02-02T02:40:00Z")
     assert (len(after), len(before)) == (len(names), 0)
     assert biodata_cache.asset_basics(limit=0).empty
-    with pytest.raises(ValueError, match="from 0 on"):
+    beyond, total = biodata_cache.asset_basics(offset=100, include_total=True)
+    assert (len(beyond), total) == (0, len(names))
+    with pytest.raises(ValueError, match="offset"):
         biodata_cache.asset_basics(offset=-1)
 
 

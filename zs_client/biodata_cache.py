@@ -22,6 +22,7 @@ from zs_client import acorns, fetch, filters, lineage, read, registry, shapes, u
 from zs_client.contract import SUCCESSOR_INDEX, encode_partition
 from zs_client.errors import AcornNotFound, ReadError
 from zs_client.place import asking, named_store, resolve, resolve_current
+from zs_client.provenance import TOTAL
 from zs_client.read import ReadRequest
 from zs_client.s3 import PUBLIC
 from zs_client.science_data import (
@@ -279,8 +280,6 @@ def asset_basics(
         ValueError: There is no such column, or a number is below zero.
         ReadError: The table is there and cannot be read.
     """
-    if offset < 0 or (limit is not None and limit < 0):
-        raise ValueError("limit and offset are numbers from 0 on")
     given = {
         "subject_id": subject_id,
         "project_name": project_name,
@@ -294,14 +293,9 @@ def asset_basics(
     words: dict[str, Any] = {word: value for word, value in given.items() if value is not None}
     if not words and columns is None and limit is None and not offset and not include_total:
         return acorns.asset_basics()
-    # The order of pages needs the name, whatever columns are asked for.
-    sought = None if columns is None else list(dict.fromkeys([*columns, "name"]))
-    frame = acorns.asset_basics(columns=sought, **words)
-    ordered = frame.sort_values("name", kind="stable", ignore_index=True)
-    end = None if limit is None else offset + limit
-    page = ordered.iloc[offset:end].reset_index(drop=True)
-    page = page if columns is None else page[list(columns)]
-    return (page, len(frame)) if include_total else page
+    words |= {"columns": columns, "limit": limit, "offset": offset, "order_by": "name"}
+    page = acorns.asset_basics(**words)
+    return (page, page.attrs[TOTAL]) if include_total else page
 
 
 @_reading_ours
@@ -506,7 +500,7 @@ def platform_qc(platform: str, force_update: bool = False) -> "pd.DataFrame":
 @_reading_ours
 def time_to_qc(force_update: bool = False) -> "pd.DataFrame":
     """Returns when derived data assets were processed and their QC was done."""
-    return _whole("time_to_qc")
+    return acorns.time_to_qc()
 
 
 @_reading_ours
