@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import boto3
 import pytest
 from client_store import BY_NAME, LAYOUT, ODD, metrics, split, whole
 from stores import memory, stamps
@@ -78,8 +79,6 @@ def test_the_registry_of_a_snapshot_does_not_change_with_the_page():
 
 
 def test_on_s3_the_page_is_packed_and_says_so(bucket):
-    import boto3
-
     store = open_store(bucket)
     publish(store, LAYOUT, ACORNS)
     name = bucket.removeprefix("s3://")
@@ -444,6 +443,22 @@ def test_markup_in_a_document_is_text_and_does_not_run(chromium, tmp_path):
             assert "&lt;b&gt;bold&lt;/b&gt;" in document
             assert "<title>1</title>" not in document
             assert "▲ stale" in document or route.startswith("data-asset")
+
+
+@pytest.mark.slow
+def test_the_page_works_from_a_bucket(chromium, bucket, s3_server, tmp_path):
+    store = open_store(bucket)
+    whole(store, "unique_genotypes", [{"genotype": f"genotype {n}"} for n in range(30_000)])
+    publish(store, LAYOUT, ACORNS)
+    name = bucket.removeprefix("s3://")
+    client = boto3.client("s3")
+    for entry in store.walk(f"{LAYOUT.folder}/"):
+        client.put_object_acl(Bucket=name, Key=entry["path"], ACL="public-read")
+    address = f"{s3_server}/{name}"
+    browser = Browser(chromium, address, tmp_path / "profile")
+    assert "unique_genotypes" in text_of(browser.shows(""))
+    shown = text_of(browser.shows("table/unique_genotypes?where=genotype,is,genotype+29999"))
+    assert "1 of 30,000 rows" in shown
 
 
 @pytest.mark.slow
