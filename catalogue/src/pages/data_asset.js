@@ -16,7 +16,7 @@ async function basicsOf(place, name, columns) {
   if (!source) throw new Error("asset_basics is not in this version");
   const key = place.whole(source);
   // Rows lie by subject, so that its rows are a small part of the file.
-  const subject = /_([A-Za-z0-9-]+)_\d{4}-\d{2}-\d{2}/.exec(name)?.[1];
+  const subject = /(?:^|_)([A-Za-z0-9-]+)_\d{4}-\d{2}-\d{2}/.exec(name)?.[1];
   if (subject) {
     const rows = await select(key, { subject_id: { $eq: subject }, name: { $eq: name } }, columns);
     if (rows.length) return rows;
