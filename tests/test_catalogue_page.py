@@ -20,6 +20,7 @@ import pytest
 from client_store import BY_NAME, LAYOUT, ODD, metrics, split, whole
 from stores import memory, stamps
 
+from zs_client import cli
 from zs_client.catalogue_server import server
 from zs_client.contract import Layout, encode_partition
 from zs_client.errors import AcornNotFound
@@ -258,6 +259,27 @@ def test_the_server_gives_nothing_else(tmp_path):
 def test_a_version_without_a_page_is_told():
     with pytest.raises(AcornNotFound, match=r"catalogue/index\.html"):
         server(memory(), LAYOUT)
+
+
+@pytest.mark.slow
+def test_the_command_prints_the_address_that_it_serves(sample_store):
+    command = [sys.executable, "-m", "zs_client.cli", "catalogue", "--store", str(sample_store)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        try:
+            address = process.stdout.readline().strip()
+            key = urlsplit(address).path.lstrip("/")
+            assert key == LAYOUT.catalogue_page
+            assert ask(address, key)[2] == catalogue_page.page()["index.html"]
+        finally:
+            process.terminate()
+
+
+def test_the_command_tells_of_a_version_without_a_page(tmp_path, capsys):
+    assert cli.main(["catalogue", "--store", str(tmp_path)]) == 2
+    assert "catalogue/index.html: is not there" in capsys.readouterr().err
 
 
 # ---- In a browser ------------------------------------------------------------------------------
