@@ -55,7 +55,7 @@ async function lineage(place, name) {
     select(key, { source_data: { $eq: name } }),
   ]);
   const rows = (title, of, column) => (of.length
-    ? [h("h3", {}, title), table(title, ["Data asset", "Pipeline", "Processed"], of.map((row) => [link(text(row[column])), text(row.pipeline_name), text(row.processing_time)]))]
+    ? [h("h3", {}, title), table(title, ["Data asset", "Pipeline", "Processed"], of.map((row) => [link(text(row[column])), text(row.pipeline_name), text(row.processing_time)]), { class: "scroll list" })]
     : h("p", {}, `${title}: nothing.`));
   return [rows("Made from", made, "source_data"), rows("Derived from it", derived, "name")];
 }
