@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+import boto3
 import pytest
 from client_store import BY_NAME, LAYOUT, ODD, metrics, split, whole
 from stores import memory, stamps
 
+from zs_client import cli
 from zs_client.catalogue_server import server
 from zs_client.contract import Layout, encode_partition
 from zs_client.errors import AcornNotFound
@@ -78,8 +80,6 @@ def test_the_registry_of_a_snapshot_does_not_change_with_the_page():
 
 
 def test_on_s3_the_page_is_packed_and_says_so(bucket):
-    import boto3
-
     store = open_store(bucket)
     publish(store, LAYOUT, ACORNS)
     name = bucket.removeprefix("s3://")
@@ -259,6 +259,27 @@ def test_the_server_gives_nothing_else(tmp_path):
 def test_a_version_without_a_page_is_told():
     with pytest.raises(AcornNotFound, match=r"catalogue/index\.html"):
         server(memory(), LAYOUT)
+
+
+@pytest.mark.slow
+def test_the_command_prints_the_address_that_it_serves(sample_store):
+    command = [sys.executable, "-m", "zs_client.cli", "catalogue", "--store", str(sample_store)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT
+    ) as process:
+        assert process.stdout is not None
+        try:
+            address = process.stdout.readline().strip()
+            key = urlsplit(address).path.lstrip("/")
+            assert key == LAYOUT.catalogue_page
+            assert ask(address, key)[2] == catalogue_page.page()["index.html"]
+        finally:
+            process.terminate()
+
+
+def test_the_command_tells_of_a_version_without_a_page(tmp_path, capsys):
+    assert cli.main(["catalogue", "--store", str(tmp_path)]) == 2
+    assert "catalogue/index.html: is not there" in capsys.readouterr().err
 
 
 # ---- In a browser ------------------------------------------------------------------------------
@@ -444,6 +465,22 @@ def test_markup_in_a_document_is_text_and_does_not_run(chromium, tmp_path):
             assert "&lt;b&gt;bold&lt;/b&gt;" in document
             assert "<title>1</title>" not in document
             assert "▲ stale" in document or route.startswith("data-asset")
+
+
+@pytest.mark.slow
+def test_the_page_works_from_a_bucket(chromium, bucket, s3_server, tmp_path):
+    store = open_store(bucket)
+    whole(store, "unique_genotypes", [{"genotype": f"genotype {n}"} for n in range(30_000)])
+    publish(store, LAYOUT, ACORNS)
+    name = bucket.removeprefix("s3://")
+    client = boto3.client("s3")
+    for entry in store.walk(f"{LAYOUT.folder}/"):
+        client.put_object_acl(Bucket=name, Key=entry["path"], ACL="public-read")
+    address = f"{s3_server}/{name}"
+    browser = Browser(chromium, address, tmp_path / "profile")
+    assert "unique_genotypes" in text_of(browser.shows(""))
+    shown = text_of(browser.shows("table/unique_genotypes?where=genotype,is,genotype+29999"))
+    assert "1 of 30,000 rows" in shown
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ async function basicsOf(place, name, columns) {
   if (!source) throw new Error("asset_basics is not in this version");
   const key = place.whole(source);
   // Rows lie by subject, so that its rows are a small part of the file.
-  const subject = /_([A-Za-z0-9-]+)_\d{4}-\d{2}-\d{2}/.exec(name)?.[1];
+  const subject = /(?:^|_)([A-Za-z0-9-]+)_\d{4}-\d{2}-\d{2}/.exec(name)?.[1];
   if (subject) {
     const rows = await select(key, { subject_id: { $eq: subject }, name: { $eq: name } }, columns);
     if (rows.length) return rows;
@@ -55,7 +55,7 @@ async function lineage(place, name) {
     select(key, { source_data: { $eq: name } }),
   ]);
   const rows = (title, of, column) => (of.length
-    ? [h("h3", {}, title), table(title, ["Data asset", "Pipeline", "Processed"], of.map((row) => [link(text(row[column])), text(row.pipeline_name), text(row.processing_time)]))]
+    ? [h("h3", {}, title), table(title, ["Data asset", "Pipeline", "Processed"], of.map((row) => [link(text(row[column])), text(row.pipeline_name), text(row.processing_time)]), { class: "scroll list" })]
     : h("p", {}, `${title}: nothing.`));
   return [rows("Made from", made, "source_data"), rows("Derived from it", derived, "name")];
 }

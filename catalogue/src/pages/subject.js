@@ -40,9 +40,9 @@ function overview(rows, statuses) {
     h("h2", {}, "Timeline"),
     times.length > 1 && drawing(dated.filter((row) => row.acquisition_start_time), qcOf),
     table("Data assets in time", ["Acquired", "Data asset", "Level", "Modalities", "QC tags"], dated.map((row) => [
-      text(row.acquisition_start_time).slice(0, 16).replace("T", " "),
+      h("span", { class: "size" }, text(row.acquisition_start_time).slice(0, 16).replace("T", " ")),
       h("a", { href: to(["data-asset", row.name]) }, row.name), row.data_level ?? "", text(row.modalities), tally(qcOf(row)),
-    ])),
+    ]), { class: "scroll list" }),
   ];
 }
 
@@ -67,13 +67,13 @@ function drawing(rows, qcOf) {
     }),
     h("text", { x: LEFT, y: height - 4 }, date(from)),
     h("text", { x: WIDTH, y: height - 4, "text-anchor": "end" }, date(to_)));
-  return h("figure", { tabindex: 0, role: "group", "aria-label": "Timeline" }, svg, h("figcaption", { class: "quiet" }, "The worst QC status of each: ✕ Fail, ◆ Pending, ● Pass, ○ none."));
+  return h("figure", { tabindex: 0, "aria-label": "Timeline" }, svg, h("figcaption", { class: "quiet" }, "The worst QC status of each: ✕ Fail, ◆ Pending, ● Pass, ○ none."));
 }
 
 function byTag(statuses) {
   if (!statuses.length) return h("p", {}, "No QC.");
   const tags = [...Map.groupBy(statuses, (row) => row.tag)].sort(([a], [b]) => (text(a) < text(b) ? -1 : 1));
-  return table("QC by tag", ["Tag", "Data assets"], tags.map(([tag, rows]) => [tag ?? "no tag", tally(rows.map((row) => row.status))]));
+  return table("QC by tag", ["Tag", "Data assets"], tags.map(([tag, rows]) => [tag ?? "no tag", tally(rows.map((row) => row.status))]), { class: "scroll list" });
 }
 
 async function training(place, id) {
