@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import zs_client
-from zs_client import SnapshotNotFound, SubjectNotFound, read
+from zs_client import SnapshotNotFound, SubjectNotFound, parquet_of_store, read
 from zs_client.opening import open_store
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.publishing import snapshot_list, squirrel
@@ -170,7 +170,7 @@ def test_on_s3_an_animal_costs_parts_of_the_large_tables(s3_server, monkeypatch)
     commit(store, basics(*rows), {"1": metrics("1", "Pass")}, [])
     publish(store, DAYS[1])
     monkeypatch.setattr(read, "SMALL", 0)
-    monkeypatch.setattr(read, "END", 4096)
+    monkeypatch.setattr(parquet_of_store, "END", 4096)
     found = zs_client.changes(first, subject_id="1")
     assert lines(found) == [(1, "name 70", "changed", "asset_basics")]
 

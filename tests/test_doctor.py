@@ -8,6 +8,7 @@ import pytest
 import stores
 
 from zs_client import cli
+from zs_pipeline.acorns import ACORNS
 
 
 class Careless(stores.FaultyProxy):
@@ -40,7 +41,7 @@ def test_what_is_as_it_must_be(doctor, sample_store):
     code, found = doctor("--store", str(sample_store))
     assert (code, wrong(found)) == (0, set())
     assert found["writing"][0] == "not tried"
-    assert found["tables"][1] == "17 are fresh"
+    assert found["tables"][1] == f"{len(ACORNS)} are fresh"
     assert {"zs", "local cache", "store", "reading", "source", "history"} <= found.keys()
 
 
