@@ -242,6 +242,15 @@ def test_while_partitions_have_different_columns_it_stays_as_it_is() -> None:
     assert_current(store, LAYOUT, BY_SUBJECT)
 
 
+def test_where_a_content_is_lost_the_night_goes_on_without_it(store: Store) -> None:
+    build(store, BY_SUBJECT, FIRST)
+    sha256 = facts_of(store)["partitions"]["c"]["sha256"]
+    store.delete([LAYOUT.object("visit", sha256), KEY])
+    build(store, BY_SUBJECT, {"a": [7]})
+    assert not store.exists(KEY)
+    assert_alike(store, LAYOUT, BY_SUBJECT)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 @pytest.mark.parametrize("kind", ["memory", "folder"])

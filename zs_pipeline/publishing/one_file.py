@@ -32,7 +32,7 @@ _IN_MEMORY = 16 * 2**20
 
 
 class _Unlike(Exception):
-    """The last file is not of the state that the facts name; all partitions have to be read."""
+    """What is merged is not of the state that the facts name."""
 
 
 class Bodies:
@@ -67,16 +67,13 @@ def bring_up_to_date(
 ) -> None:
     """Write the one file of a partitioned table, where it is not of the state of the facts.
 
-    Nothing is written of a table whose first build has not ended, nor while its partitions have
-    different columns.
+    Nothing is written of a table whose first build has not ended, while its partitions have
+    different columns, or where the store lost one of them: readers go on with the partitions.
 
     Args:
         known: The table's facts, which then name the file's state.
         bodies: Files of changed partitions; others are read from their objects.
         code_version: The version of the table's code; empty outside of a build.
-
-    Raises:
-        FileNotFoundError: The store lost a partition's content.
     """
     facts = known.facts
     if not (facts and facts["partition_key"] and facts["source_state"]):
@@ -123,7 +120,7 @@ def _merged(
     """Returns the file of a state: from the last file where that can be, else from all partitions.
 
     Raises:
-        _Unlike: The partitions do not all have the declared columns.
+        _Unlike: The partitions do not all have the declared columns, or one is lost.
     """
     last = known.facts.get("one_file") if known.facts else None
     if last and last["behind_of"] == state:
@@ -192,7 +189,10 @@ def _of_partitions(
     store, layout, table = known.store, known.layout, known.acorn.table
 
     def get(sha256: str) -> bytes:
-        return store.get_object(layout.object(table, sha256))
+        try:
+            return store.get_object(layout.object(table, sha256))
+        except FileNotFoundError as error:
+            raise _Unlike from error
 
     with work.Threads(REQUESTS) as pool:
         for start in range(0, len(segments), REQUESTS):
