@@ -374,7 +374,7 @@ def test_a_pipe_of_another_encoding_gets_what_it_can_write(tmp_path, environment
     environment.setenv("ZS_STORE", str(tmp_path))
     environment.setenv("PYTHONIOENCODING", encoding)
     for words in (["status"], ["show", "unique_subject_ids"], ["derived", "é日"]):
-        done = run(*words, stdout=subprocess.DEVNULL)
+        done = run(*words, stdout=subprocess.DEVNULL, encoding=encoding)
         assert "Traceback" not in done.stderr
 
 
