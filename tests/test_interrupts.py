@@ -18,7 +18,7 @@ READS = {
     "a part of one": "z.asset_basics(columns=['name'], limit=1)",
     "a partition": "z.qc('828418')",
     "many partitions": "z.qc(['828418', 'M2501', 'a/b', '00123'])",
-    "all partitions": "z.sql('select max(reference) from qc join qc_tag_status using (asset_name)')",
+    "all partitions": "z.sql('select max(value) from qc join qc_tag_status t using (asset_name)')",
     "SQL": "z.sql('select * from asset_basics b join quality_control q on q.asset_name = b.name')",
     "states": "z.snapshots()",
     "how all stand": "z.status()",
