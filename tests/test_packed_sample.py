@@ -104,7 +104,7 @@ def test_a_folder_of_that_name_is_a_path(tmp_path, monkeypatch):
 
 
 def test_no_write_of_a_store_is_left_open():
-    writers = {"put", "put_object", "put_first", "put_if_match", "update", "copy"}
+    writers = {"put", "put_object", "put_packed", "put_first", "put_if_match", "update", "copy"}
     writers |= {"delete", "delete_older"}
     assert {name for name in vars(Store) if name.startswith(("put", "copy", "del", "upd"))} == (
         writers

@@ -44,7 +44,7 @@ class SampleStore(Store):
             "a store to write to, and ./sample is a folder of that name"
         )
 
-    put_object = put_first = put_if_match = update = copy = put
+    put_object = put_packed = put_first = put_if_match = update = copy = put
 
     def check_writes(self) -> NoReturn:
         """See `put`."""
