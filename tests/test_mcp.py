@@ -16,6 +16,7 @@ import pytest
 
 import zs_client
 from zs_client import cli
+from zs_client.acorns import TABLES
 
 mcp = pytest.importorskip("mcp", reason="the official SDK is not installed (extra mcp)")
 pytestmark = pytest.mark.slow
@@ -83,7 +84,7 @@ def test_every_tool_has_schemas_and_an_answer_that_fits(mode):
             assert words["description"]
     # The client has compared it with the output schema.
     rows = result.structured_content["rows"]
-    assert result.structured_content["total"] == len(rows) == 17
+    assert result.structured_content["total"] == len(rows) == len(TABLES)
     assert {"asset_basics", "quality_control"} <= {row["table"] for row in rows}
 
 

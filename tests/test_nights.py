@@ -187,6 +187,7 @@ def test_a_changed_document_writes_and_tells_of_its_partitions_alone(place: Plac
         "asset_basics.pqt",
         "metadata_core.pqt",
         "qc/subject_id=2/data.pqt",
+        "qc.pqt",
     }
     assert seen.removed == set()
     assert seen.told == ALL | {("quality_control", "2"): 1}
@@ -205,6 +206,8 @@ def test_what_is_gone_takes_its_partitions_along_and_a_subject_its_key(place: Pl
         "metadata_core.pqt",
         "unique_subject_ids.pqt",
         "platform_qc/platform=ecephys/data.pqt",
+        # The one files of tables that lost partitions.
+        *("platform_qc.pqt", "qc.pqt", "qc_tag_status.pqt"),
     }
     segment = encode_partition("alone/é")
     assert seen.removed == {
