@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test quick endurance made made-check ui bench compare readers pages sample docs docs-serve catalogue lint lock matrix clean
+.PHONY: help run test quick endurance made made-check ui bench bench-read compare readers pages sample docs docs-serve catalogue lint lock matrix clean
 
 # The Python to make .venv with. Empty: the first of these that runs and fits.
 PYTHON ?=
@@ -110,6 +110,9 @@ ui: .venv .dagster/dagster.yaml ## Dagster's UI on what `make run` built (PORT=3
 # `make bench SIZE=100000` for as many documents as there are; ARGS="--markdown BENCHMARKS.md" keeps them.
 bench: .venv ## what a build costs, on made-up documents (SIZE=2000, MODE=dump)
 	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(if $(MODE),--mode $(MODE)) $(ARGS)
+
+bench-read: .venv ## what four questions cost, beside polars, DuckDB and pyarrow (ARGS="--store FOLDER")
+	$(BIN)/python -m bench.reads $(ARGS)
 
 # Of this checkout and another one: `make compare BASE=main`, or BASE="--base FOLDER" for one that lies there.
 # ARGS="--speed 5" times five pairs of first builds as well; `-h` in its place lists the rest.

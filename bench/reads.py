@@ -1,4 +1,4 @@
-"""`python -m bench.reads`: what four questions cost our client, polars, DuckDB and pyarrow.
+"""`make bench-read`: what four questions cost our client, polars, DuckDB and pyarrow.
 
 Each question is answered in a process of its own, timed from the first call, with the libraries
 imported. On S3 it is asked twice: with an empty local cache, and with what the first answer kept;
