@@ -21,7 +21,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple
 
-from bench import corpus, server
+from bench import corpus, measure, server
 from bench.measure import BuildFailed, environment
 from zs_client.contract import Layout, __version__
 
@@ -106,9 +106,7 @@ def _build(folder: Path, store: Path, size: int) -> None:
         "ZS_SOURCE": str(made / "documents.ndjson"),
         "ZS_FILES": str(made / "files"),
     }
-    words = [sys.executable, "-m", "zs_pipeline.build"]
-    # Findings of documents end a build with another code.
-    subprocess.run(words, env=environment(folder, **variables), check=False, capture_output=True)
+    measure.build((), environment(folder, **variables), folder)
 
 
 @contextmanager

@@ -14,14 +14,13 @@ from stores import memory
 
 import zs_client
 from zs_client import biodata_cache
-from zs_client.contract import SUCCESSOR_INDEX
+from zs_client.contract import SUCCESSOR_INDEX, SUCCESSOR_NAMES
 from zs_client.errors import AcornNotFound, ReadError, SubjectNotFound
 from zs_client.s3 import PUBLIC
 from zs_client.store import Store
 from zs_pipeline import arrow
 from zs_pipeline.declaration import Acorn, ByKey, Column
 from zs_pipeline.publishing.commit import commit
-from zs_pipeline.publishing.successor import NAMES
 from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 
 ROOT = Path(__file__).parents[1]
@@ -244,7 +243,7 @@ def test_the_registry_has_the_names_that_its_readers_know(store):
     assert (table.partitioned, table.partition_key, table.type) == (True, "platform", "platform")
     assert table.columns[0] == biodata_cache.Column("asset_name", table.columns[0].description)
     # What a build writes under these names, and perhaps more.
-    assert NAMES.items() <= biodata_cache.NAMES.items()
+    assert SUCCESSOR_NAMES.items() <= biodata_cache.NAMES.items()
 
 
 def test_versions_are_the_folders_of_its_index(store):

@@ -10,14 +10,14 @@ from aging import ACORNS, LAYOUT
 from building import zs_build
 from stores import Crash, Watched, memory
 
-from zs_client.contract import SUCCESSOR_INDEX, SuccessorLayout
+from zs_client.contract import SUCCESSOR_INDEX, SUCCESSOR_NAMES, SuccessorLayout
 from zs_client.errors import StoreError
 from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline import settings
 from zs_pipeline.acorns import ACORNS as ALL
 from zs_pipeline.publishing import squirrel, successor
-from zs_pipeline.publishing.successor import NAMES, publish
+from zs_pipeline.publishing.successor import publish
 from zs_pipeline.settings import sample
 
 pytest_plugins = ("stores",)
@@ -50,7 +50,7 @@ def test_a_build_writes_it_beside_the_squirrel(
     assert json.loads(store.get(SUCCESSOR_INDEX)) == ["bdc-v0.99"]
     found = registry(store)
     ours = {acorn.name for acorn in ALL} - {"quality_control"}
-    assert found.keys() == {NAMES.get(name, name) for name in ours}
+    assert found.keys() == {SUCCESSOR_NAMES.get(name, name) for name in ours}
     for name, entry in found.items():
         assert entry.keys() == ASKED
         assert entry["type"] in TYPES

@@ -19,7 +19,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from zs_client import acorns, fetch, filters, lineage, read, registry, shapes, user_tables
-from zs_client.contract import SUCCESSOR_INDEX, encode_partition
+from zs_client.contract import SUCCESSOR_INDEX, SUCCESSOR_NAMES, encode_partition
 from zs_client.errors import AcornNotFound, ReadError
 from zs_client.place import asking, named_store, resolve, resolve_current
 from zs_client.provenance import TOTAL
@@ -120,11 +120,7 @@ __version__ = "0.42.26"
 VARIABLE = "BIODATA_CACHE_BACKEND"
 STORES = {"s3": PUBLIC, "memory": "memory://"}
 # Our tables that its registry has under another name. QC by subject is not in it.
-NAMES = {
-    "assets_smartspim": "platform_smartspim",
-    "foraging_sessions": "platform_dynamic_foraging_sessions",
-    "qc_by_raw_asset": "qc",
-}
+NAMES = {**SUCCESSOR_NAMES, "qc_by_raw_asset": "qc"}
 BY_RAW, RAW = "qc_by_raw_asset", "raw_asset_name"
 
 P = ParamSpec("P")

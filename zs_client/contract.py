@@ -16,6 +16,11 @@ ROOT = "data-asset-cache"
 VERSIONS_INDEX = f"{ROOT}/zombie-squirrels.json"
 # The index of the folders that readers of zombie-squirrel's successor look for.
 SUCCESSOR_INDEX = f"{ROOT}/cache_versions.json"
+# Those readers know these tables by other names.
+SUCCESSOR_NAMES = {
+    "assets_smartspim": "platform_smartspim",
+    "foraging_sessions": "platform_dynamic_foraging_sessions",
+}
 DOCUMENTS = f"{ROOT}/_documents"
 ANSWERS = f"{ROOT}/_files"
 # The core files of a document, in the order of the schema's pages.

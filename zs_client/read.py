@@ -319,7 +319,7 @@ def _facts_and_values(
     """Returns a table's facts, None for a request of few partitions, and the partitions' values."""
     if request.parts is None:
         facts = facts_or_refuse(store, layout, request)
-        return facts, tuple(decode_partition(segment) for segment in facts["partitions"])
+        return facts, _values_in(facts)
     values = tuple(
         dict.fromkeys(partition_text(request.partition, value) for value in request.parts)
     )
@@ -366,7 +366,10 @@ def partition_values(store: Reader, layout: Layout, request: ReadRequest) -> tup
         AcornNotFound: The table is not in this store and version.
         ReadError: The table's facts cannot be read.
     """
-    facts = facts_or_refuse(store, layout, request)
+    return _values_in(facts_or_refuse(store, layout, request))
+
+
+def _values_in(facts: Mapping[str, Any]) -> tuple[str | None, ...]:
     return tuple(decode_partition(segment) for segment in facts["partitions"])
 
 

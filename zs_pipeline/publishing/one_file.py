@@ -126,8 +126,10 @@ def _merged(
     if last and last["behind_of"] == state:
         base = _last_file(known, last["sha256"])
         if base is not None:
+            behind = frozenset(last["behind"])
             with suppress(_Unlike):
-                return _write(known, state, files, _with_changes(known, base, files, bodies))
+                merged = _with_changes(known, base, behind, files, bodies)
+                return _write(known, state, files, merged)
     return _write(known, state, files, _of_partitions(known, files, list(files), bodies))
 
 
@@ -141,15 +143,24 @@ def _last_file(known: FactsFile, sha256: str) -> pq.ParquetFile | None:
 
 
 def _with_changes(
-    known: FactsFile, base: pq.ParquetFile, files: Mapping[str, FileFacts], bodies: Bodies | None
+    known: FactsFile,
+    base: pq.ParquetFile,
+    behind: frozenset[str],
+    files: Mapping[str, FileFacts],
+    bodies: Bodies | None,
 ) -> Iterator[pa.Table]:
     """Yields the rows of all partitions in order: of the last file, and of changed partitions.
+
+    Args:
+        known: The table's facts.
+        base: The last file.
+        behind: The partitions that changed since.
+        files: The partitions.
+        bodies: Files of changed partitions; others are read from their objects.
 
     Raises:
         _Unlike: The last file lacks rows that it should have.
     """
-    last = known.facts["one_file"] if known.facts else None
-    behind = set(last["behind"]) if last else set(files)
     changes = _of_partitions(known, files, [s for s in files if s in behind], bodies)
     runs = _runs(base, known.acorn.partition)
     segment, rows = next(runs, ("", None))

@@ -9,18 +9,13 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from zs_client.contract import SUCCESSOR_INDEX, Layout, SuccessorLayout
+from zs_client.contract import SUCCESSOR_INDEX, SUCCESSOR_NAMES, Layout, SuccessorLayout
 from zs_client.errors import StoreError
 from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline.publishing import versions
 from zs_pipeline.stored_json import parsed, serialized
 
-# Its readers know these tables by other names.
-NAMES = {
-    "assets_smartspim": "platform_smartspim",
-    "foraging_sessions": "platform_dynamic_foraging_sessions",
-}
 # Its readers read QC by the raw data asset, and would throw on a table by subject.
 ABSENT = ("quality_control",)
 _WRITER = "zs_pipeline"
@@ -98,7 +93,7 @@ def publish(
 
 
 def _entry(store: Store, source: Layout, facts: Facts) -> dict[str, Any]:
-    name = NAMES.get(facts["name"], facts["name"])
+    name = SUCCESSOR_NAMES.get(facts["name"], facts["name"])
     return {
         "name": name,
         "description": facts["description"],
