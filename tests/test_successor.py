@@ -9,8 +9,9 @@ import pytest
 from aging import ACORNS, LAYOUT
 from building import zs_build
 from stores import Crash, Watched, memory
+from two_layouts import ENTRY, SECOND, registry
 
-from zs_client.contract import SUCCESSOR_INDEX, SUCCESSOR_NAMES, SuccessorLayout
+from zs_client.contract import SUCCESSOR_INDEX, SUCCESSOR_NAMES
 from zs_client.errors import StoreError
 from zs_client.facts import Facts
 from zs_client.store import Store
@@ -22,9 +23,6 @@ from zs_pipeline.settings import sample
 
 pytest_plugins = ("stores",)
 
-SECOND = SuccessorLayout("0.99")
-# What the website and the Python package ask of an entry.
-ASKED = {"name", "description", "location", "partitioned", "partition_key", "type", "columns"}
 TYPES = ("metadata", "asset", "platform", "event", "realtime")
 
 
@@ -32,13 +30,6 @@ def tables(store: Store, number: int = 0) -> tuple[Facts, ...]:
     """The facts of tables that were built and published."""
     aging.build(store, number)
     return squirrel.publish(store, LAYOUT, ACORNS).tables
-
-
-def registry(store: Store) -> dict[str, Any]:
-    """The registry as a browser reads it: a listing, and each entry."""
-    keys = [entry["path"] for entry in store.walk(f"{SECOND.folder}/cache_registry/")]
-    entries = [json.loads(store.get(key)) for key in keys]
-    return {entry["name"]: entry for entry in entries}
 
 
 def test_a_build_writes_it_beside_the_squirrel(
@@ -52,7 +43,7 @@ def test_a_build_writes_it_beside_the_squirrel(
     ours = {acorn.name for acorn in ALL} - {"quality_control"}
     assert found.keys() == {SUCCESSOR_NAMES.get(name, name) for name in ours}
     for name, entry in found.items():
-        assert entry.keys() == ASKED
+        assert entry.keys() == ENTRY
         assert entry["type"] in TYPES
         assert entry["columns"]
         assert all(c.keys() == {"name", "description"} and c["name"] for c in entry["columns"])
@@ -165,7 +156,7 @@ def test_killed_anywhere_it_is_known_as_ours_and_goes_on() -> None:
         except Crash:
             count += 1
         # A browser rejects all when an entry is not whole.
-        assert all(entry.keys() == ASKED for entry in registry(store).values())
+        assert all(entry.keys() == ENTRY for entry in registry(store).values())
         if store.exists(SUCCESSOR_INDEX):
             assert registry(store).keys() == {"names", "visits"}
         successor.refuse_others(store, SECOND)
