@@ -5,7 +5,7 @@ gateway and writes S3, both stand-ins that wait before each answer: what the way
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -119,7 +119,7 @@ class _Place(NamedTuple):
     tell: Callable[[Any, Any, Measured], None]
 
 
-def run(
+def run(  # noqa: PLR0913 - an option of the command is an argument
     mode: str,
     made: Path,
     work: Path,
@@ -127,6 +127,7 @@ def run(
     seed: int = 0,
     latency: Latency,
     builds: int | None = None,
+    more: Mapping[str, str] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """Measure every scenario on documents that were made.
@@ -138,6 +139,7 @@ def run(
         seed: Of what changes.
         latency: Of the stand-ins.
         builds: Only so many, from the first; all when None.
+        more: Further variables of the builds.
         progress: Told what was measured.
 
     Raises:
@@ -149,7 +151,7 @@ def run(
     (work / corpus.DUMP).hardlink_to(made / corpus.DUMP)
     found = []
     with _PLACES[mode](made, work, latency) as place:
-        variables = measure.environment(home, **place.variables)
+        variables = measure.environment(home, **place.variables, **more or {})
         for scenario in SCENARIOS[:builds]:
             changed = 0
             if 0 < scenario.share < 1:

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import aging
 import pytest
@@ -11,7 +12,7 @@ from building import zs_build
 from stores import Crash, Watched, memory
 from two_layouts import ENTRY, SECOND, registry
 
-from zs_client.contract import SUCCESSOR_INDEX, SUCCESSOR_NAMES
+from zs_client.contract import NULL_PARTITION, SUCCESSOR_INDEX, SUCCESSOR_NAMES
 from zs_client.errors import StoreError
 from zs_client.facts import Facts
 from zs_client.store import Store
@@ -32,10 +33,17 @@ def tables(store: Store, number: int = 0) -> tuple[Facts, ...]:
     return squirrel.publish(store, LAYOUT, ACORNS).tables
 
 
+def under(store: Store, folder: str) -> dict[str, bytes]:
+    """The files under a folder, by their path in it."""
+    entries = [entry["path"] for entry in store.walk(folder)]
+    return {key.removeprefix(folder): store.get(key) for key in entries}
+
+
 def test_a_build_writes_it_beside_the_squirrel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ZS_BDC_VERSION", "0.99")
+    monkeypatch.setenv("ZS_BDC_FILES", "1")
     store = settings.writable_store(str(tmp_path / "out"))
     assert zs_build(sample() / "documents.ndjson", tmp_path / "out") == 0
     assert json.loads(store.get(SUCCESSOR_INDEX)) == ["bdc-v0.99"]
@@ -51,8 +59,12 @@ def test_a_build_writes_it_beside_the_squirrel(
         if entry["partitioned"]:
             assert entry["partition_key"] in [column["name"] for column in entry["columns"]], name
             assert list(store.walk(key))
+            copied = {unquote(path): body for path, body in under(store, key).items()}
+            # No folder has a name for no value.
+            copied = {path: body for path, body in copied.items() if NULL_PARTITION not in path}
+            assert under(store, f"{SECOND.folder}/{name}/") == copied, name
         else:
-            assert store.exists(key), name
+            assert store.get(SECOND.table(name)) == store.get(key), name
     links = [column["name"] for column in found["platform_smartspim"]["columns"]]
     assert links[-1] == "alignment_ccf_link"
     # The next night has nothing to write there.

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from aging import ACORNS, LAYOUT, SUBJECTS, VISITS, content
+from aging import ACORNS, LAYOUT, NAMES, SUBJECTS, VISITS, content
 from stores import Watched
 
 from zs_client.contract import SUCCESSOR_INDEX, VERSIONS_INDEX, SuccessorLayout
@@ -48,8 +48,8 @@ def build(store: Store, number: int) -> None:
 
 def publish(store: Store, number: int) -> None:
     """Publish both layouts, as the end of a night does."""
-    done = squirrel.publish(store, LAYOUT, declared(number))
-    successor.publish(store, SECOND, LAYOUT, done.tables, complete=done.listed)
+    done = squirrel.publish(store, LAYOUT, declared(number), copies=[SECOND.name])
+    successor.publish(store, SECOND, LAYOUT, done.tables, complete=done.listed, files=True)
 
 
 def main(folder: str, number: int, moment: int) -> None:
@@ -107,6 +107,23 @@ def rows_at(store: Store, entry: dict[str, Any]) -> int:
     return sum(pq.read_table(pa.BufferReader(store.get(key))).num_rows for key in keys)
 
 
+def copies(store: Store) -> dict[str, bytes]:
+    """The files under the successor's own paths."""
+    start = len(SECOND.folder) + 1
+    keys = [entry["path"] for entry in store.walk(SECOND.folder)]
+    return {key[start:]: store.get(key) for key in keys if key.endswith(".pqt")}
+
+
+def fixed_paths(store: Store) -> dict[str, bytes]:
+    """Our own files, under the paths that their copies have; their values stand as they are."""
+    start = len(LAYOUT.folder) + 1
+    found = {NAMES.name + ".pqt": store.get(LAYOUT.table(NAMES.table))}
+    for entry in store.walk(f"{LAYOUT.table_folder(VISITS.table)}/"):
+        path = entry["path"][start:].replace(VISITS.table, VISITS.name, 1)
+        found[path] = store.get(entry["path"])
+    return found
+
+
 def assert_whole(store: Store) -> None:
     """Whoever reads either layout finds whole entries that lead to whole tables."""
     for entry in store.walk("data-asset-cache"):
@@ -116,6 +133,10 @@ def assert_whole(store: Store) -> None:
     for entry in found.values():
         assert entry.keys() == ENTRY
         assert rows_at(store, entry)
+    of_copies = copies(store)
+    for body in of_copies.values():
+        assert pq.read_table(pa.BufferReader(body)).num_rows
+    assert found.keys() <= {path.partition("/")[0].removesuffix(".pqt") for path in of_copies}
     if store.exists(SUCCESSOR_INDEX):
         assert json.loads(store.get(SUCCESSOR_INDEX)) == [SECOND.name]
         assert found.keys() == {acorn.name for acorn in ACORNS}

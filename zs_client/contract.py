@@ -207,9 +207,22 @@ class SuccessorLayout:
         """The key that tells who writes the folder, and what the registry holds."""
         return f"{self.folder}/_written_by.json"
 
+    @property
+    def copies(self) -> str:
+        """The key that tells which copies of our files the folder has, where it has any."""
+        return f"{self.folder}/_copies.json"
+
     def fragment(self, table: str) -> str:
         """Returns the key of a table in the registry."""
         return f"{self.folder}/cache_registry/{table}.json"
+
+    def table(self, table: str) -> str:
+        """Returns the path where the successor's Python package reads an unpartitioned table."""
+        return f"{self.folder}/{table}.pqt"
+
+    def partition(self, table: str, column: str, value: str) -> str:
+        """Returns the path where that package reads a partition; the value stands as it is."""
+        return f"{self.folder}/{table}/{column}={value}/data.pqt"
 
 
 def layouts(folders: Iterable[str]) -> list[Layout]:

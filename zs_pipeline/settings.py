@@ -156,7 +156,21 @@ def successor_layout() -> SuccessorLayout | None:
         ValueError: The version is not two numbers.
     """
     given = os.environ.get("ZS_BDC_VERSION", "")
+    if successor_files() and not given:
+        raise ValueError("ZS_BDC_FILES is set, and ZS_BDC_VERSION names no folder for the files")
     return SuccessorLayout(given) if given else None
+
+
+def successor_files() -> bool:
+    """Returns whether the second layout gets copies of our files: `ZS_BDC_FILES`.
+
+    Raises:
+        ValueError: The variable is neither 0 nor 1.
+    """
+    given = os.environ.get("ZS_BDC_FILES", "")
+    if given not in ("", "0", "1"):
+        raise ValueError(f"ZS_BDC_FILES is {given!r}, neither 0 nor 1")
+    return given == "1"
 
 
 def writable_store(url: str, *, object_cache: Path | None = None) -> Store:

@@ -6,6 +6,7 @@ is checked of it in `zs_pipeline.orchestration.checks`.
 """
 
 import warnings
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -258,15 +259,27 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         store, layout = cache.open(), cache.layout()
         every = settings.expected_every_hours() or context.run.tags.get(EVERY_HOURS)
         with in_our_words(), night.failing(store, layout, "squirrel"):
+            second, files = settings.successor_layout(), settings.successor_files()
             done = squirrel.publish(
                 store,
                 layout,
                 catalogue.acorns,
                 expected_every_hours=float(every) if every else None,
+                copies=[second.name] if second and files else (),
             )
             # While an earlier snapshot is published, what readers of it see stays, too.
-            if (second := settings.successor_layout()) and not hold.behind(store, layout):
-                successor.publish(store, second, layout, done.tables, complete=done.listed)
+            if not hold.behind(store, layout):
+                publish_second = partial(
+                    successor.publish,
+                    store,
+                    source=layout,
+                    tables=done.tables,
+                    complete=done.listed,
+                    progress=context.log.warning,
+                )
+                if second:
+                    publish_second(second, files=files)
+                successor.publish_copies(store, layout, done.registry, publish_second, but=second)
             views.publish(store, layout, done.registry)
             counts = runs.document_counts(context.instance)
             night.end(store, layout, done.failures, done.tables, counts)

@@ -23,7 +23,7 @@ from zs_client.published import latest
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.publishing import hold as holds
-from zs_pipeline.publishing import one_file, pruning, squirrel, views
+from zs_pipeline.publishing import one_file, pruning, squirrel, successor, views
 from zs_pipeline.publishing.facts_file import FactsFile, entries, now_text, path, read_facts
 from zs_pipeline.publishing.hold import HOLDING, PLACING, RELEASING, HeldLayout, Hold
 from zs_pipeline.publishing.recovery import recover_pending
@@ -71,7 +71,8 @@ def roll_back(store: Store, layout: Layout, acorns: Sequence[Acorn], snapshot: s
         store.put(held.registry, store.get(layout.registry))
     for acorn in acorns:
         _roll_back_table(store, layout, acorn, state, hold)
-    _publish(store, layout, state, hold)
+    registry = _publish(store, layout, state, hold)
+    successor.follow(store, layout, registry, acorns)
     for acorn in acorns:
         _place_held(FactsFile(store, held, acorn))
         # What a build had announced that ran meanwhile.
@@ -103,6 +104,7 @@ def release(store: Store, layout: Layout, acorns: Sequence[Acorn]) -> str:
             recover_pending(FactsFile(store, held, acorn))
             _place(FactsFile(store, layout, acorn), _digests(facts), _as_built(facts))
     published = squirrel.publish(store, layout, acorns)
+    successor.follow(store, layout, published.registry, acorns)
     views.publish(store, layout, published.registry)
     store.delete([entry["path"] for entry in store.walk(held.held_folder)])
     _record(store, layout, None, {"to": published.snapshot, "from": hold.snapshot})
@@ -268,9 +270,9 @@ def _place_held(file: FactsFile) -> None:
         list(pool.map(place, files.keys(), files.values()))
 
 
-def _publish(store: Store, layout: Layout, state: State, hold: Hold) -> None:
-    """Write the registry of a snapshot, which says that it is an earlier one."""
-    registry = json.loads(state.body)
+def _publish(store: Store, layout: Layout, state: State, hold: Hold) -> dict[str, Any]:
+    """Write the registry of a snapshot, which says that it is an earlier one, and return it."""
+    registry: dict[str, Any] = json.loads(state.body)
     registry.pop("partitions", None)
     former = json.loads(store.get(layout.registry))
     for entry in registry["acorns"]:
@@ -284,3 +286,4 @@ def _publish(store: Store, layout: Layout, state: State, hold: Hold) -> None:
     store.put(layout.registry, serialized(registry))
     # A view names the columns of its table: one that came since is none of the snapshot's.
     views.publish(store, layout, registry)
+    return registry

@@ -5,7 +5,7 @@ The list of acorns comes from `zs_pipeline.acorns`, and their facts from the sto
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +57,7 @@ def publish(
     acorns: Sequence[Acorn],
     *,
     expected_every_hours: float | None = None,
+    copies: Iterable[str] = (),
 ) -> Published:
     """Write the registry and its snapshot, and list the version once all acorns exist.
 
@@ -65,6 +66,7 @@ def publish(
         layout: The layout of the version.
         acorns: All acorns of the version.
         expected_every_hours: The interval of the schedule; None keeps that of the last registry.
+        copies: Folders that get copies of the files; those that have some stay in the registry.
 
     Raises:
         ValueError: A table's facts cannot be read, and nothing was changed; or the index of
@@ -114,6 +116,8 @@ def publish(
         name_one_file(store, layout, entry, facts)
     registry |= kept_of(former)
     registry["catalogue"] = catalogue_page.publish(store, layout, former)
+    if folders := {*copies, *registry.get("copies", ())}:
+        registry["copies"] = sorted(folders)
     if expected_every_hours:
         registry["expected_every_hours"] = expected_every_hours
     store.put(layout.registry, serialized(registry))
@@ -158,11 +162,13 @@ def kept_of(former: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what a registry takes over from the former one, and no snapshot has.
 
     It is the interval of the schedule, since a snapshot does not become late, what the database of
-    views was made of, and the page in a browser, which shows any snapshot.
+    views was made of, the page in a browser, which shows any snapshot, and the folders that have
+    copies of the files, which are those of whatever is published.
     """
     hours = former.get("expected_every_hours")
     every = {"expected_every_hours": hours} if isinstance(hours, int | float) and hours else {}
-    return every | {key: former[key] for key in ("duckdb", "catalogue") if former.get(key)}
+    kept = ("duckdb", "catalogue", "copies")
+    return every | {key: former[key] for key in kept if former.get(key)}
 
 
 def _entry(
