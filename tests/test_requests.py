@@ -12,7 +12,13 @@ import pytest
 from building import FOLDER, document, dump
 from stores import FaultyProxy
 
-from zs_client.contract import DOCUMENTS, VERSIONS_INDEX, Layout
+from zs_client.contract import (
+    DOCUMENTS,
+    SUCCESSOR_INDEX,
+    VERSIONS_INDEX,
+    Layout,
+    SuccessorLayout,
+)
 from zs_client.store import Store
 from zs_pipeline import build, run_scope
 from zs_pipeline.acorns import ACORNS
@@ -26,6 +32,7 @@ OF_A_TABLE = 3
 # One more lists what the documents name, two look at the state of the night, and each run and the
 # command look for a rollback.
 OF_THE_REST = 40
+SECOND = SuccessorLayout("0.99")
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +46,8 @@ def asked(s3_server: str, tmp_path_factory: pytest.TempPathFactory) -> Counter[t
         client_store.as_owner(environment, proxy.url)
         # However slow the machine is.
         environment.setattr(run_scope, "SECONDS", 3600)
+        environment.setenv("ZS_BDC_VERSION", SECOND.version)
+        environment.setenv("ZS_BDC_FILES", "1")
         for _ in range(2):
             proxy.seen.clear()
             assert build.main(source=str(source), store=store, files=str(sample() / "files")) == 0
@@ -65,6 +74,17 @@ def test_a_night_without_a_change_reads_what_it_needs_once(asked: Counter) -> No
     assert {acorn.name: got[Layout("1.0.0").facts(acorn.table)] for acorn in ACORNS} == {
         acorn.name: 1 for acorn in ACORNS
     }
+
+
+def test_a_night_without_a_change_reads_two_small_files_of_the_second_layout(
+    asked: Counter,
+) -> None:
+    """Before any work and when it publishes; another test has what it writes."""
+    of_second = {key: count for (_, key), count in asked.items() if SECOND.folder in key}
+    assert of_second == {SECOND.record: 2}
+    assert asked["GET", SUCCESSOR_INDEX] == 1
+    # The command looks for a rollback, and its three runs together.
+    assert asked["GET", Layout("1.0.0").rollback] == 2
 
 
 def test_a_first_build_reads_no_document_and_no_row_that_it_has_written(

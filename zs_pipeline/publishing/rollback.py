@@ -21,6 +21,7 @@ from zs_client.facts import Facts, FileFacts
 from zs_client.pinned import State, gone, state_of
 from zs_client.published import latest
 from zs_client.store import Store
+from zs_pipeline import run_scope
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.publishing import hold as holds
 from zs_pipeline.publishing import one_file, pruning, squirrel, successor, views
@@ -123,7 +124,8 @@ def _record(
             record["history"] = [*record["history"], {"at": now_text(), **event}][-KEPT_EVENTS:]
         return serialized(record)
 
-    store.update(layout.rollback, change, advice="is another rollback running?")
+    written = store.update(layout.rollback, change, advice="is another rollback running?")
+    run_scope.current().recent_reads.note(store, layout.rollback, written)
 
 
 def _refuse_gone(store: Store, state: State) -> None:
