@@ -4,6 +4,7 @@ import copy
 import json
 import random
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -13,7 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from plain_nights import Nights
 
-from zs_client.contract import decode_partition
+import zs_client
+from zs_client import biodata_cache
+from zs_client.contract import Layout, __version__, decode_partition
+from zs_client.errors import AcornNotFound
 from zs_pipeline import processes, run_scope
 from zs_pipeline.acorns import (
     ALL_ACORNS,
@@ -27,8 +31,16 @@ from zs_pipeline.acorns.qc_by_raw_asset import ACORN, merge, places, rows
 from zs_pipeline.arrow import decode
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.lineage import origins
+from zs_pipeline.publishing import squirrel
 from zs_pipeline.tables import spools
 
+# `qc_columns()` of biodata-cache 0.42.26.
+THEIR_COLUMNS = (
+    *("name", "stage", "modality", "value", "status", "asset_name", "raw_asset_name", "subject_id"),
+    *("timestamp", "description", "reference", "tags", "object_type", "type", "evaluated_assets"),
+    *("metric_index", "metric_key", "metric_json", "default_grouping", "downstream_asset_names"),
+    *("asset_location", "asset_data_level"),
+)
 BASICS = {
     "name": "raw",
     "subject_id": "1",
@@ -464,3 +476,73 @@ def test_only_builds_for_the_successor_make_it(monkeypatch):
     monkeypatch.setenv("ZS_BDC_VERSION", "0.99")
     assert catalogue().acorns == ALL_ACORNS
     assert catalogue().unbuilt == ()
+
+
+# Reading it
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store of the first night, for tests that only read."""
+    nights = Nights(tmp_path_factory.mktemp("reading"), SOME)
+    nights.build(first_night())
+    squirrel.publish(nights.store, Layout(__version__), SOME.acorns)
+    return nights.source.parent / "out"
+
+
+def names_of(rows: Any) -> list[str]:
+    return sorted(rows["name"])
+
+
+def test_the_client_reads_raw_data_assets_with_filters(folder, environment):
+    environment.setenv("ZS_STORE", str(folder))
+    assert len(zs_client.qc_by_raw_asset(RAW)) == 5
+    both = zs_client.qc_by_raw_asset([RAW, "second"], status="Pass", columns=["name", "status"])
+    assert list(both.columns) == ["name", "status"]
+    assert len(both) == 8
+    assert names_of(zs_client.qc_by_raw_asset(RAW, asset_names=SORTED)) == ["own", "reviewed"]
+    assert names_of(zs_client.qc_by_raw_asset(RAW, tag="probe:A", limit=1, order_by="name")) == [
+        "both"
+    ]
+    assert list(zs_client.qc_by_raw_asset.arrow(None)["raw_asset_name"].to_pylist()) == [None] * 3
+    # Without QC: no rows, all columns.
+    nothing = zs_client.qc_by_raw_asset("without")
+    assert nothing.empty
+    assert list(nothing.columns) == [column.name for column in ACORN.columns]
+
+
+def test_the_raw_data_assets_of_data_assets_are_looked_up(folder, environment):
+    environment.setenv("ZS_STORE", str(folder))
+    of_pooled = zs_client.qc_by_raw_asset(asset_names="pooled")
+    assert names_of(of_pooled) == ["both", "both", "inherited"]
+    assert sorted(of_pooled["raw_asset_name"]) == [RAW, "second", "second"]
+    assert names_of(zs_client.qc_by_raw_asset(asset_names=["one", "orphan"])) == ["drift", "drift"]
+    with pytest.raises(AcornNotFound, match=r"was made from raw,.*asset_names=raw_sorted_"):
+        zs_client.qc_by_raw_asset(SORTED)
+    with pytest.raises(AcornNotFound, match=r"no data asset in .* has the name rwa;"):
+        zs_client.qc_by_raw_asset("rwa")
+    with pytest.raises(ValueError, match="needs a raw_asset_name, or asset_names"):
+        zs_client.qc_by_raw_asset()
+
+
+def test_a_query_reads_the_raw_data_assets_that_it_names_or_all(folder, environment):
+    environment.setenv("ZS_STORE", str(folder))
+    count = "select count(*) as n from qc_by_raw_asset"
+    assert zs_client.sql(count)["n"][0] == 19
+    assert zs_client.sql(f"{count} where status = 'Pending'")["n"][0] == 1
+    assert zs_client.sql(f"{count} where raw_asset_name = '{RAW}'")["n"][0] == 5
+    assert zs_client.sql(f"{count} where raw_asset_name in ('gone', 'second')")["n"][0] == 4
+
+
+def test_biodata_cache_reads_it(folder, environment):
+    environment.setenv("ZS_STORE", str(folder))
+    assert len(biodata_cache.qc(RAW)) == 5
+    assert names_of(biodata_cache.qc(RAW, [SORTED])) == ["own", "reviewed"]
+    path = biodata_cache.qc(RAW, lazy=True)
+    assert Path(path).parts[-3:] == ("qc_by_raw_asset", "raw_asset_name=raw", "data.pqt")
+    columns = [column.name for column in biodata_cache.qc_columns()]
+    assert columns == [column.name for column in ACORN.columns]
+    # Every column of its own, as far as it is not the subject of another one.
+    assert {*THEIR_COLUMNS} <= {*columns}
+    with pytest.warns(UserWarning, match="is a derived data asset"):
+        assert biodata_cache.qc(SORTED).empty

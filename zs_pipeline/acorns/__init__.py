@@ -55,7 +55,7 @@ FOR_SUCCESSOR: tuple[Acorn, ...] = (qc_by_raw_asset.ACORN,)
 ALL_ACORNS = (*ACORNS, *FOR_SUCCESSOR)
 
 CATALOGUE = Catalogue(ACORNS, unbuilt=FOR_SUCCESSOR)
-_WITH_SUCCESSOR = Catalogue(ALL_ACORNS)
+FULL_CATALOGUE = Catalogue(ALL_ACORNS)
 
 
 def catalogue() -> Catalogue:
@@ -64,4 +64,4 @@ def catalogue() -> Catalogue:
     Raises:
         ValueError: The variable is not two numbers.
     """
-    return _WITH_SUCCESSOR if settings.successor_layout() else CATALOGUE
+    return FULL_CATALOGUE if settings.successor_layout() else CATALOGUE

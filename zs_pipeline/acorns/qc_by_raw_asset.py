@@ -194,7 +194,8 @@ ACORN = Acorn(
     description=(
         "Quality control of a raw data asset and of everything that was made from it, one row per "
         "version of a metric, in one file per raw data asset. Metrics that derived data assets "
-        "inherit have one row. Join asset_basics.name on asset_name or raw_asset_name."
+        "inherit have one row. Join asset_basics.name on asset_name or raw_asset_name. Only builds "
+        "with ZS_BDC_VERSION make it."
     ),
     type="asset",
     key=(),
