@@ -56,6 +56,8 @@ TABLES: tuple[tuple[str, str, str], ...] = (
     ("document_problems", "document_problems", ""),
     ("data_asset_problems", "data_asset_problems", ""),
 )
+# Tables that a store has only where builds write the layout of the successor.
+FOR_SUCCESSOR = (origins.TABLE,)
 
 
 @lists
