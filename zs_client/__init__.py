@@ -50,6 +50,7 @@ __all__ = [
     "platform_fib",
     "platform_qc",
     "qc",
+    "qc_by_raw_asset",
     "qc_tag_status",
     "quality_control",
     "raw_to_derived",

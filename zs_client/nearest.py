@@ -24,6 +24,8 @@ _STATUSES = ("Pass", "Fail", "Pending")
 _USUAL = {
     ("quality_control", "status"): _STATUSES,
     ("quality_control", "stage"): ("Raw data", "Processing", "Analysis"),
+    ("qc_by_raw_asset", "status"): _STATUSES,
+    ("qc_by_raw_asset", "stage"): ("Raw data", "Processing", "Analysis"),
     ("qc_tag_status", "status"): _STATUSES,
     ("platform_qc", "status"): _STATUSES,
 }

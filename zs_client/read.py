@@ -4,9 +4,7 @@
 selects rows of a file, and `zs_client.acorns` names the tables. Nothing is written here.
 """
 
-import difflib
 import operator
-import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zs_client import fetch, filters, kinds, nearest, one_file, provenance, work
-from zs_client.contract import Layout, decode_partition, encode_partition
+from zs_client import fetch, filters, kinds, nearest, one_file, provenance, unknown, work
+from zs_client.contract import RAW_NAME, Layout, decode_partition, encode_partition
 from zs_client.errors import AcornNotFound, ReadError, SubjectNotFound
 from zs_client.filters import Names
 from zs_client.obstore_errors import first_line
@@ -57,7 +55,6 @@ __all__ = [
 
 
 # A data asset's name ends with a time, or has one before that of its processing.
-_OF_A_DATA_ASSET = re.compile(r"_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -487,6 +484,9 @@ def _facts_of_known(
             "End it with `zs build`"
         )
     value = decode_partition(segment)
+    if column == RAW_NAME:
+        _check_raw(store, layout, name, value)
+        return facts
     values = [decode_partition(s) or "" for s in {**facts["partitions"], **facts["empty"]}]
     if column != "subject_id":
         raise ValueError(f"{column} {fetch.short(value)}: there are {', '.join(sorted(values))}")
@@ -497,21 +497,31 @@ def _facts_of_known(
     if value in subjects:
         return facts
     who = f"{name}: no data asset in {store.url}, version {layout},"
-    raise unknown_subject(who, value, subjects)
+    raise unknown.unknown_subject(who, value, subjects)
 
 
-def unknown_subject(who: str, subject: str | None, subjects: Sequence[str]) -> SubjectNotFound:
-    """Returns the error for a subject that nobody has, with similar subjects."""
-    similar = difflib.get_close_matches((subject or "")[: fetch.SHOWN], subjects, n=5)
-    hint = f"Alike: {', '.join(similar)}" if similar else "None is written alike"
-    if _OF_A_DATA_ASSET.search(subject or ""):
-        hint = (
-            "It looks like the name of a data asset: asset_names= takes one, and "
-            "zs_client.biodata_cache.qc reads QC by raw data asset"
+def _check_raw(store: Reader, layout: Layout, name: str, value: str | None) -> None:
+    """Refuse what is no raw data asset; a raw one without QC has no rows.
+
+    Raises:
+        AcornNotFound: No data asset has that name, or its QC stands under others.
+    """
+    names = {}
+    for table, column in (("asset_basics", "name"), ("source_data", "source_data")):
+        key = layout.table(table)
+        request = ReadRequest(table, table, {"name": value}, (column,))
+        try:
+            rows = _read_file(store, key, request, small=SMALL)[0]
+        except FileNotFoundError:
+            raise fetch.not_found(store, layout, table, key) from None
+        names[table] = rows[column].to_pylist()
+    if not names["asset_basics"]:
+        raise unknown.unknown_name(name, value, store, layout)
+    if sources := [source for source in names["source_data"] if source is not None]:
+        raise AcornNotFound(
+            f"{name}: {fetch.short(value)} was made from {fetch.short(sources[0])}, and QC stands "
+            f"under the raw data asset: asset_names={fetch.short(value)} looks it up"
         )
-    return SubjectNotFound(
-        f"{who} has the subject {fetch.short(subject)}. {hint}; unique_subject_ids() has all"
-    )
 
 
 def _lost(store: Reader, key: str, facts: dict[str, Any]) -> ReadError:

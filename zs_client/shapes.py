@@ -44,10 +44,14 @@ ARGUMENTS = {
     "offline": "Send no requests and read the local cache; else `ZS_OFFLINE`.",
     "others": "Filters on other columns, by the column's name; the module lists all filters.",
 }
-# Each error, the parameter that every function raising it has, and when it is raised.
+# Each error, the parameters that every function raising it has, and when it is raised.
 ERRORS = (
     ("AcornNotFound", "snapshot", "The table is not in this store and version."),
-    ("SubjectNotFound", "asset_names", "No data asset has that subject, or one of the subjects."),
+    (
+        "SubjectNotFound",
+        "subject_id asset_names",
+        "No data asset has such a subject.",
+    ),
     ("ValueError", "others", "Unknown column or filter (the message lists them), or a bad value."),
     ("TypeError", "others", "A value is of another kind than the column."),
     ("ReadError", "snapshot", "The table is there and cannot be read."),
@@ -110,7 +114,11 @@ def _completed(function: Any) -> str | None:
     own = _entries(sections.get("Args", ""))
     arguments = [own.get(name) or f"    {name}: {ARGUMENTS[name]}" for name in parameters]
     own = _entries(sections.get("Raises", ""))
-    shared = {name: f"    {name}: {text}" for name, needs, text in ERRORS if needs in parameters}
+    shared = {
+        name: f"    {name}: {text}"
+        for name, needs, text in ERRORS
+        if parameters.keys() >= set(needs.split())
+    }
     errors = {name: own[name] for name in own if name not in shared} | shared | own
     sections["Args"] = "\n".join(["Args:", *arguments])
     sections["Raises"] = "\n".join(["Raises:", *errors.values()])

@@ -195,7 +195,7 @@ def _stage(
                 staged.is_object, staged.is_reused = True, file.is_reused
             elif written:
                 staged.body = file.body
-                if acorn.partition:
+                if acorn.partition and acorn.has_one_file:
                     bodies.keep(digest, file.body)
             yield staged
 

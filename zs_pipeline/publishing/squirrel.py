@@ -56,6 +56,7 @@ def publish(
     layout: Layout,
     acorns: Sequence[Acorn],
     *,
+    unbuilt: Sequence[Acorn] = (),
     expected_every_hours: float | None = None,
     copies: Iterable[str] = (),
 ) -> Published:
@@ -65,6 +66,7 @@ def publish(
         store: The store to publish in.
         layout: The layout of the version.
         acorns: All acorns of the version.
+        unbuilt: Acorns that are not made any more; one that the last registry names stays in it.
         expected_every_hours: The interval of the schedule; None keeps that of the last registry.
         copies: Folders that get copies of the files; those that have some stay in the registry.
 
@@ -73,7 +75,9 @@ def publish(
             versions cannot be read, and it was not changed.
         HeldBack: An earlier snapshot is published; nothing was changed.
     """
-    now = now_text()
+    now, former = now_text(), _former(store, layout)
+    named = {entry["name"] for entry in former.get("acorns", ())}
+    acorns = [*acorns, *(acorn for acorn in unbuilt if acorn.name in named)]
     gathered: list[dict[str, Any]] = []
     partitions: dict[str, Any] = {}
     missing = []
@@ -105,7 +109,6 @@ def publish(
     }
     key = layout.snapshot(snapshot)
     body = serialized({**registry, "partitions": partitions})
-    former = _former(store, layout)
     is_new = former.get("snapshot") != snapshot
     if not store.exists(key):
         store.put_first(key, body)

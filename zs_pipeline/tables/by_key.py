@@ -4,8 +4,6 @@ The fingerprint of a partition covers its documents, their values in the columns
 that the table reads, and the code.
 """
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -20,13 +18,10 @@ from zs_pipeline.documents.state import WHERE, DocumentState
 from zs_pipeline.publishing.facts_file import FactsFile, entries
 from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 from zs_pipeline.shape import values as fields
-from zs_pipeline.tables import stored_files
+from zs_pipeline.tables import fingerprints, stored_files
 from zs_pipeline.tables.inputs import Inputs
 from zs_pipeline.tables.spools import by_partition
 from zs_pipeline.tables.with_basics import shards_with_basics, with_reads
-
-# Characters that no text in a table has: between columns, between a list's values, for null.
-_COLUMN, _ITEM, _NULL = "\x1e", "\x1f", "\x00"
 
 
 def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | None) -> TableUpdate:
@@ -41,7 +36,7 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
     code = of_table(known.acorn)
     documents, basics = inputs.load_documents(known.store), inputs[ASSET_BASICS]
     placed = _placed(kind, documents, basics)
-    now = _fingerprints(placed, code)
+    now = fingerprints.by_segment(placed, code)
     before = {segment: entry["inputs"] for segment, entry in entries(known.facts).items()}
     before |= known.facts["empty"] if known.facts else {}
     if only is None:
@@ -84,26 +79,6 @@ def _placed(kind: ByKey, documents: DocumentState, basics: pa.Table) -> pa.Table
     segment = pa.array([*segments, fields.segment(None)]).take(
         values.indices.fill_null(len(segments))
     )
-    columns = [_as_text(arrow.column(basics, name)) for name in kind.basics]
-    state = pc.binary_join_element_wise(index["_id"], index["content"], *columns, _COLUMN)
+    columns = [arrow.column(basics, name) for name in kind.basics]
+    state = fingerprints.states(index["_id"], index["content"], *columns)
     return index.append_column("segment", segment).append_column("state", state)
-
-
-def _as_text(column: pa.Array) -> pa.Array:
-    """Returns the values of a column as texts that differ where the values do."""
-    if pa.types.is_list(column.type):
-        column = pc.binary_join(column, _ITEM)
-    return column.cast(pa.string()).fill_null(_NULL)
-
-
-def _fingerprints(placed: pa.Table, code: str) -> dict[str, str]:
-    """Returns by partition a digest of its documents, their rows and the code."""
-    states: dict[str, list[str]] = defaultdict(list)
-    for segment, state in arrow.values(placed, "segment", "state"):
-        states[segment].append(state)
-    return {
-        segment: hashlib.sha256(
-            "\n".join((code, *sorted(of_documents))).encode("utf-8", "replace")
-        ).hexdigest()[:32]
-        for segment, of_documents in states.items()
-    }
