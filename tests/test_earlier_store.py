@@ -42,6 +42,7 @@ CHANGED = {
 # Tables with new columns.
 LONGER = {
     *("asset_basics", "qc", "document_problems", "data_asset_problems", "assets_smartspim"),
+    "platform_fib",
     # And one that is new.
     "time_to_qc",
 }

@@ -281,7 +281,9 @@ def platform_fib(
 
     Returns:
         `asset_name`, `fiber`, `patch_cord`, `channel`, `intended_measurement` and
-        `targeted_structure`. A missing value is the text `missing`, never null.
+        `targeted_structure`. A missing value is the text `missing`, never null. Then the
+        coordinate at which the fiber's implant was aimed, null where it is not known:
+        `target_coordinate_ap`, `_ml`, `_si` and `_depth`, with `_system`, `_origin` and `_unit`.
     """
     return _request("platform_fib", locals())
 

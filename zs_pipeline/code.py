@@ -6,7 +6,18 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 
 from zs_client import kinds
-from zs_pipeline import ages, arrow, instruments, lineage, people, photometry, quality, tags, zones
+from zs_pipeline import (
+    ages,
+    arrow,
+    implants,
+    instruments,
+    lineage,
+    people,
+    photometry,
+    quality,
+    tags,
+    zones,
+)
 from zs_pipeline.catalogue import Reads
 from zs_pipeline.declaration import Acorn, ByDocument, ByLineage, FromFrame, FromSideFiles
 from zs_pipeline.documents import shards
@@ -14,7 +25,9 @@ from zs_pipeline.shape import findings, problems
 from zs_pipeline.shape import values as fields
 from zs_pipeline.side_files import pickled_calls, pickled_frame
 
-_OF_DOCUMENTS = (fields, ages, findings, instruments, people, photometry, quality, tags, zones)
+_OF_DOCUMENTS = (
+    *(fields, ages, findings, implants, instruments, people, photometry, quality, tags, zones),
+)
 _SHARED = (*_OF_DOCUMENTS, arrow, kinds.arrow_types, shards)
 _OF_FRAMES = (pickled_frame, pickled_calls)
 _FROM_FILES = (*_OF_FRAMES, lineage)

@@ -52,6 +52,7 @@ class Expected(StrEnum):
     OBJECT = "an object"
     LIST = "a list"
     TEXT = "a text"
+    NUMBER = "a number"
     SUBJECT = "a subject's id"
     TIME = "a time"
     DATE = "a date"
