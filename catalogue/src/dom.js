@@ -54,12 +54,14 @@ export function opened(summary, content, attributes = {}) {
   const load = async () => {
     if (begun || !details.open) return;
     begun = true;
+    inside.setAttribute("aria-busy", "true");
     try {
       fill(inside, await content());
     } catch (error) {
       begun = false;
       fill(inside, failure(error));
     }
+    inside.removeAttribute("aria-busy");
   };
   details.addEventListener("toggle", load);
   return details;
