@@ -82,7 +82,10 @@ def test_every_page_of_the_sample(opened, sample_store):
     assert f"made from data asset {RAW}" in shown
     assert "type:review ◆ pending" in shown
     assert "no data asset of this name" in tab.shows("data-asset/none")
+    tab.asked.clear()
     shown = tab.shows("subject/901001")
+    files = {url.partition(f"{LAYOUT.folder}/")[2] for url in tab.asked if url.endswith(".pqt")}
+    assert files == {"asset_basics.pqt", "qc_tag_status/subject_id=901001/data.pqt"}
     assert tab.page.locator("svg.timeline").count() == 1
     assert "12 data assets" in shown
     assert "✕ 8 Fail" in shown
