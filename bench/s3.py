@@ -19,7 +19,7 @@ from bench.server import Answer, Request, serve
 
 PAGE = 1000
 # What a writer may say of an object and a reader is told.
-_TOLD = ("content-type", "cache-control")
+_TOLD = ("content-type", "content-encoding", "cache-control")
 _XML = {"Content-Type": "application/xml"}
 _LAST = "\U0010ffff"
 # Parquet is counted as both.
