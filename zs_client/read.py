@@ -4,7 +4,6 @@
 selects rows of a file, and `zs_client.acorns` names the tables. Nothing is written here.
 """
 
-import difflib
 import operator
 import re
 import warnings
@@ -502,6 +501,8 @@ def _facts_of_known(
 
 def unknown_subject(who: str, subject: str | None, subjects: Sequence[str]) -> SubjectNotFound:
     """Returns the error for a subject that nobody has, with similar subjects."""
+    import difflib
+
     similar = difflib.get_close_matches((subject or "")[: fetch.SHOWN], subjects, n=5)
     hint = f"Alike: {', '.join(similar)}" if similar else "None is written alike"
     if _OF_A_DATA_ASSET.search(subject or ""):
