@@ -4,7 +4,6 @@ obstore has no error of its own for a missing bucket, a forbidden listing or two
 the server's message tells them apart.
 """
 
-import random
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -79,6 +78,8 @@ def repeated(ask: Callable[[], T], signs: Sequence[str] = (*CUT, MET)) -> T:
 
 def wait(seconds: float) -> None:
     """Wait for about that long, at random, so that two writers that met do not meet again."""
+    import random
+
     time.sleep(seconds * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
 
 

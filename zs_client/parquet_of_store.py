@@ -3,6 +3,7 @@
 `zs_client.parquet` is such a file, and `zs_client.read` selects its rows.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
@@ -27,9 +28,11 @@ def opened(store: Reader, key: str, *, whole: bool = False, small: int = 0) -> F
         FileNotFoundError: Nothing lies there.
         ReadError: The store could not answer, or does not permit the read.
     """
-    if not (whole or not store.is_remote or fetch.is_too_long(store, key) or store.is_cached(key)):
+    is_in_parts = store.part_above < math.inf and not fetch.is_too_long(store, key)
+    if is_in_parts and not whole and not store.is_cached(key):
         end = _ask_for_part(store, key, lambda: store.get_end(key, END))
-        if end is not None and end.start + len(end.body) == end.size:
+        whole_end = end is not None and end.start + len(end.body) == end.size
+        if end is not None and whole_end and end.size > store.part_above:
             if not end.start:
                 return File(end)
             # Without an ETag nobody can tell whether further parts are of the same content.

@@ -6,6 +6,7 @@ A snapshot names the content of every table and partition, and contents are read
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -88,6 +89,11 @@ class Pinned:
     def is_remote(self) -> bool:
         """Whether reads go over a network."""
         return self._store.is_remote
+
+    @property
+    def part_above(self) -> float:
+        """As of `Store`, but a file on this machine is read whole: its digest is known."""
+        return 0 if self.is_remote else math.inf
 
     @property
     def name(self) -> tuple[str, ...]:

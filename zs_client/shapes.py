@@ -93,16 +93,18 @@ def in_shapes(function: Any, plain: Callable[["pa.Table"], Any], returns: str) -
 
     Its keywords `snapshot` and `offline` are those of `zs_client.place.reading`.
     """
-    doc = _completed(function)
-    reader = _reader(function, plain, function.__name__, doc, returns)
+    # To make a signature is most of what an import costs: one does for all shapes.
+    signature = inspect.signature(function)
+    doc = _completed(function, signature)
+    reader = _reader(function, plain, function.__name__, doc, returns, signature)
     for shape, (kind, words) in SHAPES.items():
         name = f"{function.__name__}.{shape}"
         other = f"As `{function.__name__}`, but {words}.\n\n{doc}"
-        setattr(reader, shape, _reader(function, _BY[shape], name, other, kind))
+        setattr(reader, shape, _reader(function, _BY[shape], name, other, kind, signature))
     return reader
 
 
-def _completed(function: Any) -> str | None:
+def _completed(function: Any, signature: inspect.Signature) -> str | None:
     """Returns a function's docstring, completed with the shared arguments and errors."""
     if function.__doc__ is None:  # `python -OO`
         return None
@@ -110,7 +112,7 @@ def _completed(function: Any) -> str | None:
         r"\n\n(?=(?:Args|Returns|Raises):\n)", inspect.cleandoc(function.__doc__)
     )
     sections = {section.partition(":")[0]: section for section in rest}
-    parameters = inspect.signature(function).parameters
+    parameters = signature.parameters
     own = _entries(sections.get("Args", ""))
     arguments = [own.get(name) or f"    {name}: {ARGUMENTS[name]}" for name in parameters]
     own = _entries(sections.get("Raises", ""))
@@ -133,7 +135,12 @@ def _entries(section: str) -> dict[str, str]:
 
 
 def _reader(
-    function: Any, shape: Callable[["pa.Table"], Any], name: str, doc: str | None, returns: str
+    function: Any,
+    shape: Callable[["pa.Table"], Any],
+    name: str,
+    doc: str | None,
+    returns: str,
+    signature: inspect.Signature,
 ) -> Any:
     @wraps(function)
     def reader(*args: Any, **kwargs: Any) -> Any:
@@ -148,7 +155,6 @@ def _reader(
     reader.__qualname__ = name
     reader.__doc__ = doc
     reader.__annotations__ = {**function.__annotations__, "return": returns}
-    signature = inspect.signature(function)
     reader.__signature__ = signature.replace(return_annotation=returns)  # type: ignore[attr-defined]
     return reader
 

@@ -4,8 +4,8 @@ The meaning of keys is in `zs_client.contract`, opening a store in `zs_client.op
 a local folder in `zs_client.local`, and the local cache of a store on S3 in `zs_client.cache`.
 """
 
-import gzip
 import hashlib
+import math
 import re
 import time
 import uuid
@@ -112,6 +112,10 @@ class Reader(Protocol):
         """Whether reads go over a network, so that range requests pay."""
 
     @property
+    def part_above(self) -> float:
+        """How many bytes a file has of which only the parts in use are read."""
+
+    @property
     def name(self) -> tuple[str, ...]:
         """The parts of a name that no other store has, for what a process remembers."""
 
@@ -184,7 +188,12 @@ class Store:
         return self._received(key, {})
 
     def _received(self, key: str, options: Any, sha256: str = "") -> tuple[bytes, str]:
-        """Returns the bytes under a key, once compared with their digest, and their ETag.
+        """Returns the bytes under a key, once compared with their digest, and their ETag."""
+        body, meta = self._compared(key, options, sha256)
+        return body, self._etag(meta, body)
+
+    def _compared(self, key: str, options: Any, sha256: str = "") -> tuple[bytes, Any]:
+        """Returns the bytes under a key, once compared with their digest, and their metadata.
 
         Args:
             key: The key.
@@ -195,7 +204,7 @@ class Store:
             body, meta, sent = self._answered(key, options)
             expected = sha256 or named_digest(key) or sent
             if not expected or hashlib.sha256(body).hexdigest() == expected:
-                return body, self._etag(meta, body)
+                return body, meta
         raise Altered(
             f"{self.at(key)}: what came is not what the store has: {len(body):,} bytes, not of the "
             f"sha256 {expected[:12]}…, {ATTEMPTS} times; look at the network between, or tell who "
@@ -214,6 +223,11 @@ class Store:
 
     def _body(self, result: Any, key: str) -> bytes:  # noqa: ARG002 - for stores with progress
         return bytes(result.bytes())
+
+    @property
+    def part_above(self) -> float:
+        """How many bytes a file has of which only the parts in use are read."""
+        return 0 if self.is_remote else math.inf
 
     @property
     def is_remote(self) -> bool:
@@ -243,7 +257,7 @@ class Store:
         def ask() -> ByteRange:
             result = objects.get(self._objects, key, options=options)
             body, sent = bytes(result.bytes()), str(result.attributes.get(DIGEST) or "")
-            etag = self._etag(result.meta, body)
+            etag = str(result.meta["e_tag"] or "")
             return ByteRange(body, result.range[0], result.meta["size"], etag, sent)
 
         try:
@@ -275,6 +289,8 @@ class Store:
         if not self.is_remote:
             self.put(key, body)
             return
+        import gzip
+
         packed = gzip.compress(body, mtime=0)
         with self._writing(key, packed, SHORT) as put:
             headers = {**put.keywords["attributes"], "Content-Encoding": "gzip"}

@@ -1,6 +1,5 @@
 """The errors for names that no data asset has, and for subjects."""
 
-import difflib
 import re
 from collections.abc import Sequence
 
@@ -14,6 +13,8 @@ _OF_A_DATA_ASSET = re.compile(r"_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d", re.ASCII)
 
 def unknown_subject(who: str, subject: str | None, subjects: Sequence[str]) -> SubjectNotFound:
     """Returns the error for a subject that nobody has, with similar subjects."""
+    import difflib
+
     similar = difflib.get_close_matches((subject or "")[: fetch.SHOWN], subjects, n=5)
     hint = f"Alike: {', '.join(similar)}" if similar else "None is written alike"
     if _OF_A_DATA_ASSET.search(subject or ""):
