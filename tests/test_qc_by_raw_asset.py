@@ -3,6 +3,7 @@
 import copy
 import json
 import random
+import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import zs_client
 from zs_client import biodata_cache
 from zs_client.contract import Layout, __version__, decode_partition
 from zs_client.errors import AcornNotFound
+from zs_client.opening import open_store
 from zs_pipeline import processes, run_scope
 from zs_pipeline.acorns import (
     ALL_ACORNS,
@@ -31,7 +33,7 @@ from zs_pipeline.acorns.qc_by_raw_asset import ACORN, merge, places, rows
 from zs_pipeline.arrow import decode
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.lineage import origins
-from zs_pipeline.publishing import squirrel
+from zs_pipeline.publishing import rollback, squirrel, views
 from zs_pipeline.tables import spools
 
 # `qc_columns()` of biodata-cache 0.42.26.
@@ -49,6 +51,7 @@ BASICS = {
     "data_level": "raw",
     "created": 0,
 }
+LAYOUT = Layout(__version__)
 LONG = "9" * 300
 
 
@@ -486,7 +489,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store of the first night, for tests that only read."""
     nights = Nights(tmp_path_factory.mktemp("reading"), SOME)
     nights.build(first_night())
-    squirrel.publish(nights.store, Layout(__version__), SOME.acorns)
+    squirrel.publish(nights.store, LAYOUT, SOME.acorns)
     return nights.source.parent / "out"
 
 
@@ -546,3 +549,72 @@ def test_biodata_cache_reads_it(folder, environment):
     assert {*THEIR_COLUMNS} <= {*columns}
     with pytest.warns(UserWarning, match="is a derived data asset"):
         assert biodata_cache.qc(SORTED).empty
+
+
+def test_a_view_over_the_partitions_reads_the_one_that_is_asked_for(folder):
+    duckdb = pytest.importorskip("duckdb")
+    store = open_store(str(folder))
+    registry = json.loads(store.get(LAYOUT.registry))
+    assert views.publish(store, LAYOUT, registry)
+    connection = duckdb.connect()
+    connection.execute(f"ATTACH '{folder}/{LAYOUT.views}' AS zs (READ_ONLY)")
+    rows = connection.sql(
+        "SELECT raw_asset_name, count(*) FROM zs.qc_by_raw_asset GROUP BY ALL ORDER BY ALL"
+    ).fetchall()
+    assert rows[-1] == (None, 3)
+    assert dict(rows)[RAW] == 5
+    assert sum(count for _, count in rows) == 19
+    one = f"FROM zs.qc_by_raw_asset WHERE raw_asset_name = '{RAW}'"
+    assert connection.sql(f"SELECT count(*) {one}").fetchall() == [(5,)]
+    explained = connection.sql(f"EXPLAIN ANALYZE SELECT metric_json {one}").fetchall()
+    assert re.search(r"Total Files Read: 1\b", explained[0][1])
+
+
+# Publishing it
+
+
+def test_what_is_not_built_any_more_stays_and_is_stale_once_the_documents_change(tmp_path):
+    nights = Nights(tmp_path, SOME)
+    store, others = nights.store, SOME.acorns[:2]
+    nights.build(first_night())
+    first = squirrel.publish(store, LAYOUT, SOME.acorns)
+    before = tables(store)
+
+    def entry() -> dict[str, Any]:
+        registry = json.loads(store.get(LAYOUT.registry))
+        return {e["name"]: e for e in registry["acorns"]}[ACORN.name]
+
+    # A night without the variable, on the same documents: it is as fresh as it was.
+    again = squirrel.publish(store, LAYOUT, others, unbuilt=[ACORN])
+    assert (again.snapshot, again.missing, entry()["state"]) == (first.snapshot, (), "fresh")
+    nights.catalogue = Catalogue(others, unbuilt=[ACORN])
+    nights.build(second_night())
+    later = squirrel.publish(store, LAYOUT, others, unbuilt=[ACORN])
+    assert later.missing == ()
+    assert (entry()["state"], entry()["reason"]) == (
+        "stale",
+        "built from an earlier state of the documents",
+    )
+    assert {k: v for k, v in tables(store).items() if ACORN.table in k} == {
+        k: v for k, v in before.items() if ACORN.table in k
+    }
+    # One that the store never had is not missed.
+    nothing = Nights(tmp_path / "nothing", nights.catalogue)
+    nothing.build(first_night())
+    assert squirrel.publish(nothing.store, LAYOUT, others, unbuilt=[ACORN]).listed
+
+
+def test_a_rollback_places_it_and_a_release_brings_it_forward(tmp_path):
+    nights = Nights(tmp_path, SOME)
+    nights.build(first_night())
+    first = squirrel.publish(nights.store, LAYOUT, SOME.acorns).snapshot
+    before = tables(nights.store)
+    nights.build(second_night())
+    squirrel.publish(nights.store, LAYOUT, SOME.acorns)
+    after = tables(nights.store)
+    rollback.roll_back(nights.store, LAYOUT, SOME.acorns, first)
+    rolled_back = tables(nights.store)
+    assert {k: v for k, v in rolled_back.items() if not k.startswith("_held/")} == before
+    # Also by a program that does not build it.
+    rollback.release(nights.store, LAYOUT, SOME.acorns[:2], [ACORN])
+    assert tables(nights.store) == after
