@@ -416,7 +416,7 @@ def test_a_snapshot_is_shown_with_lines_for_its_contents(browser, sample_store):
     ("route", "rows"),
     [
         ("table/asset_basics", 45),
-        ("table/quality_control", 116),
+        ("table/quality_control", 121),
         ("table/quality_control?partition=901002", 5),
         ("table/platform_qc?partition=fib", 10),
     ],

@@ -75,6 +75,7 @@ PUBLIC = [
     "platform_exaspim",
     "platform_fib",
     "platform_qc",
+    "platform_smartspim_fiber_ccf",
     "qc",
     "qc_tag_status",
     "quality_control",
@@ -104,6 +105,7 @@ SIGNATURES = {
     "time_to_qc": "name=… …",
     "metadata_core": "_id=… …",
     "assets_smartspim": "name=… raw_name=… channel=… processed=… …",
+    "platform_smartspim_fiber_ccf": "subject_id=… name=… fiber=… targeted_structure=… …",
     "platform_exaspim": "name=… raw_name=… processed=… …",
     "platform_fib": "asset_name=… fiber=… channel=… intended_measurement=… targeted_structure=… …",
     "foraging_sessions": "subject_id=… session_date=… session_date_after=… session_date_before=… "

@@ -49,6 +49,7 @@ __all__ = [
     "platform_exaspim",
     "platform_fib",
     "platform_qc",
+    "platform_smartspim_fiber_ccf",
     "qc",
     "qc_tag_status",
     "quality_control",

@@ -525,7 +525,7 @@ def assets_smartspim(force_update: bool = False) -> "pd.DataFrame":
 @_reading_ours
 def platform_smartspim_fiber_ccf(force_update: bool = False) -> "pd.DataFrame":
     """Returns where fibers end in the brain's atlas, as annotated in QC."""
-    return _whole("platform_smartspim_fiber_ccf")
+    return acorns.platform_smartspim_fiber_ccf()
 
 
 @_reading_ours
