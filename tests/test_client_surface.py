@@ -76,6 +76,7 @@ PUBLIC = [
     "platform_fib",
     "platform_qc",
     "platform_smartspim_fiber_ccf",
+    "platform_smartspim_qc_metrics",
     "qc",
     "qc_tag_status",
     "quality_control",
@@ -106,6 +107,8 @@ SIGNATURES = {
     "metadata_core": "_id=… …",
     "assets_smartspim": "name=… raw_name=… channel=… processed=… …",
     "platform_smartspim_fiber_ccf": "subject_id=… name=… fiber=… targeted_structure=… …",
+    "platform_smartspim_qc_metrics": "subject_id=… name=… metric_name=… channel=… stage=… "
+    "status=… …",
     "platform_exaspim": "name=… raw_name=… processed=… …",
     "platform_fib": "asset_name=… fiber=… channel=… intended_measurement=… targeted_structure=… …",
     "foraging_sessions": "subject_id=… session_date=… session_date_after=… session_date_before=… "

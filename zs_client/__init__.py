@@ -50,6 +50,7 @@ __all__ = [
     "platform_fib",
     "platform_qc",
     "platform_smartspim_fiber_ccf",
+    "platform_smartspim_qc_metrics",
     "qc",
     "qc_tag_status",
     "quality_control",

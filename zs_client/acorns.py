@@ -47,6 +47,7 @@ TABLES: tuple[tuple[str, str, str], ...] = (
     ("metadata_core", "metadata_core", ""),
     ("assets_smartspim", "assets_smartspim", ""),
     ("platform_smartspim_fiber_ccf", "platform_smartspim_fiber_ccf", ""),
+    ("platform_smartspim_qc_metrics", "platform_smartspim_qc_metrics", ""),
     ("platform_exaspim", "platform_exaspim", ""),
     ("platform_fib", "platform_fib", ""),
     ("foraging_sessions", "foraging_sessions", ""),
@@ -251,6 +252,40 @@ def platform_smartspim_fiber_ccf(
         which opens the volume in Neuroglancer.
     """
     return _request("platform_smartspim_fiber_ccf", locals())
+
+
+@frames
+def platform_smartspim_qc_metrics(
+    *,
+    subject_id: Text = ...,
+    name: Text = ...,
+    metric_name: Text = ...,
+    channel: Text = ...,
+    stage: Text = ...,
+    status: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> ReadRequest:
+    """The standard QC metrics of derived SmartSPIM and exaSPIM data assets, one row per metric.
+
+    Args:
+        subject_id: The animal.
+        name: The derived data asset's name.
+        metric_name: Such as `Image stitching`.
+        channel: The channel of a metric of brightness.
+        stage: `Raw data`, `Processing`, `Analysis` or `Multi-asset`.
+        status: `Pass`, `Fail` or `Pending`.
+
+    Returns:
+        `value` is a text as it is written, and everything else as JSON text; `qc` has the whole
+        values. `status`, `evaluator` and `status_timestamp` are of the latest status.
+    """
+    return _request("platform_smartspim_qc_metrics", locals())
 
 
 @frames
