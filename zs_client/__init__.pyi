@@ -32,7 +32,7 @@ from zs_client.snapshot import AnySnapshot
 from zs_client.user_tables import CustomTable as CustomTable, custom as custom, custom_history as custom_history, custom_tables as custom_tables
 
 
-__all__ = ["AcornInfo", "AcornNotFound", "AcornStatus", "ColumnInfo", "CustomConflict", "CustomNotFound", "CustomTable", "NoSuchValue", "QueryError", "ReadError", "Snapshot", "SnapshotNotFound", "SquirrelInfo", "StaleTable", "StoreError", "SubjectNotFound", "TableDiff", "__version__", "asset_basics", "assets_smartspim", "behavior_curriculum", "changes", "configure", "custom", "custom_history", "custom_tables", "data_asset_problems", "describe", "diff", "document_problems", "explain", "flat", "foraging_sessions", "get_squirrel_info", "metadata_core", "metadata_upgrade", "platform_exaspim", "platform_fib", "platform_qc", "platform_smartspim_fiber_ccf", "qc", "qc_tag_status", "quality_control", "raw_to_derived", "reading", "snapshots", "source_data", "sql", "status", "time_to_qc", "unique_genotypes", "unique_project_names", "unique_subject_ids", "values"]
+__all__ = ["AcornInfo", "AcornNotFound", "AcornStatus", "ColumnInfo", "CustomConflict", "CustomNotFound", "CustomTable", "NoSuchValue", "QueryError", "ReadError", "Snapshot", "SnapshotNotFound", "SquirrelInfo", "StaleTable", "StoreError", "SubjectNotFound", "TableDiff", "__version__", "asset_basics", "assets_smartspim", "behavior_curriculum", "changes", "configure", "custom", "custom_history", "custom_tables", "data_asset_problems", "describe", "diff", "document_problems", "explain", "flat", "foraging_sessions", "get_squirrel_info", "metadata_core", "metadata_upgrade", "platform_exaspim", "platform_fib", "platform_qc", "platform_smartspim_fiber_ccf", "platform_smartspim_qc_metrics", "qc", "qc_tag_status", "quality_control", "raw_to_derived", "reading", "snapshots", "source_data", "sql", "status", "time_to_qc", "unique_genotypes", "unique_project_names", "unique_subject_ids", "values"]
 
 _Flags = bool | None | Iterable[bool | None] | EllipsisType
 _Numbers = float | str | None | Iterable[float | str | None] | EllipsisType
@@ -402,6 +402,44 @@ class _PlatformSmartspimFiberCcf(Protocol):
         """The rows as a DuckDB relation; needs the extra sql."""
 
 platform_smartspim_fiber_ccf: _PlatformSmartspimFiberCcf
+
+class _PlatformSmartspimQcMetrics(Protocol):
+    def __call__(self, *, subject_id: Text = ..., name: Text = ..., metric_name: Text = ..., channel: Text = ..., stage: Text = ..., status: Text = ..., columns: Names = None, limit: int | None = None, offset: int = 0, order_by: Names = None, snapshot: AnySnapshot = None, offline: bool | None = None, subject_id_contains: str | Iterable[str] | EllipsisType = ..., subject_id_after: Time = ..., subject_id_before: Time = ..., name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., metric_name_contains: str | Iterable[str] | EllipsisType = ..., metric_name_after: Time = ..., metric_name_before: Time = ..., channel_contains: str | Iterable[str] | EllipsisType = ..., channel_after: Time = ..., channel_before: Time = ..., stage_contains: str | Iterable[str] | EllipsisType = ..., stage_after: Time = ..., stage_before: Time = ..., value: Text = ..., value_contains: str | Iterable[str] | EllipsisType = ..., value_after: Time = ..., value_before: Time = ..., status_contains: str | Iterable[str] | EllipsisType = ..., status_after: Time = ..., status_before: Time = ..., evaluator: Text = ..., evaluator_contains: str | Iterable[str] | EllipsisType = ..., evaluator_after: Time = ..., evaluator_before: Time = ..., status_timestamp: _Times = ..., status_timestamp_after: Time = ..., status_timestamp_before: Time = ...) -> pd.DataFrame:
+        """The standard QC metrics of derived SmartSPIM and exaSPIM data assets, one row per metric.
+
+        Args:
+            subject_id: The animal.
+            name: The derived data asset's name.
+            metric_name: Such as `Image stitching`.
+            channel: The channel of a metric of brightness.
+            stage: `Raw data`, `Processing`, `Analysis` or `Multi-asset`.
+            status: `Pass`, `Fail` or `Pending`.
+            columns: Only these columns, in this order.
+            limit: The largest number of rows; `attrs` has the number without it, `rows_total`.
+            offset: How many rows to leave out before the first.
+            order_by: Sort by these columns; `-` before a name sorts from the largest. Nulls are last.
+            snapshot: Read this `Snapshot`, id, name, or the last before a date; else `ZS_SNAPSHOT`.
+            offline: Send no requests and read the local cache; else `ZS_OFFLINE`.
+            others: Filters on other columns, by the column's name; the module lists all filters.
+
+        Returns:
+            `value` is a text as it is written, and everything else as JSON text; `qc` has the whole
+            values. `status`, `evaluator` and `status_timestamp` are of the latest status.
+
+        Raises:
+            AcornNotFound: The table is not in this store and version.
+            ValueError: Unknown column or filter (the message lists them), or a bad value.
+            TypeError: A value is of another kind than the column.
+            ReadError: The table is there and cannot be read.
+        """
+    def arrow(self, *, subject_id: Text = ..., name: Text = ..., metric_name: Text = ..., channel: Text = ..., stage: Text = ..., status: Text = ..., columns: Names = None, limit: int | None = None, offset: int = 0, order_by: Names = None, snapshot: AnySnapshot = None, offline: bool | None = None, subject_id_contains: str | Iterable[str] | EllipsisType = ..., subject_id_after: Time = ..., subject_id_before: Time = ..., name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., metric_name_contains: str | Iterable[str] | EllipsisType = ..., metric_name_after: Time = ..., metric_name_before: Time = ..., channel_contains: str | Iterable[str] | EllipsisType = ..., channel_after: Time = ..., channel_before: Time = ..., stage_contains: str | Iterable[str] | EllipsisType = ..., stage_after: Time = ..., stage_before: Time = ..., value: Text = ..., value_contains: str | Iterable[str] | EllipsisType = ..., value_after: Time = ..., value_before: Time = ..., status_contains: str | Iterable[str] | EllipsisType = ..., status_after: Time = ..., status_before: Time = ..., evaluator: Text = ..., evaluator_contains: str | Iterable[str] | EllipsisType = ..., evaluator_after: Time = ..., evaluator_before: Time = ..., status_timestamp: _Times = ..., status_timestamp_after: Time = ..., status_timestamp_before: Time = ...) -> pa.Table:
+        """The rows as a pyarrow.Table."""
+    def polars(self, *, subject_id: Text = ..., name: Text = ..., metric_name: Text = ..., channel: Text = ..., stage: Text = ..., status: Text = ..., columns: Names = None, limit: int | None = None, offset: int = 0, order_by: Names = None, snapshot: AnySnapshot = None, offline: bool | None = None, subject_id_contains: str | Iterable[str] | EllipsisType = ..., subject_id_after: Time = ..., subject_id_before: Time = ..., name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., metric_name_contains: str | Iterable[str] | EllipsisType = ..., metric_name_after: Time = ..., metric_name_before: Time = ..., channel_contains: str | Iterable[str] | EllipsisType = ..., channel_after: Time = ..., channel_before: Time = ..., stage_contains: str | Iterable[str] | EllipsisType = ..., stage_after: Time = ..., stage_before: Time = ..., value: Text = ..., value_contains: str | Iterable[str] | EllipsisType = ..., value_after: Time = ..., value_before: Time = ..., status_contains: str | Iterable[str] | EllipsisType = ..., status_after: Time = ..., status_before: Time = ..., evaluator: Text = ..., evaluator_contains: str | Iterable[str] | EllipsisType = ..., evaluator_after: Time = ..., evaluator_before: Time = ..., status_timestamp: _Times = ..., status_timestamp_after: Time = ..., status_timestamp_before: Time = ...) -> pl.DataFrame:
+        """The rows as a polars.DataFrame; needs the extra polars."""
+    def duckdb(self, *, subject_id: Text = ..., name: Text = ..., metric_name: Text = ..., channel: Text = ..., stage: Text = ..., status: Text = ..., columns: Names = None, limit: int | None = None, offset: int = 0, order_by: Names = None, snapshot: AnySnapshot = None, offline: bool | None = None, subject_id_contains: str | Iterable[str] | EllipsisType = ..., subject_id_after: Time = ..., subject_id_before: Time = ..., name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., metric_name_contains: str | Iterable[str] | EllipsisType = ..., metric_name_after: Time = ..., metric_name_before: Time = ..., channel_contains: str | Iterable[str] | EllipsisType = ..., channel_after: Time = ..., channel_before: Time = ..., stage_contains: str | Iterable[str] | EllipsisType = ..., stage_after: Time = ..., stage_before: Time = ..., value: Text = ..., value_contains: str | Iterable[str] | EllipsisType = ..., value_after: Time = ..., value_before: Time = ..., status_contains: str | Iterable[str] | EllipsisType = ..., status_after: Time = ..., status_before: Time = ..., evaluator: Text = ..., evaluator_contains: str | Iterable[str] | EllipsisType = ..., evaluator_after: Time = ..., evaluator_before: Time = ..., status_timestamp: _Times = ..., status_timestamp_after: Time = ..., status_timestamp_before: Time = ...) -> duckdb.DuckDBPyRelation:
+        """The rows as a DuckDB relation; needs the extra sql."""
+
+platform_smartspim_qc_metrics: _PlatformSmartspimQcMetrics
 
 class _PlatformExaspim(Protocol):
     def __call__(self, *, name: Text = ..., raw_name: Text = ..., processed: Flag = ..., columns: Names = None, limit: int | None = None, offset: int = 0, order_by: Names = None, snapshot: AnySnapshot = None, offline: bool | None = None, name_contains: str | Iterable[str] | EllipsisType = ..., name_after: Time = ..., name_before: Time = ..., raw_name_contains: str | Iterable[str] | EllipsisType = ..., raw_name_after: Time = ..., raw_name_before: Time = ..., raw_link: Text = ..., raw_link_contains: str | Iterable[str] | EllipsisType = ..., raw_link_after: Time = ..., raw_link_before: Time = ..., fused_link: Text = ..., fused_link_contains: str | Iterable[str] | EllipsisType = ..., fused_link_after: Time = ..., fused_link_before: Time = ...) -> pd.DataFrame:
