@@ -318,7 +318,7 @@ def test_lines_read_the_version_and_snapshot_that_is_shown(
     ("route", "rows"),
     [
         ("table/asset_basics", 45),
-        ("table/quality_control", 116),
+        ("table/quality_control", 121),
         ("table/quality_control?partition=901002", 5),
         ("table/platform_qc?partition=fib", 10),
     ],

@@ -75,6 +75,8 @@ PUBLIC = [
     "platform_exaspim",
     "platform_fib",
     "platform_qc",
+    "platform_smartspim_fiber_ccf",
+    "platform_smartspim_qc_metrics",
     "qc",
     "qc_by_raw_asset",
     "qc_tag_status",
@@ -105,6 +107,9 @@ SIGNATURES = {
     "time_to_qc": "name=… …",
     "metadata_core": "_id=… …",
     "assets_smartspim": "name=… raw_name=… channel=… processed=… …",
+    "platform_smartspim_fiber_ccf": "subject_id=… name=… fiber=… targeted_structure=… …",
+    "platform_smartspim_qc_metrics": "subject_id=… name=… metric_name=… channel=… stage=… "
+    "status=… …",
     "platform_exaspim": "name=… raw_name=… processed=… …",
     "platform_fib": "asset_name=… fiber=… channel=… intended_measurement=… targeted_structure=… …",
     "foraging_sessions": "subject_id=… session_date=… session_date_after=… session_date_before=… "

@@ -49,6 +49,8 @@ __all__ = [
     "platform_exaspim",
     "platform_fib",
     "platform_qc",
+    "platform_smartspim_fiber_ccf",
+    "platform_smartspim_qc_metrics",
     "qc",
     "qc_by_raw_asset",
     "qc_tag_status",

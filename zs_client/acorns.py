@@ -48,6 +48,8 @@ TABLES: tuple[tuple[str, str, str], ...] = (
     ("platform_qc", "platform_qc", "platform"),
     ("metadata_core", "metadata_core", ""),
     ("assets_smartspim", "assets_smartspim", ""),
+    ("platform_smartspim_fiber_ccf", "platform_smartspim_fiber_ccf", ""),
+    ("platform_smartspim_qc_metrics", "platform_smartspim_qc_metrics", ""),
     ("platform_exaspim", "platform_exaspim", ""),
     ("platform_fib", "platform_fib", ""),
     ("foraging_sessions", "foraging_sessions", ""),
@@ -223,6 +225,71 @@ def assets_smartspim(
         `processing_end_time` is UTC.
     """
     return _request("assets_smartspim", locals())
+
+
+@frames
+def platform_smartspim_fiber_ccf(
+    *,
+    subject_id: Text = ...,
+    name: Text = ...,
+    fiber: Text = ...,
+    targeted_structure: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> ReadRequest:
+    """Where implanted fibers end in the atlas, one row per stitched data asset and fiber.
+
+    Args:
+        subject_id: The animal.
+        name: The stitched data asset's name.
+        fiber: Such as `Fiber 0`.
+        targeted_structure: Where the fiber was meant to end.
+
+    Returns:
+        `ap`, `ml` and `dv`, which are indices in the volume of 25 µm and null until the fiber is
+        annotated, and the annotation's `status`, `evaluator`, `status_timestamp` and `ccf_link`,
+        which opens the volume in Neuroglancer.
+    """
+    return _request("platform_smartspim_fiber_ccf", locals())
+
+
+@frames
+def platform_smartspim_qc_metrics(
+    *,
+    subject_id: Text = ...,
+    name: Text = ...,
+    metric_name: Text = ...,
+    channel: Text = ...,
+    stage: Text = ...,
+    status: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> ReadRequest:
+    """The standard QC metrics of derived SmartSPIM and exaSPIM data assets, one row per metric.
+
+    Args:
+        subject_id: The animal.
+        name: The derived data asset's name.
+        metric_name: Such as `Image stitching`.
+        channel: The channel of a metric of brightness.
+        stage: `Raw data`, `Processing`, `Analysis` or `Multi-asset`.
+        status: `Pass`, `Fail` or `Pending`.
+
+    Returns:
+        `value` is a text as it is written, and everything else as JSON text; `qc` has the whole
+        values. `status`, `evaluator` and `status_timestamp` are of the latest status.
+    """
+    return _request("platform_smartspim_qc_metrics", locals())
 
 
 @frames

@@ -535,13 +535,13 @@ def assets_smartspim(force_update: bool = False) -> "pd.DataFrame":
 @_reading_ours
 def platform_smartspim_fiber_ccf(force_update: bool = False) -> "pd.DataFrame":
     """Returns where fibers end in the brain's atlas, as annotated in QC."""
-    return _whole("platform_smartspim_fiber_ccf")
+    return acorns.platform_smartspim_fiber_ccf()
 
 
 @_reading_ours
 def platform_smartspim_qc_metrics(force_update: bool = False) -> "pd.DataFrame":
     """Returns the standard SPIM metrics, one row each."""
-    return _whole("platform_smartspim_qc_metrics")
+    return acorns.platform_smartspim_qc_metrics()
 
 
 @_reading_ours

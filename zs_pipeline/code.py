@@ -11,6 +11,7 @@ from zs_pipeline import (
     arrow,
     implants,
     instruments,
+    light_sheet,
     lineage,
     people,
     photometry,
@@ -26,7 +27,8 @@ from zs_pipeline.shape import values as fields
 from zs_pipeline.side_files import pickled_calls, pickled_frame
 
 _OF_DOCUMENTS = (
-    *(fields, ages, findings, implants, instruments, people, photometry, quality, tags, zones),
+    *(fields, ages, findings, implants, instruments, light_sheet, people, photometry, quality),
+    *(tags, zones),
 )
 _SHARED = (*_OF_DOCUMENTS, arrow, kinds.arrow_types, shards)
 _OF_FRAMES = (pickled_frame, pickled_calls)

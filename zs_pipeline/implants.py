@@ -58,6 +58,10 @@ READS = (
 PLACEHOLDER = re.compile(
     r"n/a|none|null|nan|select(\.\.\.|…)?|unknown|tbd|-|missing", re.IGNORECASE
 )
+# The words of a name identify a device: `Fiber_0`, `Fiber 0` and `fiber-0` are the same device.
+Words = tuple[str, ...]
+
+_WORD = re.compile(r"[^\W\d_]+|\d+")
 _AXES = ("ap", "ml", "si", "depth")
 
 
@@ -126,6 +130,11 @@ def fibers(document: Mapping[str, Any]) -> Iterator[FiberImplant]:
                 target,
                 doubt,
             )
+
+
+def words_of(name: str) -> Words:
+    """Returns the words of a name; the name itself where the name has no words."""
+    return tuple(_WORD.findall(name.lower().replace("fibre", "fiber"))) or (name,)
 
 
 def structure(acronym: Any) -> str | None:

@@ -18,16 +18,14 @@ from zs_pipeline.implants import (
     NO_TARGET,
     SURGERY_DATE,
     Target,
+    Words,
+    words_of,
 )
 from zs_pipeline.shape.findings import NOTE, WARNING, Finding
 from zs_pipeline.shape.values import day, part, parts, texts, trimmed
 
 MISSING = "missing"
 
-# The words of a name identify a device: `Fiber_0`, `Fiber 0` and `fiber-0` are the same device.
-Words = tuple[str, ...]
-
-_WORD = re.compile(r"[^\W\d_]+|\d+")
 _NUMBERED_FIBER = re.compile(r"(?<![^\W_])fib(er|re)[ _-]?\d+", re.IGNORECASE)
 _CORD = frozenset(("cord", "cords", "patchcord", "patchcords"))
 # Words that tell that a device with fiber in its name is no fiber in the brain.
@@ -305,11 +303,6 @@ def _has_fib(document: Mapping[str, Any]) -> bool:
     )
 
 
-def _words(name: str) -> Words:
-    """Returns the words of a name; the name itself where the name has no words."""
-    return tuple(_WORD.findall(name.lower().replace("fibre", "fiber"))) or (name,)
-
-
 def _add_implants(devices: _Devices, document: Mapping[str, Any]) -> None:
     """Add the implanted fibers, except for surgeries after the acquisition."""
     acquired = zones.start(document.get("acquisition")).day
@@ -321,7 +314,7 @@ def _add_implants(devices: _Devices, document: Mapping[str, Any]) -> None:
         elif name is None:
             devices.choose(Kind.UNNAMED_IMPLANT, IMPLANT_NAME, None, trimmed(implant.structure))
         else:
-            words = _words(name)
+            words = words_of(name)
             devices.fibers.setdefault(words, name)
             structure = devices.structure(implant.structure, IMPLANT_STRUCTURE)
             devices.implanted.setdefault(words, []).append(structure)
@@ -343,13 +336,13 @@ def _cords_of(devices: _Devices, stream: dict[str, Any]) -> list[_Cord]:
         elif kind == "Fiber assembly config":
             cords += _assembly(devices, config)
         elif name and kind != "Probe config":
-            devices.others.add(_words(name))
+            devices.others.add(words_of(name))
     return cords
 
 
 def _cord(devices: _Devices, config: dict[str, Any], path: str, probe: Words = ()) -> _Cord:
     name = trimmed(config.get("device_name"))
-    words = _words(name) if name else ()
+    words = words_of(name) if name else ()
     if name:
         devices.cords.setdefault(words, name)
     return _Cord(words, tuple(parts(config, "channels")), path, probe)
@@ -360,7 +353,7 @@ def _assembly(devices: _Devices, config: dict[str, Any]) -> list[_Cord]:
     probes = []
     for probe in parts(config, "probes"):
         name = trimmed(probe.get("device_name"))
-        words = _words(name) if name else ()
+        words = words_of(name) if name else ()
         probes.append(words)
         if name:
             devices.fibers.setdefault(words, name)
@@ -368,7 +361,7 @@ def _assembly(devices: _Devices, config: dict[str, Any]) -> list[_Cord]:
             if structure:
                 devices.assembled.setdefault(words, []).append(structure)
     configs = list(parts(config, "patch_cords"))
-    cords = {_words(trimmed(cord.get("device_name")) or "") for cord in configs}
+    cords = {words_of(trimmed(cord.get("device_name")) or "") for cord in configs}
     only = probes[0] if len(set(probes)) == len(cords) == 1 else ()
     return [_cord(devices, cord, ASSEMBLY_CHANNELS, only) for cord in configs]
 
@@ -381,7 +374,7 @@ def _links(devices: _Devices, stream: dict[str, Any]) -> dict[Words, list[Words]
     links: dict[Words, list[Words]] = {}
     for connection in parts(stream, "connections"):
         ends = [trimmed(connection.get(end)) for end in ("source_device", "target_device")]
-        names = {_words(end): end for end in ends if end}
+        names = {words_of(end): end for end in ends if end}
         fibers = [words for words in names if _is_fiber(devices, words)]
         cords = [words for words in names if words not in fibers and _is_cord(devices, words)]
         for words in fibers:
@@ -477,7 +470,7 @@ def _fiber_in(devices: _Devices, channel: str) -> tuple[Words, str]:
     Known fibers come before other fibers with numbers, then more words before fewer, then the
     first in the name.
     """
-    words = _words(channel)
+    words = words_of(channel)
     matches = [
         (-len(fiber), at, fiber)
         for fiber in devices.fibers
@@ -488,7 +481,7 @@ def _fiber_in(devices: _Devices, channel: str) -> tuple[Words, str]:
         longest = min(matches)[2]
         return longest, devices.fibers[longest]
     numbered = _NUMBERED_FIBER.search(channel)
-    return (_words(numbered[0]), numbered[0]) if numbered else ((), "")
+    return (words_of(numbered[0]), numbered[0]) if numbered else ((), "")
 
 
 def _structure(devices: _Devices, words: Words, name: str) -> str:
