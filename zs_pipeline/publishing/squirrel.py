@@ -7,12 +7,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from zs_client import work
 from zs_client.contract import VERSIONS_INDEX, Layout
 from zs_client.facts import Facts
 from zs_client.store import Store
+from zs_pipeline import recent_reads
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import state as documents
 from zs_pipeline.publishing import catalogue_page, snapshot_list, versions
@@ -84,7 +86,9 @@ def publish(
     with work.Threads(len(acorns) + 2) as pool:
         current = pool.submit(documents.current, store)
         failure = pool.submit(documents.failed, store)
-        facts_of = list(pool.map(lambda acorn: read_facts(store, layout, acorn.table), acorns))
+        # A rollback that was begun since is seen in them.
+        read = partial(read_facts, store, layout, within=recent_reads.FEW_SECONDS)
+        facts_of = list(pool.map(lambda acorn: read(acorn.table), acorns))
         state, failed = current.result(), failure.result()
     if any(facts and facts.get("held") for facts in facts_of):
         raise HeldBack(

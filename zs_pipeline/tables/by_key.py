@@ -1,7 +1,7 @@
 """Tables split by a column of asset_basics; only changed partitions are computed.
 
 The fingerprint of a partition covers its documents, their values in the columns of asset_basics
-that the table reads, and the code.
+that the table reads, and the code. They are compared where the documents or asset_basics changed.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,6 +20,7 @@ from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 from zs_pipeline.shape import values as fields
 from zs_pipeline.tables import fingerprints, stored_files
 from zs_pipeline.tables.inputs import Inputs
+from zs_pipeline.tables.reuse import is_current
 from zs_pipeline.tables.spools import by_partition
 from zs_pipeline.tables.with_basics import shards_with_basics, with_reads
 
@@ -34,22 +35,26 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
         only: The encoded partitions to compute, changed or not; all that changed when None.
     """
     code = of_table(known.acorn)
-    documents, basics = inputs.load_documents(known.store), inputs[ASSET_BASICS]
-    placed = _placed(kind, documents, basics)
-    now = fingerprints.by_segment(placed, code)
+    documents = inputs.load_documents(known.store)
+    noun = kind.key.removesuffix("_id").replace("_", " ")
+    state = {"documents": documents.state, **inputs.state()}
     before = {segment: entry["inputs"] for segment, entry in entries(known.facts).items()}
     before |= known.facts["empty"] if known.facts else {}
+    if only is None and is_current(known.facts, state, code, state):
+        return TableUpdate((), state, code, f"no {noun}'s documents changed", inputs=before)
+    basics = inputs[ASSET_BASICS]
+    placed = _placed(kind, documents, basics)
+    now = fingerprints.by_segment(placed, code)
     if only is None:
         compute = {s for s, fingerprint in now.items() if before.get(s) != fingerprint}
         gone = before.keys() - now.keys()
     else:
         compute = set(only) & now.keys()
         gone = (set(only) & before.keys()) - now.keys()
-    state = {"documents": documents.state} if only is None else None
+    whole = state if only is None else None
     if not compute and not gone:
-        noun = kind.key.removesuffix("_id").replace("_", " ")
         reason = f"no {noun}'s documents changed" if only is None else f"no such {noun} has rows"
-        return TableUpdate((), state, code, reason)
+        return TableUpdate((), whole, code, reason, inputs=now)
 
     def partitions() -> Iterator[PartitionUpdate]:
         # A removal without inputs leaves no entry in the facts.
@@ -67,7 +72,8 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
         for segment, content in contents:
             yield PartitionUpdate(segment, content, now[segment])
 
-    return TableUpdate(partitions(), state, code, files=len(compute) + len(gone))
+    files = len(compute) + len(gone)
+    return TableUpdate(partitions(), whole, code, files=files, inputs=now)
 
 
 def _placed(kind: ByKey, documents: DocumentState, basics: pa.Table) -> pa.Table:

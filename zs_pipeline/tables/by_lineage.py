@@ -42,12 +42,13 @@ def plan(
     acorn, code = known.acorn, of_table(known.acorn)
     documents = inputs.load_documents(known.store)
     state = {"documents": documents.state, **inputs.state()}
-    if only is None and is_current(known.facts, state, code, state):
-        return TableUpdate((), state, code, "neither documents nor their lineage changed")
-    placed = _placed(kind, documents, inputs)
-    now = fingerprints.by_segment(placed, code)
     before = {segment: entry["inputs"] for segment, entry in entries(known.facts).items()}
     before |= known.facts["empty"] if known.facts else {}
+    if only is None and is_current(known.facts, state, code, state):
+        reason = "neither documents nor their lineage changed"
+        return TableUpdate((), state, code, reason, inputs=before)
+    placed = _placed(kind, documents, inputs)
+    now = fingerprints.by_segment(placed, code)
     if only is None:
         compute = {s for s, fingerprint in now.items() if before.get(s) != fingerprint}
         gone = before.keys() - now.keys()
@@ -58,7 +59,7 @@ def plan(
     if not compute and not gone:
         noun = kind.column.replace("_", " ")
         reason = f"no {noun}'s documents changed" if only is None else f"no such {noun} has rows"
-        return TableUpdate((), made_from, code, reason)
+        return TableUpdate((), made_from, code, reason, inputs=now)
 
     def partitions() -> Iterator[PartitionUpdate]:
         # A removal without inputs leaves no entry in the facts.
@@ -76,7 +77,8 @@ def plan(
         ):
             yield PartitionUpdate(segment, content, now[segment])
 
-    return TableUpdate(partitions(), made_from, code, files=len(compute) + len(gone))
+    files = len(compute) + len(gone)
+    return TableUpdate(partitions(), made_from, code, files=files, inputs=now)
 
 
 def _placed(kind: ByLineage, documents: DocumentState, inputs: Inputs) -> pa.Table:
