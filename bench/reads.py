@@ -2,9 +2,9 @@
 
 Each question is answered in a process of its own, timed from the first call, with the libraries
 imported; our own modules are loaded by that call. What the libraries took to load is told apart,
-for DuckDB with its connection. On S3 it is asked twice: with an empty local cache, and with what the first answer kept;
-the others keep nothing. DuckDB reads S3 with an extension that is not packaged for each of its
-versions, so it is measured on a folder alone.
+for DuckDB with its connection. On S3 it is asked twice: with an empty local cache, and with what
+the first answer kept; the others keep nothing. DuckDB reads S3 with an extension that is not
+packaged for each of its versions, so it is measured on a folder alone.
 """
 
 import argparse
