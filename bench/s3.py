@@ -19,7 +19,8 @@ from bench.server import Answer, Request, serve
 
 PAGE = 1000
 # What a writer may say of an object and a reader is told.
-_TOLD = ("content-type", "content-encoding", "cache-control")
+_DIGEST = "x-amz-meta-sha256"
+_TOLD = ("content-type", "content-encoding", "cache-control", _DIGEST)
 _XML = {"Content-Type": "application/xml"}
 _LAST = "\U0010ffff"
 # Parquet is counted as both.
@@ -103,7 +104,9 @@ class S3:
             if path.is_file():
                 name, _, key = path.relative_to(folder).as_posix().partition("/")
                 body = path.read_bytes()
-                self.buckets.setdefault(name, Bucket()).put(key, body, _md5(body), {})
+                # As the pipeline writes it.
+                sent = {_DIGEST: hashlib.sha256(body).hexdigest()}
+                self.buckets.setdefault(name, Bucket()).put(key, body, _md5(body), sent)
 
     def add_store(self, name: str) -> None:
         """Have an empty bucket that is written, beside those of side files."""

@@ -388,7 +388,21 @@ def test_other_shapes_than_frames_need_no_pandas(shape):
     code += (
         "zs_client.raw_to_derived('SmartSPIM_901006_2024-10-21_14-05-40', 'SPIM', latest=True)\n"
     )
-    assert "pandas" not in child(f"{code}print(json.dumps(list(sys.modules)))", ZS_STORE="sample")
+    loaded = child(f"{code}print(json.dumps(list(sys.modules)))", ZS_STORE="sample")
+    # Loaded, pyarrow.compute makes 286 functions with docstrings.
+    assert not {"pandas", "pyarrow.compute", "pyarrow.acero"} & set(loaded)
+
+
+def test_a_folder_is_read_without_what_requests_need(tmp_path):
+    import client_store
+
+    client_store.filled(str(tmp_path))
+    code = (
+        "import json, sys, zs_client\nzs_client.asset_basics.arrow()\n"
+        "zs_client.asset_basics.arrow(subject_id='828418')\nprint(json.dumps(list(sys.modules)))"
+    )
+    loaded = child(code, ZS_STORE=str(tmp_path), ZS_VERSION=client_store.VERSION)
+    assert not {"asyncio", "boto3", "obstore", "pyarrow.compute", "zipfile"} & {*loaded}
 
 
 def test_an_import_reads_no_environment_variable():

@@ -166,9 +166,10 @@ def select(
         if limit is None or count < limit:
             read_groups.append(group)
         count += file.rows(group) if mask is None else counted[group]
+    content = file.read(read_groups, column_names)
+    # Not before: a file that changes while it is read is read again.
     if counts is not None:
         counts.append(count)
-    content = file.read(read_groups, column_names)
     if tested:
         flags = [masks[group] for group in read_groups]
         content = arrow_functions.rows_of(content, pa.chunked_array(flags, pa.bool_()))

@@ -74,7 +74,8 @@ def rows(
     is_part = len(values) < len(facts["partitions"])
     if is_part:
         words[column] = values
-    is_added = columns is not None and column not in columns
+    # The column tells which rows are of which partition.
+    is_added = (is_part or may_lag) and columns is not None and column not in columns
     columns = [*(columns or ()), column] if is_added else columns
     # Rows in another order than the file's are cut by the caller.
     limit = None if is_part or may_lag else request.limit

@@ -143,6 +143,12 @@ class Pinned:
         """Returns a parquet file of which the local cache has a copy, by its digest."""
         return self._store.get_content(sha256)
 
+    def get_cached(self, name: str) -> None:
+        """Returns None: of a content that is named by its digest no parts are kept."""
+
+    def remember(self, name: str, body: bytes) -> None:
+        """Does nothing, as `get_cached`."""
+
     def can_cache(self, size: int) -> bool:
         """Returns whether the local cache keeps a content of so many bytes."""
         return self._store.can_cache(size)

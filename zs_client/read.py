@@ -19,7 +19,7 @@ from zs_client.filters import Names
 from zs_client.obstore_errors import first_line
 from zs_client.ordering import in_order, orders, unsorted
 from zs_client.parquet import File, NotParquet
-from zs_client.parquet_of_store import opened, whole_file
+from zs_client.parquet_of_store import has_parts, kept_in_parts, opened, whole_file
 from zs_client.place import Place, reading, resolve
 from zs_client.sample import SAMPLE
 from zs_client.store import Changed, Reader
@@ -192,16 +192,22 @@ def _read_file(
     *,
     check: "Callable[[File], None]" = lambda _: None,
     small: int = 0,
+    begun: "Callable[[], File] | None" = None,
 ) -> "tuple[pa.Table, int, str | None]":
     """Returns the requested rows of one file, the file's size, and its digest if read whole.
+
+    `begun` returns the file where it is being opened already.
 
     A file that is replaced while its parts are read, or whose parts make no sense, is read again
     in one piece, which is compared with its digest.
     """
-    whole = not request.filters and request.columns is None and request.limit is None
+    whole = _is_whole(request)
     for at_once in (whole, True):
         try:
-            file = opened(store, key, whole=at_once, small=small)
+            if begun is not None and not at_once:
+                file = begun()
+            else:
+                file = opened(store, key, whole=at_once, small=small)
             check(file)
             return _select(file, request, asset_names), file.size, file.sha256
         except Changed:
@@ -214,6 +220,10 @@ def _read_file(
                 "tell who keeps the store"
             ) from (error.__cause__ or error)
     raise ReadError(f"{store.at(key)}: changes while it is read; try again")
+
+
+def _is_whole(request: ReadRequest) -> bool:
+    return not request.filters and request.columns is None and request.limit is None
 
 
 class _OtherPartition(Exception):
@@ -277,12 +287,14 @@ def _partitions(
     asset_names: set[str | None] = set()
     of_many: pa.Table | None = None
     checked: list[datetime | None] = []
+    begun = _begin_to_open(store, layout, request)
     # The one file may be written after the facts were read.
     for _ in range(2):
         facts, values = _facts_and_values(store, layout, request)
         with suppress(one_file.OtherState):
-            of_many = _rows_of_many(store, layout, request, facts, values, asset_names)
+            of_many = _rows_of_many(store, layout, request, facts, values, asset_names, begun=begun)
             break
+        begun = None
     if facts is not None:
         checked.append(store.validated_at(layout.facts(request.folder)))
     if of_many is not None:
@@ -324,6 +336,23 @@ def _facts_and_values(
     return (fetch.facts(store, layout, request.folder) if is_many else None), values
 
 
+def _begin_to_open(
+    store: Reader, layout: Layout, request: ReadRequest
+) -> Callable[[], File] | None:
+    """Begin to open the one file of all rows, beside the facts, which say whether it serves.
+
+    Returns a function that waits for the file; None where it is near, or will be read whole.
+    """
+    key = layout.table(request.folder)
+    if request.parts is not None or not store.is_remote or _is_whole(request):
+        return None
+    # A snapshot has no such file.
+    with suppress(FileNotFoundError, AcornNotFound):
+        if not store.is_cached(key) and not has_parts(store, key):
+            return work.begin(partial(opened, store, key, small=SMALL, keep_parts=True))
+    return None
+
+
 def _rows_of_many(
     store: Reader,
     layout: Layout,
@@ -331,20 +360,27 @@ def _rows_of_many(
     facts: dict[str, Any] | None,
     values: tuple[str | None, ...],
     asset_names: "set[str | None]",
+    *,
+    begun: Callable[[], File] | None,
 ) -> "pa.Table | None":
     """Returns the rows of partitions as `one_file.rows` does, from a copy where there is one."""
     if facts is None or not one_file.is_better(facts, values):
         return None
+    named = facts["one_file"]
 
     def rows_of_file(request: ReadRequest, check: Callable[[File], None]) -> "pa.Table":
         # The facts say that the copy is current, so it costs no request.
-        body = store.get_content(facts["one_file"]["sha256"])
-        if body is None:
-            key = layout.table(request.folder)
-            return _read_file(store, key, request, asset_names, check=check, small=SMALL)[0]
-        file = whole_file(body)
-        check(file)
-        return _select(file, request, asset_names)
+        key = layout.table(request.folder)
+        body = store.get_content(named["sha256"])
+        file = whole_file(body) if body is not None else None
+        if file is None and not _is_whole(request):
+            file = kept_in_parts(store, key, named["bytes"], named["sha256"])
+        if file is not None:
+            with suppress(Changed, NotParquet):
+                check(file)
+                return _select(file, request, asset_names)
+        wait = begun or partial(opened, store, key, small=SMALL, keep_parts=True)
+        return _read_file(store, key, request, asset_names, check=check, begun=wait)[0]
 
     def rows_of_partitions(
         request: ReadRequest, values: "Sequence[str | None]"

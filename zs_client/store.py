@@ -146,6 +146,12 @@ class Reader(Protocol):
     def can_cache(self, size: int) -> bool:
         """Returns whether the local cache keeps a content of so many bytes."""
 
+    def get_cached(self, name: str) -> bytes | None:
+        """Returns the bytes that `remember` stored on this machine; None if there are none."""
+
+    def remember(self, name: str, body: bytes) -> None:
+        """Store bytes that never change on this machine, if there is a local cache."""
+
     def validated_at(self, key: str) -> datetime | None:
         """Returns when a copy was last known to be current; None when it is current now."""
 
@@ -252,8 +258,6 @@ class Store:
         return self._byte_range(key, {"range": (start, end), "if_match": etag})
 
     def _byte_range(self, key: str, options: Any) -> ByteRange:
-        from obstore.exceptions import PreconditionError
-
         def ask() -> ByteRange:
             result = objects.get(self._objects, key, options=options)
             body, sent = bytes(result.bytes()), str(result.attributes.get(DIGEST) or "")
@@ -263,7 +267,11 @@ class Store:
         try:
             with refusals_as_permission_errors():
                 return repeated(ask)
-        except PreconditionError as error:
+        except Exception as error:
+            from obstore.exceptions import PreconditionError
+
+            if not isinstance(error, PreconditionError):
+                raise
             raise Changed(self.at(key)) from error
 
     def _etag(self, meta: Any, body: bytes) -> str:  # noqa: ARG002 - a folder has no ETags
