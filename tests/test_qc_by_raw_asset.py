@@ -17,7 +17,7 @@ from plain_nights import Nights
 
 import zs_client
 from zs_client import biodata_cache
-from zs_client.contract import Layout, __version__, decode_partition
+from zs_client.contract import Layout, SuccessorLayout, __version__, decode_partition
 from zs_client.errors import AcornNotFound
 from zs_client.opening import open_store
 from zs_pipeline import processes, run_scope
@@ -618,3 +618,28 @@ def test_a_rollback_places_it_and_a_release_brings_it_forward(tmp_path):
     # Also by a program that does not build it.
     rollback.release(nights.store, LAYOUT, SOME.acorns[:2], [ACORN])
     assert tables(nights.store) == after
+
+
+def test_the_sample_has_a_metric_that_is_inherited_and_one_that_changed(full_store, environment):
+    environment.setenv("ZS_STORE", str(full_store))
+    raw = "901001_2024-09-03_17-12-31"
+    rows = zs_client.qc_by_raw_asset.arrow(raw).to_pylist()
+    derived = f"{raw}_processed_2024-09-04_12-44-45"
+    inherited = [row["name"] for row in rows if row["downstream_asset_names"] == [derived]]
+    assert "CameraTestSuite::test_is_start_bounded" in inherited
+    versions = defaultdict(list)
+    for row in rows:
+        versions[row["metric_key"]].append(row["asset_name"])
+    assert [raw, derived] in versions.values()
+    # As many as by subject, where inherited ones have a row in each document.
+    metrics = zs_client.qc("901001", asset_names=[raw, derived])
+    others = [row for row in rows if row["object_type"] != "Curation metric"]
+    assert len(metrics) == sum(1 + len(row["downstream_asset_names"]) for row in others) == 17
+    states = {acorn.name: acorn.state for acorn in zs_client.status()}
+    assert states[ACORN.name] == "fresh"
+    fragment = open_store(str(full_store)).get(SuccessorLayout("0.99").fragment("qc"))
+    entry = json.loads(fragment)
+    assert (entry["partition_key"], entry["location"]) == (
+        "raw_asset_name",
+        f"{full_store}/{LAYOUT.folder}/qc_by_raw_asset/",
+    )
