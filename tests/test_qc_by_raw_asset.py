@@ -508,6 +508,8 @@ def test_the_client_reads_raw_data_assets_with_filters(folder, environment):
         "both"
     ]
     assert list(zs_client.qc_by_raw_asset.arrow(None)["raw_asset_name"].to_pylist()) == [None] * 3
+    # Its rows stand under no name.
+    assert zs_client.qc_by_raw_asset(LONG).empty
     # Without QC: no rows, all columns.
     nothing = zs_client.qc_by_raw_asset("without")
     assert nothing.empty
