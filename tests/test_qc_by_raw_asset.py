@@ -600,6 +600,10 @@ def test_what_is_not_built_any_more_stays_and_is_stale_once_the_documents_change
     assert {k: v for k, v in tables(store).items() if ACORN.table in k} == {
         k: v for k, v in before.items() if ACORN.table in k
     }
+    # One that a person removed is gone.
+    store.delete([LAYOUT.facts(ACORN.table)])
+    gone = squirrel.publish(store, LAYOUT, others, unbuilt=[ACORN])
+    assert (gone.missing, len(gone.registry["acorns"])) == ((), 2)
     # One that the store never had is not missed.
     nothing = Nights(tmp_path / "nothing", nights.catalogue)
     nothing.build(first_night())
