@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from building import document, real, tables
+from building import document, dump, real, tables, zs_build
 from hypothesis import given
 from hypothesis import strategies as st
 from plain_nights import Nights
@@ -479,6 +479,12 @@ def test_only_builds_for_the_successor_make_it(monkeypatch):
     monkeypatch.setenv("ZS_BDC_VERSION", "0.99")
     assert catalogue().acorns == ALL_ACORNS
     assert catalogue().unbuilt == ()
+
+
+def test_it_cannot_be_chosen_without_the_variable(tmp_path, capsys):
+    source = dump(tmp_path / "d.ndjson", first_night())
+    assert zs_build(source, tmp_path / "out", select=["qc_by_raw_asset"]) == 2
+    assert "built only with ZS_BDC_VERSION: qc_by_raw_asset" in capsys.readouterr().err
 
 
 # Reading it
