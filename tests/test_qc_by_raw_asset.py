@@ -10,23 +10,22 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from building import document, real, tables
+from building import document, dump, real, tables, zs_build
 from hypothesis import given
 from hypothesis import strategies as st
 from plain_nights import Nights
 
 import zs_client
 from zs_client import biodata_cache
-from zs_client.contract import Layout, __version__, decode_partition
+from zs_client.contract import Layout, SuccessorLayout, __version__, decode_partition
 from zs_client.errors import AcornNotFound
 from zs_client.opening import open_store
-from zs_pipeline import processes, run_scope
+from zs_pipeline import processes, run_scope, settings
 from zs_pipeline.acorns import (
     ALL_ACORNS,
     CATALOGUE,
     FOR_SUCCESSOR,
     asset_basics,
-    catalogue,
     source_data,
 )
 from zs_pipeline.acorns.qc_by_raw_asset import ACORN, merge, places, rows
@@ -473,12 +472,18 @@ def test_real_documents_have_each_version_once_under_each_raw_data_asset(tmp_pat
 
 
 def test_only_builds_for_the_successor_make_it(monkeypatch):
-    assert catalogue() is CATALOGUE
+    assert settings.catalogue() is CATALOGUE
     assert CATALOGUE.unbuilt == FOR_SUCCESSOR == (ACORN,)
     assert ACORN.name not in CATALOGUE.by_name
     monkeypatch.setenv("ZS_BDC_VERSION", "0.99")
-    assert catalogue().acorns == ALL_ACORNS
-    assert catalogue().unbuilt == ()
+    assert settings.catalogue().acorns == ALL_ACORNS
+    assert settings.catalogue().unbuilt == ()
+
+
+def test_it_cannot_be_chosen_without_the_variable(tmp_path, capsys):
+    source = dump(tmp_path / "d.ndjson", first_night())
+    assert zs_build(source, tmp_path / "out", select=["qc_by_raw_asset"]) == 2
+    assert "built only with ZS_BDC_VERSION: qc_by_raw_asset" in capsys.readouterr().err
 
 
 # Reading it
@@ -508,6 +513,8 @@ def test_the_client_reads_raw_data_assets_with_filters(folder, environment):
         "both"
     ]
     assert list(zs_client.qc_by_raw_asset.arrow(None)["raw_asset_name"].to_pylist()) == [None] * 3
+    # Its rows stand under no name.
+    assert zs_client.qc_by_raw_asset(LONG).empty
     # Without QC: no rows, all columns.
     nothing = zs_client.qc_by_raw_asset("without")
     assert nothing.empty
@@ -598,6 +605,10 @@ def test_what_is_not_built_any_more_stays_and_is_stale_once_the_documents_change
     assert {k: v for k, v in tables(store).items() if ACORN.table in k} == {
         k: v for k, v in before.items() if ACORN.table in k
     }
+    # One that a person removed is gone.
+    store.delete([LAYOUT.facts(ACORN.table)])
+    gone = squirrel.publish(store, LAYOUT, others, unbuilt=[ACORN])
+    assert (gone.missing, len(gone.registry["acorns"])) == ((), 2)
     # One that the store never had is not missed.
     nothing = Nights(tmp_path / "nothing", nights.catalogue)
     nothing.build(first_night())
@@ -618,3 +629,28 @@ def test_a_rollback_places_it_and_a_release_brings_it_forward(tmp_path):
     # Also by a program that does not build it.
     rollback.release(nights.store, LAYOUT, SOME.acorns[:2], [ACORN])
     assert tables(nights.store) == after
+
+
+def test_the_sample_has_a_metric_that_is_inherited_and_one_that_changed(full_store, environment):
+    environment.setenv("ZS_STORE", str(full_store))
+    raw = "901001_2024-09-03_17-12-31"
+    rows = zs_client.qc_by_raw_asset.arrow(raw).to_pylist()
+    derived = f"{raw}_processed_2024-09-04_12-44-45"
+    inherited = [row["name"] for row in rows if row["downstream_asset_names"] == [derived]]
+    assert "CameraTestSuite::test_is_start_bounded" in inherited
+    versions = defaultdict(list)
+    for row in rows:
+        versions[row["metric_key"]].append(row["asset_name"])
+    assert [raw, derived] in versions.values()
+    # As many as by subject, where inherited ones have a row in each document.
+    metrics = zs_client.qc("901001", asset_names=[raw, derived])
+    others = [row for row in rows if row["object_type"] != "Curation metric"]
+    assert len(metrics) == sum(1 + len(row["downstream_asset_names"]) for row in others) == 17
+    states = {acorn.name: acorn.state for acorn in zs_client.status()}
+    assert states[ACORN.name] == "fresh"
+    fragment = open_store(str(full_store)).get(SuccessorLayout("0.99").fragment("qc"))
+    entry = json.loads(fragment)
+    assert (entry["partition_key"], entry["location"]) == (
+        "raw_asset_name",
+        f"{full_store}/{LAYOUT.folder}/qc_by_raw_asset/",
+    )

@@ -24,7 +24,7 @@ from zs_client.masking import masked
 from zs_client.obstore_errors import first_line
 from zs_client.store import Store
 from zs_pipeline import alerts, build_findings, dask_engine, logs, run_scope, scratch, settings
-from zs_pipeline.acorns import ALL_ACORNS, catalogue
+from zs_pipeline.acorns import ALL_ACORNS
 from zs_pipeline.build_findings import SHOWN
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.dask_engine import EngineError
@@ -96,7 +96,7 @@ def main(
         Files(files_url)
         opened = settings.writable_store(store_url)
         opened.check()
-        tables = catalogue()
+        tables = settings.catalogue()
         open_source(source_url, tables.reads.paths).check()
         chosen = _chosen(tables, select)
         settings.check_writable(opened)

@@ -14,7 +14,7 @@ from zs_client.printing import size
 from zs_client.published import latest
 from zs_client.store import Store
 from zs_pipeline import settings
-from zs_pipeline.acorns import ALL_ACORNS, catalogue
+from zs_pipeline.acorns import ALL_ACORNS
 from zs_pipeline.publishing import pruning, snapshot_list
 from zs_pipeline.publishing.prune import prune
 from zs_pipeline.publishing.retention import Keep
@@ -111,7 +111,7 @@ def run_rollback(
         if snapshot:
             print(roll_back(opened, layout, ALL_ACORNS, snapshot).sentence)
         else:
-            tables = catalogue()
+            tables = settings.catalogue()
             released = release_hold(opened, layout, tables.acorns, tables.unbuilt)
             print(f"published again is what builds make: {released}")
 

@@ -17,6 +17,8 @@ from zs_client.obstore_errors import first_line
 from zs_client.opening import local_path, open_store
 from zs_client.sample import SAMPLE
 from zs_client.store import Store
+from zs_pipeline.acorns import CATALOGUE, FULL_CATALOGUE
+from zs_pipeline.catalogue import Catalogue
 
 # Bytes of a probe: more than a full disk may have left in its last block, and less than a history
 # or a table takes.
@@ -159,6 +161,15 @@ def successor_layout() -> SuccessorLayout | None:
     if successor_files() and not given:
         raise ValueError("ZS_BDC_FILES is set, and ZS_BDC_VERSION names no folder for the files")
     return SuccessorLayout(given) if given else None
+
+
+def catalogue() -> Catalogue:
+    """Returns the tables that a build makes, which depend on `ZS_BDC_VERSION`.
+
+    Raises:
+        ValueError: The variable is not two numbers.
+    """
+    return FULL_CATALOGUE if successor_layout() else CATALOGUE
 
 
 def successor_files() -> bool:

@@ -1,9 +1,8 @@
 """Every table of the cache, one file each. A new table is a new file and its line here.
 
-Which of them a build makes is decided here alone, by `catalogue`.
+Which of them a build makes is decided by `settings.catalogue`.
 """
 
-from zs_pipeline import settings
 from zs_pipeline.acorns import (
     asset_basics,
     assets_smartspim,
@@ -60,12 +59,3 @@ ALL_ACORNS = (*ACORNS, *FOR_SUCCESSOR)
 
 CATALOGUE = Catalogue(ACORNS, unbuilt=FOR_SUCCESSOR)
 FULL_CATALOGUE = Catalogue(ALL_ACORNS)
-
-
-def catalogue() -> Catalogue:
-    """Returns the tables that a build makes, which depend on `ZS_BDC_VERSION`.
-
-    Raises:
-        ValueError: The variable is not two numbers.
-    """
-    return FULL_CATALOGUE if settings.successor_layout() else CATALOGUE

@@ -348,6 +348,8 @@ def _by_origin(
             left[segment] -= 1
             if not left[segment]:
                 yield segment, gathered_rows.pop(segment)
+    if by_id:
+        raise ValueError(f"the shard lacks documents that the index has: {sorted(by_id)[:5]}")
 
 
 def _unpacked(body: bytes) -> list[Placed]:

@@ -97,7 +97,8 @@ def publish(
     for acorn, facts in zip(acorns, facts_of, strict=True):
         # A table whose first build did not end has some of its rows.
         if facts is None or not facts["source_state"]:
-            missing.append(acorn.name)
+            if acorn not in unbuilt:
+                missing.append(acorn.name)
             continue
         gathered.append(_entry(store, layout, facts, state, failed, now))
         partitions[acorn.name] = {s: e["sha256"] for s, e in facts["partitions"].items()}
