@@ -648,7 +648,7 @@ def time_to_qc(documents: Iterable[Document]) -> list[Row]:
             continue
         processes = objects(get(document, "processing", "data_processes"))
         ends = [
-            instant(process.get("end_date_time") or process.get("start_date_time"))
+            instant(process.get("end_date_time")) or instant(process.get("start_date_time"))
             for process in processes
         ]
         entries = [
