@@ -648,7 +648,7 @@ def time_to_qc(documents: Iterable[Document]) -> list[Row]:
             continue
         processes = objects(get(document, "processing", "data_processes"))
         ends = [
-            instant(process.get("end_date_time") or process.get("start_date_time"))
+            instant(process.get("end_date_time")) or instant(process.get("start_date_time"))
             for process in processes
         ]
         entries = [
@@ -917,6 +917,126 @@ def platform_fib(documents: Iterable[Document]) -> list[Row]:
                 key = (row[DOCUMENT], row["fiber"], row["patch_cord"], row["channel"])
                 rows.setdefault(key, row)
     return list(rows.values())
+
+
+# Light sheet
+
+
+def _is_light_sheet(document: Document, *words: str) -> bool:
+    """Returns whether the modality is SPIM and one of the words stands in a name of it."""
+    places = (
+        document.get("name"),
+        get(document, "acquisition", "instrument_id"),
+        get(document, "instrument", "instrument_id"),
+    )
+    written = " ".join((text(place) or "").lower() for place in places)
+    return "SPIM" in modalities(document) and any(word in written for word in words)
+
+
+def _fiber_indices(value: Any) -> dict[str, int | None]:
+    """Returns the three indices of an annotation's value, in whichever form it is."""
+    if isinstance(value, Mapping) and "value" in value:
+        value = value["value"]
+    if isinstance(value, str):
+        try:
+            value = json.loads(value.removeprefix("json:"))
+        except ValueError:
+            value = None
+    found: dict[str, int | None] = {}
+    for axis in ("AP", "ML", "DV"):
+        along = number(get(value, axis))
+        whole = along is not None and along >= 0 and along == int(along)
+        found[axis.lower()] = int(along or 0) if whole else None
+    return found
+
+
+def platform_smartspim_fiber_ccf(documents: Iterable[Document]) -> list[Row]:
+    """Returns a row for each fiber of the surgeries of a stitched SmartSPIM document."""
+    rows: list[Row] = []
+    for document in documents:
+        name = text(document.get("name"))
+        if "stitched" not in (name or "").lower() or not _is_light_sheet(document, "smartspim"):
+            continue
+        structures: dict[tuple[str, ...], tuple[str, set[str | None]]] = {}
+        for surgery in objects(get(document, "procedures", "subject_procedures")):
+            for implant in objects(surgery.get("procedures")):
+                fiber = stripped(get(implant, "implanted_device", "name"))
+                kind = text(get(implant, "implanted_device", "object_type")) or "Fiber probe"
+                is_probe = implant.get("object_type") == "Probe implant"
+                if is_probe and fiber and "fiber" in kind.lower():
+                    _, known = structures.setdefault(tokens(fiber), (fiber, set()))
+                    known.add(structure(implant.get("device_config")))
+        for words, (fiber, known) in structures.items():
+            # Silent: the status of each annotation decides among several, then the last.
+            annotations = [
+                (instant(get(entry, "timestamp")), place, metric, entry)
+                for place, metric in enumerate(metrics_of(document))
+                if (text(metric.get("name")) or "").endswith(" CCF Location")
+                and tokens(str(metric["name"]).removesuffix(" CCF Location")) == words
+                for entry in [chosen_status(metric, last_modified(document))]
+            ]
+            never = datetime.min.replace(tzinfo=UTC)
+            found = max(annotations, key=lambda one: (one[0] or never, one[1]), default=None)
+            when, _, metric, entry = found or (None, 0, {}, None)
+            rows.append(
+                {
+                    DOCUMENT: document["_id"],
+                    "subject_id": subject_id(document),
+                    "name": name,
+                    "fiber": fiber,
+                    "targeted_structure": next(iter(known)) if len(known) == 1 else None,
+                    **_fiber_indices(metric.get("value")),
+                    "status": text(get(entry, "status")),
+                    "evaluator": text(get(entry, "evaluator")),
+                    "status_timestamp": when,
+                    "ccf_link": text(metric.get("reference")),
+                }
+            )
+    return rows
+
+
+_STANDARD = re.compile(
+    r"(image and tissue quality|tissue perfusion|flatfield correction|image (destriping|stitching))"
+    r"|(?P<channel>.*) brightness",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def platform_smartspim_qc_metrics(documents: Iterable[Document]) -> list[Row]:
+    """Returns a row for each standard metric of a derived light-sheet document."""
+    rows = []
+    for document in documents:
+        if not is_derived(document) or not _is_light_sheet(document, "smartspim", "exa"):
+            continue
+        for row, metric in (
+            (_metric_row(document, metric), metric)
+            for metric in metrics_of(document)
+            if metric.get("object_type") != "Curation metric"
+        ):
+            match = _STANDARD.fullmatch(stripped(row["name"]) or "")
+            if match is None:
+                continue
+            tags = metric.get("tags")
+            tagged = [
+                stripped(tag)
+                for key, tag in (tags.items() if isinstance(tags, Mapping) else ())
+                if key.lower() == "channel"
+            ]
+            value = metric.get("value")
+            if isinstance(value, Mapping) and "value" in value:
+                value = value["value"]
+            rows.append(
+                {
+                    **{key: row[key] for key in (DOCUMENT, "subject_id", "stage", "status")},
+                    "name": row["asset_name"],
+                    "metric_name": row["name"],
+                    "channel": next(filter(None, tagged), None) or stripped(match["channel"]),
+                    "value": _value(value)[0],
+                    "evaluator": row["evaluator"],
+                    "status_timestamp": row["status_timestamp"],
+                }
+            )
+    return rows
 
 
 # Tables with side files

@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable, Iterable
 from types import ModuleType
 
@@ -45,7 +46,16 @@ def of_table(acorn: Acorn) -> str:
         more = (*_OF_FRAMES, _module(kind.frame.texts))
     if isinstance(kind, ByLineage):
         more = (lineage, _module(kind.places), _module(kind.merge))
-    return _digest([_module(kind.rows), *_SHARED, *more])[:12]
+    return _digest([*_own(kind.rows), *_SHARED, *more])[:12]
+
+
+def _own(rows: Callable[..., object]) -> list[ModuleType]:
+    """Returns the file of a table, and those of the tables whose functions it calls."""
+    own = _module(rows)
+    package = own.__name__.rpartition(".")[0]
+    called = {f.__module__ for f in vars(own).values() if inspect.isfunction(f)} - {own.__name__}
+    others = (name for name in sorted(called) if name.rpartition(".")[0] == package != "")
+    return [own, *(sys.modules[name] for name in others)]
 
 
 def of_findings(reads: Reads) -> str:

@@ -82,7 +82,6 @@ def publish(
     acorns = [*acorns, *(acorn for acorn in unbuilt if acorn.name in named)]
     gathered: list[dict[str, Any]] = []
     partitions: dict[str, Any] = {}
-    missing = []
     with work.Threads(len(acorns) + 2) as pool:
         current = pool.submit(documents.current, store)
         failure = pool.submit(documents.failed, store)
@@ -94,15 +93,13 @@ def publish(
         raise HeldBack(
             "an earlier snapshot was published while this run began; the next build goes on"
         )
-    for acorn, facts in zip(acorns, facts_of, strict=True):
-        # A table whose first build did not end has some of its rows.
-        if facts is None or not facts["source_state"]:
-            if acorn not in unbuilt:
-                missing.append(acorn.name)
-            continue
-        gathered.append(_entry(store, layout, facts, state, failed, now))
-        partitions[acorn.name] = {s: e["sha256"] for s, e in facts["partitions"].items()}
+    # A table whose first build did not end has some of its rows.
     complete = tuple(facts for facts in facts_of if facts and facts["source_state"])
+    for facts in complete:
+        gathered.append(_entry(store, layout, facts, state, failed, now))
+        partitions[facts["name"]] = {s: e["sha256"] for s, e in facts["partitions"].items()}
+    built = {facts["name"] for facts in complete}
+    missing = [acorn.name for acorn in acorns if acorn.name not in built and acorn not in unbuilt]
     digest = hashlib.sha256("".join(f"{e['name']}={e['sha256']}\n" for e in gathered).encode())
     snapshot = digest.hexdigest()[:16]
     registry: dict[str, Any] = {
