@@ -9,8 +9,9 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
-from bench import corpus, report, scenarios
+from bench import catalogue, corpus, report, scenarios
 from bench.measure import BuildFailed
 from zs_client.contract import __version__
 
@@ -55,6 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                 except BuildFailed as error:
                     print(f"bench: {mode}, {size:,} documents: {error}", file=sys.stderr)
                     return 1
+                views = _views(work, latency.s3) if mode == scenarios.DUMP else []
                 results = report.read(path, __version__)
                 run = {
                     "mode": mode,
@@ -63,6 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     "latency": asdict(latency),
                     "corpus": told,
                     "scenarios": measured,
+                    "catalogue": views,
                 }
                 report.add(results, run)
                 report.write(results, path)
@@ -71,6 +74,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     report.show(results, given.markdown)
     _say(f"{path} and {path.with_suffix('.png')} have all of it")
     return 0
+
+
+def _views(work: Path, latency: float) -> list[dict[str, Any]]:
+    """Returns what the catalogue costs on the store that was built; nothing without a browser."""
+    if not catalogue.installed():
+        _say("catalogue: not measured, there is no Chromium or no Playwright")
+        return []
+    views = catalogue.measured(work / "store", latency)
+    for text in catalogue.missed(views):
+        _say(f"catalogue: {text}")
+    return views
 
 
 def _parser() -> argparse.ArgumentParser:

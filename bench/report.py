@@ -15,6 +15,7 @@ from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import catalogue
 from bench.scenarios import FIRST, MODES
 
 if TYPE_CHECKING:
@@ -102,7 +103,24 @@ def markdown(results: Results) -> str:
         lines += [*([f"Each request waits: {said}.", ""] if mode != MODES[0] else [])]
         lines += _table([_heads(mode), *(row for run in runs for row in _rows(run, mode))])
         lines += ["", *(_documents(run) for run in runs)]
+    lines += _catalogue(results)
     return "\n".join(lines) + "\n"
+
+
+def _catalogue(results: Results) -> list[str]:
+    """Returns what the catalogue's pages cost, of runs in which it was measured."""
+    runs = [run for run in results["runs"] if run.get("catalogue")]
+    if not runs:
+        return []
+    rows = [
+        [f"{run['size']:,}", *line] for run in runs for line in catalogue.lines(run["catalogue"])
+    ]
+    head = ["documents", "page", "requests", "kB", "s"]
+    wait = f"{1000 * runs[0]['latency']['s3']:g} ms"
+    text = (
+        f"In Chromium, each page in an empty browser, from S3 that waits {wait}; median of three."
+    )
+    return ["", "### catalogue", "", text, "", *_table([head, *rows])]
 
 
 def _documents(run: dict[str, Any]) -> str:
@@ -115,7 +133,7 @@ def _documents(run: dict[str, Any]) -> str:
 
 
 def _heads(mode: str) -> list[str]:
-    servers = [*(f"S3 {method}" for method in _METHODS), "servers' CPU s"]
+    servers = [*(f"S3 {method}" for method in _METHODS), "side files", "servers' CPU s"]
     first, source, last = _HEAD
     return [*first, *source, *(servers if mode != MODES[0] else ()), *last]
 
@@ -127,6 +145,8 @@ def _rows(run: dict[str, Any], mode: str) -> list[list[str]]:
         asked = one["s3_requests"]
         servers = [
             *(f"{asked.get(method, 0):,}" for method in _METHODS),
+            # Results of before counted them with the store's.
+            f"{sum(one.get('side_file_requests', {}).values()):,}",
             f"{one['gateway_cpu_seconds'] + one['s3_cpu_seconds']:.1f}",
         ]
         others, each = one["others_cpu_seconds"], one["event_ms_per_partition"]

@@ -1,20 +1,26 @@
-"""Makes the parts of README.md and docs/values.md that come from the declarations.
+"""Makes the parts of README.md, docs/values.md and docs/catalogue.md that have another source.
 
-`make pages` writes the table of acorns, the graph and the rules of columns between their marks. The
-rest of the pages is written by hand.
+`make pages` writes the table of acorns, the graph, the rules of columns and the catalogue's lines
+to copy between their marks. The rest of the pages is written by hand.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pages import rules
-from zs_pipeline.acorns import ACORNS
+from zs_client.contract import __version__
+from zs_pipeline.acorns import ALL_ACORNS, FULL_CATALOGUE
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.orchestration import code_location
 
 README = Path(__file__).parents[1] / "README.md"
 VALUES = README.parent / "docs" / "values.md"
+COPIED = README.parent / "docs" / "catalogue.md"
+LANGUAGES = README.parent / "catalogue" / "src" / "languages.json"
+# What the lines on the page read.
+PUBLIC = "https://allen-data-views.s3.amazonaws.com/data-asset-cache"
 
 
 def table(acorns: Sequence[Acorn]) -> str:
@@ -57,7 +63,7 @@ def _ancestors(name: str, parents: Mapping[str, set[str]]) -> set[str]:
 
 def edges() -> dict[str, set[str]]:
     """Returns for each asset the assets that it is made from; none that stands alone."""
-    graph = code_location.definitions().resolve_asset_graph()
+    graph = code_location.definitions(FULL_CATALOGUE).resolve_asset_graph()
     parents = {
         key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
         for key in graph.get_all_asset_keys()
@@ -72,7 +78,7 @@ def filled(text: str) -> str:
     Raises:
         ValueError: The page lacks a mark.
     """
-    return _filled(text, {"acorns": table(ACORNS), "graph": picture(ACORNS, edges())})
+    return _filled(text, {"acorns": table(ALL_ACORNS), "graph": picture(ALL_ACORNS, edges())})
 
 
 def ruled(text: str) -> str:
@@ -81,7 +87,30 @@ def ruled(text: str) -> str:
     Raises:
         ValueError: The page lacks a mark.
     """
-    return _filled(text, {"instruments": rules.kept_apart(), "rules": rules.rules(ACORNS)})
+    return _filled(text, {"instruments": rules.kept_apart(), "rules": rules.rules(ALL_ACORNS)})
+
+
+def copied(text: str) -> str:
+    """Returns the catalogue's page with its lines to copy, from the catalogue's own source.
+
+    Raises:
+        ValueError: The page lacks a mark.
+    """
+    url = f"{PUBLIC}/zs-v{__version__}/unique_genotypes.pqt"
+    words = {
+        "{call}": "unique_genotypes()",
+        "{store}": '"s3://allen-data-views"',
+        "{version}": f'"{__version__}"',
+        "{url}": f'"{url}"',
+        "{url:sql}": f"'{url}'",
+    }
+    blocks = []
+    for entry in json.loads(LANGUAGES.read_text(encoding="utf-8")):
+        lines = "\n".join(entry["lines"])
+        for word, content in words.items():
+            lines = lines.replace(word, content)
+        blocks.append(f"{entry['language']}:\n\n```{entry['fence']}\n{lines}\n```")
+    return _filled(text, {"lines": "\n\n".join(blocks)})
 
 
 def _filled(text: str, sections: Mapping[str, str]) -> str:
@@ -101,5 +130,5 @@ def _node(name: str) -> str:
 
 
 if __name__ == "__main__":
-    for page, fill in ((README, filled), (VALUES, ruled)):
+    for page, fill in ((README, filled), (VALUES, ruled), (COPIED, copied)):
         page.write_text(fill(page.read_text(encoding="utf-8")), encoding="utf-8")

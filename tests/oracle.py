@@ -696,6 +696,15 @@ def _contains(words: tuple[str, ...], part: tuple[str, ...]) -> bool:
     )
 
 
+AXES = {
+    "AP": "target_coordinate_ap",
+    "ML": "target_coordinate_ml",
+    "SI": "target_coordinate_si",
+    "DEPTH": "target_coordinate_depth",
+}
+SYSTEM = ("target_coordinate_system", "target_coordinate_origin", "target_coordinate_unit")
+
+
 class Fibers:
     """The fibers and cords of one document, as they come together."""
 
@@ -708,6 +717,7 @@ class Fibers:
         self.names: dict[tuple[str, ...], str] = {}
         self.of_implants: dict[tuple[str, ...], list[str | None]] = defaultdict(list)
         self.of_assemblies: dict[tuple[str, ...], str | None] = {}
+        self.configs_of: dict[tuple[str, ...], list[tuple[Any, Any]]] = defaultdict(list)
         # Channels of each cord, in order; and the fibers that each cord belongs to.
         self.cords: dict[tuple[str, ...], str] = {}
         self.channels: dict[tuple[str, ...], list[tuple[str | None, str | None]]] = {}
@@ -739,6 +749,14 @@ class Fibers:
                     self.of_implants[self._fiber(name)].append(
                         structure(implant.get("device_config"))
                     )
+                    # Silent: the key that came with a later schema, and the one before.
+                    system = (
+                        surgery.get("global_coordinate_system")
+                        or surgery.get("coordinate_system")
+                        or get(self.document, "procedures", "global_coordinate_system")
+                        or get(self.document, "procedures", "coordinate_system")
+                    )
+                    self.configs_of[tokens(name)].append((implant.get("device_config"), system))
 
     def _read_cords(self) -> None:
         for configuration in self.configurations:
@@ -799,6 +817,36 @@ class Fibers:
         of_implant = of_implants[0] if of_implants else None
         return of_implant or self.of_assemblies.get(fiber) or MISSING
 
+    def target_of(self, fiber: tuple[str, ...]) -> Row:
+        """Returns the coordinate of the one implant of a fiber, by column."""
+        empty = dict.fromkeys((*AXES.values(), *SYSTEM))
+        configs = self.configs_of.get(fiber, [])
+        if len(configs) != 1:
+            return empty
+        config, system = configs[0]
+        steps = objects(get(config, "transform"))
+        moves = [step for step in steps if step.get("object_type") == "Translation"]
+        if len(moves) != 1 or any(
+            step.get("object_type") not in ("Translation", "Rotation") for step in steps
+        ):
+            return empty
+        if moves[0].get("reference_coordinate_system") not in (None, "", "global"):
+            return empty
+        axes, along = get(system, "axes"), moves[0].get("translation")
+        if not isinstance(axes, list) or not isinstance(along, list) or len(axes) != len(along):
+            return empty
+        names = [(stripped(get(axis, "name")) or "").upper() for axis in axes]
+        origin = get(system, "origin")
+        return {
+            **{
+                column: number(along[names.index(axis)]) if names.count(axis) == 1 else None
+                for axis, column in AXES.items()
+            },
+            "target_coordinate_system": text(get(system, "name")),
+            "target_coordinate_origin": text(get(origin, "name") or origin),
+            "target_coordinate_unit": text(get(system, "axis_unit")),
+        }
+
     def _named_by(
         self, channel: str | None, among: Iterable[tuple[str, ...]]
     ) -> tuple[str, ...] | None:
@@ -850,6 +898,7 @@ class Fibers:
             "channel": channel or MISSING,
             "intended_measurement": measurement or MISSING,
             "targeted_structure": MISSING if fiber is None else self.structure_of(fiber),
+            **self.target_of(fiber or ()),
         }
 
 

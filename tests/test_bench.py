@@ -20,9 +20,9 @@ from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
 from bench import __main__ as bench
-from bench import corpus, measure, report, scenarios, server
+from bench import catalogue, corpus, measure, report, scenarios, server
 from bench.gateway import CHANGE
-from bench.s3 import Bucket
+from bench.s3 import SIDE_FILES, Bucket
 from zs_client import arguments
 from zs_client.contract import __version__
 from zs_pipeline import settings
@@ -135,7 +135,9 @@ def test_the_stand_in_answers_as_moto(s3_server, monkeypatch):
         told = [transcript(s3_server), transcript(address)]
         stats = server.stats(address)
     assert told[1] == told[0]
-    assert stats.requests.keys() == {"DELETE", "GET", "HEAD", "LIST", "POST", "PUT"}
+    kinds = {"DELETE", "GET", "HEAD", "LIST", "POST", "PUT"}
+    # Those to a bucket that is missing are no store's.
+    assert {kind for kind in stats.requests if not kind.startswith(SIDE_FILES)} == kinds
     assert stats.wrote == {"objects": 9, "parquet": 1}
 
 
@@ -299,6 +301,7 @@ def test_a_bench_tells_all_that_it_measured_and_sets_aside_what_is_meant_to_be(t
     assert first["documents_set_aside"] == run["corpus"]["set_aside"] == len(corpus.ASIDE)
     assert first["objects_written"] > first["parquet_written"] > len(ACORNS)
     assert first["s3_requests"]["PUT"] >= first["objects_written"]
+    assert first["side_file_requests"].keys() == {"GET", "LIST"}
     assert all(value for name, value in first.items() if name != "others_cpu_seconds"), first
     assert 0.1 < first["cpu_seconds"] / first["seconds"] < 8
     assert results["machine"]["cores"] >= 1
@@ -312,6 +315,31 @@ def test_a_bench_tells_all_that_it_measured_and_sets_aside_what_is_meant_to_be(t
         assert not {str(tmp_path), socket.gethostname(), str(Path.home())} & set(told.split('"'))
         assert str(tmp_path) not in told
     assert sorted(p.suffix for p in tmp_path.iterdir()) == [".json", ".md", ".png"]
+
+
+def test_the_catalogue_s_pages_keep_their_budgets(sample_store, tmp_path, monkeypatch):
+    if not catalogue.installed():
+        pytest.skip("Chromium or Playwright is not on this machine")
+    monkeypatch.setattr(corpus, "BIG_SUBJECT", "901001")
+    # Hard links lie on the disk of the store.
+    views = catalogue.measured(sample_store, 0, repeat=1)
+    assert all(view["requests"] and view["bytes"] and view["seconds"] for view in views)
+    first, one = (views[at] for at in (0, 5))
+    assert 10_000 < first["bytes"] < one["bytes"] < catalogue.FIRST_VIEW
+    assert first["requests"] < one["requests"] < 30
+    # No test depends on the speed of the machine.
+    quick = [{**view, "seconds": 0.1} for view in views]
+    assert not catalogue.missed(quick)
+    slow = [{**view, "seconds": 1.25, "bytes": 2_000_001} for view in views]
+    assert catalogue.missed(slow) == [
+        "the first view took 1.25 s, over 1",
+        "the first view had 2,000,001 bytes, over 300,000",
+        "a data asset had 2,000,001 bytes, over 2,000,000",
+    ]
+    run = {"mode": "dump", "size": SIZE, "latency": {"s3": 0.02}, "catalogue": quick}
+    text = "\n".join(report._catalogue({"runs": [run]}))
+    assert "| a data asset" in text
+    assert "waits 20 ms" in text
 
 
 def test_a_newer_version_comes_first_and_the_others_stay():

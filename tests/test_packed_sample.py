@@ -71,7 +71,7 @@ def test_every_table_is_read():
         if not partition:
             assert len(getattr(zs_client, name)())
     assert len(zs_client.qc("901001")) == 73
-    assert len(zs_client.sql("select * from qc")) == 116
+    assert len(zs_client.sql("select * from qc")) == 121
     assert zs_client.asset_basics().attrs["store"] == "sample"
     assert all(acorn.state == "fresh" for acorn in zs_client.status())
 

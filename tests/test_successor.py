@@ -17,7 +17,7 @@ from zs_client.errors import StoreError
 from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline import settings
-from zs_pipeline.acorns import ACORNS as ALL
+from zs_pipeline.acorns import ALL_ACORNS as ALL
 from zs_pipeline.publishing import squirrel, successor
 from zs_pipeline.publishing.successor import publish
 from zs_pipeline.settings import sample

@@ -20,7 +20,8 @@ from collections.abc import Iterable, Mapping
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any, cast
 
-from zs_client import filters, read
+from zs_client import filters, origins, read
+from zs_client.contract import RAW_NAME
 from zs_client.filters import Flag, Names, Text, Time, Values
 from zs_client.libraries import duckdb, pa, pd, pl  # noqa: F401 - annotations of shapes
 from zs_client.read import ReadRequest
@@ -42,10 +43,13 @@ TABLES: tuple[tuple[str, str, str], ...] = (
     ("source_data", "source_data", ""),
     ("quality_control", "qc", "subject_id"),
     ("qc_tag_status", "qc_tag_status", "subject_id"),
+    ("qc_by_raw_asset", "qc_by_raw_asset", RAW_NAME),
     ("time_to_qc", "time_to_qc", ""),
     ("platform_qc", "platform_qc", "platform"),
     ("metadata_core", "metadata_core", ""),
     ("assets_smartspim", "assets_smartspim", ""),
+    ("platform_smartspim_fiber_ccf", "platform_smartspim_fiber_ccf", ""),
+    ("platform_smartspim_qc_metrics", "platform_smartspim_qc_metrics", ""),
     ("platform_exaspim", "platform_exaspim", ""),
     ("platform_fib", "platform_fib", ""),
     ("foraging_sessions", "foraging_sessions", ""),
@@ -54,6 +58,8 @@ TABLES: tuple[tuple[str, str, str], ...] = (
     ("document_problems", "document_problems", ""),
     ("data_asset_problems", "data_asset_problems", ""),
 )
+# Tables that a store has only where builds write the layout of the successor.
+FOR_SUCCESSOR = (origins.TABLE,)
 
 
 @lists
@@ -222,6 +228,71 @@ def assets_smartspim(
 
 
 @frames
+def platform_smartspim_fiber_ccf(
+    *,
+    subject_id: Text = ...,
+    name: Text = ...,
+    fiber: Text = ...,
+    targeted_structure: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> ReadRequest:
+    """Where implanted fibers end in the atlas, one row per stitched data asset and fiber.
+
+    Args:
+        subject_id: The animal.
+        name: The stitched data asset's name.
+        fiber: Such as `Fiber 0`.
+        targeted_structure: Where the fiber was meant to end.
+
+    Returns:
+        `ap`, `ml` and `dv`, which are indices in the volume of 25 µm and null until the fiber is
+        annotated, and the annotation's `status`, `evaluator`, `status_timestamp` and `ccf_link`,
+        which opens the volume in Neuroglancer.
+    """
+    return _request("platform_smartspim_fiber_ccf", locals())
+
+
+@frames
+def platform_smartspim_qc_metrics(
+    *,
+    subject_id: Text = ...,
+    name: Text = ...,
+    metric_name: Text = ...,
+    channel: Text = ...,
+    stage: Text = ...,
+    status: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> ReadRequest:
+    """The standard QC metrics of derived SmartSPIM and exaSPIM data assets, one row per metric.
+
+    Args:
+        subject_id: The animal.
+        name: The derived data asset's name.
+        metric_name: Such as `Image stitching`.
+        channel: The channel of a metric of brightness.
+        stage: `Raw data`, `Processing`, `Analysis` or `Multi-asset`.
+        status: `Pass`, `Fail` or `Pending`.
+
+    Returns:
+        `value` is a text as it is written, and everything else as JSON text; `qc` has the whole
+        values. `status`, `evaluator` and `status_timestamp` are of the latest status.
+    """
+    return _request("platform_smartspim_qc_metrics", locals())
+
+
+@frames
 def platform_exaspim(
     *,
     name: Text = ...,
@@ -277,7 +348,9 @@ def platform_fib(
 
     Returns:
         `asset_name`, `fiber`, `patch_cord`, `channel`, `intended_measurement` and
-        `targeted_structure`. A missing value is the text `missing`, never null.
+        `targeted_structure`. A missing value is the text `missing`, never null. Then the
+        coordinate at which the fiber's implant was aimed, null where it is not known:
+        `target_coordinate_ap`, `_ml`, `_si` and `_depth`, with `_system`, `_origin` and `_unit`.
     """
     return _request("platform_fib", locals())
 
@@ -529,6 +602,53 @@ def qc_tag_status(
 
 
 @frames
+def qc_by_raw_asset(
+    raw_asset_name: str | Iterable[str | None] | EllipsisType | None = ...,
+    asset_names: str | Iterable[str] | None = None,
+    *,
+    name: Text = ...,
+    stage: Text = ...,
+    modality: Text = ...,
+    status: Text = ...,
+    tag: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> ReadRequest:
+    """Quality control of raw data assets and all made from them, one row per version of a metric.
+
+    Only builds with `ZS_BDC_VERSION` make this table.
+
+    Args:
+        raw_asset_name: The raw data asset, or several; a derived one whose sources are not known
+            stands under its own name. Left out, those of `asset_names` are looked up.
+        asset_names: Only rows of these data assets. A metric that one inherits is a row of the data
+            asset nearest to the raw one, and names the others in `downstream_asset_names`.
+        name: The metric's name.
+        stage: `Raw data`, `Processing` or `Analysis`.
+        modality: A modality's abbreviation, case ignored.
+        status: The latest status: `Pass`, `Fail` or `Pending`.
+        tag: A tag; fits if it is one of `tags`.
+
+    Returns:
+        The columns of `qc`, and beside others `metric_key`, the same for all versions of a metric,
+        `metric_json`, and the list `downstream_asset_names`. A data asset without QC gives no rows,
+        but all columns.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version; or no data asset has that name,
+            or its QC stands under another one.
+        ValueError: Neither a raw data asset nor a data asset is given, or there is no such column
+            or filter.
+    """
+    return _raw_request(locals())
+
+
+@frames
 def platform_qc(
     platform: str | Iterable[str] | EllipsisType = ...,
     *,
@@ -575,11 +695,13 @@ def read_request(name: str, words: Mapping[str, Any], at: Place | None = None) -
 
     Raises:
         AcornNotFound: There is no such table; the message lists the tables.
-        ValueError: The table is partitioned by subject, and no subject is given.
+        ValueError: The table is partitioned by subject or raw data asset, and none is given.
     """
     table, _, partition = find(name)
     if partition == "subject_id":
         return _subjects_request(table, {"subject_id": ..., "asset_names": None, **words}, at)
+    if partition == RAW_NAME:
+        return _raw_request({RAW_NAME: ..., "asset_names": None, **words}, at)
     parts = _platforms(words.get("platform", ...)) if partition else None
     return _request(table, words, parts=parts)
 
@@ -601,7 +723,11 @@ def find(name: str) -> tuple[str, str, str]:
 
 # Arguments that are no filters: of all tables, and of tables by subject or platform.
 _NO_FILTERS = ("columns", "limit", "offset", "order_by", "snapshot", "offline", "others")
-_OF_PARTITIONS = {"subject_id": ("subject_id", "asset_names", "lazy"), "platform": ("platform",)}
+_OF_PARTITIONS = {
+    "subject_id": ("subject_id", "asset_names", "lazy"),
+    "platform": ("platform",),
+    RAW_NAME: (RAW_NAME, "asset_names"),
+}
 
 
 def _request(table: str, words: Mapping[str, Any], **more: Any) -> ReadRequest:
@@ -637,6 +763,22 @@ def _subjects_request(table: str, words: Mapping[str, Any], at: Place | None = N
             f"{folder} needs a subject_id, or asset_names whose subjects are looked up"
         )
     return _request(table, words, parts=subjects, names=names)
+
+
+def _raw_request(words: Mapping[str, Any], at: Place | None = None) -> ReadRequest:
+    table, names, raw = origins.TABLE, words["asset_names"], words[RAW_NAME]
+    if names is not None:
+        names = tuple(filters.texts(f"{table}: asset_names=", names))
+    if raw is not ...:
+        parts = tuple(filters.values(raw))
+    elif names is not None:
+        parts = origins.above(names, at)
+    else:
+        raise ValueError(
+            f"{table} needs a {RAW_NAME}, or asset_names whose raw data assets are looked up; "
+            "sql reads all of it"
+        )
+    return _request(table, words, parts=parts, names=names)
 
 
 def _partition_path(subject: Any, words: Mapping[str, Any]) -> str:

@@ -20,7 +20,10 @@ SUCCESSOR_INDEX = f"{ROOT}/cache_versions.json"
 SUCCESSOR_NAMES = {
     "assets_smartspim": "platform_smartspim",
     "foraging_sessions": "platform_dynamic_foraging_sessions",
+    "qc_by_raw_asset": "qc",
 }
+# The column by which QC by raw data asset is split.
+RAW_NAME = "raw_asset_name"
 DOCUMENTS = f"{ROOT}/_documents"
 ANSWERS = f"{ROOT}/_files"
 # The core files of a document, in the order of the schema's pages.

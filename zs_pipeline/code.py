@@ -6,15 +6,30 @@ from collections.abc import Callable, Iterable
 from types import ModuleType
 
 from zs_client import kinds
-from zs_pipeline import ages, arrow, instruments, lineage, people, photometry, quality, tags, zones
+from zs_pipeline import (
+    ages,
+    arrow,
+    implants,
+    instruments,
+    light_sheet,
+    lineage,
+    people,
+    photometry,
+    quality,
+    tags,
+    zones,
+)
 from zs_pipeline.catalogue import Reads
-from zs_pipeline.declaration import Acorn, ByDocument, FromFrame, FromSideFiles
+from zs_pipeline.declaration import Acorn, ByDocument, ByLineage, FromFrame, FromSideFiles
 from zs_pipeline.documents import shards
 from zs_pipeline.shape import findings, problems
 from zs_pipeline.shape import values as fields
 from zs_pipeline.side_files import pickled_calls, pickled_frame
 
-_OF_DOCUMENTS = (fields, ages, findings, instruments, people, photometry, quality, tags, zones)
+_OF_DOCUMENTS = (
+    *(fields, ages, findings, implants, instruments, light_sheet, people, photometry, quality),
+    *(tags, zones),
+)
 _SHARED = (*_OF_DOCUMENTS, arrow, kinds.arrow_types, shards)
 _OF_FRAMES = (pickled_frame, pickled_calls)
 _FROM_FILES = (*_OF_FRAMES, lineage)
@@ -24,9 +39,12 @@ _OF_FINDINGS = (*_OF_DOCUMENTS, problems)
 def of_table(acorn: Acorn) -> str:
     """Returns a name for the code of a table: its own file, and the modules its values pass."""
     kind = acorn.kind
+    more: tuple[ModuleType | Callable[..., object], ...]
     more = _FROM_FILES if isinstance(kind, FromSideFiles | FromFrame) else ()
     if isinstance(kind, ByDocument) and kind.frame:
         more = (*_OF_FRAMES, _module(kind.frame.texts))
+    if isinstance(kind, ByLineage):
+        more = (lineage, _module(kind.places), _module(kind.merge))
     return _digest([_module(kind.rows), *_SHARED, *more])[:12]
 
 

@@ -52,6 +52,7 @@ class Expected(StrEnum):
     OBJECT = "an object"
     LIST = "a list"
     TEXT = "a text"
+    NUMBER = "a number"
     SUBJECT = "a subject's id"
     TIME = "a time"
     DATE = "a date"
@@ -273,6 +274,41 @@ class ByKey:
 
 
 @dataclass(frozen=True)
+class ByLineage:
+    """A table split by the origins of documents, of which a document may have several.
+
+    The rows of a partition are made from the rows of all its documents together.
+
+    Attributes:
+        column: The partition's name, and the column of its value.
+        places: Returns the origins of each document: its `_id`, the origin in `column`, null where
+            the document stands alone, and what `merge` needs to know of the document there.
+        rows: As of `ByKey`.
+        merge: Makes the rows of one origin from pairs of a document's place, with its row of
+            asset_basics, and its rows; in any order of the documents.
+        reads: As of `ByKey`.
+        basics: The columns of asset_basics that `rows` and `merge` read.
+        tables: The tables that `places` and `basics` read.
+        findings: As of `ByDocument`.
+    """
+
+    column: str
+    places: "Callable[[Tables], pa.Table]"
+    rows: Callable[[Document, Row], Iterable[Row]]
+    merge: Callable[[Sequence[tuple[Row, Sequence[Row]]]], Iterable[Row]]
+    reads: tuple[Read, ...]
+    basics: tuple[str, ...]
+    tables: tuple[TableRead, ...]
+    findings: "Findings | None" = None
+    sources: ClassVar[tuple[str, ...]] = ("documents",)
+
+    @property
+    def partitioning(self) -> Partitioning:
+        """Returns the partitioning by origin, with the origins of the documents."""
+        return Partitioning(self.column)
+
+
+@dataclass(frozen=True)
 class ByPlatform:
     """A table split by a fixed list of values, with a file for each value, even without rows.
 
@@ -427,6 +463,7 @@ class FromCustomTable:
 Kind: TypeAlias = (
     ByDocument
     | ByKey
+    | ByLineage
     | ByPlatform
     | FromTables
     | FromFindings
@@ -456,6 +493,12 @@ def _refusal(kind: Kind, columns: Sequence[str]) -> str:
             reason = f"rows are reused by {by!r}, which is none of its columns"
         case ByDocument(finish=None, tables=(_, *_)) | FromFrame(finish=None, tables=(_, *_)):
             reason = "it names other tables and has no finish, which alone looks at them"
+        case ByLineage(column=column) if column not in columns:
+            reason = f"it is split by {column!r}, which is none of its columns"
+        case ByLineage(basics=basics, tables=tables) if not {"_id", *basics} <= {
+            name for read in tables if read.table == ASSET_BASICS for name in read.columns
+        }:
+            reason = f"its rows read columns of {ASSET_BASICS} that are not among its tables'"
         case FromTables(tables=()):
             reason = "it is made from other tables and names none"
         case ByPlatform(values=()):
@@ -506,6 +549,7 @@ class Acorn:
         folder: The table's name in the store, where it is not the acorn's.
         order: The columns by which rows are sorted; the key when empty.
         checks: The checks of this table beside those of all tables.
+        has_one_file: Whether a partitioned table has a file of all its rows beside the partitions.
         may_shrink: Whether most of its rows may go in a night, as findings that were mended do.
     """
 
@@ -519,6 +563,7 @@ class Acorn:
     order: tuple[str, ...] = ()
     checks: tuple[ColumnCheck, ...] = ()
     may_shrink: bool = False
+    has_one_file: bool = True
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

@@ -51,7 +51,7 @@ async function draw({ move = true } = {}) {
     else if (document.activeElement !== query) query.value = parameters.get("q") ?? "";
   } catch (error) {
     if (mine !== turn) return;
-    document.title = "Catalogue";
+    document.title = "Not shown – catalogue";
     fill(main, h("h1", {}, "This cannot be shown"), failure(error),
       h("p", {}, h("button", { type: "button", onclick: () => draw() }, "Try again"), " ", h("a", { href: "#/" }, "All tables")));
   }

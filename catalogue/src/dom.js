@@ -31,15 +31,19 @@ export function fill(element, ...children) {
   return element;
 }
 
+/** Returns the header of a column of numbers, which stand below each other digit by digit. */
+export const amount = (header) => h("span", { class: "amount" }, header);
+
 /** Returns a table of rows in a box that scrolls sideways; a header is text or an element. */
 export function table(caption, headers, rows, attributes = {}) {
+  const side = headers.map((header) => (header.classList?.contains("amount") ? "amount" : undefined));
   return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption, ...attributes },
     h("table", {},
       h("caption", { class: "hidden" }, caption),
-      h("thead", {}, h("tr", {}, headers.map((header) => h("th", { scope: "col" }, header)))),
+      h("thead", {}, h("tr", {}, headers.map((header, at) => h("th", { scope: "col", class: side[at] }, header)))),
       h("tbody", {}, rows.map((cells) => h("tr", {}, cells.map((cell, at) => (at === 0
         ? h("th", { scope: "row" }, cell)
-        : h("td", { "data-label": typeof headers[at] === "string" ? headers[at] : undefined }, cell))))))));
+        : h("td", { "data-label": headers[at].textContent ?? headers[at], class: side[at] }, cell))))))));
 }
 
 /** Returns a section that is filled when it is opened. */
@@ -50,12 +54,14 @@ export function opened(summary, content, attributes = {}) {
   const load = async () => {
     if (begun || !details.open) return;
     begun = true;
+    inside.setAttribute("aria-busy", "true");
     try {
       fill(inside, await content());
     } catch (error) {
       begun = false;
       fill(inside, failure(error));
     }
+    inside.removeAttribute("aria-busy");
   };
   details.addEventListener("toggle", load);
   return details;

@@ -1,5 +1,7 @@
 // Lines to copy: how each language reads the table at the version and snapshot that is shown.
+// `languages.json` has them; docs/catalogue.md is made of it as well.
 import { h } from "./dom.js";
+import languages from "./languages.json";
 import { address } from "./place.js";
 
 // The functions of the client whose name is not that of the table.
@@ -7,7 +9,7 @@ const FUNCTIONS = { quality_control: "qc" };
 let chosen = "Python client";
 
 const quoted = (text) => JSON.stringify(text);
-// Of SQL and R.
+// Of SQL.
 const single = (text) => `'${text.replaceAll("'", "''")}'`;
 
 /** Returns (language, lines) of each language; `url` is the file's, `value` the partition's, null of no value. */
@@ -17,31 +19,12 @@ export function lines(place, entry, url, value) {
   const call = entry.partition_key && value === undefined
     ? ["sql", quoted(`SELECT * FROM ${entry.name}`)]
     : [FUNCTIONS[entry.name] ?? entry.name, value === undefined ? "" : value === null ? "None" : quoted(value)];
-  const given = [call[1], snapshot].filter(Boolean);
-  const variables = { ZS_STORE: place.location(entry), ZS_VERSION: place.version };
-  return [
-    ["Python client", [
-      "import os",
-      ...Object.entries(variables).map(([key, one]) => `os.environ[${quoted(key)}] = ${quoted(one)}`),
-      "import zs_client",
-      `rows = zs_client.${call[0]}(${given.join(", ")})`,
-    ]],
-    ["pandas", ["import pandas as pd", `rows = pd.read_parquet(${quoted(url)})`]],
-    ["polars", ["import polars as pl", `rows = pl.read_parquet(${quoted(url)})`]],
-    ["DuckDB", [`SELECT * FROM read_parquet(${single(url)}) LIMIT 10;`]],
-    ["R", [
-      "library(arrow)",
-      "file <- tempfile(fileext = \".pqt\")",
-      `download.file(${quoted(url)}, file, mode = "wb")`,
-      "rows <- read_parquet(file)",
-    ]],
-    ["JavaScript", [
-      "import { asyncBufferFromUrl, parquetReadObjects } from \"hyparquet\";",
-      "import { compressors } from \"hyparquet-compressors\";",
-      `const file = await asyncBufferFromUrl({ url: ${quoted(url)} });`,
-      "const rows = await parquetReadObjects({ file, compressors });",
-    ]],
-  ].map(([language, text]) => [language, text.join("\n")]);
+  const words = {
+    call: `${call[0]}(${[call[1], snapshot].filter(Boolean).join(", ")})`,
+    store: quoted(place.location(entry)), version: quoted(place.version), url: quoted(url), "url:sql": single(url),
+  };
+  return languages.map(({ language, lines: templates }) => [language,
+    templates.join("\n").replace(/\{([a-z:]+)\}/g, (_, word) => words[word])]);
 }
 
 /** Returns the lines of all languages, one of them in view. */

@@ -90,7 +90,11 @@ async function registryOf(key) {
   const registry = await json(key);
   const fits = Array.isArray(registry?.acorns)
     && registry.acorns.every((entry) => typeof entry?.name === "string" && Array.isArray(entry.columns));
-  if (!fits) throw new Error(`${address(key)} is not a registry`);
+  if (!fits) {
+    // Whoever tries again reads it again.
+    loaded.delete(key);
+    throw new Error(`${address(key)} is not a registry`);
+  }
   return registry;
 }
 

@@ -7,7 +7,8 @@ const PAGE = 25;
 // Columns that a preview has at first: each costs bytes.
 const FIRST = 8;
 // What tells rows apart comes first.
-const FOREMOST = ["name", "asset_name", "raw_name", "subject_id"];
+const FOREMOST = ["name", "asset_name", "raw_name", "raw_asset_name", "subject_id"];
+const AMOUNT = /^(u?int|float|double|decimal)/;
 
 /** Loads the parquet reader, once. */
 export const parquet = () => import("./parquet.js");
@@ -76,14 +77,19 @@ async function positions(file, conditions, sort) {
     : sign * compare(values[a], values[b])) || a - b);
 }
 
+/** Returns whether a column's values are names of data assets: its description says so. */
+export const namesDataAssets = ({ name, description }) =>
+  /(^|_)names?$|^source_data$/.test(name) && /\bdata assets?\b|\braw one/i.test(description ?? "");
+
 /** Returns a cell: names of data assets and subjects lead to their pages. */
-export function cell(name, value) {
+export function cell(column, value) {
   const content = text(value);
   if (!content) return h("span", { class: "none" }, isNone(value) ? "–" : "");
-  if (name === "subject_id") return h("a", { href: to(["subject", content]) }, content);
-  if (["asset_name", "raw_name", "source_data"].includes(name)) return h("a", { href: to(["data-asset", content]) }, content);
-  const short = content.length > 160 ? `${content.slice(0, 160)}…` : content;
-  return h("span", { class: content.length > 60 ? "long" : undefined, title: content.length > 160 ? content.slice(0, 4000) : undefined }, short);
+  const link = (page, one) => h("a", { href: to([page, text(one)]) }, text(one));
+  if (column.name === "subject_id") return link("subject", value);
+  if (namesDataAssets(column)) return [value].flat().map((one, at) => [at ? ", " : "", link("data-asset", one)]);
+  if (content.length > 160) return h("details", { class: "long" }, h("summary", {}, `${content.slice(0, 160)}…`), content);
+  return h("span", { class: content.length > 60 ? "long" : undefined }, content);
 }
 
 /** Returns the preview of a table's file. */
@@ -108,10 +114,6 @@ export function preview(entry, key, parameters) {
   let file;
   let failed = false;
   let turn = 0;
-
-  const nameCell = (name, value) => (name === "name" && ["asset_basics", "source_data", "document_problems", "data_asset_problems"].includes(entry.name)
-    ? h("a", { href: to(["data-asset", text(value)]) }, text(value))
-    : cell(name, value));
 
   function drawConditions() {
     const one = ([name, operator, given], at) => {
@@ -197,7 +199,10 @@ export function preview(entry, key, parameters) {
       // A file that was replaced meanwhile is opened anew.
       file = undefined;
       failed = true;
-      if (mine === turn) fill(body, failure(error), h("p", {}, h("button", { type: "button", onclick: draw }, "Try again")));
+      if (mine === turn) {
+        fill(body, error?.name === "NotThere" ? h("p", { role: "status" }, "There is no such file: no row has this value, or it was removed.") : failure(error),
+          h("p", {}, h("button", { type: "button", onclick: draw }, "Try again")));
+      }
     }
     if (mine === turn) body.removeAttribute("aria-busy");
   }
@@ -205,7 +210,8 @@ export function preview(entry, key, parameters) {
   function show(rows, columns, total, from) {
     const header = (name) => {
       const now = state.sort === name ? "ascending" : state.sort === `-${name}` ? "descending" : "none";
-      const button = h("button", { type: "button", class: "sort", title: named.get(name).description, onclick: () => {
+      const side = AMOUNT.test(named.get(name).type ?? "") ? "sort amount" : "sort";
+      const button = h("button", { type: "button", class: side, title: named.get(name).description, onclick: () => {
         state.sort = { none: name, ascending: `-${name}`, descending: "" }[now];
         update();
       } }, name, h("span", { "aria-hidden": "true" }, { none: "", ascending: " ▲", descending: " ▼" }[now]));
@@ -222,7 +228,7 @@ export function preview(entry, key, parameters) {
     fill(body,
       h("p", { role: "status" }, total === file.rows ? count(total, "row") : `${number(total)} of ${count(file.rows, "row")}`,
         total > PAGE ? `, rows ${number(from + 1)} to ${number(Math.min(total, from + PAGE))}` : ""),
-      table(`Rows of ${entry.name}`, headers, rows.map((row) => columns.map((name) => nameCell(name, row[name])))),
+      table(`Rows of ${entry.name}`, headers, rows.map((row) => columns.map((name) => cell(named.get(name), row[name])))),
       total > PAGE && h("p", { class: "turn" }, go("First", state.page > 1 ? 1 : 0), go("Previous", state.page - 1),
         ` page ${number(state.page)} of ${number(last)} `, go("Next", state.page + 1), go("Last", state.page < last ? last : 0)));
     for (const button of headers) button.closest("th").setAttribute("aria-sort", button.dataset.sorted);

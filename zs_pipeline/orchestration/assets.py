@@ -19,6 +19,7 @@ from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import (
     Acorn,
     ByKey,
+    ByLineage,
     ByPlatform,
     FromFrame,
     FromSideFiles,
@@ -217,7 +218,7 @@ def _group(acorn: Acorn) -> str:
     kind = acorn.kind
     if any(column.name == "severity" for column in acorn.columns):
         return "findings"
-    if isinstance(kind, ByKey | ByPlatform):
+    if isinstance(kind, ByKey | ByLineage | ByPlatform):
         of_quality = all(read.path.startswith("quality_control") for read in kind.reads)
         return "quality" if of_quality else f"by_{acorn.partition}"
     if isinstance(kind, FromSideFiles | FromFrame):
@@ -264,6 +265,7 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
                 store,
                 layout,
                 catalogue.acorns,
+                unbuilt=catalogue.unbuilt,
                 expected_every_hours=float(every) if every else None,
                 copies=[second.name] if second and files else (),
             )
@@ -342,7 +344,8 @@ def prune_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         with in_our_words():
             chosen = Keep(config["keep_nightly"], config["keep_weekly"])
             done = prune(cache.open(), cache.version_layout(), chosen, progress=context.log.info)
-            keys = [dg.AssetKey(acorn.name) for acorn in catalogue.acorns]
+            every = (*catalogue.acorns, *catalogue.unbuilt)
+            keys = [dg.AssetKey(acorn.name) for acorn in every]
             others = ("documents", "squirrel", "deployment", "prune", "rollback")
             keys += [dg.AssetKey(name) for name in others]
             runs = history.forget(context.instance, LOCATION, keys, config["history_days"])
@@ -395,9 +398,10 @@ def rollback_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
             if config["snapshot"] and config["release"]:
                 raise ValueError("give a snapshot or release, not both")
             if config["release"]:
-                rollback.release(store, layout, catalogue.acorns)
+                rollback.release(store, layout, catalogue.acorns, catalogue.unbuilt)
             elif config["snapshot"]:
-                rollback.roll_back(store, layout, catalogue.acorns, config["snapshot"])
+                every = (*catalogue.acorns, *catalogue.unbuilt)
+                rollback.roll_back(store, layout, every, config["snapshot"])
             held = hold.current(store, layout)
         state = held.sentence if held else "what builds make is published"
         return dg.MaterializeResult(metadata={"state": state})

@@ -151,14 +151,22 @@ def _note_behind(facts: Facts, state: str, files: dict[str, FileFacts]) -> None:
     one_file["behind_of"] = facts["sha256"]
 
 
-def read_facts(store: Store, layout: Layout, table: str) -> Facts | None:
+def read_facts(
+    store: Store, layout: Layout, table: str, *, within: float | None = None
+) -> Facts | None:
     """Returns a table's facts, or None where the table has none.
+
+    Args:
+        store: Where the table lies.
+        layout: The layout of the version.
+        table: The table's name in the store.
+        within: The seconds since a run has read them, at most; see `RecentReads.get_if_there`.
 
     Raises:
         ValueError: The facts cannot be read.
     """
     key = layout.facts(table)
-    body, _ = run_scope.current().recent_reads.get_if_there(store, key)
+    body, _ = run_scope.current().recent_reads.get_if_there(store, key, within=within)
     facts: Facts | None = parsed(store, key, body)
     return facts
 

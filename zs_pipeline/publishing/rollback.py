@@ -83,13 +83,16 @@ def roll_back(store: Store, layout: Layout, acorns: Sequence[Acorn], snapshot: s
     return hold
 
 
-def release(store: Store, layout: Layout, acorns: Sequence[Acorn]) -> str:
+def release(
+    store: Store, layout: Layout, acorns: Sequence[Acorn], unbuilt: Sequence[Acorn] = ()
+) -> str:
     """Publish what builds made since the rollback; returns the snapshot's id.
 
     Args:
         store: The store.
         layout: The layout of the version.
         acorns: All acorns of the version.
+        unbuilt: Acorns that are not made any more, of which the store may have some.
 
     Raises:
         ValueError: Nothing is rolled back.
@@ -99,6 +102,7 @@ def release(store: Store, layout: Layout, acorns: Sequence[Acorn]) -> str:
         raise ValueError(f"version {layout} of {store.url} is not rolled back")
     _record(store, layout, Hold(hold.snapshot, hold.name, hold.since, RELEASING))
     held = HeldLayout(layout.version)
+    acorns = [*acorns, *(a for a in unbuilt if read_facts(store, held, a.table))]
     for acorn in acorns:
         facts = read_facts(store, held, acorn.table)
         if facts is not None:

@@ -7,12 +7,14 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from zs_client import work
 from zs_client.contract import VERSIONS_INDEX, Layout
 from zs_client.facts import Facts
 from zs_client.store import Store
+from zs_pipeline import recent_reads
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import state as documents
 from zs_pipeline.publishing import catalogue_page, snapshot_list, versions
@@ -56,6 +58,7 @@ def publish(
     layout: Layout,
     acorns: Sequence[Acorn],
     *,
+    unbuilt: Sequence[Acorn] = (),
     expected_every_hours: float | None = None,
     copies: Iterable[str] = (),
 ) -> Published:
@@ -65,6 +68,7 @@ def publish(
         store: The store to publish in.
         layout: The layout of the version.
         acorns: All acorns of the version.
+        unbuilt: Acorns that are not made any more; one that the last registry names stays in it.
         expected_every_hours: The interval of the schedule; None keeps that of the last registry.
         copies: Folders that get copies of the files; those that have some stay in the registry.
 
@@ -73,14 +77,18 @@ def publish(
             versions cannot be read, and it was not changed.
         HeldBack: An earlier snapshot is published; nothing was changed.
     """
-    now = now_text()
+    now, former = now_text(), _former(store, layout)
+    named = {entry["name"] for entry in former.get("acorns", ())}
+    acorns = [*acorns, *(acorn for acorn in unbuilt if acorn.name in named)]
     gathered: list[dict[str, Any]] = []
     partitions: dict[str, Any] = {}
     missing = []
     with work.Threads(len(acorns) + 2) as pool:
         current = pool.submit(documents.current, store)
         failure = pool.submit(documents.failed, store)
-        facts_of = list(pool.map(lambda acorn: read_facts(store, layout, acorn.table), acorns))
+        # A rollback that was begun since is seen in them.
+        read = partial(read_facts, store, layout, within=recent_reads.FEW_SECONDS)
+        facts_of = list(pool.map(lambda acorn: read(acorn.table), acorns))
         state, failed = current.result(), failure.result()
     if any(facts and facts.get("held") for facts in facts_of):
         raise HeldBack(
@@ -105,7 +113,6 @@ def publish(
     }
     key = layout.snapshot(snapshot)
     body = serialized({**registry, "partitions": partitions})
-    former = _former(store, layout)
     is_new = former.get("snapshot") != snapshot
     if not store.exists(key):
         store.put_first(key, body)

@@ -345,10 +345,14 @@ def _answered(
 
 def _same(answer: Answer, known: Answer | None) -> bool:
     """Returns whether an answer equals the known answer in the same state of its data asset."""
+    if known is None:
+        return False
+    asked, former = answer.question, known.question
     return (
-        known is not None
-        # A kept question has no location; the location is a part of the state.
-        and replace(answer, question=replace(answer.question, location=None), reached=True) == known
+        (answer.outcome, answer.reason, answer.value) == (known.outcome, known.reason, known.value)
+        # A kept question has no location, which is a part of the state, and no schedule.
+        and (asked.id, asked.name, asked.state, asked.about)
+        == (former.id, former.name, former.state, former.about)
     )
 
 

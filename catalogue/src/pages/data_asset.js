@@ -2,8 +2,9 @@
 import { count, h, later, opened, table, text } from "../dom.js";
 import { segmentOf } from "../place.js";
 import { to } from "../route.js";
-import { cell, select } from "../rows.js";
+import { cell, namesDataAssets, select } from "../rows.js";
 import { mark, tally } from "./qc.js";
+import { partitionLink } from "./tables.js";
 
 const link = (name) => h("a", { href: to(["data-asset", name]) }, name);
 
@@ -31,7 +32,7 @@ export function dataAsset(place, name) {
   const basics = basicsOf(place, name, names.filter((column) => !RARE.includes(column)));
   const values = (row) => h("dl", { class: "facts" }, all
     .filter(({ name: column }) => column !== "name" && text(row[column]))
-    .map(({ name: column, description }) => h("div", {}, h("dt", { title: description }, column), h("dd", {}, cell(column, row[column])))));
+    .map(({ name: column, description }) => h("div", {}, h("dt", { title: description }, column), h("dd", {}, cell({ name: column, description }, row[column])))));
   return [
     h("h1", { class: "name" }, name),
     later(async () => {
@@ -42,6 +43,7 @@ export function dataAsset(place, name) {
     opened("Ids and dates of the document", async () => (await basicsOf(place, name, RARE)).map(values)),
     h("h2", {}, "Lineage"), later(() => lineage(place, name)),
     h("h2", {}, "Quality control"), later(async () => quality(place, name, await basics)),
+    split(place).length > 0 && opened("Of the acquisition, with all that was made from it", async () => ofAcquisition(place, name, await basics)),
     opened("Findings about its documents", () => problems(place, name)),
   ];
 }
@@ -81,9 +83,36 @@ async function quality(place, name, basics) {
       const status = statuses.find((row) => row.tag === tag)?.status;
       return h("details", {}, h("summary", {}, tag, " ", status && mark(status), " ", h("span", { class: "quiet" }, count(own.length, "metric"))),
         own.length > 0 && table(`Metrics with the tag ${tag}`, ["Metric", "Status", "Value", "Stage", "Modality", "Evaluator"],
-          own.map((row) => [row.name ?? "", mark(row.status), cell("value", row.value), row.stage ?? "", row.modality ?? "", row.evaluator ?? ""])));
+          own.map((row) => [row.name ?? "", mark(row.status), cell({ name: "value" }, row.value), row.stage ?? "", row.modality ?? "", row.evaluator ?? ""]), { class: "scroll list" }));
     }),
   ];
+}
+
+/** Returns the tables that have a partition for each data asset. */
+function split(place) {
+  const described = ({ columns, partition_key: key }) => columns.find((column) => column.name === key) ?? { name: key, description: "a data asset" };
+  return place.tables.filter((entry) => entry.partition_key && namesDataAssets(described(entry)));
+}
+
+/** Returns links to the partitions of the data assets that one was made from at first. */
+async function ofAcquisition(place, name, basics) {
+  const raw = basics.some((row) => row.data_level === "raw") ? [name] : await firstOf(place, name);
+  return h("ul", { class: "flow" }, split(place).flatMap((entry) => raw.map((one) => h("li", {},
+    h("a", { href: partitionLink(entry, one) }, `${entry.name} of ${one}`)))));
+}
+
+/** Returns the data assets at the beginning of a lineage, over any number of steps; circles end. */
+async function firstOf(place, name) {
+  const source = place.table("source_data");
+  const [first, seen] = [[], new Set([name])];
+  for (let names = [name]; source && names.length;) {
+    const rows = await select(place.whole(source), { name: { $in: names } }, ["name", "source_data"]);
+    const above = Map.groupBy(rows.filter((row) => row.source_data), (row) => row.name);
+    first.push(...names.filter((one) => !above.has(one)));
+    names = [...new Set([...above.values()].flat().map((row) => row.source_data))].filter((one) => !seen.has(one));
+    for (const one of names) seen.add(one);
+  }
+  return first.length ? first : [name];
 }
 
 async function problems(place, name) {

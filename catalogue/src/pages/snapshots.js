@@ -1,5 +1,5 @@
 // The snapshots, and what changed between two of them.
-import { count, h, number, size, table, time } from "../dom.js";
+import { amount, count, h, number, size, table, time } from "../dom.js";
 import { json, valueOf } from "../place.js";
 import { to } from "../route.js";
 import { partitionLink } from "./tables.js";
@@ -17,6 +17,8 @@ export async function snapshots(place) {
   const index = await json("_snapshots.json", { optional: true });
   if (!index?.snapshots?.length) return [h("h1", {}, "Snapshots"), h("p", {}, "There is no list of snapshots in this version.")];
   const all = index.snapshots;
+  // One alone is compared with nothing.
+  const several = all.length > 1;
   const choice = { before: all[1]?.id ?? all[0].id, after: all[0].id };
   const pick = (side, entry) => h("input", {
     type: "radio", name: side, value: entry.id, checked: choice[side] === entry.id,
@@ -30,7 +32,7 @@ export async function snapshots(place) {
       h("code", {}, entry.id),
       changed ? h("a", { href: to(["snapshots", former.id, entry.id]) }, changed.length ? changed.map(([name]) => name).slice(0, 3).join(", ") + (changed.length > 3 ? ` and ${changed.length - 3} more` : "") : "nothing") : "the first in this list",
       h("a", { href: to([], { at: entry.name ?? entry.id }) }, "show"),
-      pick("before", entry), pick("after", entry),
+      ...(several ? [pick("before", entry), pick("after", entry)] : []),
     ];
   });
   const gone = Object.entries(index.pruned ?? {});
@@ -41,8 +43,8 @@ export async function snapshots(place) {
       event.preventDefault();
       location.hash = to(["snapshots", choice.before, choice.after]);
     } },
-    table("Snapshots", ["Published", "Id", "Changed since the one before", "Catalogue", "From", "To"], rows),
-    h("p", {}, h("button", {}, "Compare From with To"))),
+    table("Snapshots", ["Published", "Id", "Changed since the one before", "Catalogue", ...(several ? ["From", "To"] : [])], rows, { class: "scroll list" }),
+    several && h("p", {}, h("button", {}, "Compare From with To"))),
     gone.length > 0 && h("p", { class: "quiet" }, `${count(gone.length, "snapshot")} more were pruned.`),
   ];
 }
@@ -72,7 +74,7 @@ export async function comparison(before, after) {
     h("h1", {}, "What changed"),
     h("p", {}, "From ", h("code", {}, before), ", published ", time(old.published_at), ", to ", h("code", {}, after), ", published ", time(now.published_at), "."),
     changed.length
-      ? table("Tables that changed", ["Table", "Change", "Rows", "Size", "Partitions that changed"], rows, { class: "scroll list" })
+      ? table("Tables that changed", ["Table", "Change", amount("Rows"), amount("Size"), "Partitions that changed"], rows, { class: "scroll list" })
       : h("p", {}, "No table has another content."),
     h("p", {}, `${count(all.length - changed.length, "table")} the same. `, h("a", { href: to(["snapshots", after, before]) }, "The other way round"), " · ", h("a", { href: to(["snapshots"]) }, "All snapshots")),
   ];

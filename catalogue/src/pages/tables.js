@@ -1,5 +1,5 @@
 // The list of tables, and one table's page.
-import { count, h, later, moment, number, opened, size, table, text, time } from "../dom.js";
+import { amount, count, failure, h, later, moment, number, opened, size, table, text, time } from "../dom.js";
 import { copyable } from "../lines.js";
 import { json, segmentOf, valueOf } from "../place.js";
 import { to } from "../route.js";
@@ -24,7 +24,7 @@ export function tables(place) {
       entry.state === "stale" && h("span", { class: "why" }, `▲ ${entry.reason ?? ""}`),
       Object.entries(entry.notes ?? {}).map(([note, value]) => h("span", { class: "why" }, `${note}${typeof value === "number" ? `: ${number(value)}` : ""}`))),
     number(entry.rows), h("span", { class: "size" }, size(entry.bytes)),
-    entry.partition_key ? `${number(entry.partitions)} by ${entry.partition_key}` : "",
+    entry.partition_key ? h("span", { class: "size" }, `${number(entry.partitions)} by ${entry.partition_key}`) : "",
     time(entry.built_at),
     freshness(entry),
   ]);
@@ -33,7 +33,7 @@ export function tables(place) {
     h("p", {}, `${count(place.tables.length, "table")}, published ${moment(registry.published_at)}; `,
       stale.length ? `${number(stale.length)} of them stale.` : "all of them fresh."),
     !place.snapshot && later(() => night(registry), ""),
-    table("Tables", ["Table", "What a row is", "Rows", "Size", "Partitions", "Built", "State"], rows, { class: "scroll list" }),
+    table("Tables", ["Table", "What a row is", amount("Rows"), amount("Size"), "Partitions", "Built", "State"], rows, { class: "scroll list" }),
   ];
 }
 
@@ -64,31 +64,36 @@ export function tablePage(place, name, parameters) {
   const value = parameters.has("none") ? null : parameters.get("partition") ?? undefined;
   const segment = value === undefined ? null : segmentOf(value);
   const key = segment === null ? place.whole(entry) : place.key(entry, segment);
-  const facts = [
+  const facts = () => h("dl", { class: "facts" }, [
     ["Rows", number(entry.rows)],
     ["Size", size(entry.bytes)],
     ["Built", time(entry.built_at)],
     ["Last checked", time(entry.checked_at)],
     ["State", [freshness(entry), entry.reason && ` ${entry.reason}`]],
-    ["Key", (entry.key ?? []).join(", ")],
+    entry.key?.length > 0 && ["Key", entry.key.join(", ")],
     ["Kind", entry.type],
     entry.partition_key && ["Partitions", `${number(entry.partitions)} by ${entry.partition_key}`],
     ["Made from", Object.entries(entry.source_state ?? {}).map(([source, state]) => h("span", { class: "source" },
       place.table(source) ? h("a", { href: to(["table", source]) }, source) : source, " ", h("code", { title: state }, String(state).slice(0, 12))))],
     ["sha256", h("code", {}, entry.sha256)],
     ["Location", h("code", {}, place.snapshot && !entry.partition_key ? `${place.location(entry)}/data-asset-cache/zs-v${place.version}/${key}` : entry.location)],
-  ].filter(Boolean);
+  ].filter(Boolean).map(([term, content]) => h("div", {}, h("dt", {}, term), h("dd", {}, content))));
   return [
     h("h1", {}, entry.name, value !== undefined && h("small", {}, ` ${entry.partition_key} = ${value ?? "none"}`)),
     h("p", {}, entry.description),
     Object.entries(entry.notes ?? {}).map(([note, amount]) => h("p", { class: "banner" }, `${note}${typeof amount === "number" ? `: ${number(amount)}` : ""}`)),
-    h("dl", { class: "facts" }, facts.map(([term, content]) => h("div", {}, h("dt", {}, term), h("dd", {}, content)))),
+    // Of a partition, what is said of the table is not what it has itself.
+    value === undefined ? facts() : [
+      entry.state === "stale" && h("p", { class: "banner" }, freshness(entry), entry.reason),
+      opened("The whole table: rows, size, state", facts),
+    ],
     entry.partition_key && [h("h2", {}, "Partitions"), partitions(place, entry, value)],
     key && [
       h("h2", {}, "Rows"), preview(entry, key, parameters),
       h("h2", {}, "Read it"), copyable(place, entry, key, value),
     ],
-    !key && h("p", {}, entry.partition_key ? "Choose a partition to see its rows." : "Its file has no object in this snapshot."),
+    !key && h("p", {}, value !== undefined ? "This snapshot has no such partition."
+      : entry.partition_key ? "Choose a partition to see its rows." : "Its file has no object in this snapshot."),
     h("h2", {}, "Columns"),
     table(`Columns of ${entry.name}`, ["Column", "Type", "What it means"], entry.columns.map((column) => [
       column.name, h("code", {}, column.type ?? ""), [column.description, column.nullable === false && h("span", { class: "quiet" }, " Never without a value.")],
@@ -119,7 +124,7 @@ async function findings(place, entry) {
   }
   if (!counts.size) return h("p", {}, "None that names a column of this table.");
   const rows = [...counts].sort((a, b) => b[1] - a[1]).slice(0, 200);
-  return table(`Findings of ${entry.name}`, ["Column", "Severity", "Reason", "Findings"], rows.map(([key, times]) => [...JSON.parse(key), number(times)]), { class: "scroll list" });
+  return table(`Findings of ${entry.name}`, ["Column", "Severity", "Reason", amount("Findings")], rows.map(([key, times]) => [...JSON.parse(key), number(times)]), { class: "scroll list" });
 }
 
 /** Returns the address of a partition's rows; null is the rows without a value. */
@@ -128,12 +133,12 @@ export function partitionLink(entry, value, parameters = {}) {
 }
 
 function partitions(place, entry, value) {
-  const inside = h("div", {});
+  const inside = h("div", { class: "found" });
   const input = h("input", { type: "search", id: "partition", autocomplete: "off", placeholder: entry.partition_key });
   const form = h("form", { class: "partitions" }, h("label", { for: "partition" }, `Search by ${entry.partition_key} `), input);
-  const shown = 60;
+  const [shown, few, many] = [60, 500, 20_000];
   let all;
-  const draw = async () => {
+  const list = async () => {
     all ??= (await place.partitions(entry)).map(([segment, facts]) => [valueOf(segment), facts]);
     const wanted = input.value.trim().toLowerCase();
     const fitting = all.filter(([one]) => (one ?? "none").toLowerCase().includes(wanted));
@@ -145,15 +150,23 @@ function partitions(place, entry, value) {
         fitting.length > shown ? `; the first ${shown}` : ""),
       h("ul", { class: "flow" }, fitting.slice(0, shown).map(link)));
   };
-  const update = () => draw().catch((error) => inside.replaceChildren(h("p", { class: "error", role: "alert" }, `The partitions could not be read: ${error.message}`)));
+  const update = () => list().catch((error) => inside.replaceChildren(failure(error)));
+  // Of tens of thousands, 290 bytes each, the list comes when it is asked for: the very value is there without it.
+  const exact = () => {
+    const written = input.value.trim();
+    inside.replaceChildren(h("p", {},
+      written ? h("a", { href: partitionLink(entry, written) }, `${entry.partition_key} = ${written}`) : `Write a whole ${entry.partition_key}, or look for a part of one:`, " ",
+      h("button", { type: "button", onclick: update }, `Load the list of ${number(entry.partitions)}`)));
+  };
+  const look = () => (all || entry.partitions <= many ? update() : exact());
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     inside.querySelector("a")?.click();
   });
-  input.addEventListener("input", update);
+  input.addEventListener("input", look);
   // A list of thousands of partitions comes only when somebody looks for one.
-  if (entry.partitions <= 500) update();
-  else input.addEventListener("focus", update, { once: true });
+  if (value === undefined && (entry.partitions <= few || entry.partitions > many)) look();
+  else input.addEventListener("focus", look, { once: true });
   return [
     form, inside,
     value !== undefined && h("p", {}, h("a", { href: to(["table", entry.name]) }, place.whole(entry) ? "All partitions together" : "No partition")),
