@@ -35,6 +35,7 @@ from zs_client.errors import AcornNotFound, ReadError
 from zs_client.place import asking, named_store, resolve, resolve_current
 from zs_client.provenance import TOTAL
 from zs_client.read import ReadRequest
+from zs_client.read_requests import find, read_request
 from zs_client.s3 import PUBLIC
 from zs_client.science_data import (
     cell_genes,
@@ -430,7 +431,7 @@ def _has_qc(raw_asset_name: str) -> bool:
     if segment in facts["partitions"]:
         return True
     words = {"name": raw_asset_name, "columns": ["data_level"]}
-    levels = read.content(acorns.read_request("asset_basics", words), place)
+    levels = read.content(read_request("asset_basics", words), place)
     if not levels.num_rows and segment not in facts["empty"]:
         raise unknown.unknown_name("qc", raw_asset_name, *place)
     if "derived" in levels["data_level"].to_pylist():
@@ -493,7 +494,7 @@ def qc_status(force_update: bool = False) -> "pd.DataFrame":
 
 def _all_partitions(table: str, *columns: str) -> "pa.Table":
     """Returns columns of all partitions of a table by subject."""
-    _, folder, partition = acorns.find(table)
+    _, folder, partition = find(table)
     return read.rows(ReadRequest(table, folder, columns=columns, partition=partition))
 
 

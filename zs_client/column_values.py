@@ -6,11 +6,11 @@ What a column means is told by `zs_client.registry.describe`.
 from pathlib import Path
 
 from zs_client import arrow_functions, provenance, read
-from zs_client.acorns import find
 from zs_client.contract import decode_partition
 from zs_client.libraries import pa, pd
 from zs_client.place import Place, reading, resolve
 from zs_client.read import ReadRequest
+from zs_client.read_requests import find
 from zs_client.snapshot import AnySnapshot
 from zs_client.user_tables import named
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zs_client import fetch, kinds, provenance, read, work
-from zs_client.acorns import TABLES, find
 from zs_client.errors import QueryError
 from zs_client.filters import near, short
 from zs_client.libraries import duckdb, pa, pd, pl  # noqa: F401 - annotations of shapes
@@ -21,6 +20,7 @@ from zs_client.place import Place, resolve
 from zs_client.query_partitions import Parameters, names_columns, nodes, partition_values
 from zs_client.query_partitions import tables as named_tables
 from zs_client.read import ReadRequest
+from zs_client.read_requests import TABLES, find
 from zs_client.shapes import frames, needs
 from zs_client.snapshot import AnySnapshot
 from zs_client.user_tables import named

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zs_client import fetch, kinds, night, provenance, read, work
-from zs_client.acorns import FOR_SUCCESSOR, TABLES, find, read_request
 from zs_client.contract import Layout
 from zs_client.libraries import pa, pd
 from zs_client.night import moment
 from zs_client.place import Place, reading, resolve, resolve_current
 from zs_client.read import ReadRequest
+from zs_client.read_requests import FOR_SUCCESSOR, TABLES, find, read_request
 from zs_client.snapshot import AnySnapshot
 from zs_client.store import Reader
 from zs_client.user_tables import named
