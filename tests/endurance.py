@@ -117,7 +117,7 @@ def losses(rounds: int, seed: int, folder: Path) -> int:
     assert zs_build(dump(source, documents.values()), out) == 0
     for number in range(rounds):
         store = open_store(out)
-        # What it remembers has no source, and that it stops its own table alone is another test.
+        # What it remembers has no source; what it stops is another test.
         there = sorted(
             entry["path"]
             for entry in store.walk("data-asset-cache")

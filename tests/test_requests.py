@@ -21,7 +21,7 @@ from zs_client.contract import (
 )
 from zs_client.store import Store
 from zs_pipeline import build, recent_reads, run_scope
-from zs_pipeline.acorns import ACORNS
+from zs_pipeline.acorns import FULL_CATALOGUE
 from zs_pipeline.settings import sample
 
 pytest_plugins = ("stores",)
@@ -33,6 +33,8 @@ OF_A_TABLE = 2
 # command look for a rollback.
 OF_THE_REST = 40
 SECOND = SuccessorLayout("0.99")
+# Those of a build that writes the second layout as well.
+ACORNS = FULL_CATALOGUE.acorns
 
 
 @pytest.fixture(scope="module")

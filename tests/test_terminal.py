@@ -99,7 +99,7 @@ def test_a_table_is_a_live_line_and_then_one_that_stays_and_a_short_summary_ends
     assert end[1] == "1 documents were set aside or did not come:"
     assert end[-2:] == [
         "1 error, 6 warnings, 9 notes: zs show document_problems",
-        "3 errors, 8 warnings: zs show data_asset_problems",
+        "3 errors, 11 warnings: zs show data_asset_problems",
     ]
     again = Terminal(tmp_path, "--select", "qc")
     assert again.code == 0

@@ -195,6 +195,20 @@ class FrameRead:
 
 
 @dataclass(frozen=True)
+class FoldersRead:
+    """The names of the folders directly in a bucket that a table reads, beside the tables.
+
+    Attributes:
+        location: The bucket's address.
+        name: The name of the table, and of its column, in which `finish` gets the names. Where the
+            bucket cannot be listed, these are the names in the note `name` of the last build.
+    """
+
+    location: str
+    name: str
+
+
+@dataclass(frozen=True)
 class ByDocument:
     """A table with rows for each document.
 
@@ -207,6 +221,7 @@ class ByDocument:
         tables: Other tables, which `finish` reads.
         findings: Yields the choices between readings of a document.
         frame: Texts of a frame, which `finish` reads.
+        folders: Names of folders in a bucket, which `finish` reads.
         notes: Returns notes on the final table for its facts.
     """
 
@@ -217,13 +232,14 @@ class ByDocument:
     tables: tuple[TableRead, ...] = ()
     findings: "Findings | None" = None
     frame: FrameRead | None = None
+    folders: FoldersRead | None = None
     notes: "Callable[[pa.Table, Tables], Mapping[str, object]] | None" = None
     partitioning: ClassVar[None] = None
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Returns `documents`, and `files` where the table reads a frame."""
-        return ("documents", "files") if self.frame else ("documents",)
+        """Returns `documents`, and `files` where the table reads a frame or a bucket's folders."""
+        return ("documents", "files") if self.frame or self.folders else ("documents",)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import Any
 from zs_client.contract import Layout
 from zs_client.errors import StoreError
 from zs_client.store import Store
-from zs_pipeline import run_scope
+from zs_pipeline import recent_reads, run_scope
 from zs_pipeline.stored_json import parsed
 
 # Of a record: earlier contents are being placed; they are published; the latest are being placed.
@@ -105,7 +105,8 @@ def layout_of_builds(store: Store, layout: Layout) -> Layout:
     """
     # The runs of a night ask one after another. Each keeps the answer until it ends, and what it
     # writes is compared with facts that a rollback marks, so that some seconds more lose nothing.
-    body, _ = run_scope.current().recent_reads.get_if_there(store, layout.rollback)
+    reads, within = run_scope.current().recent_reads, recent_reads.FEW_SECONDS
+    body, _ = reads.get_if_there(store, layout.rollback, within=within)
     hold = _hold_in(store, layout, body)
     if hold is None:
         return layout

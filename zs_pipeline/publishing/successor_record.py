@@ -6,7 +6,6 @@ from typing import Any
 from zs_client.contract import SuccessorLayout
 from zs_client.errors import StoreError
 from zs_client.store import Store
-from zs_pipeline import run_scope
 from zs_pipeline.stored_json import parsed, serialized
 
 _WRITER = "zs_pipeline"
@@ -22,7 +21,7 @@ class Record:
     def __init__(self, store: Store, layout: SuccessorLayout) -> None:
         self.store = store
         self.layout = layout
-        self._file = run_scope.current().recent_reads.get_if_there(store, layout.record)
+        self._file = store.get_if_there(layout.record)
         self.content: Any = parsed(store, layout.record, self._file[0])
 
     @property
@@ -70,5 +69,4 @@ class Record:
             return serialized(content)
 
         self._file = store.update(key, changed, known=self._file)
-        run_scope.current().recent_reads.note(store, key, self._file)
         self.content = parsed(store, key, self._file[0])
