@@ -169,6 +169,6 @@ function partitions(place, entry, value) {
   else input.addEventListener("focus", look, { once: true });
   return [
     form, inside,
-    value !== undefined && h("p", {}, h("a", { href: to(["table", entry.name]) }, place.whole(entry) ? "All partitions together" : "No partition")),
+    value !== undefined && h("p", {}, h("a", { href: to(["table", entry.name]) }, place.whole(entry) ? "All partitions together" : "All partitions")),
   ];
 }
