@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test quick endurance made made-check ui bench bench-read compare readers pages sample docs docs-serve catalogue lint lock matrix clean
+.PHONY: help run test quick endurance made made-check ui bench bench-read compare readers pages pictures sample docs docs-serve catalogue lint lock matrix clean
 
 # The Python to make .venv with. Empty: the first of these that runs and fits.
 PYTHON ?=
@@ -130,6 +130,10 @@ pages: .venv ## write again what is made from the declarations
 	$(BIN)/python -m pages.readme
 	$(BIN)/python -m pages.stub
 	$(BIN)/python -m pages.schemas
+
+# In Chromium, of the sample. They have the times of their build, so each of them changes: look at what you commit.
+pictures: .venv ## make the pictures of the catalogue and of Dagster's UI in docs/ anew (needs Chromium)
+	$(BIN)/python -m pages.pictures
 
 # `ZS_STORE=sample`, in the client's wheel. A test fails where it lacks what a build of the sample has.
 sample: .venv ## write again the tables that come with the client

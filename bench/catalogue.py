@@ -29,7 +29,7 @@ BUCKET = "cache"
 LAYOUT = Layout(__version__)
 # What a page may cost, in bytes over the network, and a first view in seconds.
 FIRST_VIEW, DATA_ASSET, FIRST_SECONDS = 300_000, 2_000_000, 1.0
-_DRAWN = """() => new Promise((done) => {
+DRAWN = """() => new Promise((done) => {
   const look = () => document.title === "Catalogue" || document.querySelector("[aria-busy]")
     ? setTimeout(look, 5) : done();
   look();
@@ -128,7 +128,7 @@ def _routes(browser: Any, root: str) -> dict[str, str]:
 
 def _go(page: Any, root: str, route: str) -> None:
     page.goto(f"{root}/{LAYOUT.catalogue_page}#/{route}")
-    page.evaluate(_DRAWN)
+    page.evaluate(DRAWN)
 
 
 def _view(browser: Any, root: str, name: str, route: str, repeat: int) -> View:

@@ -154,7 +154,7 @@ def test_markup_in_a_document_is_text_and_does_not_run(opened, tmp_path):
 
 def stale_part(tab: Browser) -> str:
     shown = tab.shows()
-    assert "1 of them stale" in shown
+    assert "1 of them stale: unique_project_names." in shown
     assert "▲ stale" in shown
     return f"1 table stale. ▲ {shown.partition('▲ ')[2]}"
 

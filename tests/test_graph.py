@@ -4,7 +4,7 @@ import itertools
 import json
 import re
 import shutil
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -18,6 +18,7 @@ from zs_pipeline import arrow, build, definitions
 from zs_pipeline.acorns import ACORNS, CATALOGUE
 from zs_pipeline.acorns.platform_qc import PLATFORMS
 from zs_pipeline.orchestration import code_location, partitions
+from zs_pipeline.orchestration.checks import in_tables
 from zs_pipeline.orchestration.run_tags import EVERY_HOURS
 from zs_pipeline.publishing import commit, facts_file, recovery, table_update
 from zs_pipeline.publishing import table_checks as checks
@@ -278,8 +279,18 @@ def test_checks_find_names_of_several_documents_and_unknown_sources(built):
     twice = looked(built, "asset_basics", "names_once")
     unknown = looked(built, "source_data", "sources_known")
     assert (twice.passed, unknown.passed) == (False, False)
-    assert "'a'" in twice.metadata["examples"]
+    assert [row["name"] for row in twice.metadata["examples"]] == ["a"]
     assert "nobody knows" in unknown.metadata["examples"]
+
+
+def test_what_a_check_found_is_a_table_in_dagster_and_nothing_where_nothing_was_found():
+    rows = [{"name": "a", "count": 2, "when": date(2026, 1, 1)}]
+    shown = in_tables({"rows": 3, "altered": [], "examples": rows, "other": ["1", "2"]})
+    assert list(shown) == ["rows", "examples", "other"]
+    assert [dict(one.data) for one in shown["examples"].records] == [
+        {"name": "a", "count": 2, "when": "2026-01-01"}
+    ]
+    assert [dict(one.data) for one in shown["other"].records] == [{"other": "1"}, {"other": "2"}]
 
 
 def test_checks_see_a_file_that_was_changed_behind_our_back(built):

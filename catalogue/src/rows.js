@@ -79,7 +79,7 @@ async function positions(file, conditions, sort) {
 
 /** Returns whether a column's values are names of data assets: its description says so. */
 export const namesDataAssets = ({ name, description }) =>
-  /(^|_)names?$|^source_data$/.test(name) && /\bdata assets?\b|\braw one/i.test(description ?? "");
+  /(^|_)(names?|assets)$|^source_data$/.test(name) && /\bdata assets?\b|\braw one/i.test(description ?? "");
 
 /** Returns a cell: names of data assets and subjects lead to their pages. */
 export function cell(column, value) {
@@ -104,7 +104,9 @@ export function preview(entry, key, parameters) {
     columns: (parameters.get("columns") ?? "").split(",").filter(known),
   };
   const names = entry.columns.map((column) => column.name);
-  const first = [...new Set([...FOREMOST.filter(known), ...names])].filter((name) => !name.startsWith("_")).slice(0, FIRST);
+  // In one partition its key is the same in every row.
+  const same = parameters.has("partition") || parameters.has("none") ? entry.partition_key : undefined;
+  const first = [...new Set([...FOREMOST.filter(known), ...names])].filter((name) => !name.startsWith("_") && name !== same).slice(0, FIRST);
   // What rows are chosen or sorted by is in view.
   const used = () => [...state.conditions.map(([name]) => name), state.sort.replace(/^-/, "")].filter(Boolean);
   const shown = () => (state.columns.length ? state.columns : [...new Set([...first, ...used()])]);

@@ -53,7 +53,7 @@ def acorn_checks(acorn: Acorn) -> dg.AssetChecksDefinition:
                 check_name=check.name,
                 passed=finding.passed,
                 description=finding.description,
-                metadata=finding.metadata,
+                metadata=in_tables(finding.metadata),
                 severity=_severity(is_error=check.is_error),
             )
 
@@ -91,8 +91,10 @@ def _fetched(night: _Night) -> table_checks.Finding:
     counts: dict[str, Any] = {name: night.counts[name] for name in names}
     lacking = len(night.withheld)
     said = f"{counts['fetched']:,} documents fetched; {lacking:,} did not come and are as before"
-    examples = {"examples": str(list(night.withheld[: table_checks.SHOWN]))} if lacking else {}
-    return table_checks.Finding(not lacking, said, {**counts, "withheld": lacking, **examples})
+    examples = list(night.withheld[: table_checks.SHOWN])
+    return table_checks.Finding(
+        not lacking, said, {**counts, "withheld": lacking, "examples": examples}
+    )
 
 
 def _set_aside(night: _Night) -> table_checks.Finding:
@@ -147,7 +149,7 @@ def documents_checks() -> dg.AssetChecksDefinition:
                 check_name=name,
                 passed=finding.passed,
                 description=finding.description,
-                metadata=finding.metadata,
+                metadata=in_tables(finding.metadata),
                 severity=_severity(is_error=is_error),
             )
 
@@ -218,6 +220,23 @@ def squirrel_check(catalogue: Catalogue) -> dg.AssetChecksDefinition:
         )
 
     return check_registry
+
+
+def in_tables(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns metadata with its lists as tables of Dagster's UI, and without empty ones."""
+    made = {}
+    for name, value in metadata.items():
+        if not isinstance(value, list):
+            made[name] = value
+        elif value:
+            rows = [row if isinstance(row, Mapping) else {name: row} for row in value]
+            plain = [{key: _plain(cell) for key, cell in row.items()} for row in rows]
+            made[name] = dg.MetadataValue.table([dg.TableRecord(row) for row in plain])
+    return made
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, str | int | float | None) else str(value)
 
 
 def _severity(*, is_error: bool) -> dg.AssetCheckSeverity:

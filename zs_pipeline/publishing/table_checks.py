@@ -39,7 +39,7 @@ LOOKED_AT = 20
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome of a check; `metadata` has counts and examples."""
+    """The outcome of a check; `metadata` has counts, and examples as lists of rows or of texts."""
 
     passed: bool
     description: str
@@ -181,7 +181,7 @@ def key_unique(seen: CheckContext) -> Finding:
         for row in arrow.duplicates(seen.acorn.key, content)
     ]
     message = f"{len(twice)} keys ({', '.join(seen.acorn.key)}) occur more than once"
-    return Finding(not twice, message, {"examples": str(twice[:SHOWN])})
+    return Finding(not twice, message, {"examples": twice[:SHOWN]})
 
 
 def not_null(seen: CheckContext) -> Finding:
@@ -194,14 +194,15 @@ def not_null(seen: CheckContext) -> Finding:
         for f in schema
         if not f.nullable and f.name in content.schema.names and content[f.name].null_count
     }
+    rows = [{"column": name, "nulls": count} for name, count in nulls.items()]
     message = f"{len(nulls)} columns with nulls, {len(other)} files of another schema"
-    return Finding(not nulls and not other, message, {"nulls": str(nulls), "other": str(other)})
+    return Finding(not nulls and not other, message, {"nulls": rows, "other": other})
 
 
 def as_written(seen: CheckContext) -> Finding:
     """Every file is the one that the facts name, by its sha256; a build places others again."""
     message = f"{len(seen.altered)} files were altered since they were written"
-    return Finding(not seen.altered, message, {"altered": str(list(seen.altered)[:SHOWN])})
+    return Finding(not seen.altered, message, {"altered": list(seen.altered)[:SHOWN]})
 
 
 def row_count(seen: CheckContext) -> Finding:
@@ -229,8 +230,8 @@ def _once(check: ColumnCheck, seen: CheckContext) -> Finding:
     column = check.column
     content = seen.content[""]
     twice = arrow.duplicates([column], content.filter(content[column].is_valid()))
-    message = f"{len(twice)} {column}s belong to more than one document"
-    return Finding(not twice, message, {"examples": str(twice[:SHOWN])})
+    message = f"{len(twice)} of the {column}s belong to more than one document"
+    return Finding(not twice, message, {"examples": twice[:SHOWN]})
 
 
 def _names_documents(check: ColumnCheck, seen: CheckContext) -> Finding:
@@ -240,7 +241,7 @@ def _names_documents(check: ColumnCheck, seen: CheckContext) -> Finding:
     unknown = content.filter(pc.invert(known))
     message = f"{unknown.num_rows} of {content.num_rows} named sources have no document"
     examples = unknown[check.column].slice(0, SHOWN).to_pylist()
-    return Finding(not unknown.num_rows, message, {"examples": str(examples)})
+    return Finding(not unknown.num_rows, message, {"examples": examples})
 
 
 def _settled(_: ColumnCheck, seen: CheckContext) -> Finding:

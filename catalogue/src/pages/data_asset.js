@@ -6,6 +6,9 @@ import { cell, namesDataAssets, select } from "../rows.js";
 import { mark, tally } from "./qc.js";
 import { partitionLink } from "./tables.js";
 
+// A long name goes on in the next line after a mark.
+const broken = (name) => name.split(/(?<=_)/).map((part, at) => [at > 0 && h("wbr"), part]);
+
 const link = (name) => h("a", { href: to(["data-asset", name]) }, name);
 
 // A third of the bytes of a row group, and read by few.
@@ -32,7 +35,7 @@ export function dataAsset(place, name) {
   const basics = basicsOf(place, name, names.filter((column) => !RARE.includes(column)));
   const values = (row) => h("dl", { class: "facts" }, all
     .filter(({ name: column }) => column !== "name" && text(row[column]))
-    .map(({ name: column, description }) => h("div", {}, h("dt", { title: description }, column), h("dd", {}, cell({ name: column, description }, row[column])))));
+    .map(({ name: column, description }) => h("div", {}, h("dt", { title: description }, broken(column)), h("dd", {}, cell({ name: column, description }, row[column])))));
   return [
     h("h1", { class: "name" }, name),
     later(async () => {

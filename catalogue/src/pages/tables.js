@@ -31,7 +31,7 @@ export function tables(place) {
   return [
     h("h1", {}, "Tables"),
     h("p", {}, `${count(place.tables.length, "table")}, published ${moment(registry.published_at)}; `,
-      stale.length ? `${number(stale.length)} of them stale.` : "all of them fresh."),
+      stale.length ? [`${number(stale.length)} of them stale: `, stale.map(({ name }, at) => [at ? ", " : "", h("a", { href: to(["table", name]) }, name)]), "."] : "all of them fresh."),
     !place.snapshot && later(() => night(registry), ""),
     table("Tables", ["Table", "What a row is", amount("Rows"), amount("Size"), "Partitions", "Built", "State"], rows, { class: "scroll list" }),
   ];
@@ -169,6 +169,6 @@ function partitions(place, entry, value) {
   else input.addEventListener("focus", look, { once: true });
   return [
     form, inside,
-    value !== undefined && h("p", {}, h("a", { href: to(["table", entry.name]) }, place.whole(entry) ? "All partitions together" : "No partition")),
+    value !== undefined && h("p", {}, h("a", { href: to(["table", entry.name]) }, place.whole(entry) ? "All partitions together" : "All partitions")),
   ];
 }
