@@ -14,7 +14,7 @@ import dagster as dg
 from zs_client import user_tables
 from zs_client.contract import encode_partition
 from zs_client.masking import masked
-from zs_pipeline import code, memory, settings
+from zs_pipeline import code, memory, run_scope, settings
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import (
     Acorn,
@@ -45,6 +45,8 @@ from zs_pipeline.tables import build as tables
 from zs_pipeline.tables.inputs import Input, Surroundings
 
 _SHOWN = 20
+# The name of Dagster's executor that gives each step a process of its own on the same machine.
+_PROCESS_OF_STEP = "multiprocess"
 
 # Of a partitioned acorn, for a run without a partition key; the other assets have none.
 _ONLY = {
@@ -195,6 +197,9 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
         source: SourceResource,
         **inputs: Input,
     ) -> TableUpdate:
+        # Beside the documents' step works no other.
+        executor = context.job_def.executor_def.name
+        run_scope.current().has_siblings = executor == _PROCESS_OF_STEP
         around = Surroundings(
             cache.open(),
             cache.layout(),
