@@ -106,7 +106,8 @@ def test_a_value_that_is_no_name_of_a_folder_has_no_file(value: str | None) -> N
     assert is_unfit(value)
 
 
-def test_values_without_a_file_are_named_each_night(store: Store) -> None:
+def test_values_without_a_file_are_named_each_night() -> None:
+    store = memory()
     with_values(store, ["a", "b/c", None])
     said = published(store, files=True)
     assert len(said) == 1
@@ -264,7 +265,8 @@ def test_who_ends_after_another_writer_does_not_say_what_the_paths_hold() -> Non
     assert copies(store) == fixed_paths(store)
 
 
-def test_a_folder_with_files_stays_current_whatever_is_set(store: Store) -> None:
+def test_a_folder_with_files_stays_current_whatever_is_set() -> None:
+    store = memory()
     night(store, 0)
     aging.build(store, 1)
     # ZS_BDC_FILES is no longer set, or names another version, or no version is named.
@@ -280,7 +282,8 @@ def test_a_folder_with_files_stays_current_whatever_is_set(store: Store) -> None
         assert copies(store) == fixed_paths(store)
 
 
-def test_a_folder_without_files_gets_all_of_them_later(store: Store) -> None:
+def test_a_folder_without_files_gets_all_of_them_later() -> None:
+    store = memory()
     aging.build(store, 0)
     published(store)
     assert copies(store) == {}
@@ -288,7 +291,8 @@ def test_a_folder_without_files_gets_all_of_them_later(store: Store) -> None:
     assert copies(store) == fixed_paths(store)
 
 
-def test_a_folder_that_was_removed_is_not_made_again(store: Store) -> None:
+def test_a_folder_that_was_removed_is_not_made_again() -> None:
+    store = memory()
     night(store, 0)
     store.delete([entry["path"] for entry in store.walk(SECOND.folder)])
     aging.build(store, 1)
