@@ -111,8 +111,8 @@ export function time(text) {
 export function ago(text) {
   const hours = (Date.now() - Date.parse(text)) / 3_600_000;
   if (hours < 1) return "less than an hour ago";
-  if (hours < 48) return `${Math.floor(hours)} hours ago`;
-  return `${Math.floor(hours / 24)} days ago`;
+  if (hours < 48) return `${count(Math.floor(hours), "hour")} ago`;
+  return `${count(Math.floor(hours / 24), "day")} ago`;
 }
 
 /** Returns a value of a table as text. */

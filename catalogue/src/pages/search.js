@@ -21,7 +21,7 @@ export function search(place, query) {
   const named = place.tables.filter((entry) => fits(entry.name, entry.description));
   return [
     h("h1", {}, query ? `Search: ${query}` : "Search"),
-    query && h("p", {}, "Look up ", h("a", { href: to(["data-asset", query]) }, `data asset ${query}`), " or ", h("a", { href: to(["subject", query]) }, `subject ${query}`), "."),
+    query && h("p", {}, "Look up ", h("a", { href: to(["data-asset", query]) }, `data asset “${query}”`), " or ", h("a", { href: to(["subject", query]) }, `subject “${query}”`), "."),
     query.length >= 2 && later(() => subjects(place, query), ""),
     named.length > 0 && [h("h2", {}, count(named.length, "table")), table("Tables", ["Table", "What a row is"],
       named.map((entry) => [h("a", { href: to(["table", entry.name]) }, marked(entry.name, words)), marked(entry.description, words)]), { class: "scroll list" })],
