@@ -362,11 +362,11 @@ def _same(answer: Answer, known: Answer | None) -> bool:
     """Returns whether an answer equals the known answer in the same state of its data asset."""
     if known is None:
         return False
-    asked, former = answer.question, known.question
+    question, former = answer.question, known.question
     return (
         (answer.outcome, answer.reason, answer.value) == (known.outcome, known.reason, known.value)
         # A kept question has no location, which is a part of the state, and no schedule.
-        and (asked.id, asked.name, asked.state, asked.about)
+        and (question.id, question.name, question.state, question.about)
         == (former.id, former.name, former.state, former.about)
     )
 
