@@ -168,6 +168,6 @@ def test_an_interrupt_before_the_first_step_is_heard(tmp_path, monkeypatch):
             if event and event.event_type_value == "RESOURCE_INIT_STARTED":
                 os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(build, "_handler", lambda _: Interrupts(logging.DEBUG))
+    monkeypatch.setattr(build, "_handler", lambda *_: Interrupts(logging.DEBUG))
     with pytest.raises(KeyboardInterrupt):
         zs_build(sample() / "documents.ndjson", tmp_path)

@@ -188,7 +188,7 @@ def file_content(store: Store, state: State, name: str, sha256: str | None) -> "
     """
     if sha256 is None:
         if name in state.tables:
-            return read.empty(state.tables[name])
+            return kinds.empty(state.tables[name])
         import pyarrow as pa
 
         return pa.schema([]).empty_table()
@@ -290,7 +290,7 @@ def _rows_beyond(content: "pa.Table", other: "pa.Table") -> "pa.Table":
 
 
 def _join(tables: "list[pa.Table]", entry: Mapping[str, Any], name: str) -> "pd.DataFrame":
-    filled = [table for table in tables if table.num_rows] or [read.empty(entry)]
+    filled = [table for table in tables if table.num_rows] or [kinds.empty(entry)]
     try:
         return read.frame(kinds.joined(filled), name)
     except kinds.Unlike as error:

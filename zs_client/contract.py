@@ -49,6 +49,7 @@ ENVELOPE = (
 )
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 
+_NAMED = re.compile(r".*/(?:_objects|_custom)/[^/]+/([0-9a-f]{64})\.pqt")
 _SUCCESSOR_FORM = re.compile(r"\d+\.\d+", re.ASCII)
 VERSION_FORM = re.compile(r"\d+(\.\d+)*", re.ASCII)
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.")
@@ -263,3 +264,9 @@ def decode_partition(segment: str) -> str | None:
     if segment == NULL_PARTITION:
         return None
     return unquote(segment, errors="surrogatepass")
+
+
+def named_digest(key: str) -> str:
+    """Returns the sha256 in a key that names its content; empty for other keys."""
+    match = _NAMED.fullmatch(key)
+    return match[1] if match else ""

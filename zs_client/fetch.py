@@ -203,3 +203,11 @@ def short(text: str | None, length: int = SHOWN) -> str:
     if not text.strip():
         return repr(text)
     return text if len(text) <= length else f"{text[:length]}… ({len(text):,} characters)"
+
+
+def lost(store: Reader, key: str, facts: dict[str, Any]) -> ReadError:
+    """Returns the error for a content that facts name and a store has no more."""
+    return ReadError(
+        f"{store.at(key)}: the facts of {facts['name']} name it and it is not there; build the "
+        "table again"
+    )

@@ -5,6 +5,7 @@ are selected in `zs_client.filters`; pyarrow is loaded when it is needed.
 """
 
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import date
 from functools import reduce
@@ -270,3 +271,18 @@ def cast(column: "pa.ChunkedArray", kind: "pa.DataType") -> "pa.ChunkedArray":
         steps,
         column,
     )
+
+
+def has_types(facts: Mapping[str, Any]) -> bool:
+    """Returns whether facts have the types of columns; facts from before 1.0.0 do not."""
+    columns = facts.get("columns") or ()
+    return bool(columns) and all(isinstance(c, dict) and "type" in c for c in columns)
+
+
+def empty(facts: Mapping[str, Any]) -> "pa.Table":
+    """Returns a table without rows, with the columns in a table's facts."""
+    import pyarrow as pa
+
+    types = arrow_types()
+    fields = [(c["name"], types.get(c["type"], pa.null())) for c in facts["columns"]]
+    return no_rows(pa.schema(fields))

@@ -40,6 +40,13 @@ def is_forbidden(error: BaseException) -> bool:
     return isinstance(error, kinds) or "403 Forbidden" in message or "401 Unauthorized" in message
 
 
+def is_other_etag(error: BaseException) -> bool:
+    """Returns whether an error says that a content has not the ETag that was asked for."""
+    from obstore.exceptions import PreconditionError
+
+    return isinstance(error, PreconditionError)
+
+
 @contextmanager
 def refusals_as_permission_errors(what: str = "") -> Iterator[None]:
     """Raise obstore's refusals as PermissionError.

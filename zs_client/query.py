@@ -369,10 +369,10 @@ def schema(table: str, at: Place) -> "pa.Schema":
     name, folder, partition = find(table)
     registry = provenance.begin(store, layout, fetch.get_json)()
     facts = provenance.entry(registry, name)
-    if not read.has_types(facts):
+    if not kinds.has_types(facts):
         facts = fetch.facts(store, layout, folder) or {}
-    if read.has_types(facts):
-        columns = read.empty(facts).schema
+    if kinds.has_types(facts):
+        columns = kinds.empty(facts).schema
     elif partition:
         key = layout.partition(folder, partition, "…")
         raise fetch.not_found(store, layout, f"the list of partitions of {name}", key)

@@ -5,8 +5,7 @@ selects rows of a file, and `zs_client.acorns` names the tables. Nothing is writ
 """
 
 import operator
-import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -16,6 +15,7 @@ from zs_client import fetch, filters, kinds, nearest, one_file, provenance, unkn
 from zs_client.contract import RAW_NAME, Layout, decode_partition, encode_partition
 from zs_client.errors import AcornNotFound, ReadError, SubjectNotFound
 from zs_client.filters import Names
+from zs_client.kinds import empty, has_types
 from zs_client.obstore_errors import first_line
 from zs_client.ordering import in_order, orders, unsorted
 from zs_client.parquet import File, NotParquet
@@ -306,7 +306,7 @@ def _partitions(
         get_rows = partial(_partition_rows, store, layout, request, asset_names)
         contents = work.map_ordered(get_rows, values)
     if request.names is not None:
-        _warn_of_missing(request.names, asset_names)
+        unknown.warn_of_missing(request.names, asset_names)
     for value in values:
         key = layout.partition(request.folder, request.partition, encode_partition(value))
         checked.append(store.validated_at(key))
@@ -442,19 +442,7 @@ def _partition_rows(
     try:
         return _read_file(store, key, request, asset_names)[0]
     except FileNotFoundError as error:
-        raise _lost(store, key, facts) from error
-
-
-def _warn_of_missing(names: Iterable[str], asset_names: "set[str | None]") -> None:
-    missing = [name for name in dict.fromkeys(names) if name not in asset_names]
-    if missing:
-        warnings.warn(
-            f"no rows with asset_name {', '.join(map(fetch.short, map(repr, missing[:20])))}"
-            f"{' and others' if len(missing) > 20 else ''}"
-            f"{f'; there are {len(asset_names)} others' if asset_names else ''}",
-            UserWarning,
-            stacklevel=provenance.outside(),
-        )
+        raise fetch.lost(store, key, facts) from error
 
 
 def _empty_file(facts: dict[str, Any]) -> File:
@@ -500,7 +488,7 @@ def partition_path(name: str, column: str, value: str | int | None) -> str:
     # The facts name the partition, but its fixed path is not there, as while it is written.
     key = layout.object(facts["table"], facts["partitions"][segment]["sha256"])
     if not fetch.exists(store, key):
-        raise _lost(store, key, facts)
+        raise fetch.lost(store, key, facts)
     return store.file(key)
 
 
@@ -560,13 +548,6 @@ def _check_raw(store: Reader, layout: Layout, name: str, value: str | None) -> N
         )
 
 
-def _lost(store: Reader, key: str, facts: dict[str, Any]) -> ReadError:
-    return ReadError(
-        f"{store.at(key)}: the facts of {facts['name']} name it and it is not there; build the "
-        "table again"
-    )
-
-
 def frame(content: "pa.Table", name: str) -> "pd.DataFrame":
     """Returns a table as a pandas frame: maps as dicts, lists as arrays.
 
@@ -579,21 +560,6 @@ def frame(content: "pa.Table", name: str) -> "pd.DataFrame":
         return content.to_pandas(maps_as_pydicts="strict")
     except (pa.ArrowException, UnicodeDecodeError) as error:
         raise ReadError(f"{name}: cannot become a frame: {first_line(error)}") from error
-
-
-def has_types(facts: Mapping[str, Any]) -> bool:
-    """Returns whether facts have the types of columns; facts from before 1.0.0 do not."""
-    columns = facts.get("columns") or ()
-    return bool(columns) and all(isinstance(c, dict) and "type" in c for c in columns)
-
-
-def empty(facts: Mapping[str, Any]) -> "pa.Table":
-    """Returns a table without rows, with the columns in a table's facts."""
-    import pyarrow as pa
-
-    types = kinds.arrow_types()
-    fields = [(c["name"], types.get(c["type"], pa.null())) for c in facts["columns"]]
-    return kinds.no_rows(pa.schema(fields))
 
 
 def partition_text(column: str, value: Any) -> str | None:

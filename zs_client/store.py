@@ -6,7 +6,6 @@ a local folder in `zs_client.local`, and the local cache of a store on S3 in `zs
 
 import hashlib
 import math
-import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -19,7 +18,7 @@ from typing import Any, Protocol
 
 from zs_client import objects, work
 from zs_client.content_types import content_type
-from zs_client.contract import ROOT
+from zs_client.contract import ROOT, named_digest
 from zs_client.errors import Careless, Conflict, StoreError
 from zs_client.masking import masked
 from zs_client.obstore_errors import (
@@ -28,6 +27,7 @@ from zs_client.obstore_errors import (
     PAUSES,
     first_line,
     is_forbidden,
+    is_other_etag,
     refusals_as_permission_errors,
     repeated,
     wait,
@@ -61,7 +61,6 @@ UPDATES = 20
 RENEWED_AFTER = timedelta(hours=12)
 # Keys whose age is looked at together before they are removed.
 LOOKS = 32
-_NAMED = re.compile(r".*/(?:_objects|_custom)/[^/]+/([0-9a-f]{64})\.pqt")
 
 
 class Changed(Exception):
@@ -268,9 +267,7 @@ class Store:
             with refusals_as_permission_errors():
                 return repeated(ask)
         except Exception as error:
-            from obstore.exceptions import PreconditionError
-
-            if not isinstance(error, PreconditionError):
+            if not is_other_etag(error):
                 raise
             raise Changed(self.at(key)) from error
 
@@ -706,9 +703,3 @@ class Store:
                 DIGEST: digest,
             }
             yield partial(objects.put, self._objects, key, body, attributes=attributes)
-
-
-def named_digest(key: str) -> str:
-    """Returns the sha256 in a key that names its content; empty for other keys."""
-    match = _NAMED.fullmatch(key)
-    return match[1] if match else ""

@@ -1,9 +1,10 @@
 """The errors for names that no data asset has, and for subjects."""
 
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 
-from zs_client import fetch
+from zs_client import fetch, provenance
 from zs_client.contract import Layout
 from zs_client.errors import AcornNotFound, SubjectNotFound
 from zs_client.store import Reader
@@ -33,3 +34,21 @@ def unknown_name(who: str, name: str | None, store: Reader, layout: Layout) -> A
         f"{who}: no data asset in {store.url}, version {layout}, has the name {fetch.short(name)}; "
         "asset_basics(name_contains=…) looks for one"
     )
+
+
+def warn_of_missing(names: Iterable[str], asset_names: "set[str | None]") -> None:
+    """Warn of data assets of which a partition has no rows.
+
+    Args:
+        names: The names that were asked for.
+        asset_names: Those that the partition has.
+    """
+    missing = [name for name in dict.fromkeys(names) if name not in asset_names]
+    if missing:
+        warnings.warn(
+            f"no rows with asset_name {', '.join(map(fetch.short, map(repr, missing[:20])))}"
+            f"{' and others' if len(missing) > 20 else ''}"
+            f"{f'; there are {len(asset_names)} others' if asset_names else ''}",
+            UserWarning,
+            stacklevel=provenance.outside(),
+        )
