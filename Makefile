@@ -90,7 +90,7 @@ quick: .venv ## run the tests that build nothing and start no server: 45 s on tw
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" --hypothesis-profile=quick $(ARGS)
 
 # Kills at random moments, sources that change at random, objects lost at random, prunes beside builds, the size
-# of a store over sixty nights: an hour and a half. Every run of the
+# of a store over sixty nights, kills between the writes of two layouts: an hour and a half. Every run of the
 # tests takes a tenth of it, with the same seeds; ARGS="--rounds 500 --seed 7" for others.
 endurance: .venv ## what is tried at length, by hand (ARGS="--only kills" for one trial)
 	PYTHONPATH=tests $(BIN)/python tests/endurance.py $(ARGS)

@@ -50,6 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                         seed=given.seed,
                         latency=latency,
                         builds=given.builds,
+                        more=dict(each.split("=", 1) for each in given.set),
                         progress=_say,
                     )
                 except BuildFailed as error:
@@ -98,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--builds", type=int, metavar="N", help="only the first N of the builds (default: all)"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="of the builds' variables"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the documents (default: 0)")
     parser.add_argument(

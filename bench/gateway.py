@@ -1,8 +1,9 @@
 """A stand-in for the REST gateway: `find` with MongoDB's semantics over a dump.
 
 `find` is what the gateway of the tests answers with, too. Here the documents stay bytes until they
-are asked for, and what a sweep asks for is at hand, so that a page costs what is in it. Gateway's
-faults and compression are not here.
+are asked for. What a sweep asks for is at hand as JSON, as in a database that has an index of it:
+a page of 5,000 took 2 s when it was read out of whole documents, which was four fifths of a night
+without a change on the cores that the build shares. Gateway's faults and compression are not here.
 """
 
 import argparse
@@ -17,13 +18,13 @@ from typing import Any
 import orjson
 
 from bench.server import Answer, Request, serve
+from zs_pipeline.shape.projection import SWEEP
 
 FIND = "/v2/metadata_index/data_assets/find"
 CHANGE = "/_change"
 # The most bytes in a page; a page holds one document at least.
 CAP = 6_000_000
 _RANKS = ((type(None), 0), (bool, 5), (int, 1), (float, 1), (str, 2), (dict, 3), (list, 4))
-_HEAD = ("_id", "name", "_last_modified", "last_modified")
 
 
 def find(rows: Iterable[dict[str, Any]], query: dict[str, Any], cap: int = CAP) -> bytes:
@@ -41,10 +42,16 @@ def find(rows: Iterable[dict[str, Any]], query: dict[str, Any], cap: int = CAP) 
     for key, direction in (query.get("sort") or {}).items():
         found.sort(key=_by(key), reverse=direction < 0)
     skip = query.get("skip", 0)
+    page = islice(found, skip, skip + query["limit"] if query.get("limit") else None)
+    bodies = (orjson.dumps(project(document, query.get("projection"))) for document in page)
+    return _page(bodies, cap)
+
+
+def _page(bodies: Iterable[bytes], cap: int) -> bytes:
+    """The JSON of documents as a list, as far as they fit."""
     out: list[bytes] = []
     size = 2
-    for document in islice(found, skip, skip + query["limit"] if query.get("limit") else None):
-        body = orjson.dumps(project(document, query.get("projection")))
+    for body in bodies:
         size += len(body) + 1
         if out and size > cap:
             break
@@ -135,13 +142,18 @@ class Documents:
         with dump.open("rb") as file:
             self._content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         self._changed: dict[Any, bytes] = {}
+        ids: list[Any] = []
         heads, places, start = [], array("Q"), 0
         while end := self._content.find(b"\n", start) + 1:
-            heads.append(_head(orjson.loads(self._content[start:end])))
+            document = orjson.loads(self._content[start:end])
+            ids.append(document.get("_id"))
+            heads.append(_head(document))
             places.append(start)
             start = end
-        keys = [order(head["_id"]) for head in heads]
+        keys = [order(one) for one in ids]
         rows = sorted(range(len(heads)), key=keys.__getitem__)
+        self._ids = [ids[row] for row in rows]
+        # Of each what a sweep asks for, as it is sent.
         self._heads = [heads[row] for row in rows]
         self._places = array("Q", (places[row] for row in rows))
         self._keys = [keys[row] for row in rows]
@@ -159,15 +171,19 @@ class Documents:
         """A page of what a query asks for; see `find`."""
         wanted = query.get("filter") or {}
         condition = wanted.get("_id")
-        swept = set(query.get("projection") or {"": 0}) <= {*_HEAD, "subject.subject_id"}
         if isinstance(condition, dict) and "$in" in condition:
             rows: Sequence[int] = self._rows(condition["$in"])
         elif _by_id(wanted, query.get("sort") or {}):
             rows, query = self._range(condition or {}, query), {**query, "sort": None, "skip": 0}
+            if query.get("projection") == SWEEP:
+                return _page((self._heads[row] for row in rows), CAP)
         else:
             rows = range(len(self._heads))
+        # A sweep again for some ids, or for `_id` alone.
+        swept = query.get("projection") and query["projection"].keys() <= SWEEP.keys()
         heads = swept and wanted.keys() <= {"_id"}
-        return find((self._heads[r] if heads else self._document(r) for r in rows), query)
+        documents = (orjson.loads(self._heads[r]) if heads else self._document(r) for r in rows)
+        return find(documents, query)
 
     def _range(self, condition: dict[str, Any], query: dict[str, Any]) -> Sequence[int]:
         """The rows of a page in the order of `_id`."""
@@ -194,7 +210,7 @@ class Documents:
         return sorted(set(found))
 
     def _document(self, row: int) -> dict[str, Any]:
-        one = self._heads[row]["_id"]
+        one = self._ids[row]
         start = self._places[row]
         raw = self._changed.get(one) if isinstance(one, str) else None
         if raw is None:
@@ -210,9 +226,8 @@ def _by_id(wanted: dict[str, Any], sort: dict[str, int]) -> bool:
     return ranged and (wanted.keys() | sort.keys()) <= {"_id"}
 
 
-def _head(document: dict[str, Any]) -> dict[str, Any]:
-    found = {key: document[key] for key in _HEAD if key in document}
-    return project(document, {"subject.subject_id": 1}) | {"_id": document.get("_id")} | found
+def _head(document: dict[str, Any]) -> bytes:
+    return orjson.dumps(project(document, SWEEP))
 
 
 def main() -> None:

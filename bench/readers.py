@@ -215,18 +215,6 @@ def registry(bench: Bench, folder: str) -> dict[str, Any]:
     return found
 
 
-def place_files(bench: Bench, folder: str) -> None:
-    """Put each table of the registry where the successor's Python package looks for it."""
-    for name, entry in registry(bench, folder).items():
-        source = entry["location"].removeprefix(f"s3://{BUCKET}/")
-        target = f"{CACHE}/{folder}/{name}"
-        if entry["partitioned"]:
-            copy(bench, source.removeprefix(f"{CACHE}/").rstrip("/"), f"{folder}/{name}")
-        elif not source.startswith(target):
-            body = _get(f"{bench.address}/{BUCKET}/{source}")
-            _put(f"{bench.address}/{BUCKET}/{target}.pqt", body)
-
-
 def packages(bench: Bench) -> Iterable[Result]:
     """Yields what the two packages' own functions answer."""
     copy(bench, "zs-v1.0.0", "zs-v0.28.6")
@@ -236,7 +224,6 @@ def packages(bench: Bench) -> Iterable[Result]:
     yield from _told(ZOMBIE, OF_ZOMBIE, answers)
     python = _environment(bench, SUCCESSOR, f"duckdb=={OF_PACKAGES}", _httpfs(OF_PACKAGES))
     ask(bench, python, "with_httpfs", bench.address)
-    place_files(bench, FOLDER)
     copy_custom(bench, FOLDER)
     tables = registry(bench, FOLDER)
     known = [call for call in _with_tables(tables, READS) if call[0] != "metadata_core"]

@@ -133,7 +133,7 @@ def _documents(run: dict[str, Any]) -> str:
 
 
 def _heads(mode: str) -> list[str]:
-    servers = [*(f"S3 {method}" for method in _METHODS), "servers' CPU s"]
+    servers = [*(f"S3 {method}" for method in _METHODS), "side files", "servers' CPU s"]
     first, source, last = _HEAD
     return [*first, *source, *(servers if mode != MODES[0] else ()), *last]
 
@@ -145,6 +145,8 @@ def _rows(run: dict[str, Any], mode: str) -> list[list[str]]:
         asked = one["s3_requests"]
         servers = [
             *(f"{asked.get(method, 0):,}" for method in _METHODS),
+            # Results of before counted them with the store's.
+            f"{sum(one.get('side_file_requests', {}).values()):,}",
             f"{one['gateway_cpu_seconds'] + one['s3_cpu_seconds']:.1f}",
         ]
         others, each = one["others_cpu_seconds"], one["event_ms_per_partition"]

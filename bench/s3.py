@@ -19,11 +19,14 @@ from bench.server import Answer, Request, serve
 
 PAGE = 1000
 # What a writer may say of an object and a reader is told.
-_TOLD = ("content-type", "content-encoding", "cache-control")
+_DIGEST = "x-amz-meta-sha256"
+_TOLD = ("content-type", "content-encoding", "cache-control", _DIGEST)
 _XML = {"Content-Type": "application/xml"}
 _LAST = "\U0010ffff"
 # Parquet is counted as both.
 OBJECT, PARQUET = "objects", "parquet"
+# What a request to a bucket of side files is counted as, by method: not the store's.
+SIDE_FILES = "side files "
 
 
 class Found(NamedTuple):
@@ -92,6 +95,7 @@ class S3:
 
     def __init__(self) -> None:
         self.buckets: dict[str, Bucket] = {}
+        self.stores: set[str] = set()
         self.uploads: dict[str, tuple[dict[str, str], dict[int, bytes]]] = {}
 
     def fill(self, folder: Path) -> None:
@@ -100,14 +104,21 @@ class S3:
             if path.is_file():
                 name, _, key = path.relative_to(folder).as_posix().partition("/")
                 body = path.read_bytes()
-                self.buckets.setdefault(name, Bucket()).put(key, body, _md5(body), {})
+                # As the pipeline writes it.
+                sent = {_DIGEST: hashlib.sha256(body).hexdigest()}
+                self.buckets.setdefault(name, Bucket()).put(key, body, _md5(body), sent)
+
+    def add_store(self, name: str) -> None:
+        """Have an empty bucket that is written, beside those of side files."""
+        self.buckets.setdefault(name, Bucket())
+        self.stores.add(name)
 
     def answer(self, request: Request) -> Answer:
         """The answer to a request, and what it counts as."""
         name, _, key = request.path.lstrip("/").partition("/")
         kind = "LIST" if request.method == "GET" and not key else request.method
         if not key and request.method == "PUT":
-            self.buckets.setdefault(name, Bucket())
+            self.add_store(name)
             return Answer(200)
         bucket = self.buckets.get(name)
         if bucket is None:
@@ -118,7 +129,7 @@ class S3:
             made = self._delete(bucket, request.body)
         else:
             made = self._object(bucket, key, request)
-        return made._replace(kind=kind)
+        return made._replace(kind=kind if name in self.stores else f"{SIDE_FILES}{kind}")
 
     def _object(self, bucket: Bucket, key: str, request: Request) -> Answer:
         if "uploads" in request.query or "uploadId" in request.query:
@@ -241,7 +252,8 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.0, help="seconds before each answer")
     given = parser.parse_args()
     held = S3()
-    held.buckets |= {name: Bucket() for name in given.bucket}
+    for name in given.bucket:
+        held.add_store(name)
     if given.files:
         held.fill(given.files)
     serve(held.answer, given.latency)

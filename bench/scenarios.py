@@ -5,7 +5,7 @@ gateway and writes S3, both stand-ins that wait before each answer: what the way
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from bench import corpus, history, measure, server
 from bench.gateway import CHANGE
-from bench.s3 import OBJECT, PARQUET
+from bench.s3 import OBJECT, PARQUET, SIDE_FILES
 
 DUMP, SERVERS = MODES = ("dump", "servers")
 STORE = "made-up-store"
@@ -72,7 +72,9 @@ class Measured:
         documents_set_aside: How many were no usable documents.
         source_requests: To the gateway; 0 for a dump.
         source_bytes: Received from the gateway, or read from the dump.
-        s3_requests: By method, listings apart; side files included. Empty for a local store.
+        s3_requests: To the store, by method, listings apart. Empty for a local store.
+        side_file_requests: To the buckets of side files, the same: on a night without a change
+            those of data assets whose turn it is to be asked again.
         s3_bytes_sent: Received from S3, side files included.
         objects_written: In the store; a content under two keys counts twice.
         parquet_written: Those of them that are parquet.
@@ -98,6 +100,7 @@ class Measured:
     source_requests: int = 0
     source_bytes: int = 0
     s3_requests: dict[str, int] = field(default_factory=dict)
+    side_file_requests: dict[str, int] = field(default_factory=dict)
     s3_bytes_sent: int = 0
     objects_written: int = 0
     parquet_written: int = 0
@@ -119,7 +122,7 @@ class _Place(NamedTuple):
     tell: Callable[[Any, Any, Measured], None]
 
 
-def run(
+def run(  # noqa: PLR0913 - an option of the command is an argument
     mode: str,
     made: Path,
     work: Path,
@@ -127,6 +130,7 @@ def run(
     seed: int = 0,
     latency: Latency,
     builds: int | None = None,
+    more: Mapping[str, str] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[dict[str, Any]]:
     """Measure every scenario on documents that were made.
@@ -138,6 +142,7 @@ def run(
         seed: Of what changes.
         latency: Of the stand-ins.
         builds: Only so many, from the first; all when None.
+        more: Further variables of the builds.
         progress: Told what was measured.
 
     Raises:
@@ -149,7 +154,7 @@ def run(
     (work / corpus.DUMP).hardlink_to(made / corpus.DUMP)
     found = []
     with _PLACES[mode](made, work, latency) as place:
-        variables = measure.environment(home, **place.variables)
+        variables = measure.environment(home, **place.variables, **more or {})
         for scenario in SCENARIOS[:builds]:
             changed = 0
             if 0 < scenario.share < 1:
@@ -222,7 +227,10 @@ def _remote(made: Path, work: Path, latency: Latency) -> Iterator[_Place]:
             found.source_requests = sum(source.requests.values())
             found.source_bytes = source.sent
             found.gateway_cpu_seconds = source.cpu_seconds
-            found.s3_requests = objects.requests
+            for kind, count in objects.requests.items():
+                of_side_files = kind.startswith(SIDE_FILES)
+                counts = found.side_file_requests if of_side_files else found.s3_requests
+                counts[kind.removeprefix(SIDE_FILES)] = count
             found.s3_bytes_sent = objects.sent
             found.s3_cpu_seconds = objects.cpu_seconds
             found.objects_written = objects.wrote.get(OBJECT, 0)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from pages import rules
 from zs_client.contract import __version__
-from zs_pipeline.acorns import ACORNS
+from zs_pipeline.acorns import ALL_ACORNS, FULL_CATALOGUE
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.orchestration import code_location
 
@@ -63,7 +63,7 @@ def _ancestors(name: str, parents: Mapping[str, set[str]]) -> set[str]:
 
 def edges() -> dict[str, set[str]]:
     """Returns for each asset the assets that it is made from; none that stands alone."""
-    graph = code_location.definitions().resolve_asset_graph()
+    graph = code_location.definitions(FULL_CATALOGUE).resolve_asset_graph()
     parents = {
         key.to_user_string(): {parent.to_user_string() for parent in graph.get(key).parent_keys}
         for key in graph.get_all_asset_keys()
@@ -78,7 +78,7 @@ def filled(text: str) -> str:
     Raises:
         ValueError: The page lacks a mark.
     """
-    return _filled(text, {"acorns": table(ACORNS), "graph": picture(ACORNS, edges())})
+    return _filled(text, {"acorns": table(ALL_ACORNS), "graph": picture(ALL_ACORNS, edges())})
 
 
 def ruled(text: str) -> str:
@@ -87,7 +87,7 @@ def ruled(text: str) -> str:
     Raises:
         ValueError: The page lacks a mark.
     """
-    return _filled(text, {"instruments": rules.kept_apart(), "rules": rules.rules(ACORNS)})
+    return _filled(text, {"instruments": rules.kept_apart(), "rules": rules.rules(ALL_ACORNS)})
 
 
 def copied(text: str) -> str:

@@ -1,11 +1,13 @@
 """Makes `zs_client/sample.zip`, the sample's tables that come with the client.
 
-`make sample` builds the sample and writes the file: the tables at their fixed paths, their facts
-and the registry, no snapshots and no documents. Equal tables give equal bytes: entries are sorted,
+`make sample` builds the sample, with the tables that only readers of the successor ask for, and
+writes the file: the tables at their fixed paths, their facts and the registry, no snapshots and no
+documents. Equal tables give equal bytes: entries are sorted,
 and times are those of `BUILT`.
 """
 
 import json
+import os
 import tempfile
 import zipfile
 from pathlib import Path
@@ -18,6 +20,8 @@ from zs_pipeline.settings import source_url_of_sample
 
 # The time of each table. A night's own would change the file with every build.
 BUILT = "2026-01-01T00:00:00Z"
+# The version of the second layout, of which nothing is packed.
+SUCCESSOR = "0.99"
 _TIMES = ("built_at", "checked_at", "published_at")
 # Of the snapshot nothing is packed; an age says nothing of a sample.
 _ABSENT = ("snapshot", "expected_every_hours")
@@ -71,6 +75,7 @@ def write(store: Path, file: Path = FILE) -> None:
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()
+        os.environ["ZS_BDC_VERSION"] = SUCCESSOR
         if build.main(source=source_url_of_sample(), store=str(root)):
             raise SystemExit("the sample was not built whole")
         write(root)

@@ -180,6 +180,7 @@ class Squirrel(TypedDict):
         expected_every_hours: The hours between two runs of the schedule.
         duckdb: The database of views beside the registry.
         catalogue: The page in a browser beside the registry.
+        copies: The folders that have copies of the tables' files, such as `bdc-v0.99`.
         rolled_back: That an earlier snapshot is published.
         partitions: Of a snapshot: the digest of each partition by table and segment.
     """
@@ -192,6 +193,7 @@ class Squirrel(TypedDict):
     expected_every_hours: NotRequired[float]
     duckdb: NotRequired[Database]
     catalogue: NotRequired[Page]
+    copies: NotRequired[list[str]]
     rolled_back: NotRequired[Rollback]
     partitions: NotRequired[dict[str, dict[str, str]]]
 

@@ -16,7 +16,7 @@ import zs_client
 from pages import notebook
 from zs_client import plots
 from zs_client.contract import Layout, __version__
-from zs_pipeline.acorns import ACORNS, CATALOGUE
+from zs_pipeline.acorns import ALL_ACORNS, FULL_CATALOGUE
 from zs_pipeline.declaration import Acorn, FromCustomTable, FromFindings
 
 if TYPE_CHECKING:
@@ -33,7 +33,11 @@ PICTURES = (
     *("plot_qc", "plot_qc_over_time"),
 )
 # Partitions for the examples; the sample has them.
-EXAMPLES = {"subject_id": "901001", "platform": "fib"}
+EXAMPLES = {
+    "subject_id": "901001",
+    "platform": "fib",
+    "raw_asset_name": "behavior_901003_2024-10-21_13-02-48",
+}
 # Of a page's HTML: blocks of code and tags; what lies between them is text.
 _MARKUP = re.compile(r"(<pre.*?</pre>|<[^>]+>)", re.DOTALL)
 _LONG = re.compile(r"[^\s&;]{20,}")
@@ -56,7 +60,7 @@ def pages() -> dict[str, str | bytes]:
     text, pictures = notebook.page(json.loads(NOTEBOOK.read_text(encoding="utf-8")))
     return {
         "tables/index.md": tables_page(),
-        **{f"tables/{acorn.name}.md": table_page(acorn) for acorn in ACORNS},
+        **{f"tables/{acorn.name}.md": table_page(acorn) for acorn in ALL_ACORNS},
         "functions.md": functions_page(),
         "notebook.md": text,
         **pictures,
@@ -83,7 +87,7 @@ def tables_page() -> str:
     """Returns the page that lists all tables, and describes the types of columns."""
     rows = "\n".join(
         f"| [`{acorn.name}`]({acorn.name}.md) | `{example(acorn)}` | {_cell(acorn.description)} |"
-        for acorn in ACORNS
+        for acorn in ALL_ACORNS
     )
     return f"""# Tables
 
@@ -199,7 +203,7 @@ def _inputs(acorn: Acorn) -> Iterator[str]:
     for source in acorn.kind.sources:
         name = acorn.kind.custom if isinstance(acorn.kind, FromCustomTable) else ""
         yield SOURCES[source].format(custom=name)
-    for name in CATALOGUE.made_from(acorn):
+    for name in FULL_CATALOGUE.made_from(acorn):
         yield f"[`{name}`]({name}.md)"
 
 

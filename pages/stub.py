@@ -13,7 +13,7 @@ import zs_client
 from zs_client import acorns as functions
 from zs_client.filters import ALIASES
 from zs_client.shapes import SHAPES
-from zs_pipeline.acorns import ACORNS
+from zs_pipeline.acorns import ALL_ACORNS
 from zs_pipeline.declaration import Acorn
 
 STUB = Path(zs_client.__file__).parent / "__init__.pyi"
@@ -98,7 +98,7 @@ def filters(acorn: Acorn) -> dict[str, str]:
 
 def stub() -> str:
     """Returns the content of the stub."""
-    tables = {acorn.table: acorn for acorn in ACORNS if _takes_filters(acorn.table)}
+    tables = {acorn.table: acorn for acorn in ALL_ACORNS if _takes_filters(acorn.table)}
     exports = f"__all__ = {sorted(zs_client.__all__)!r}".replace("'", '"')
     sections = [_HEAD + "\n".join(_imports(tables)) + "\n", exports, _KINDS.strip("\n")]
     for table, acorn in tables.items():

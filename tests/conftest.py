@@ -161,3 +161,15 @@ def sample_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = tmp_path_factory.mktemp("sample")
     assert zs_build(sample() / "documents.ndjson", store) == 0
     return store
+
+
+@pytest.fixture(scope="session")
+def full_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `sample_store`, with the tables and the layout of the successor."""
+    from building import zs_build
+
+    store = tmp_path_factory.mktemp("full")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ZS_BDC_VERSION", "0.99")
+        assert zs_build(sample() / "documents.ndjson", store) == 0
+    return store

@@ -1,9 +1,9 @@
 """What is tried at length by hand (`make endurance`), and a tenth of it in every run of the tests.
 
 Builds killed at random moments beside sources that change at random; objects lost at random from a
-store; prunes killed beside builds and a reader; and the size of a store over many nights. After
-each round every path is readable, after the last one the store is that of a first build. Seeds are
-fixed, and printed where a round fails.
+store; prunes killed beside builds and a reader; the size of a store over many nights; publications
+killed between the writes of the two layouts. After each round every path is readable, after the
+last one the store is that of a first build. Seeds are fixed, and printed where a round fails.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import two_layouts
 from aging import LAYOUT, age
 from building import document, dump, tables, zs_build
 from test_interrupted import assert_agree, assert_readable
@@ -116,7 +117,7 @@ def losses(rounds: int, seed: int, folder: Path) -> int:
     assert zs_build(dump(source, documents.values()), out) == 0
     for number in range(rounds):
         store = open_store(out)
-        # What it remembers has no source, and that it stops its own table alone is another test.
+        # What it remembers has no source; what it stops is another test.
         there = sorted(
             entry["path"]
             for entry in store.walk("data-asset-cache")
@@ -251,7 +252,36 @@ def growth(rounds: int, seed: int, folder: Path) -> int:
     return len(index.dates)
 
 
-TRIALS = {"kills": kills, "losses": losses, "prunes": prunes, "growth": growth}
+def layouts(rounds: int, seed: int, folder: Path) -> int:
+    """Kill publications between the writes of the two layouts; returns how many were killed.
+
+    A third of the rounds are moments, spread evenly over the first publication and one that changes
+    every table; the first moment of each is another with another seed.
+    """
+    moments, killed = max(3, rounds // 3), 0
+    last = [two_layouts.operations(folder / "whole", number) for number in (0, 1)]
+    of_whole = two_layouts.contents_of(open_store(folder / "whole"))
+    for number in range(moments):
+        out, state = folder / str(number), number % 2
+        for before in range(state):
+            two_layouts.operations(out, before)
+        moment = 1 + (seed + number * last[state] // moments) % last[state]
+        killed += two_layouts.killed(out, state, moment)
+        store = open_store(out)
+        two_layouts.assert_whole(store)
+        two_layouts.operations(out, 1)
+        two_layouts.assert_whole(store)
+        assert two_layouts.contents_of(store) == of_whole, (seed, number, moment)
+    return killed
+
+
+TRIALS = {
+    "kills": kills,
+    "losses": losses,
+    "prunes": prunes,
+    "growth": growth,
+    "layouts": layouts,
+}
 
 
 def main() -> None:

@@ -648,7 +648,7 @@ def time_to_qc(documents: Iterable[Document]) -> list[Row]:
             continue
         processes = objects(get(document, "processing", "data_processes"))
         ends = [
-            instant(process.get("end_date_time") or process.get("start_date_time"))
+            instant(process.get("end_date_time")) or instant(process.get("start_date_time"))
             for process in processes
         ]
         entries = [
@@ -696,6 +696,15 @@ def _contains(words: tuple[str, ...], part: tuple[str, ...]) -> bool:
     )
 
 
+AXES = {
+    "AP": "target_coordinate_ap",
+    "ML": "target_coordinate_ml",
+    "SI": "target_coordinate_si",
+    "DEPTH": "target_coordinate_depth",
+}
+SYSTEM = ("target_coordinate_system", "target_coordinate_origin", "target_coordinate_unit")
+
+
 class Fibers:
     """The fibers and cords of one document, as they come together."""
 
@@ -708,6 +717,7 @@ class Fibers:
         self.names: dict[tuple[str, ...], str] = {}
         self.of_implants: dict[tuple[str, ...], list[str | None]] = defaultdict(list)
         self.of_assemblies: dict[tuple[str, ...], str | None] = {}
+        self.configs_of: dict[tuple[str, ...], list[tuple[Any, Any]]] = defaultdict(list)
         # Channels of each cord, in order; and the fibers that each cord belongs to.
         self.cords: dict[tuple[str, ...], str] = {}
         self.channels: dict[tuple[str, ...], list[tuple[str | None, str | None]]] = {}
@@ -739,6 +749,14 @@ class Fibers:
                     self.of_implants[self._fiber(name)].append(
                         structure(implant.get("device_config"))
                     )
+                    # Silent: the key that came with a later schema, and the one before.
+                    system = (
+                        surgery.get("global_coordinate_system")
+                        or surgery.get("coordinate_system")
+                        or get(self.document, "procedures", "global_coordinate_system")
+                        or get(self.document, "procedures", "coordinate_system")
+                    )
+                    self.configs_of[tokens(name)].append((implant.get("device_config"), system))
 
     def _read_cords(self) -> None:
         for configuration in self.configurations:
@@ -799,6 +817,36 @@ class Fibers:
         of_implant = of_implants[0] if of_implants else None
         return of_implant or self.of_assemblies.get(fiber) or MISSING
 
+    def target_of(self, fiber: tuple[str, ...]) -> Row:
+        """Returns the coordinate of the one implant of a fiber, by column."""
+        empty = dict.fromkeys((*AXES.values(), *SYSTEM))
+        configs = self.configs_of.get(fiber, [])
+        if len(configs) != 1:
+            return empty
+        config, system = configs[0]
+        steps = objects(get(config, "transform"))
+        moves = [step for step in steps if step.get("object_type") == "Translation"]
+        if len(moves) != 1 or any(
+            step.get("object_type") not in ("Translation", "Rotation") for step in steps
+        ):
+            return empty
+        if moves[0].get("reference_coordinate_system") not in (None, "", "global"):
+            return empty
+        axes, along = get(system, "axes"), moves[0].get("translation")
+        if not isinstance(axes, list) or not isinstance(along, list) or len(axes) != len(along):
+            return empty
+        names = [(stripped(get(axis, "name")) or "").upper() for axis in axes]
+        origin = get(system, "origin")
+        return {
+            **{
+                column: number(along[names.index(axis)]) if names.count(axis) == 1 else None
+                for axis, column in AXES.items()
+            },
+            "target_coordinate_system": text(get(system, "name")),
+            "target_coordinate_origin": text(get(origin, "name") or origin),
+            "target_coordinate_unit": text(get(system, "axis_unit")),
+        }
+
     def _named_by(
         self, channel: str | None, among: Iterable[tuple[str, ...]]
     ) -> tuple[str, ...] | None:
@@ -850,6 +898,7 @@ class Fibers:
             "channel": channel or MISSING,
             "intended_measurement": measurement or MISSING,
             "targeted_structure": MISSING if fiber is None else self.structure_of(fiber),
+            **self.target_of(fiber or ()),
         }
 
 
@@ -868,6 +917,126 @@ def platform_fib(documents: Iterable[Document]) -> list[Row]:
                 key = (row[DOCUMENT], row["fiber"], row["patch_cord"], row["channel"])
                 rows.setdefault(key, row)
     return list(rows.values())
+
+
+# Light sheet
+
+
+def _is_light_sheet(document: Document, *words: str) -> bool:
+    """Returns whether the modality is SPIM and one of the words stands in a name of it."""
+    places = (
+        document.get("name"),
+        get(document, "acquisition", "instrument_id"),
+        get(document, "instrument", "instrument_id"),
+    )
+    written = " ".join((text(place) or "").lower() for place in places)
+    return "SPIM" in modalities(document) and any(word in written for word in words)
+
+
+def _fiber_indices(value: Any) -> dict[str, int | None]:
+    """Returns the three indices of an annotation's value, in whichever form it is."""
+    if isinstance(value, Mapping) and "value" in value:
+        value = value["value"]
+    if isinstance(value, str):
+        try:
+            value = json.loads(value.removeprefix("json:"))
+        except ValueError:
+            value = None
+    found: dict[str, int | None] = {}
+    for axis in ("AP", "ML", "DV"):
+        along = number(get(value, axis))
+        whole = along is not None and along >= 0 and along == int(along)
+        found[axis.lower()] = int(along or 0) if whole else None
+    return found
+
+
+def platform_smartspim_fiber_ccf(documents: Iterable[Document]) -> list[Row]:
+    """Returns a row for each fiber of the surgeries of a stitched SmartSPIM document."""
+    rows: list[Row] = []
+    for document in documents:
+        name = text(document.get("name"))
+        if "stitched" not in (name or "").lower() or not _is_light_sheet(document, "smartspim"):
+            continue
+        structures: dict[tuple[str, ...], tuple[str, set[str | None]]] = {}
+        for surgery in objects(get(document, "procedures", "subject_procedures")):
+            for implant in objects(surgery.get("procedures")):
+                fiber = stripped(get(implant, "implanted_device", "name"))
+                kind = text(get(implant, "implanted_device", "object_type")) or "Fiber probe"
+                is_probe = implant.get("object_type") == "Probe implant"
+                if is_probe and fiber and "fiber" in kind.lower():
+                    _, known = structures.setdefault(tokens(fiber), (fiber, set()))
+                    known.add(structure(implant.get("device_config")))
+        for words, (fiber, known) in structures.items():
+            # Silent: the status of each annotation decides among several, then the last.
+            annotations = [
+                (instant(get(entry, "timestamp")), place, metric, entry)
+                for place, metric in enumerate(metrics_of(document))
+                if (text(metric.get("name")) or "").endswith(" CCF Location")
+                and tokens(str(metric["name"]).removesuffix(" CCF Location")) == words
+                for entry in [chosen_status(metric, last_modified(document))]
+            ]
+            never = datetime.min.replace(tzinfo=UTC)
+            found = max(annotations, key=lambda one: (one[0] or never, one[1]), default=None)
+            when, _, metric, entry = found or (None, 0, {}, None)
+            rows.append(
+                {
+                    DOCUMENT: document["_id"],
+                    "subject_id": subject_id(document),
+                    "name": name,
+                    "fiber": fiber,
+                    "targeted_structure": next(iter(known)) if len(known) == 1 else None,
+                    **_fiber_indices(metric.get("value")),
+                    "status": text(get(entry, "status")),
+                    "evaluator": text(get(entry, "evaluator")),
+                    "status_timestamp": when,
+                    "ccf_link": text(metric.get("reference")),
+                }
+            )
+    return rows
+
+
+_STANDARD = re.compile(
+    r"(image and tissue quality|tissue perfusion|flatfield correction|image (destriping|stitching))"
+    r"|(?P<channel>.*) brightness",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def platform_smartspim_qc_metrics(documents: Iterable[Document]) -> list[Row]:
+    """Returns a row for each standard metric of a derived light-sheet document."""
+    rows = []
+    for document in documents:
+        if not is_derived(document) or not _is_light_sheet(document, "smartspim", "exa"):
+            continue
+        for row, metric in (
+            (_metric_row(document, metric), metric)
+            for metric in metrics_of(document)
+            if metric.get("object_type") != "Curation metric"
+        ):
+            match = _STANDARD.fullmatch(stripped(row["name"]) or "")
+            if match is None:
+                continue
+            tags = metric.get("tags")
+            tagged = [
+                stripped(tag)
+                for key, tag in (tags.items() if isinstance(tags, Mapping) else ())
+                if key.lower() == "channel"
+            ]
+            value = metric.get("value")
+            if isinstance(value, Mapping) and "value" in value:
+                value = value["value"]
+            rows.append(
+                {
+                    **{key: row[key] for key in (DOCUMENT, "subject_id", "stage", "status")},
+                    "name": row["asset_name"],
+                    "metric_name": row["name"],
+                    "channel": next(filter(None, tagged), None) or stripped(match["channel"]),
+                    "value": _value(value)[0],
+                    "evaluator": row["evaluator"],
+                    "status_timestamp": row["status_timestamp"],
+                }
+            )
+    return rows
 
 
 # Tables with side files

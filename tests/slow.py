@@ -21,7 +21,15 @@ STARTS = {
     *("client_store.s3", "s3_server"),
 }
 CPU_SECONDS, LIMIT = "cpu_seconds", 2
-FIXTURES = {"s3_server", "sample_store", "release_1_0_0", "made", "postgres", "corpus_built"}
+FIXTURES = {
+    "s3_server",
+    "sample_store",
+    "full_store",
+    "release_1_0_0",
+    "made",
+    "postgres",
+    "corpus_built",
+}
 
 
 @cache

@@ -301,7 +301,11 @@ class _Watched(Store):
 
 
 class _WatchedFolder(_Watched, LocalStore):
-    """The same of a folder."""
+    """The same of a folder, which reads some contents without their ETag."""
+
+    def get(self, key: str) -> bytes:
+        with self._operation("get", key):
+            return super().get(key)
 
 
 def Watched(store: Store, crash_at: int = 0, *, after: bool = False) -> _Watched:  # noqa: N802

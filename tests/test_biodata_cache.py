@@ -113,6 +113,8 @@ def test_a_table_is_what_the_client_reads(store):
         "time_to_qc": zs_client.time_to_qc,
         "metadata_upgrade": zs_client.metadata_upgrade,
         "assets_smartspim": zs_client.assets_smartspim,
+        "platform_smartspim_fiber_ccf": zs_client.platform_smartspim_fiber_ccf,
+        "platform_smartspim_qc_metrics": zs_client.platform_smartspim_qc_metrics,
         "platform_exaspim": zs_client.platform_exaspim,
         "platform_fib": zs_client.platform_fib,
         "behavior_curriculum": zs_client.behavior_curriculum,

@@ -7,11 +7,11 @@ from datetime import timedelta
 
 import client_store
 import pytest
+from building import MADE
 from client_store import BY_NAME, LAYOUT
 
 import zs_client
 from zs_client import cli, printing
-from zs_client.acorns import TABLES
 from zs_client.opening import open_store
 from zs_pipeline.publishing.facts_file import mark_stale
 
@@ -29,7 +29,7 @@ def test_every_acorn_is_a_line(environment, tmp_path, capsys):
     said = capsys.readouterr()
     head, *lines = said.out.splitlines()
     assert head.split() == ["acorn", "rows", "size", "partitions", "age", "state"]
-    assert [line.split()[0] for line in lines] == [name for name, _, _ in TABLES]
+    assert [line.split()[0] for line in lines] == [name for name, _, _ in MADE]
     assert all(line.endswith("fresh") for line in lines)
     quality = lines[5].split()
     assert quality[:2] == ["quality_control", "30"]
@@ -43,7 +43,7 @@ def test_what_is_stale_or_missing_is_said_and_is_exit_code_1(environment, tmp_pa
     assert cli.main(["status", "--store", str(tmp_path)]) == 1
     said = capsys.readouterr()
     assert "stale: the disk was full" in said.out
-    assert f"1 of {len(TABLES)} acorns" in said.err
+    assert f"1 of {len(MADE)} acorns" in said.err
     assert cli.main(["status", "--store", str(tmp_path), "--version", "0.1"]) == 1
     assert "missing" in capsys.readouterr().out
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 import client_store
 import pytest
+from building import MADE
 from client_store import BY_NAME, LAYOUT, VERSION
 
 from zs_client import ReadError, get_squirrel_info, status
-from zs_client.acorns import TABLES
 from zs_client.opening import open_store
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.publishing.facts_file import mark_stale
@@ -80,7 +80,7 @@ def test_a_registry_that_cannot_be_read_is_an_error(store, body):
 
 def test_all_is_fresh_after_a_build(store):
     told = status()
-    assert [acorn.name for acorn in told] == [name for name, _, _ in TABLES]
+    assert [acorn.name for acorn in told] == [name for name, _, _ in MADE]
     assert {acorn.state for acorn in told} == {"fresh"}
     assert all(acorn.age < timedelta(minutes=5) for acorn in told)
     qc = of("quality_control")

@@ -9,10 +9,11 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from building import MADE
 from client_store import BY_NAME, LAYOUT, VERSION
 
 import zs_client
-from zs_client import acorns, provenance, user_tables
+from zs_client import provenance, user_tables
 from zs_client.cache import CachedStore
 from zs_client.contract import Layout
 from zs_client.opening import open_store
@@ -40,7 +41,7 @@ def on_s3(monkeypatch):
 
 TABLES = {
     name: {"subject_id": "828418"} if partition == "subject_id" else {}
-    for name, _, partition in acorns.TABLES
+    for name, _, partition in MADE
 }
 
 

@@ -150,8 +150,8 @@ def test_a_walk_makes_the_table(copy, title, monkeypatch):
     assert changed - {n for n in changed if n.startswith((".pytest_cache", ".hypothesis"))} == (
         written | MADE
     )
-    assert len(written | MADE) == 9
-    assert "nine files" in PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0].lower()
+    assert len(written | MADE) == 10
+    assert "ten files" in PAGE.split(f"\n## {title}\n")[1].split("\n## ")[0].lower()
     monkeypatch.setenv("ZS_STORE", str(copy / "out"))
     code = f"import zs_client as z; print(({read}))"
     assert run(copy, [sys.executable, "-c", code]).strip() == ROWS[table]

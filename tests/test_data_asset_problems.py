@@ -1,17 +1,35 @@
 """data_asset_problems: each kind of finding, when it is one and when not, alone and in a build."""
 
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
-from building import real
+from building import dump, real
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zs_client import user_tables
+from zs_client.contract import Layout
+from zs_client.opening import open_store
 from zs_pipeline import arrow
-from zs_pipeline.acorns import asset_basics, data_asset_problems, source_data
+from zs_pipeline.acorns import (
+    CATALOGUE,
+    asset_basics,
+    data_asset_problems,
+    metadata_upgrade,
+    source_data,
+)
 from zs_pipeline.acorns.data_asset_problems import NO_SUBJECT, OTHER_SUBJECT
 from zs_pipeline.declaration import CORE, Acorn
+from zs_pipeline.documents import update as states
+from zs_pipeline.publishing.commit import commit
+from zs_pipeline.publishing.facts_file import read_content
+from zs_pipeline.publishing.table_update import TableUpdate
+from zs_pipeline.side_files.files import Files
+from zs_pipeline.source.choice import open_source
+from zs_pipeline.tables.build import build
+from zs_pipeline.tables.inputs import Surroundings
 
 NAME = "ecephys_1_2025-01-02_10-00-00"
 
@@ -42,16 +60,22 @@ def of(acorn: Acorn, documents: list[dict[str, Any]]) -> pa.Table:
     return acorn.kind.finish(table, {}) if acorn is not data_asset_problems.ACORN else table
 
 
-def table(*documents: dict[str, Any], kept: pa.Table | None = None) -> pa.Table:
+def table(
+    *documents: dict[str, Any],
+    kept: pa.Table | None = None,
+    upgrades: list[dict[str, Any]] | None = None,
+    folders: list[str] | None = None,
+) -> pa.Table:
     acorn = data_asset_problems.ACORN
     own = of(acorn, list(documents)) if kept is None else kept
     basics = of(asset_basics.ACORN, list(documents))
-    sources = of(source_data.ACORN, list(documents))
-    return arrow.decode(
-        arrow.file(
-            acorn, acorn.kind.finish(own, {"asset_basics": basics, "source_data": sources})
-        ).body
-    )
+    tables = {
+        "asset_basics": basics,
+        "source_data": of(source_data.ACORN, list(documents)),
+        "metadata_upgrade": arrow.table(metadata_upgrade.ACORN, upgrades or []),
+        "open_folders": pa.table({"open_folders": pa.array(folders or [], pa.string())}),
+    }
+    return arrow.decode(arrow.file(acorn, acorn.kind.finish(own, tables)).body)
 
 
 def findings(*documents: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -78,6 +102,113 @@ def test_each_document_of_a_shared_name_is_told_of_the_others() -> None:
         "error",
         "is also the name of 7 other documents: 1, 2, 3, 4, 5 and more",
     )
+
+
+def test_a_name_of_the_old_database_that_no_document_has_is_told() -> None:
+    upgrades = [
+        {"_id": "old-1", "name": NAME, "status": "success", "v2_id": f"id-{NAME}"},
+        # Upgraded once, and its document is gone.
+        {"_id": "old-2", "name": "gone", "status": "success", "v2_id": "x"},
+        {"_id": "old-3", "name": "never", "status": "failed"},
+        {"_id": "old-4", "name": "never", "status": None},
+        # Without the old database its name is not known.
+        {"_id": "old-5", "name": None, "status": "failed"},
+    ]
+    start = "is that of an old document whose upgrade"
+    rows = table(document(), upgrades=upgrades).to_pylist()
+    assert [(row["_id"], row["name"], row["reason"]) for row in rows] == [
+        ("old-2", "gone", f"{start} ended as 'success', and no document has it now"),
+        ("old-3", "never", f"{start} ended as 'failed', and no document has it now"),
+        ("old-4", "never", f"{start} has no status, and no document has it now"),
+    ]
+    assert {(row["field"], row["severity"], row["column"]) for row in rows} == {
+        ("name", "warning", "metadata_upgrade.name")
+    }
+
+
+def test_a_folder_of_the_open_bucket_that_no_document_has_is_told() -> None:
+    bucket = data_asset_problems.OPEN_BUCKET
+    documents = [
+        document("a", location=f"{bucket}/a"),
+        document("b", location=f"{bucket}/b/"),
+        # Two documents may lie in one folder.
+        document("c", location=f"{bucket}/deeper/c"),
+        document("d", location="s3://another-bucket/orphan"),
+        document("e", location=None),
+    ]
+    folders = ["a", "b", "deeper", "orphan"]
+    rows = [row for row in table(*documents, folders=folders).to_pylist() if not row["_id"]]
+    assert [(row["name"], row["field"], row["severity"], row["reason"]) for row in rows] == [
+        (
+            "orphan",
+            "location",
+            "warning",
+            f"is {bucket}/orphan, a folder with files, of no document in the tables",
+        )
+    ]
+
+
+def test_folders_are_noted_for_builds_that_cannot_list_the_bucket() -> None:
+    rows = table(document("a"), folders=["a", "orphan"])
+    folders = pa.table({"open_folders": ["a", "orphan"]})
+    tables = {"open_folders": folders}
+    assert data_asset_problems.notes(rows, tables) == {"open_folders": ["a", "orphan"]}
+    there = table(document("a", location=f"{data_asset_problems.OPEN_BUCKET}/a"), folders=["a"])
+    assert data_asset_problems.notes(there, tables) == {"open_folders": []}
+
+
+def built(folder: Path, *documents: dict[str, Any]) -> TableUpdate:
+    """Build the table and those that it is made from in a folder, as a night does."""
+    (folder / "store").mkdir(exist_ok=True)
+    store, layout = open_store(str(folder / "store")), Layout("1.0.0")
+    source = open_source(str(dump(folder / "d.ndjson", documents)), CATALOGUE.reads.paths)
+    states.update(store, source, CATALOGUE.reads, accept_shrink=True)
+    files = Files(str(folder / "buckets"))
+    around = Surroundings(store, layout, CATALOGUE, files, user_tables.copies)
+    for name in ("asset_basics", "source_data", "metadata_upgrade", "data_asset_problems"):
+        update = build(CATALOGUE.by_name[name], around)
+        commit(store, layout, CATALOGUE.by_name[name], update)
+    return update
+
+
+def orphans(folder: Path) -> list[str]:
+    """The folders without a document, as the table has them."""
+    acorn = data_asset_problems.ACORN
+    store = open_store(str(folder / "store"))
+    rows = read_content(store, Layout("1.0.0"), acorn).to_pylist()
+    return [row["name"] for row in rows if row["field"] == "location" and not row["_id"]]
+
+
+def test_while_the_bucket_cannot_be_listed_its_findings_stay(tmp_path: Path) -> None:
+    bucket = tmp_path / "buckets" / "aind-open-data"
+    for name in ("a", "b", "orphan"):
+        (bucket / name).mkdir(parents=True)
+        (bucket / name / "file").write_text("")
+    a, b = (document(name, location=f"s3://aind-open-data/{name}") for name in ("a", "b"))
+    built(tmp_path, a, b)
+    assert orphans(tmp_path) == ["orphan"]
+    assert built(tmp_path, a, b).skipped
+    hidden = bucket.rename(tmp_path / "hidden")
+    built(tmp_path, a, b)
+    assert orphans(tmp_path) == ["orphan"]
+    assert built(tmp_path, a, b).skipped
+    # b goes, which is seen once the bucket can be listed again; nothing else changed then.
+    built(tmp_path, a)
+    assert orphans(tmp_path) == ["orphan"]
+    hidden.rename(bucket)
+    built(tmp_path, a)
+    assert orphans(tmp_path) == ["b", "orphan"]
+    # What has a document now is no finding, listed or not.
+    bucket.rename(tmp_path / "hidden")
+    built(tmp_path, a, document("orphan", location="s3://aind-open-data/orphan"))
+    assert orphans(tmp_path) == ["b"]
+
+
+def test_a_bucket_that_never_answered_has_no_findings(tmp_path: Path) -> None:
+    (tmp_path / "buckets").mkdir()
+    built(tmp_path, document("a"))
+    assert orphans(tmp_path) == []
+    assert built(tmp_path, document("a")).skipped
 
 
 def test_documents_without_a_name_do_not_share_one() -> None:

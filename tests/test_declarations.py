@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 from declaring import WHOLE, by_platform, no_platform, no_rows, no_rows_of_both
 
-from zs_pipeline.acorns import ACORNS, CATALOGUE, asset_basics
+from zs_pipeline.acorns import ALL_ACORNS, CATALOGUE, asset_basics
 from zs_pipeline.catalogue import Catalogue, Reads
 from zs_pipeline.declaration import (
     Acorn,
     ByDocument,
     ByKey,
+    ByLineage,
     ByPlatform,
     Column,
     DeclarationError,
@@ -36,6 +37,10 @@ def no_table(tables: Any) -> Any:
     return None
 
 
+def no_merge(documents: Any) -> Any:
+    return ()
+
+
 def method_holder() -> Any:
     return [].append
 
@@ -50,6 +55,12 @@ KINDS_REFUSED = {
     ),
     "it is made from other tables and names none": FromTables(no_table, ()),
     "it is split by 'platform' and names no values": by_platform(),
+    "it is split by 'origin', which is none of its columns": ByLineage(
+        "origin", no_table, no_rows_of_both, no_merge, (), (), ()
+    ),
+    "its rows read columns of asset_basics that are not among its tables'": ByLineage(
+        "name", no_table, no_rows_of_both, no_merge, (), ("name",), (TableRead("a", ("name",)),)
+    ),
     "'number' is its partition, and also one of its columns": ByPlatform(
         "number", ("1",), no_rows_of_both, no_platform, (), (), OfName("name")
     ),
@@ -174,7 +185,7 @@ def test_two_tables_of_one_name_or_folder_are_refused() -> None:
             Catalogue([asset_basics.ACORN, declared(), declared(**more)])
 
 
-@pytest.mark.parametrize("acorn", ACORNS, ids=lambda acorn: acorn.name)
+@pytest.mark.parametrize("acorn", ALL_ACORNS, ids=lambda acorn: acorn.name)
 def test_a_declaration_can_be_sent_to_another_process(acorn: Acorn) -> None:
     assert pickle.loads(pickle.dumps(acorn)) == acorn
 

@@ -4,14 +4,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
 import pyarrow as pa
 import pytest
 from building import FOLDER, document, dump, tables, zs_build
+from plain_nights import Nights
 
-from zs_client import user_tables
 from zs_client.contract import Layout, __version__, encode_partition
 from zs_client.opening import open_store
 from zs_pipeline import arrow, processes
@@ -31,19 +31,12 @@ from zs_pipeline.declaration import (
     TableRead,
     Tables,
 )
-from zs_pipeline.documents import update as documents
 from zs_pipeline.lineage import COLUMNS, data_assets
 from zs_pipeline.orchestration import code_location, jobs, partitions
-from zs_pipeline.publishing import commit, facts_file, table_update
+from zs_pipeline.publishing import facts_file
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.side_files.outcomes import Entry, NotThere, Question
-from zs_pipeline.source.choice import open_source
 from zs_pipeline.tables import spools
-from zs_pipeline.tables.build import build
-from zs_pipeline.tables.inputs import Surroundings
-
-if TYPE_CHECKING:
-    from zs_client.store import Store
 
 ASSET_BASICS = basics_module.ACORN
 
@@ -157,36 +150,9 @@ RIGS = Acorn(
 SOME = Catalogue([ASSET_BASICS, BY_PROJECT, STRAINS, RIGS])
 
 
-class Night:
-    """A store in a folder, and builds of it without Dagster."""
-
-    def __init__(self, folder: Path) -> None:
-        self.source, self.files = folder / "d.ndjson", folder / "files"
-        self.files.mkdir()
-        (folder / "out").mkdir()
-        self.store: Store = open_store(str(folder / "out"))
-
-    def build(self, some: Iterable[dict[str, Any]]) -> dict[str, table_update.CommitReport]:
-        """What each table's commit did."""
-        dump(self.source, some)
-        source = open_source(str(self.source), SOME.reads.paths)
-        documents.update(self.store, source, SOME.reads)
-        around = Surroundings(
-            self.store, Layout(__version__), SOME, Files(str(self.files)), user_tables.copies
-        )
-        done = {}
-        for acorn in SOME.in_order:
-            built = build(acorn, around)
-            done[acorn.name] = commit.commit(self.store, Layout(__version__), acorn, built)
-        return done
-
-    def rows(self, path: str) -> list[dict[str, Any]]:
-        return arrow.decode(self.store.get(f"{FOLDER}/{path}")).to_pylist()
-
-
 @pytest.fixture
-def night(tmp_path: Path) -> Night:
-    return Night(tmp_path)
+def night(tmp_path: Path) -> Nights:
+    return Nights(tmp_path, SOME)
 
 
 def of_project(name: str, project: Any, subject: str = "1", **acquisition: Any) -> dict[str, Any]:
@@ -211,7 +177,7 @@ def path_of(project: str | None) -> str:
     return f"sessions_by_project/project_name={encode_partition(project)}/data.pqt"
 
 
-def names(night: Night, project: str | None) -> list[str]:
+def names(night: Nights, project: str | None) -> list[str]:
     return [row["asset_name"] for row in night.rows(path_of(project))]
 
 

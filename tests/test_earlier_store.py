@@ -42,8 +42,9 @@ CHANGED = {
 # Tables with new columns.
 LONGER = {
     *("asset_basics", "qc", "document_problems", "data_asset_problems", "assets_smartspim"),
-    # And one that is new.
-    "time_to_qc",
+    "platform_fib",
+    # And those that are new.
+    *("time_to_qc", "platform_smartspim_fiber_ccf", "platform_smartspim_qc_metrics"),
 }
 
 
@@ -170,7 +171,7 @@ def test_the_second_build_changes_nothing(upgraded: Upgraded) -> None:
 def test_dagster_goes_on_with_the_names_of_before(upgraded: Upgraded) -> None:
     # What is made elsewhere is observed since.
     observed = {"files", "custom", "old_documents"}
-    since = {"time_to_qc"}
+    since = {"time_to_qc", "platform_smartspim_fiber_ccf", "platform_smartspim_qc_metrics"}
     assert upgraded.history.assets - observed - since == upgraded.again.assets
     assert upgraded.history.subjects == upgraded.again.subjects
     assert upgraded.history.jobs == upgraded.again.jobs

@@ -15,4 +15,4 @@ def test_what_the_pages_say_of_duckdb_and_pandas_is_so(sample_store):
     kind = f"SELECT DISTINCT typeof(subject_id) FROM read_parquet('{one}'"
     assert duckdb.sql(f"{kind})").fetchall() == [("BIGINT",)]
     assert duckdb.sql(f"{kind}, hive_types_autocast=false)").fetchall() == [("VARCHAR",)]
-    assert len(pd.read_parquet(folder / "qc", partitioning=None)) == 116
+    assert len(pd.read_parquet(folder / "qc", partitioning=None)) == 121

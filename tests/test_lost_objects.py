@@ -133,7 +133,7 @@ def test_the_kinds_are_all_there_are(built: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_memory_of_earlier_upgrades_has_no_source_and_stops_its_table_alone(
+def test_the_memory_of_earlier_upgrades_has_no_source_and_stops_what_is_made_of_it(
     built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
@@ -145,12 +145,14 @@ def test_the_memory_of_earlier_upgrades_has_no_source_and_stops_its_table_alone(
     said = capsys.readouterr().err
     assert "metadata_upgrade failed" in said
     assert "what it remembered of earlier upgrades" in said
-    assert {e["name"] for e in registry(out)["acorns"] if e["state"] == "stale"} == {
-        "metadata_upgrade"
-    }
-    wanted = tables(built / "full-2")
-    del wanted["metadata_upgrade.pqt"]
-    assert tables(out) == wanted
+    # Names that only the old database has are findings: that table waits.
+    stopped = {"metadata_upgrade", "data_asset_problems"}
+    assert {e["name"] for e in registry(out)["acorns"] if e["state"] == "stale"} == stopped
+    wanted, there = tables(built / "full-2"), tables(out)
+    for name in stopped:
+        del wanted[f"{name}.pqt"]
+        there.pop(f"{name}.pqt", None)
+    assert there == wanted
     open_store(out).delete([f"{FOLDER}/metadata_upgrade.json"])
     assert zs_build(built / "2.ndjson", out) == 0
 

@@ -7,11 +7,10 @@ from collections import Counter
 
 import client_store
 import pytest
-from building import document, dump, zs_build
+from building import MADE, document, dump, zs_build
 from client_store import BY_NAME, LAYOUT
 
 from zs_client import cli
-from zs_client.acorns import TABLES
 from zs_client.metrics import Metric
 from zs_client.opening import open_store
 from zs_pipeline.publishing import night
@@ -69,7 +68,7 @@ def of(values: dict[tuple[str, ...], float], **labels: str) -> list[float]:
 
 def test_each_table_has_its_age_rows_and_state(store, capsys):
     found = metrics(store, capsys)
-    assert len(found["zs_table_age_seconds"]) == len(found["zs_table_rows"]) == len(TABLES)
+    assert len(found["zs_table_age_seconds"]) == len(found["zs_table_rows"]) == len(MADE)
     assert of(found["zs_table_rows"], table="quality_control") == [30]
     assert all(0 <= age < 300 for age in found["zs_table_age_seconds"].values())
     assert of(found["zs_table_state"], table="qc_tag_status", state="fresh") == [1]
@@ -105,7 +104,7 @@ def test_the_last_night_has_its_seconds_bytes_and_documents(tmp_path, capsys):
     failed = metrics(store, capsys)
     assert of(failed["zs_night_state"], state="failed") == [1]
     assert len(of(failed["zs_night_failing_since_timestamp_seconds"], part="tables")) == 1
-    assert list(failed["zs_stale_tables"].values()) == [len(TABLES)]
+    assert list(failed["zs_stale_tables"].values()) == [len(MADE)]
 
 
 def test_labels_are_escaped():

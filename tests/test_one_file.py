@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -11,10 +12,10 @@ from one_files import assert_alike, assert_current, by_partition, rows_of_all, r
 from stores import Crash, FaultyProxy, Watched, memory
 from test_commit import BY_PLATFORM, BY_SUBJECT, LAYOUT, WHOLE, build, declared, part, rows
 
-from zs_client import provenance, read, remembered
+from zs_client import parquet, parquet_of_store, provenance, read, remembered
 from zs_client.contract import NULL_PARTITION
 from zs_client.opening import open_store
-from zs_client.place import resolve
+from zs_client.place import reading, resolve
 from zs_client.read import ReadRequest
 from zs_client.store import Store
 from zs_pipeline import arrow
@@ -298,3 +299,38 @@ def test_once_kept_all_rows_cost_one_request(
     proxy.seen.clear()
     remembered.forget()
     assert_alike(reader, LAYOUT, BY_SUBJECT)
+
+
+def test_the_parts_that_a_question_read_are_kept_with_their_content(
+    s3: Store, proxy: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ZS_STORE", s3.url)
+    monkeypatch.setenv("ZS_VERSION", LAYOUT.version)
+    # Of this small file too only parts are read, each by a request.
+    monkeypatch.setattr(read, "SMALL", 0)
+    monkeypatch.setattr(parquet, "GAP", 0)
+    monkeypatch.setattr(parquet_of_store, "END", 100)
+
+    def asked(**more: Any) -> tuple[pa.Table, list[str]]:
+        proxy.seen.clear()
+        content = rows_of_all(resolve().store, LAYOUT, BY_SUBJECT, **more)
+        keys = [path.rpartition("/")[2] for method, path in proxy.seen if method == "GET"]
+        return content, sorted(set(keys) - {"squirrel.json"})
+
+    for number in range(2):
+        build(s3, BY_SUBJECT, {f"{n}": [n + number] for n in range(40 - number)})
+        remembered.forget()
+        values = [n + number for n in range(40 - number)] + [39] * number
+        facts, all_rows = "visit.json", "visit.pqt"
+        first, keys = asked(columns=["value"])
+        assert sorted(first["value"].to_pylist()) == sorted(values)
+        assert keys == [facts, all_rows]
+        assert asked(columns=["value"]) == (first, [facts])
+        with reading(offline=True):
+            assert asked(columns=["value"]) == (first, [])
+        # Other parts of the same content are fetched and kept beside them.
+        more, keys = asked(columns=["name", "value"])
+        assert more["value"].equals(first["value"])
+        assert keys == [facts, all_rows]
+        assert asked(columns=["name", "value"]) == (more, [facts])

@@ -33,8 +33,8 @@ def entries(file: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_rows_and_columns_are_those_of_a_build(sample_store):
-    built, kept = packing.contents(sample_store), entries(FILE)
+def test_rows_and_columns_are_those_of_a_build(full_store):
+    built, kept = packing.contents(full_store), entries(FILE)
     assert list(built) == list(kept), "make sample writes the file again"
     for key in built:
         if key.endswith(".pqt"):
@@ -50,9 +50,9 @@ def test_rows_and_columns_are_those_of_a_build(sample_store):
             assert was == now, f"{key}: make sample writes the file again"
 
 
-def test_equal_tables_are_equal_bytes(sample_store, tmp_path):
-    packing.write(sample_store, tmp_path / "a.zip")
-    packing.write(sample_store, tmp_path / "b.zip")
+def test_equal_tables_are_equal_bytes(full_store, tmp_path):
+    packing.write(full_store, tmp_path / "a.zip")
+    packing.write(full_store, tmp_path / "b.zip")
     assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
     assert list(entries(tmp_path / "a.zip")) == sorted(entries(tmp_path / "a.zip"))
 
@@ -71,7 +71,8 @@ def test_every_table_is_read():
         if not partition:
             assert len(getattr(zs_client, name)())
     assert len(zs_client.qc("901001")) == 73
-    assert len(zs_client.sql("select * from qc")) == 116
+    assert len(zs_client.sql("select * from qc")) == 121
+    assert len(zs_client.qc_by_raw_asset("901001_2024-09-03_17-12-31")) == 14
     assert zs_client.asset_basics().attrs["store"] == "sample"
     assert all(acorn.state == "fresh" for acorn in zs_client.status())
 

@@ -7,13 +7,22 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import dagster as dg
 import pytest
-from building import document, dump, tables, zs_build
+from building import FOLDER, document, dump, tables, zs_build
 
-from zs_pipeline import processes, run_scope
+from zs_client.opening import open_store
+from zs_pipeline import arrow, processes, run_scope
+from zs_pipeline.catalogue import Catalogue
+from zs_pipeline.declaration import Acorn, ByDocument, Column, Expected, OfName, Read
 from zs_pipeline.documents import state as documents
+from zs_pipeline.documents.update import update
+from zs_pipeline.orchestration import code_location
+from zs_pipeline.source.choice import open_source
 
 BEGUN = """
 import os, sys, time
@@ -155,6 +164,57 @@ if __name__ == "__main__":
     assert pids == [pid] != [os.getpid()], pids
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def processes_of_rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield {"name": document["name"], "made_by": os.getpid()}
+
+
+MADE_BY = Acorn(
+    name="made_by",
+    description="Which process made a row.",
+    type="metadata",
+    columns=(Column("name", "string", "The name."), Column("made_by", "int64", "A process.")),
+    key=(),
+    kind=ByDocument(
+        rows=processes_of_rows, reads=(Read("name", Expected.TEXT),), reuse=OfName("name")
+    ),
+)
+
+
+def own_process_for_each_step() -> dg.JobDefinition:
+    """A job whose only step would be worth a process beside its own; imported there, too."""
+    processes.WORTH, processes.count = 0, lambda: 2
+    catalogue = Catalogue([MADE_BY])
+    defs = code_location.definitions(catalogue)
+    beside = dg.define_asset_job(
+        "beside", selection=["made_by"], executor_def=dg.multiprocess_executor
+    )
+    merged = dg.Definitions(assets=defs.assets, resources=defs.resources, jobs=[beside])
+    return merged.resolve_job_def("beside")
+
+
+@pytest.mark.slow
+def test_a_step_with_a_process_of_its_own_starts_no_others(tmp_path, monkeypatch):
+    for name in ("WORTH", "count"):
+        monkeypatch.setattr(processes, name, getattr(processes, name))
+    source = dump(tmp_path / "d.ndjson", [document(f"a{n}") for n in range(3)])
+    # From where Dagster finds this module.
+    monkeypatch.chdir(Path(__file__).parent)
+    reads, out = Catalogue([MADE_BY]).reads, tmp_path / "out"
+    out.mkdir()
+    monkeypatch.setenv("ZS_STORE", str(out))
+    update(open_store(out), open_source(str(source), reads.paths), reads)
+    with dg.instance_for_test(temp_dir=str(tmp_path)) as instance:
+        job = dg.reconstructable(own_process_for_each_step)
+        result = dg.execute_job(job, instance, raise_on_error=True)
+        started = result.filter_events(
+            lambda event: event.event_type_value == "STEP_WORKER_STARTED"
+        )
+    (step,) = {int(event.event_specific_data.metadata["pid"].value) for event in started}
+    content = arrow.decode((out / FOLDER / "made_by.pqt").read_bytes())
+    assert content["made_by"].to_pylist() == [step] * 3
+    assert step != os.getpid()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

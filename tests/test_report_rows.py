@@ -6,11 +6,11 @@ import json
 import client_store
 import pyarrow.parquet as pq
 import pytest
+from building import MADE
 from test_client_snapshots import after, before
 
 import zs_client
 from zs_client import cli
-from zs_client.acorns import TABLES
 from zs_client.opening import open_store
 from zs_pipeline.publishing import snapshot_list
 
@@ -36,7 +36,7 @@ def rows(capsysbinary):
 
 def test_a_status_is_a_row_for_each_acorn(own, rows):
     found = rows("status", code=1)
-    assert [row["acorn"] for row in found] == [name for name, _, _ in TABLES]
+    assert [row["acorn"] for row in found] == [name for name, _, _ in MADE]
     assert list(found[0]) == [
         *("acorn", "rows", "bytes", "partitions", "age", "state", "reason", "built_at", "night")
     ]

@@ -12,20 +12,29 @@ import pytest
 from building import FOLDER, document, dump
 from stores import FaultyProxy
 
-from zs_client.contract import DOCUMENTS, VERSIONS_INDEX, Layout
+from zs_client.contract import (
+    DOCUMENTS,
+    SUCCESSOR_INDEX,
+    VERSIONS_INDEX,
+    Layout,
+    SuccessorLayout,
+)
 from zs_client.store import Store
-from zs_pipeline import build, run_scope
-from zs_pipeline.acorns import ACORNS
+from zs_pipeline import build, recent_reads, run_scope
+from zs_pipeline.acorns import FULL_CATALOGUE
 from zs_pipeline.settings import sample
 
 pytest_plugins = ("stores",)
 
-# Its facts, the first rows that Dagster shows, the day's file.
-OF_A_TABLE = 3
+# Its facts, and the day's file, of which Dagster shows the first rows where it is the whole table.
+OF_A_TABLE = 2
 # Documents, answers, custom tables, the registry, findings that are shown at the end.
 # One more lists what the documents name, two look at the state of the night, and each run and the
 # command look for a rollback.
 OF_THE_REST = 40
+SECOND = SuccessorLayout("0.99")
+# Those of a build that writes the second layout as well.
+ACORNS = FULL_CATALOGUE.acorns
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +48,9 @@ def asked(s3_server: str, tmp_path_factory: pytest.TempPathFactory) -> Counter[t
         client_store.as_owner(environment, proxy.url)
         # However slow the machine is.
         environment.setattr(run_scope, "SECONDS", 3600)
+        environment.setenv("ZS_BDC_VERSION", SECOND.version)
+        environment.setenv("ZS_BDC_FILES", "1")
+        environment.setattr(recent_reads, "FEW_SECONDS", 3600)
         for _ in range(2):
             proxy.seen.clear()
             assert build.main(source=str(source), store=store, files=str(sample() / "files")) == 0
@@ -55,16 +67,30 @@ def test_a_night_without_a_change_reads_what_it_needs_once(asked: Counter) -> No
     assert len([key for key in got if key.endswith("/data.pqt")]) == len(
         [acorn for acorn in ACORNS if acorn.partition]
     )
-    # What never changes is fetched once, whichever of the three runs looks at it: one object of
-    # each table, and asset_basics.
+    # What never changes is fetched once, whichever of the three runs looks at it: the first of the
+    # partitions of a table, two tables that others are made from, two that are shown at the end.
     kinds = ("/_objects/", "/index/", "/set_aside/")
     objects = {key: count for key, count in got.items() if any(kind in key for kind in kinds)}
     assert set(objects.values()) == {1}
-    assert len(objects) == len(ACORNS) + 2
+    assert len(objects) == len([acorn for acorn in ACORNS if acorn.partition]) + 6
+    # That the others are there is asked alone.
+    there = [key for method, key in asked if method == "HEAD" and "/_objects/" in key]
+    assert len(there) == len(ACORNS)
     # By the table itself, by those made from it, for the registry and for what is shown at the end.
     assert {acorn.name: got[Layout("1.0.0").facts(acorn.table)] for acorn in ACORNS} == {
         acorn.name: 1 for acorn in ACORNS
     }
+
+
+def test_a_night_without_a_change_reads_two_small_files_of_the_second_layout(
+    asked: Counter,
+) -> None:
+    """Before any work and when it publishes; another test has what it writes."""
+    of_second = {key: count for (_, key), count in asked.items() if SECOND.folder in key}
+    assert of_second == {SECOND.record: 2}
+    assert asked["GET", SUCCESSOR_INDEX] == 1
+    # The command looks for a rollback, and its three runs together.
+    assert asked["GET", Layout("1.0.0").rollback] == 2
 
 
 def test_a_first_build_reads_no_document_and_no_row_that_it_has_written(

@@ -3,28 +3,27 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import aging
 import pytest
 from aging import ACORNS, LAYOUT
 from building import zs_build
 from stores import Crash, Watched, memory
+from two_layouts import ENTRY, SECOND, registry
 
-from zs_client.contract import SUCCESSOR_INDEX, SUCCESSOR_NAMES, SuccessorLayout
+from zs_client.contract import NULL_PARTITION, SUCCESSOR_INDEX, SUCCESSOR_NAMES
 from zs_client.errors import StoreError
 from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline import settings
-from zs_pipeline.acorns import ACORNS as ALL
+from zs_pipeline.acorns import ALL_ACORNS as ALL
 from zs_pipeline.publishing import squirrel, successor
 from zs_pipeline.publishing.successor import publish
 from zs_pipeline.settings import sample
 
 pytest_plugins = ("stores",)
 
-SECOND = SuccessorLayout("0.99")
-# What the website and the Python package ask of an entry.
-ASKED = {"name", "description", "location", "partitioned", "partition_key", "type", "columns"}
 TYPES = ("metadata", "asset", "platform", "event", "realtime")
 
 
@@ -34,17 +33,17 @@ def tables(store: Store, number: int = 0) -> tuple[Facts, ...]:
     return squirrel.publish(store, LAYOUT, ACORNS).tables
 
 
-def registry(store: Store) -> dict[str, Any]:
-    """The registry as a browser reads it: a listing, and each entry."""
-    keys = [entry["path"] for entry in store.walk(f"{SECOND.folder}/cache_registry/")]
-    entries = [json.loads(store.get(key)) for key in keys]
-    return {entry["name"]: entry for entry in entries}
+def under(store: Store, folder: str) -> dict[str, bytes]:
+    """The files under a folder, by their path in it."""
+    entries = [entry["path"] for entry in store.walk(folder)]
+    return {key.removeprefix(folder): store.get(key) for key in entries}
 
 
 def test_a_build_writes_it_beside_the_squirrel(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ZS_BDC_VERSION", "0.99")
+    monkeypatch.setenv("ZS_BDC_FILES", "1")
     store = settings.writable_store(str(tmp_path / "out"))
     assert zs_build(sample() / "documents.ndjson", tmp_path / "out") == 0
     assert json.loads(store.get(SUCCESSOR_INDEX)) == ["bdc-v0.99"]
@@ -52,7 +51,7 @@ def test_a_build_writes_it_beside_the_squirrel(
     ours = {acorn.name for acorn in ALL} - {"quality_control"}
     assert found.keys() == {SUCCESSOR_NAMES.get(name, name) for name in ours}
     for name, entry in found.items():
-        assert entry.keys() == ASKED
+        assert entry.keys() == ENTRY
         assert entry["type"] in TYPES
         assert entry["columns"]
         assert all(c.keys() == {"name", "description"} and c["name"] for c in entry["columns"])
@@ -60,8 +59,12 @@ def test_a_build_writes_it_beside_the_squirrel(
         if entry["partitioned"]:
             assert entry["partition_key"] in [column["name"] for column in entry["columns"]], name
             assert list(store.walk(key))
+            copied = {unquote(path): body for path, body in under(store, key).items()}
+            # No folder has a name for no value.
+            copied = {path: body for path, body in copied.items() if NULL_PARTITION not in path}
+            assert under(store, f"{SECOND.folder}/{name}/") == copied, name
         else:
-            assert store.exists(key), name
+            assert store.get(SECOND.table(name)) == store.get(key), name
     links = [column["name"] for column in found["platform_smartspim"]["columns"]]
     assert links[-1] == "alignment_ccf_link"
     # The next night has nothing to write there.
@@ -165,7 +168,7 @@ def test_killed_anywhere_it_is_known_as_ours_and_goes_on() -> None:
         except Crash:
             count += 1
         # A browser rejects all when an entry is not whole.
-        assert all(entry.keys() == ASKED for entry in registry(store).values())
+        assert all(entry.keys() == ENTRY for entry in registry(store).values())
         if store.exists(SUCCESSOR_INDEX):
             assert registry(store).keys() == {"names", "visits"}
         successor.refuse_others(store, SECOND)

@@ -28,7 +28,7 @@ def store(monkeypatch, tmp_path):
 def test_tables_are_listed_with_rows_and_a_sentence(capfdbinary):
     assert cli.main(["tables", "--format", "json"]) == 0
     rows = {row["table"]: row for row in json.loads(capfdbinary.readouterr().out)}
-    assert rows["quality_control"]["rows"] == 116
+    assert rows["quality_control"]["rows"] == 121
     assert rows["asset_basics"]["description"]
     assert not any(". " in row["description"] for row in rows.values())
 

@@ -98,8 +98,8 @@ def test_a_table_is_a_live_line_and_then_one_that_stays_and_a_short_summary_ends
     assert re.fullmatch(rf"{len(ACORNS)} tables in \d+ s: {len(ACORNS)} with new content", end[0])
     assert end[1] == "1 documents were set aside or did not come:"
     assert end[-2:] == [
-        "1 error, 6 warnings, 9 notes: zs show document_problems",
-        "3 errors, 8 warnings: zs show data_asset_problems",
+        "1 error, 7 warnings, 9 notes: zs show document_problems",
+        "3 errors, 11 warnings: zs show data_asset_problems",
     ]
     again = Terminal(tmp_path, "--select", "qc")
     assert again.code == 0
@@ -156,7 +156,7 @@ def test_a_pipe_gets_each_line_once_though_colours_are_forced(tmp_path):
     for entry in registry(tmp_path)["acorns"]:
         start = f"{entry['name']}: {entry['rows']:,} rows; "
         assert sum(line.startswith(start) for line in lines) == 1
-    assert "16 findings in zs_client.document_problems():" in lines
+    assert "17 findings in zs_client.document_problems():" in lines
 
 
 def test_an_interrupt_before_the_first_step_is_heard(tmp_path, monkeypatch):

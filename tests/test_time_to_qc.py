@@ -57,10 +57,11 @@ def test_without_metrics_or_times_there_is_a_row_with_null() -> None:
     assert only(derived(metric("Pass", "never")))["qc_time"] is None
 
 
-def test_the_latest_process_ended_or_began_last_wherever_it_stands() -> None:
+@pytest.mark.parametrize("end", [None, "", "2025-02-30T00:00:00Z", "soon", 5, {}])
+def test_the_latest_process_ended_or_began_last_wherever_it_stands(end: Any) -> None:
     processes = [
         {"start_date_time": "2025-01-01T00:00:00Z", "end_date_time": "2025-01-03T00:00:00Z"},
-        {"start_date_time": "2025-01-04T00:00:00Z", "end_date_time": None},
+        {"start_date_time": "2025-01-04T00:00:00Z", "end_date_time": end},
         {"start_date_time": "2025-01-02T00:00:00Z", "end_date_time": "2025-01-02T00:00:00Z"},
     ]
     found = only(derived(processing={"data_processes": processes}))

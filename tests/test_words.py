@@ -20,7 +20,8 @@ EMPTY = {"found", "told", "wanted", "shown", "listed", "asked"}
 STAYS = {("zs_pipeline/publishing/squirrel.py", "listed")}
 # Words of others that the code speaks of, by the names that have them.
 OF_OTHERS = {
-    "asset": r"\w*data_?assets?\w*|(the_)?asset_basics\w*|asset_names?|assets_smartspim",
+    "asset": r"\w*data_?assets?\w*|(the_)?asset_basics\w*|asset_names?|assets_smartspim"
+    r"|qc_by_raw_asset|raw_asset_name",
     "item": r"(has_)?items?",  # of a list: the word of Python and of JSON schemas
     "record": r"record",  # of `logging`
     "tree": r"(syntax_)?tree",  # of a query's or a module's syntax

@@ -16,44 +16,31 @@ questions over several tables are in `zs_client.lineage`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
-from zs_client import filters, read
 from zs_client.filters import Flag, Names, Text, Time, Values
 from zs_client.libraries import duckdb, pa, pd, pl  # noqa: F401 - annotations of shapes
 from zs_client.read import ReadRequest
+from zs_client.read_requests import (  # noqa: F401 - callers look for the tables here
+    FOR_SUCCESSOR,
+    TABLES,
+    find,
+    platforms,
+    raw_request,
+    read_request,
+    subject_path,
+    subjects_request,
+    table_request,
+)
 from zs_client.shapes import frames, in_shapes, lists, pandas
 from zs_client.snapshot import AnySnapshot
 
 if TYPE_CHECKING:
     from zs_client import _Qc
-    from zs_client.place import Place
 
 Subjects = str | int | None | Iterable[str | int | None] | EllipsisType
-
-# (name, folder in the store, partition column or an empty text) of each table.
-TABLES: tuple[tuple[str, str, str], ...] = (
-    ("unique_project_names", "unique_project_names", ""),
-    ("unique_subject_ids", "unique_subject_ids", ""),
-    ("unique_genotypes", "unique_genotypes", ""),
-    ("asset_basics", "asset_basics", ""),
-    ("source_data", "source_data", ""),
-    ("quality_control", "qc", "subject_id"),
-    ("qc_tag_status", "qc_tag_status", "subject_id"),
-    ("time_to_qc", "time_to_qc", ""),
-    ("platform_qc", "platform_qc", "platform"),
-    ("metadata_core", "metadata_core", ""),
-    ("assets_smartspim", "assets_smartspim", ""),
-    ("platform_exaspim", "platform_exaspim", ""),
-    ("platform_fib", "platform_fib", ""),
-    ("foraging_sessions", "foraging_sessions", ""),
-    ("behavior_curriculum", "behavior_curriculum", ""),
-    ("metadata_upgrade", "metadata_upgrade", ""),
-    ("document_problems", "document_problems", ""),
-    ("data_asset_problems", "data_asset_problems", ""),
-)
 
 
 @lists
@@ -61,19 +48,19 @@ def unique_project_names(
     *, snapshot: AnySnapshot = None, offline: bool | None = None
 ) -> ReadRequest:
     """Returns the distinct project names in `asset_basics`, sorted, without null."""
-    return _request("unique_project_names", locals())
+    return table_request("unique_project_names", locals())
 
 
 @lists
 def unique_subject_ids(*, snapshot: AnySnapshot = None, offline: bool | None = None) -> ReadRequest:
     """Returns the distinct subjects in `asset_basics`, sorted as text, without null."""
-    return _request("unique_subject_ids", locals())
+    return table_request("unique_subject_ids", locals())
 
 
 @lists
 def unique_genotypes(*, snapshot: AnySnapshot = None, offline: bool | None = None) -> ReadRequest:
     """Returns the distinct genotypes in `asset_basics`, sorted, without null."""
-    return _request("unique_genotypes", locals())
+    return table_request("unique_genotypes", locals())
 
 
 @frames
@@ -110,7 +97,7 @@ def asset_basics(
         `modalities`, `experimenters` and similar columns are lists. A value that the document
         lacks is null.
     """
-    return _request("asset_basics", locals())
+    return table_request("asset_basics", locals())
 
 
 @frames
@@ -139,7 +126,7 @@ def source_data(
         `pipeline_name`, and `processing_time`, the text at the end of the name. Unknown values are
         null.
     """
-    return _request("source_data", locals())
+    return table_request("source_data", locals())
 
 
 @frames
@@ -163,7 +150,7 @@ def time_to_qc(
         `name`, `process_end_time` (null where no data process has a time) and `qc_time`, which is
         null while any metric is pending.
     """
-    return _request("time_to_qc", locals())
+    return table_request("time_to_qc", locals())
 
 
 @frames
@@ -186,7 +173,7 @@ def metadata_core(
     Returns:
         `_id`, `_last_modified` (UTC), and for each core file a bool, never null.
     """
-    return _request("metadata_core", locals())
+    return table_request("metadata_core", locals())
 
 
 @frames
@@ -218,7 +205,72 @@ def assets_smartspim(
         data asset are null if there is none, columns about a channel if there are no channels.
         `processing_end_time` is UTC.
     """
-    return _request("assets_smartspim", locals())
+    return table_request("assets_smartspim", locals())
+
+
+@frames
+def platform_smartspim_fiber_ccf(
+    *,
+    subject_id: Text = ...,
+    name: Text = ...,
+    fiber: Text = ...,
+    targeted_structure: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> ReadRequest:
+    """Where implanted fibers end in the atlas, one row per stitched data asset and fiber.
+
+    Args:
+        subject_id: The animal.
+        name: The stitched data asset's name.
+        fiber: Such as `Fiber 0`.
+        targeted_structure: Where the fiber was meant to end.
+
+    Returns:
+        `ap`, `ml` and `dv`, which are indices in the volume of 25 µm and null until the fiber is
+        annotated, and the annotation's `status`, `evaluator`, `status_timestamp` and `ccf_link`,
+        which opens the volume in Neuroglancer.
+    """
+    return table_request("platform_smartspim_fiber_ccf", locals())
+
+
+@frames
+def platform_smartspim_qc_metrics(
+    *,
+    subject_id: Text = ...,
+    name: Text = ...,
+    metric_name: Text = ...,
+    channel: Text = ...,
+    stage: Text = ...,
+    status: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> ReadRequest:
+    """The standard QC metrics of derived SmartSPIM and exaSPIM data assets, one row per metric.
+
+    Args:
+        subject_id: The animal.
+        name: The derived data asset's name.
+        metric_name: Such as `Image stitching`.
+        channel: The channel of a metric of brightness.
+        stage: `Raw data`, `Processing`, `Analysis` or `Multi-asset`.
+        status: `Pass`, `Fail` or `Pending`.
+
+    Returns:
+        `value` is a text as it is written, and everything else as JSON text; `qc` has the whole
+        values. `status`, `evaluator` and `status_timestamp` are of the latest status.
+    """
+    return table_request("platform_smartspim_qc_metrics", locals())
 
 
 @frames
@@ -247,7 +299,7 @@ def platform_exaspim(
         itself while `processed` is false. `raw_link` and `fused_link` open in Neuroglancer; a
         missing link is null.
     """
-    return _request("platform_exaspim", locals())
+    return table_request("platform_exaspim", locals())
 
 
 @frames
@@ -277,9 +329,11 @@ def platform_fib(
 
     Returns:
         `asset_name`, `fiber`, `patch_cord`, `channel`, `intended_measurement` and
-        `targeted_structure`. A missing value is the text `missing`, never null.
+        `targeted_structure`. A missing value is the text `missing`, never null. Then the
+        coordinate at which the fiber's implant was aimed, null where it is not known:
+        `target_coordinate_ap`, `_ml`, `_si` and `_depth`, with `_system`, `_origin` and `_unit`.
     """
-    return _request("platform_fib", locals())
+    return table_request("platform_fib", locals())
 
 
 @frames
@@ -316,7 +370,7 @@ def foraging_sessions(
         day), people and rig, the stage of the curriculum, and results: counts of trials,
         `finished_rate` from 0 to 1, `bias_naive` from -1 (left) to 1. Unknown values are null.
     """
-    return _request("foraging_sessions", locals())
+    return table_request("foraging_sessions", locals())
 
 
 @frames
@@ -345,7 +399,7 @@ def behavior_curriculum(
         trainer state, or it lacks the value. Node ids count the order in which stages were added
         to the curriculum, not the order of training.
     """
-    return _request("behavior_curriculum", locals())
+    return table_request("behavior_curriculum", locals())
 
 
 @frames
@@ -376,7 +430,7 @@ def metadata_upgrade(
         facts of the data asset, the result of the latest run, and `status_by_version`, a dict of
         upgrader version to status. Times are UTC. No rows if the upgrader's own table is missing.
     """
-    return _request("metadata_upgrade", locals())
+    return table_request("metadata_upgrade", locals())
 
 
 @frames
@@ -407,7 +461,7 @@ def document_problems(
         and `warning` for a value or a side file that became null. `_id` and `name` are null if the
         document has none.
     """
-    return _request("document_problems", locals())
+    return table_request("document_problems", locals())
 
 
 @frames
@@ -437,7 +491,7 @@ def data_asset_problems(
         `_id`, `name`, `field` and `reason`. `severity` is `error` if it makes tables or joins
         wrong, `warning` if the value is likely wrong, `note` if some programs write it so.
     """
-    return _request("data_asset_problems", locals())
+    return table_request("data_asset_problems", locals())
 
 
 def _qc(
@@ -484,8 +538,8 @@ def _qc(
             or `lazy` with several subjects, with filters, or with a store in memory.
     """
     if lazy:
-        return _partition_path(subject_id, locals())
-    return _subjects_request("quality_control", locals())
+        return subject_path(subject_id, locals())
+    return subjects_request("quality_control", locals())
 
 
 _qc.__name__ = "qc"
@@ -525,7 +579,54 @@ def qc_tag_status(
         ValueError: Neither a subject nor a data asset is given, or there is no such column or
             filter.
     """
-    return _subjects_request("qc_tag_status", locals())
+    return subjects_request("qc_tag_status", locals())
+
+
+@frames
+def qc_by_raw_asset(
+    raw_asset_name: str | Iterable[str | None] | EllipsisType | None = ...,
+    asset_names: str | Iterable[str] | None = None,
+    *,
+    name: Text = ...,
+    stage: Text = ...,
+    modality: Text = ...,
+    status: Text = ...,
+    tag: Text = ...,
+    columns: Names = None,
+    limit: int | None = None,
+    offset: int = 0,
+    order_by: Names = None,
+    snapshot: AnySnapshot = None,
+    offline: bool | None = None,
+    **others: Values,
+) -> ReadRequest:
+    """Quality control of raw data assets and all made from them, one row per version of a metric.
+
+    Only builds with `ZS_BDC_VERSION` make this table.
+
+    Args:
+        raw_asset_name: The raw data asset, or several; a derived one whose sources are not known
+            stands under its own name. Left out, those of `asset_names` are looked up.
+        asset_names: Only rows of these data assets. A metric that one inherits is a row of the data
+            asset nearest to the raw one, and names the others in `downstream_asset_names`.
+        name: The metric's name.
+        stage: `Raw data`, `Processing` or `Analysis`.
+        modality: A modality's abbreviation, case ignored.
+        status: The latest status: `Pass`, `Fail` or `Pending`.
+        tag: A tag; fits if it is one of `tags`.
+
+    Returns:
+        The columns of `qc`, and beside others `metric_key`, the same for all versions of a metric,
+        `metric_json`, and the list `downstream_asset_names`. A data asset without QC gives no rows,
+        but all columns.
+
+    Raises:
+        AcornNotFound: The table is not in this store and version; or no data asset has that name,
+            or its QC stands under another one.
+        ValueError: Neither a raw data asset nor a data asset is given, or there is no such column
+            or filter.
+    """
+    return raw_request(locals())
 
 
 @frames
@@ -562,93 +663,4 @@ def platform_qc(
     Raises:
         ValueError: There is no such platform, column or filter, or a value does not fit.
     """
-    return _request("platform_qc", locals(), parts=_platforms(platform))
-
-
-def read_request(name: str, words: Mapping[str, Any], at: Place | None = None) -> ReadRequest:
-    """Returns what a table's function would read, for callers that have the table's name.
-
-    Args:
-        name: The table's name, or its acorn's.
-        words: The arguments of the table's function, with the partition's values among them.
-        at: The store and version in which subjects are looked up; by default those to read.
-
-    Raises:
-        AcornNotFound: There is no such table; the message lists the tables.
-        ValueError: The table is partitioned by subject, and no subject is given.
-    """
-    table, _, partition = find(name)
-    if partition == "subject_id":
-        return _subjects_request(table, {"subject_id": ..., "asset_names": None, **words}, at)
-    parts = _platforms(words.get("platform", ...)) if partition else None
-    return _request(table, words, parts=parts)
-
-
-def find(name: str) -> tuple[str, str, str]:
-    """Returns a table's (name, folder, partition column) of `TABLES`.
-
-    Raises:
-        AcornNotFound: There is no such table; the message lists the tables.
-    """
-    for table in TABLES:
-        if name in table[:2]:
-            return table
-    names = [table for table, _, _ in TABLES]
-    raise read.AcornNotFound(
-        f"there is no table {filters.short(name)}. {filters.near(name, names)}"
-    )
-
-
-# Arguments that are no filters: of all tables, and of tables by subject or platform.
-_NO_FILTERS = ("columns", "limit", "offset", "order_by", "snapshot", "offline", "others")
-_OF_PARTITIONS = {"subject_id": ("subject_id", "asset_names", "lazy"), "platform": ("platform",)}
-
-
-def _request(table: str, words: Mapping[str, Any], **more: Any) -> ReadRequest:
-    _, folder, partition = find(table)
-    no_filters = (*_NO_FILTERS, *_OF_PARTITIONS.get(partition, ()))
-    given = {k: v for k, v in words.items() if k not in no_filters} | words.get("others", {})
-    given = {name: value for name, value in given.items() if value is not ...}
-    order = words.get("order_by")
-    return ReadRequest(
-        table,
-        folder,
-        given,
-        words.get("columns"),
-        words.get("limit"),
-        partition,
-        offset=words.get("offset", 0),
-        order_by=() if order is None else tuple(filters.texts(f"{folder}: order_by=", order)),
-        **more,
-    )
-
-
-def _subjects_request(table: str, words: Mapping[str, Any], at: Place | None = None) -> ReadRequest:
-    folder, names, subject = find(table)[1], words["asset_names"], words["subject_id"]
-    if names is not None:
-        names = tuple(filters.texts(f"{folder}: asset_names=", names))
-    if subject is not ...:
-        subjects = tuple(filters.values(subject))
-    elif names is not None:
-        request = _request("asset_basics", {"name": names, "columns": "subject_id"})
-        subjects = tuple(dict.fromkeys(read.rows(request, at)["subject_id"].to_pylist()))
-    else:
-        raise ValueError(
-            f"{folder} needs a subject_id, or asset_names whose subjects are looked up"
-        )
-    return _request(table, words, parts=subjects, names=names)
-
-
-def _partition_path(subject: Any, words: Mapping[str, Any]) -> str:
-    request = _request("quality_control", words)
-    rest = ReadRequest(request.table, request.folder, partition=request.partition)
-    if request != rest:
-        raise ValueError("lazy= gives a path: filter in the query that reads it")
-    subjects = [] if subject is ... else filters.values(subject)
-    if len(subjects) != 1:
-        raise ValueError("lazy= gives the path of one subject's file")
-    return read.partition_path("qc", "subject_id", subjects[0])
-
-
-def _platforms(platform: Any) -> tuple[Any, ...] | None:
-    return None if platform is ... else tuple(filters.values(platform))
+    return table_request("platform_qc", locals(), parts=platforms(platform))

@@ -4,8 +4,6 @@ They are read with the standard library, since the client does not bring boto3. 
 boto3 is reported as such. A bucket is opened in `zs_client.store`.
 """
 
-import configparser
-import importlib.util
 import os
 from collections.abc import Mapping
 from functools import lru_cache
@@ -97,8 +95,23 @@ def are_there() -> bool:
     )
 
 
+def suffice() -> bool:
+    """Returns whether the variables' own keys are used, whatever else is set.
+
+    boto3 takes them first as well, unless a profile is named; to load it takes half a second.
+    """
+    others = ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_CREDENTIAL_EXPIRATION")
+    return bool(
+        os.environ.get("AWS_ACCESS_KEY_ID")
+        and os.environ.get("AWS_SECRET_ACCESS_KEY")
+        and not any(os.environ.get(name) for name in others)
+    )
+
+
 def lacks_boto3() -> str:
     """Returns why a profile's credentials need boto3, and what to do; empty if they do not."""
+    import importlib.util
+
     if importlib.util.find_spec("boto3") is not None or are_there() or keys():
         return ""
     settings = profile()
@@ -193,6 +206,8 @@ def _section(file: str, name: str) -> dict[str, str]:
 
 @lru_cache(8)
 def _sections(path: Path, _changed: int, _size: int) -> dict[str, dict[str, str]]:
+    import configparser
+
     parser = configparser.RawConfigParser(strict=False, default_section="")
     try:
         parser.read_string(path.read_text(encoding="utf-8"))

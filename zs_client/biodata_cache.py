@@ -18,12 +18,24 @@ from functools import wraps
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
-from zs_client import acorns, fetch, filters, lineage, read, registry, shapes, user_tables
-from zs_client.contract import SUCCESSOR_INDEX, SUCCESSOR_NAMES, encode_partition
+from zs_client import (
+    acorns,
+    fetch,
+    filters,
+    lineage,
+    origins,
+    read,
+    registry,
+    shapes,
+    unknown,
+    user_tables,
+)
+from zs_client.contract import RAW_NAME, SUCCESSOR_INDEX, SUCCESSOR_NAMES, encode_partition
 from zs_client.errors import AcornNotFound, ReadError
 from zs_client.place import asking, named_store, resolve, resolve_current
 from zs_client.provenance import TOTAL
 from zs_client.read import ReadRequest
+from zs_client.read_requests import find, read_request
 from zs_client.s3 import PUBLIC
 from zs_client.science_data import (
     cell_genes,
@@ -120,8 +132,8 @@ __version__ = "0.42.26"
 VARIABLE = "BIODATA_CACHE_BACKEND"
 STORES = {"s3": PUBLIC, "memory": "memory://"}
 # Our tables that its registry has under another name. QC by subject is not in it.
-NAMES = {**SUCCESSOR_NAMES, "qc_by_raw_asset": "qc"}
-BY_RAW, RAW = "qc_by_raw_asset", "raw_asset_name"
+NAMES = SUCCESSOR_NAMES
+BY_RAW, RAW = origins.TABLE, RAW_NAME
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -406,23 +418,22 @@ def _has_qc(raw_asset_name: str) -> bool:
     Raises:
         AcornNotFound: The store has no QC by raw data asset, or no data asset has that name.
     """
-    place = resolve()
+    place, segment = resolve(), encode_partition(raw_asset_name)
+    # The facts name tens of thousands of partitions.
+    if fetch.exists(place.store, place.layout.partition(BY_RAW, RAW, segment)):
+        return True
     facts = fetch.facts(*place, BY_RAW)
     if facts is None:
         raise AcornNotFound(
             f"qc: {place.store.url}, version {place.layout}, has no QC by raw data asset "
             f"(the table {BY_RAW}); zs_client.qc reads QC by subject"
         )
-    segment = encode_partition(raw_asset_name)
     if segment in facts["partitions"]:
         return True
     words = {"name": raw_asset_name, "columns": ["data_level"]}
-    levels = read.content(acorns.read_request("asset_basics", words), place)
+    levels = read.content(read_request("asset_basics", words), place)
     if not levels.num_rows and segment not in facts["empty"]:
-        raise AcornNotFound(
-            f"qc: no data asset in {place.store.url}, version {place.layout}, has the name "
-            f"{fetch.short(raw_asset_name)}; asset_basics(name_contains=…) looks for one"
-        )
+        raise unknown.unknown_name("qc", raw_asset_name, *place)
     if "derived" in levels["data_level"].to_pylist():
         warnings.warn(
             f"qc: {raw_asset_name[:200]} is a derived data asset, and QC stands under the raw one: "
@@ -483,7 +494,7 @@ def qc_status(force_update: bool = False) -> "pd.DataFrame":
 
 def _all_partitions(table: str, *columns: str) -> "pa.Table":
     """Returns columns of all partitions of a table by subject."""
-    _, folder, partition = acorns.find(table)
+    _, folder, partition = find(table)
     return read.rows(ReadRequest(table, folder, columns=columns, partition=partition))
 
 
@@ -525,13 +536,13 @@ def assets_smartspim(force_update: bool = False) -> "pd.DataFrame":
 @_reading_ours
 def platform_smartspim_fiber_ccf(force_update: bool = False) -> "pd.DataFrame":
     """Returns where fibers end in the brain's atlas, as annotated in QC."""
-    return _whole("platform_smartspim_fiber_ccf")
+    return acorns.platform_smartspim_fiber_ccf()
 
 
 @_reading_ours
 def platform_smartspim_qc_metrics(force_update: bool = False) -> "pd.DataFrame":
     """Returns the standard SPIM metrics, one row each."""
-    return _whole("platform_smartspim_qc_metrics")
+    return acorns.platform_smartspim_qc_metrics()
 
 
 @_reading_ours

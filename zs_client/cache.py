@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import re
-import shutil
 import stat
 import sys
 import time
@@ -161,6 +160,8 @@ class Cache:
             part.write_bytes(body)
             # A folder at the path of a file would stay in the way for ever.
             if path.is_dir() and not path.is_symlink():
+                import shutil
+
                 shutil.rmtree(path, ignore_errors=True)
             part.replace(path)
         except OSError:

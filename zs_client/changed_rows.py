@@ -19,6 +19,7 @@ from zs_client.pinned import State
 from zs_client.place import NOW, resolve_current
 from zs_client.snapshot import AnySnapshot, moment_of, text_of
 from zs_client.store import Store
+from zs_client.unknown import unknown_subject
 
 # The column with the data asset's name: in quality_control `name` is the metric's.
 _NAMES = ("asset_name", "name", "raw_name")
@@ -140,7 +141,7 @@ class _Animals:
         for subject in missing:
             if subject is not None and subject not in texts:
                 who = f"changes: no data asset in {self.store.url}"
-                raise read.unknown_subject(who, subject, texts)
+                raise unknown_subject(who, subject, texts)
 
     def _read(
         self,

@@ -5,12 +5,12 @@ What a column means is told by `zs_client.registry.describe`.
 
 from pathlib import Path
 
-from zs_client import provenance, read
-from zs_client.acorns import find
+from zs_client import arrow_functions, provenance, read
 from zs_client.contract import decode_partition
 from zs_client.libraries import pa, pd
 from zs_client.place import Place, reading, resolve
 from zs_client.read import ReadRequest
+from zs_client.read_requests import find
 from zs_client.snapshot import AnySnapshot
 from zs_client.user_tables import named
 
@@ -78,18 +78,19 @@ def counted(table: str, column: str, at: Place) -> "pa.Table":
 def _counts(content: "pa.Table") -> "pa.Table":
     """Returns the values of the only column of a table, and how many rows have each."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     column = content.column(0).combine_chunks()
     if pa.types.is_list(column.type):
-        pairs = pa.table({"row": pc.list_parent_indices(column), "value": pc.list_flatten(column)})
+        numbers = arrow_functions.call("list_parent_indices", column)
+        pairs = pa.table({"row": numbers, "value": arrow_functions.call("list_flatten", column)})
         items = pairs.group_by(["row", "value"]).aggregate([])["value"].combine_chunks()
         # A null has no item, an empty list none either.
         nulls = pa.nulls(column.null_count, items.type)
         column = pa.concat_arrays([items, nulls])
-    counts = pa.table({"value": column}).group_by("value").aggregate([([], "count_all")])
-    return _in_order(counts.rename_columns(["value", "rows"]))
+    # `group_by` loads and starts an engine: 0.2 s.
+    counts = arrow_functions.call("value_counts", column)
+    return _in_order(pa.table({"value": counts.field("values"), "rows": counts.field("counts")}))
 
 
 def _in_order(counts: "pa.Table") -> "pa.Table":
-    return counts.sort_by([("rows", "descending"), ("value", "ascending")])
+    return arrow_functions.sorted_rows(counts, {"rows": "descending", "value": "ascending"})

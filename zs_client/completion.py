@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 
 from zs_client import acorns
+from zs_client.read_requests import TABLES
 
 
 def script(shell: str, parser: argparse.ArgumentParser) -> str:
@@ -33,7 +34,7 @@ def _words_by_command(parser: argparse.ArgumentParser) -> Mapping[str, list[str]
 
 
 def _tables() -> list[str]:
-    return [line[0] for line in acorns.TABLES]
+    return [line[0] for line in TABLES]
 
 
 def _filters(table: str) -> list[str]:

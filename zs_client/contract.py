@@ -20,7 +20,10 @@ SUCCESSOR_INDEX = f"{ROOT}/cache_versions.json"
 SUCCESSOR_NAMES = {
     "assets_smartspim": "platform_smartspim",
     "foraging_sessions": "platform_dynamic_foraging_sessions",
+    "qc_by_raw_asset": "qc",
 }
+# The column by which QC by raw data asset is split.
+RAW_NAME = "raw_asset_name"
 DOCUMENTS = f"{ROOT}/_documents"
 ANSWERS = f"{ROOT}/_files"
 # The core files of a document, in the order of the schema's pages.
@@ -207,9 +210,22 @@ class SuccessorLayout:
         """The key that tells who writes the folder, and what the registry holds."""
         return f"{self.folder}/_written_by.json"
 
+    @property
+    def copies(self) -> str:
+        """The key that tells which copies of our files the folder has, where it has any."""
+        return f"{self.folder}/_copies.json"
+
     def fragment(self, table: str) -> str:
         """Returns the key of a table in the registry."""
         return f"{self.folder}/cache_registry/{table}.json"
+
+    def table(self, table: str) -> str:
+        """Returns the path where the successor's Python package reads an unpartitioned table."""
+        return f"{self.folder}/{table}.pqt"
+
+    def partition(self, table: str, column: str, value: str) -> str:
+        """Returns the path where that package reads a partition; the value stands as it is."""
+        return f"{self.folder}/{table}/{column}={value}/data.pqt"
 
 
 def layouts(folders: Iterable[str]) -> list[Layout]:

@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from zs_client import fetch, filters, provenance, read
-from zs_client.acorns import TABLES, find, read_request
-from zs_client.contract import ANSWERS, CORE, DOCUMENTS, ENVELOPE
+from zs_client import fetch, filters, origins, provenance, read
+from zs_client.contract import ANSWERS, CORE, DOCUMENTS, ENVELOPE, RAW_NAME
 from zs_client.errors import AcornNotFound, ReadError
 from zs_client.libraries import pa, pd
 from zs_client.obstore_errors import first_line
 from zs_client.place import Place, reading, resolve, resolve_current
+from zs_client.read_requests import TABLES, find, read_request
 from zs_client.snapshot import AnySnapshot
 from zs_client.store import Reader
 
@@ -258,6 +258,8 @@ def _read(
     if find(table)[2] == "subject_id":
         subjects = list(dict.fromkeys(row["subject_id"] for row in data_asset.rows))
         words = {**words, "subject_id": subjects}
+    if find(table)[2] == RAW_NAME:
+        words = {**words, RAW_NAME: origins.above(data_asset.names, at)}
     return list(read.rows(read_request(table, words, at), at).to_pylist())
 
 

@@ -89,8 +89,6 @@ def listing(store: Reader, key: str) -> Iterator[None]:
 @contextmanager
 def answering(store: Reader, key: str) -> Iterator[None]:
     """Raise a store's errors as a ReadError; a missing key stays a FileNotFoundError."""
-    from obstore.exceptions import BaseError
-
     try:
         yield
     except Unreadable as error:
@@ -99,7 +97,13 @@ def answering(store: Reader, key: str) -> Iterator[None]:
         if is_missing_bucket(error):
             raise _unreadable(store, key, error) from error
         raise
-    except (BaseError, OSError) as error:
+    except OSError as error:
+        raise _unreadable(store, key, error) from error
+    except Exception as error:
+        from obstore.exceptions import BaseError
+
+        if not isinstance(error, BaseError):
+            raise
         raise _unreadable(store, key, error) from error
 
 

@@ -4,7 +4,6 @@ A filter is a column's name, or `…_contains`, `…_after`, `…_before`, `…_
 `zs_client.read` chooses the table and its store.
 """
 
-import difflib
 import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,7 +14,7 @@ from functools import reduce
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
-from zs_client import kinds
+from zs_client import arrow_functions, kinds
 from zs_client.parquet import File
 
 if TYPE_CHECKING:
@@ -94,6 +93,8 @@ def texts(what: str, given: Any) -> list[Any]:
 
 def near(name: Any, names: Sequence[str], close_to: Sequence[str] = ()) -> str:
     """Returns a sentence that lists names, first those of both lists that are spelled alike."""
+    import difflib
+
     close = difflib.get_close_matches(str(name)[:_SHOWN], [*names, *close_to], n=3, cutoff=0.5)
     rest = [other for other in names if other not in close]
     return f"There are {', '.join([*close, *rest]) or 'none'}"
@@ -137,7 +138,6 @@ def select(
         counts: Gets the number of rows that pass, whatever the limit.
     """
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     groups = [
         group
@@ -145,6 +145,7 @@ def select(
         if all(test.may(file.statistics(group, test.column)) for test in column_tests)
     ]
     masks: dict[int, pa.Array | None] = {}
+    counted: dict[int, int] = {}
     tested = list(dict.fromkeys(test.column for test in column_tests))
     if tested:
         content = file.read(groups, tested)
@@ -152,23 +153,26 @@ def select(
         for group in groups:
             rows = content.slice(start, file.rows(group))
             start += rows.num_rows
-            mask = reduce(pc.and_, [test.mask(rows[test.column]) for test in column_tests])
+            mask = reduce(
+                arrow_functions.both, [test.mask(rows[test.column]) for test in column_tests]
+            )
             mask = mask.combine_chunks() if isinstance(mask, pa.ChunkedArray) else mask
-            if pc.any(mask, min_count=0).as_py():
-                masks[group] = mask
+            if count := arrow_functions.count_true(mask):
+                masks[group], counted[group] = mask, count
     else:
         masks = dict.fromkeys(groups)
     read_groups, count = [], 0
     for group, mask in masks.items():
         if limit is None or count < limit:
             read_groups.append(group)
-        count += file.rows(group) if mask is None else pc.sum(mask).as_py()
+        count += file.rows(group) if mask is None else counted[group]
+    content = file.read(read_groups, column_names)
+    # Not before: a file that changes while it is read is read again.
     if counts is not None:
         counts.append(count)
-    content = file.read(read_groups, column_names)
     if tested:
         flags = [masks[group] for group in read_groups]
-        content = content.filter(pa.chunked_array(flags, pa.bool_()))
+        content = arrow_functions.rows_of(content, pa.chunked_array(flags, pa.bool_()))
     return content if limit is None else content.slice(0, limit)
 
 
@@ -248,7 +252,6 @@ def _is_filter(kind: "pa.DataType") -> bool:
 
 def _equal(name: str, column: str, value: Any, kind: "pa.DataType", where: str) -> Test:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     inner = _compared_type(kind.value_type if kinds.is_list(kind) else kind)
     entries = [_fit(name, entry, inner, where) for entry in values(value)]
@@ -256,20 +259,25 @@ def _equal(name: str, column: str, value: Any, kind: "pa.DataType", where: str) 
     ignores_case = name == "modality" and kinds.is_text(inner)
     value_set = kinds.array(entries, inner)
     if ignores_case:
-        value_set = pc.utf8_lower(value_set)
+        value_set = arrow_functions.lower(value_set)
 
     def is_in(array: "pa.ChunkedArray | pa.Array") -> "pa.ChunkedArray | pa.Array":
-        array = array if array.type == inner else array.cast(inner)
-        array = pc.utf8_lower(array) if ignores_case else array
-        return pc.is_in(array, value_set=value_set, skip_nulls=False)
+        array = _in_type(array, inner)
+        array = arrow_functions.lower(array) if ignores_case else array
+        return arrow_functions.is_in(array, value_set)
 
     def has_entry(lists: "pa.ChunkedArray") -> "pa.Array":
         array = lists.combine_chunks()
-        hits = pc.list_parent_indices(array).filter(is_in(pc.list_flatten(array)))
+        hits = arrow_functions.rows_of(
+            arrow_functions.call("list_parent_indices", array),
+            is_in(arrow_functions.call("list_flatten", array)),
+        )
         one = kinds.scalar(1, hits.type)
-        rows = pc.subtract(pc.cumulative_sum(pa.repeat(one, len(array))), one)
-        mask = pc.is_in(rows, value_set=hits)
-        return pc.or_(mask, array.is_null()) if None in entries else mask
+        ends = arrow_functions.running_sum(pa.repeat(one, len(array)))
+        mask = arrow_functions.is_in(arrow_functions.call("subtract", ends, one), hits)
+        if None not in entries:
+            return mask
+        return arrow_functions.either(mask, arrow_functions.is_null(array))
 
     def may(statistics: Any) -> bool:
         if statistics is None or not statistics.has_min_max or not statistics.has_null_count:
@@ -291,7 +299,6 @@ def _equal(name: str, column: str, value: Any, kind: "pa.DataType", where: str) 
 
 def _contains(name: str, column: str, value: Any, kind: "pa.DataType", where: str) -> Test:
     import pyarrow as pa
-    import pyarrow.compute as pc
 
     substrings = values(value)
     for substring in substrings:
@@ -300,23 +307,20 @@ def _contains(name: str, column: str, value: Any, kind: "pa.DataType", where: st
         _encodable(name, substring, where)
 
     def mask(array: "pa.ChunkedArray") -> "pa.ChunkedArray":
-        array = array.cast(_compared_type(kind))
-        passed = pc.is_in(array, value_set=array.slice(0, 0).combine_chunks())
+        array = _in_type(array, _compared_type(kind))
+        passed = arrow_functions.is_in(array, array.slice(0, 0).combine_chunks())
         # `ignore_case=True` takes seconds for a text of 10,000 characters (pyarrow 26).
-        lower = pc.utf8_lower(array)
+        lower = arrow_functions.lower(array)
         for substring in substrings:
-            hits = pc.match_substring(
-                lower, pc.utf8_lower(kinds.scalar(substring, pa.string())).as_py()
-            )
-            passed = pc.or_(passed, pc.fill_null(hits, kinds.scalar(value=False, kind=pa.bool_())))
+            part = arrow_functions.lower(kinds.scalar(substring, pa.string())).as_py()
+            hits = _without_nulls(arrow_functions.match_substring(lower, part))
+            passed = arrow_functions.either(passed, hits)
         return passed
 
     return Test(column, mask, lambda _: True)
 
 
 def _border(name: str, column: str, value: Any, kind: "pa.DataType", where: str) -> Test:
-    import pyarrow as pa
-    import pyarrow.compute as pc
 
     if value is None:
         wants = "a number" if kinds.is_number(kind) else "a time or a text"
@@ -329,10 +333,10 @@ def _border(name: str, column: str, value: Any, kind: "pa.DataType", where: str)
     # At or after, and before; but a range of numbers has both its ends.
     _, _, ending = name.rpartition("_")
     compare, passes = {
-        "after": (pc.greater_equal, operator.ge),
-        "min": (pc.greater_equal, operator.ge),
-        "before": (pc.less, operator.lt),
-        "max": (pc.less_equal, operator.le),
+        "after": ("greater_equal", operator.ge),
+        "min": ("greater_equal", operator.ge),
+        "before": ("less", operator.lt),
+        "max": ("less_equal", operator.le),
     }[ending]
     is_lower = ending in ("after", "min")
 
@@ -342,11 +346,19 @@ def _border(name: str, column: str, value: Any, kind: "pa.DataType", where: str)
         return bool(passes(statistics.max if is_lower else statistics.min, border))
 
     def mask(array: "pa.ChunkedArray") -> "pa.ChunkedArray":
-        return pc.fill_null(
-            compare(array.cast(kind), scalar), kinds.scalar(value=False, kind=pa.bool_())
-        )
+        return _without_nulls(arrow_functions.call(compare, _in_type(array, kind), scalar))
 
     return Test(column, mask, may)
+
+
+def _in_type(array: "pa.ChunkedArray", kind: "pa.DataType") -> "pa.ChunkedArray":
+    return array if array.type == kind else arrow_functions.cast(array, kind)
+
+
+def _without_nulls(mask: "pa.ChunkedArray") -> "pa.ChunkedArray":
+    import pyarrow as pa
+
+    return arrow_functions.fill_null(mask, kinds.scalar(value=False, kind=pa.bool_()))
 
 
 def _whole(name: str, value: Any, kind: "pa.DataType") -> Any:

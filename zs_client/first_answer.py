@@ -4,7 +4,6 @@ A request whose store has answered lately has the time limits of `zs_client.s3`,
 or a busy server cuts nothing short.
 """
 
-import asyncio
 import os
 import time
 from collections.abc import Coroutine, Iterator
@@ -61,6 +60,8 @@ class FirstAnswer:
         Raises:
             NoAnswer: The store answered neither this nor any other request in its time.
         """
+        import asyncio
+
         begun = time.monotonic()
         task = asyncio.ensure_future(request)
         try:

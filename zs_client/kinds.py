@@ -11,6 +11,8 @@ from functools import reduce
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+from zs_client import arrow_functions
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -58,7 +60,7 @@ def array(values: "Sequence[Any]", kind: "pa.DataType") -> "pa.Array":
     ]
     content = pa.Array.from_buffers(pa.large_string(), len(texts), buffers)
     try:
-        return content.cast(kind)
+        return arrow_functions.cast(content, kind)
     except pa.ArrowNotImplementedError:
         return pa.array(values, kind)
 
@@ -264,5 +266,7 @@ def cast(column: "pa.ChunkedArray", kind: "pa.DataType") -> "pa.ChunkedArray":
         column = pa.chunked_array([pa.array(column.to_pylist(), plain(column.type))])
     steps = (plain(column.type), kind)
     return reduce(
-        lambda values, to: values if values.type == to else values.cast(to), steps, column
+        lambda values, to: values if values.type == to else arrow_functions.cast(values, to),
+        steps,
+        column,
     )

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any, overload
 
 from zs_client import filters, provenance, read
-from zs_client.acorns import read_request
 from zs_client.errors import AcornNotFound, NoSuchValue, ReadError
 from zs_client.nearest import nearest
 from zs_client.place import Place, reading
+from zs_client.read_requests import read_request
 from zs_client.snapshot import AnySnapshot
 
 # Of so many unknown names each has a warning.

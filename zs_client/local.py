@@ -30,10 +30,16 @@ class LocalStore(Store):
     """Bytes under keys, in files."""
 
     is_local = True
+    # A megabyte is read, copied and compared in 2 ms, and each part takes 0.1.
+    part_above = 4_000_000
 
     def __init__(self, folder: Path) -> None:
         super().__init__(Folder(folder), str(folder))
         self._folder = folder
+
+    def get(self, key: str) -> bytes:
+        """See `Store.get`; without the ETag, for which all bytes would be digested."""
+        return self._compared(key, {})[0]
 
     def put(self, key: str, body: bytes, *, cache: str = SHORT) -> None:  # noqa: ARG002
         """See `Store.put`."""

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, ValidationError
 
 from zs_client import column_values, fetch, lineage, provenance, query, read, registry, remembered
-from zs_client.acorns import TABLES, read_request
 from zs_client.arguments import store_url
 from zs_client.contract import __version__
 from zs_client.errors import QueryError, ReadError, StoreError
@@ -41,6 +40,7 @@ from zs_client.mcp_answers import (
 )
 from zs_client.nearest import nearest
 from zs_client.place import asking, resolve
+from zs_client.read_requests import TABLES, read_request
 from zs_client.user_tables import custom_tables, named
 
 if TYPE_CHECKING:

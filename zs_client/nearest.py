@@ -3,12 +3,11 @@
 Only what a read has fetched is looked at: the file's statistics, and the columns that it tested.
 """
 
-import difflib
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from zs_client import filters, kinds, provenance
+from zs_client import arrow_functions, filters, kinds, provenance
 from zs_client.errors import NoSuchValue
 
 if TYPE_CHECKING:
@@ -24,6 +23,8 @@ _STATUSES = ("Pass", "Fail", "Pending")
 _USUAL = {
     ("quality_control", "status"): _STATUSES,
     ("quality_control", "stage"): ("Raw data", "Processing", "Analysis"),
+    ("qc_by_raw_asset", "status"): _STATUSES,
+    ("qc_by_raw_asset", "stage"): ("Raw data", "Processing", "Analysis"),
     ("qc_tag_status", "status"): _STATUSES,
     ("platform_qc", "status"): _STATUSES,
 }
@@ -110,6 +111,8 @@ def nearest(text: str, values: set[str]) -> list[str]:
     if len(spellings) > COMPARED:
         # 100,000 names would take seconds.
         spellings = [s for s in spellings if s[:1] == folded[:1] and abs(len(s) - len(folded)) < 4]
+    import difflib
+
     close = difflib.get_close_matches(folded[:200], spellings[:COMPARED], n=NAMED, cutoff=0.5)
     return [by_spelling[spelling] for spelling in close]
 
@@ -120,8 +123,6 @@ def _folded(text: str) -> str:
 
 def _present_values(file: "File", column: str) -> tuple[set[str], list[int]]:
     """Returns (a column's values in the fetched row groups, the other row groups)."""
-    import pyarrow.compute as pc
-
     values: set[str] = set()
     absent = []
     for group in file.groups:
@@ -130,8 +131,9 @@ def _present_values(file: "File", column: str) -> tuple[set[str], list[int]]:
             continue
         content = file.read([group], [column])[column]
         if kinds.is_list(content.type):
-            content = pc.list_flatten(content)
-        values.update(value for value in pc.unique(content).to_pylist() if value is not None)
+            content = arrow_functions.call("list_flatten", content)
+        distinct = arrow_functions.call("unique", content).to_pylist()
+        values.update(value for value in distinct if value is not None)
     return values, absent
 
 

@@ -6,7 +6,6 @@ process reads S3 through `zs_client.forked`. A folder needs neither (`zs_client.
 arguments are those of obstore.
 """
 
-import asyncio
 import atexit
 import os
 import sys
@@ -23,6 +22,8 @@ from zs_client.folder import Folder
 from zs_client.masking import masked
 
 if TYPE_CHECKING:
+    import asyncio
+
     from zs_client.first_answer import FirstAnswer
 
 # A larger content is received in pieces, so that a caller can show progress.
@@ -36,7 +37,7 @@ T = TypeVar("T")
 FIRST_ANSWER = "first_answer"
 
 _lock = work.Lock()
-_loop: asyncio.AbstractEventLoop | None = None
+_loop: "asyncio.AbstractEventLoop | None" = None
 _is_forked = False
 # The futures that obstore's threads have yet to answer; the threads drop a future at their end.
 _unanswered: "WeakSet[asyncio.Future[Any]]" = WeakSet()
@@ -147,6 +148,8 @@ def list_with_delimiter(store: Any, prefix: str | None = None) -> Any:
 
 def ask(call: Callable[[], Awaitable[T]]) -> T:
     """Returns the answer to a request; an interrupt cancels the request."""
+    # A folder is read without it, and it takes 10 ms to load.
+    import asyncio
 
     async def request() -> T:
         return await call()
@@ -194,7 +197,9 @@ async def _next(stream: Any) -> Any:
     return await anext(stream, None)
 
 
-def _running_loop() -> asyncio.AbstractEventLoop:
+def _running_loop() -> "asyncio.AbstractEventLoop":
+    import asyncio
+
     global _loop  # noqa: PLW0603 - one for a process
     with _lock:
         if _loop is None:
@@ -206,18 +211,22 @@ def _running_loop() -> asyncio.AbstractEventLoop:
         return _loop
 
 
-def _future(loop: asyncio.AbstractEventLoop) -> "asyncio.Future[Any]":
+def _future(loop: "asyncio.AbstractEventLoop") -> "asyncio.Future[Any]":
+    import asyncio
+
     future = asyncio.Future[Any](loop=loop)
     _unanswered.add(future)
     return future
 
 
-def _stop(loop: asyncio.AbstractEventLoop, thread: threading.Thread) -> None:
+def _stop(loop: "asyncio.AbstractEventLoop", thread: threading.Thread) -> None:
     """End the loop, so that no answer reaches an interpreter that has ended.
 
     A Rust thread that answers an ended interpreter aborts the process. This was seen in one of
     twenty processes that were interrupted on a busy machine.
     """
+    import asyncio
+
     global _loop  # noqa: PLW0603 - one for a process
     if loop is not _loop or not thread.is_alive():
         return

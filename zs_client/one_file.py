@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from zs_client import filters, kinds
+from zs_client import arrow_functions, filters, kinds
 from zs_client.contract import decode_partition, encode_partition
 from zs_client.errors import ReadError
 
@@ -74,7 +74,8 @@ def rows(
     is_part = len(values) < len(facts["partitions"])
     if is_part:
         words[column] = values
-    is_added = columns is not None and column not in columns
+    # The column tells which rows are of which partition.
+    is_added = (is_part or may_lag) and columns is not None and column not in columns
     columns = [*(columns or ()), column] if is_added else columns
     # Rows in another order than the file's are cut by the caller.
     limit = None if is_part or may_lag else request.limit
@@ -124,17 +125,16 @@ def behind(facts: Mapping[str, Any], state: str) -> frozenset[str]:
 def _without(content: "pa.Table", column: str, values: Sequence[str | None]) -> "pa.Table":
     """Returns the rows of other partitions than those of some values."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    is_in = pc.is_in(content[column], value_set=kinds.array(values, pa.string()))
-    return content.filter(pc.invert(is_in))
+    is_in = arrow_functions.is_in(content[column], kinds.array(values, pa.string()))
+    return arrow_functions.rows_of(content, arrow_functions.call("invert", is_in))
 
 
 def _ordered(content: "pa.Table", column: str, values: Sequence[str | None]) -> "pa.Table":
     """Returns rows in the order of their partitions; rows of one partition stay in their order."""
     import pyarrow as pa
-    import pyarrow.compute as pc
 
-    places = pc.index_in(content[column], value_set=kinds.array(values, pa.string()))
+    places = arrow_functions.index_in(content[column], kinds.array(values, pa.string()))
     # Arrow's sort keeps the order of equals.
-    return content.take(pc.sort_indices(places))
+    order = arrow_functions.call("array_sort_indices", places)
+    return arrow_functions.take(content, order)

@@ -6,7 +6,6 @@
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from zs_client.errors import StoreError
 from zs_client.local import LocalStore
@@ -63,5 +62,7 @@ def local_path(url: str) -> Path:
     """Returns the path that a `file://` URL names, with `%20` for a blank, or the path given."""
     if not url.startswith("file://"):
         return Path(url).expanduser()
+    from urllib.request import url2pathname
+
     # On Windows, `file:///C:/x` is C:/x.
     return Path(url2pathname(urlsplit(url).path)).expanduser()

@@ -6,7 +6,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from zs_client import filters
+from zs_client import arrow_functions, filters
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -52,6 +52,6 @@ def in_order(table: "pa.Table", request: "ReadRequest") -> "pa.Table":
                     f"{request.folder}: order_by= takes columns of single values, and "
                     f"{filters.short(name)} has lists or maps"
                 )
-        table = table.sort_by(list(by.items()))
+        table = arrow_functions.sorted_rows(table, by)
         table = table.select(filters.chosen(request.columns, table.schema, request.folder))
     return table.slice(request.offset, request.limit)

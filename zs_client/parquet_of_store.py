@@ -3,16 +3,22 @@
 `zs_client.parquet` is such a file, and `zs_client.read` selects its rows.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 
-from zs_client import fetch
+from zs_client import fetch, work
 from zs_client.errors import ReadError
 from zs_client.parquet import END, File
 from zs_client.store import ByteRange, Changed, Reader
 
+# Letters of a digest.
+_DIGEST = 64
 
-def opened(store: Reader, key: str, *, whole: bool = False, small: int = 0) -> File:
+
+def opened(
+    store: Reader, key: str, *, whole: bool = False, small: int = 0, keep_parts: bool = False
+) -> File:
     """Opens a parquet file; of a large remote file only the end is fetched, the rest on demand.
 
     A file with a copy in the local cache is read, and brought up to date, as a whole.
@@ -22,20 +28,83 @@ def opened(store: Reader, key: str, *, whole: bool = False, small: int = 0) -> F
         key: The file's key.
         whole: Fetch the whole file.
         small: Fetch the whole file if it has at most so many bytes and the local cache keeps it.
+        keep_parts: Keep the parts of a larger file in the local cache, for `kept_in_parts`.
 
     Raises:
         FileNotFoundError: Nothing lies there.
         ReadError: The store could not answer, or does not permit the read.
     """
-    if not (whole or not store.is_remote or fetch.is_too_long(store, key) or store.is_cached(key)):
+    is_in_parts = store.part_above < math.inf and not fetch.is_too_long(store, key)
+    if is_in_parts and not whole and not store.is_cached(key):
         end = _ask_for_part(store, key, lambda: store.get_end(key, END))
-        if end is not None and end.start + len(end.body) == end.size:
+        whole_end = end is not None and end.start + len(end.body) == end.size
+        if end is not None and whole_end and end.size > store.part_above:
             if not end.start:
                 return File(end)
             # Without an ETag nobody can tell whether further parts are of the same content.
             if end.etag and not (end.size <= small and store.can_cache(end.size)):
-                return File(end, partial(_read_part, store, key, end))
+                read = partial(_read_part, store, key, end)
+                if keep_parts and end.sha256:
+                    store.remember(_end_name(key), end.sha256.encode() + end.body)
+                    read = partial(_keep_part, store, key, read)
+                return File(end, read)
     return whole_file(fetch.get(store, key))
+
+
+def kept_in_parts(store: Reader, key: str, size: int, sha256: str) -> File | None:
+    """Opens a file of which the local cache has parts; None where it has none of this content.
+
+    A part that is not there is fetched, once it is clear that the store still has the content.
+
+    Args:
+        store: The store.
+        key: The file's key.
+        size: The file's number of bytes.
+        sha256: The file's digest.
+    """
+    kept = store.get_cached(_end_name(key)) or b""
+    digest, end = kept[:_DIGEST].decode("ascii", "replace"), kept[_DIGEST:]
+    if digest != sha256 or not end:
+        return None
+    lock, fetched = work.Lock(), dict[str, Callable[[int, int], ByteRange]]()
+
+    def read(start: int, stop: int) -> ByteRange:
+        body = store.get_cached(_part_name(key, sha256, start, stop))
+        if body is not None:
+            return ByteRange(body, start, size, "", sha256)
+        with lock:
+            if not fetched:
+                first = _ask_for_part(store, key, lambda: store.get_end(key, END))
+                if first is None or not first.etag or first.sha256 != sha256:
+                    raise Changed(store.at(key))
+                part = partial(_read_part, store, key, first)
+                fetched["part"] = partial(_keep_part, store, key, part)
+        return fetched["part"](start, stop)
+
+    return File(ByteRange(end, size - len(end), size, "", sha256), read)
+
+
+def has_parts(store: Reader, key: str) -> bool:
+    """Returns whether the local cache has parts of a file, of whatever content."""
+    return store.get_cached(_end_name(key)) is not None
+
+
+def _keep_part(
+    store: Reader, key: str, read: Callable[[int, int], ByteRange], start: int, end: int
+) -> ByteRange:
+    """Returns a part, and keeps it under the digest that its writer sent."""
+    part = read(start, end)
+    if part.sha256:
+        store.remember(_part_name(key, part.sha256, start, end), part.body)
+    return part
+
+
+def _end_name(key: str) -> str:
+    return f"{key} end.bytes"
+
+
+def _part_name(key: str, sha256: str, start: int, end: int) -> str:
+    return f"{key} {sha256} {start}-{end}.bytes"
 
 
 def whole_file(body: bytes) -> File:
@@ -62,13 +131,14 @@ def _read_part(store: Reader, key: str, first: ByteRange, start: int, end: int) 
 
 def _ask_for_part(store: Reader, key: str, ask: Callable[[], ByteRange]) -> ByteRange | None:
     """Returns a part of the content under a key; None when the store gives no parts."""
-    from obstore.exceptions import GenericError
-
     with fetch.answering(store, key):
         try:
             return ask()
-        except GenericError as error:
+        except Exception as error:
+            from obstore.exceptions import GenericError
+
             # An empty file has no last bytes, and some servers know no ranges.
-            if "non-partial response" in str(error) or "416 " in str(error):
+            is_without = "non-partial response" in str(error) or "416 " in str(error)
+            if is_without and isinstance(error, GenericError):
                 return None
             raise

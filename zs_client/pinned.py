@@ -6,6 +6,7 @@ A snapshot names the content of every table and partition, and contents are read
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
@@ -90,6 +91,11 @@ class Pinned:
         return self._store.is_remote
 
     @property
+    def part_above(self) -> float:
+        """As of `Store`, but a file on this machine is read whole: its digest is known."""
+        return 0 if self.is_remote else math.inf
+
+    @property
     def name(self) -> tuple[str, ...]:
         """The name of the store, followed by the snapshot."""
         return (*self._store.name, self.snapshot)
@@ -136,6 +142,12 @@ class Pinned:
     def get_content(self, sha256: str) -> bytes | None:
         """Returns a parquet file of which the local cache has a copy, by its digest."""
         return self._store.get_content(sha256)
+
+    def get_cached(self, name: str) -> None:
+        """Returns None: of a content that is named by its digest no parts are kept."""
+
+    def remember(self, name: str, body: bytes) -> None:
+        """Does nothing, as `get_cached`."""
 
     def can_cache(self, size: int) -> bool:
         """Returns whether the local cache keeps a content of so many bytes."""

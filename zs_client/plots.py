@@ -9,7 +9,7 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from zs_client import acorns, read
+from zs_client import acorns
 from zs_client.drawing import (
     EDGE,
     LEVELS,
@@ -36,6 +36,7 @@ from zs_client.drawing import (
 from zs_client.errors import AcornNotFound
 from zs_client.place import reading
 from zs_client.plots_over_time import plot_curriculum, plot_growth, plot_qc_over_time
+from zs_client.unknown import unknown_subject
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -389,7 +390,7 @@ def _stage_names(rows: "pd.DataFrame") -> list[str | None]:
 def _check_subject(subject: str, others: set[str], who: str) -> None:
     subjects = acorns.unique_subject_ids()
     if subject not in subjects:
-        raise read.unknown_subject(who, subject, sorted(others.union(subjects)))
+        raise unknown_subject(who, subject, sorted(others.union(subjects)))
 
 
 def _session_days(rows: "pd.DataFrame") -> "pd.Series":

@@ -3,13 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 from zs_client import fetch, read, work
-from zs_client.acorns import TABLES, find
 from zs_client.cache import CachedStore
 from zs_client.contract import encode_partition
 from zs_client.errors import StoreError
 from zs_client.place import Place
 from zs_client.printing import size
 from zs_client.read import ReadRequest
+from zs_client.read_requests import TABLES, find
 
 
 def pulled(names: Sequence[str], at: Place) -> Iterator[tuple[str, int, int]]:

@@ -7,13 +7,12 @@ parser and planner say which tables, columns and partitions are read.
 import json
 import re
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from zs_client import fetch, kinds, provenance, read, work
-from zs_client.acorns import TABLES, find
 from zs_client.errors import QueryError
 from zs_client.filters import near, short
 from zs_client.libraries import duckdb, pa, pd, pl  # noqa: F401 - annotations of shapes
@@ -21,6 +20,7 @@ from zs_client.place import Place, resolve
 from zs_client.query_partitions import Parameters, names_columns, nodes, partition_values
 from zs_client.query_partitions import tables as named_tables
 from zs_client.read import ReadRequest
+from zs_client.read_requests import TABLES, find
 from zs_client.shapes import frames, needs
 from zs_client.snapshot import AnySnapshot
 from zs_client.user_tables import named
@@ -152,11 +152,13 @@ def answer(
     if isinstance(parameters, str | bytes) or not isinstance(parameters, Iterable | None):
         raise TypeError(f"parameters must be a list of values or a dict, not {short(parameters)}")
     own = {name.lower(): table for name, table in (tables or {}).items()}
+    at = at or resolve()
+    begun = _begin_registry(query, at)
     config = _CLOSED if limits is None else _CLOSED | _MEMORY
     with duckdb.connect(config=config) as connection, _interrupting(connection, limits) as late:
         connection.execute("SET TimeZone = 'UTC'").fetchall()
         try:
-            return _answer(connection, query, parameters, own, at or resolve(), limits)
+            return _answer(connection, query, parameters, own, at, limits, begun=begun)
         except duckdb.Error as error:
             if limits is not None and late.is_set():
                 raise QueryError(
@@ -165,6 +167,13 @@ def answer(
                 ) from error
             # Our internal column names are no words of the reader's query.
             raise QueryError(_MARK.sub("…", str(error).strip())) from error
+
+
+def _begin_registry(query: Any, at: Place) -> Callable[[], Any] | None:
+    """Begin to read the registry over a network, while the engine starts, if a table is named."""
+    text = str(query).lower()
+    is_named = any(name in text for line in TABLES for name in line[:2])
+    return provenance.begin(*at, fetch.get_json) if is_named and at[0].is_remote else None
 
 
 @contextmanager
@@ -200,6 +209,8 @@ def _answer(
     own: Mapping[str, Any],
     at: Place,
     limits: Limits | None,
+    *,
+    begun: Callable[[], Any] | None,
 ) -> "pa.Table":
     import duckdb
 
@@ -208,7 +219,10 @@ def _answer(
     for name, table in own.items():
         connection.register(name, _arrow(name, table))
     tables = []
-    for number, name in enumerate(_named(tree, own)):
+    names = _named(tree, own)
+    if begun is not None and names:
+        begun()
+    for number, name in enumerate(names):
         table = _Used(name, *find(name), schema(name, at))
         tables.append(table)
         marks = [f"zs_{number}_{index}_zs" for index in range(len(table.schema))]

@@ -4,9 +4,7 @@
 selects rows of a file, and `zs_client.acorns` names the tables. Nothing is written here.
 """
 
-import difflib
 import operator
-import re
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -14,14 +12,14 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from zs_client import fetch, filters, kinds, nearest, one_file, provenance, work
-from zs_client.contract import Layout, decode_partition, encode_partition
+from zs_client import fetch, filters, kinds, nearest, one_file, provenance, unknown, work
+from zs_client.contract import RAW_NAME, Layout, decode_partition, encode_partition
 from zs_client.errors import AcornNotFound, ReadError, SubjectNotFound
 from zs_client.filters import Names
 from zs_client.obstore_errors import first_line
 from zs_client.ordering import in_order, orders, unsorted
 from zs_client.parquet import File, NotParquet
-from zs_client.parquet_of_store import opened, whole_file
+from zs_client.parquet_of_store import has_parts, kept_in_parts, opened, whole_file
 from zs_client.place import Place, reading, resolve
 from zs_client.sample import SAMPLE
 from zs_client.store import Changed, Reader
@@ -57,7 +55,6 @@ __all__ = [
 
 
 # A data asset's name ends with a time, or has one before that of its processing.
-_OF_A_DATA_ASSET = re.compile(r"_\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -195,16 +192,22 @@ def _read_file(
     *,
     check: "Callable[[File], None]" = lambda _: None,
     small: int = 0,
+    begun: "Callable[[], File] | None" = None,
 ) -> "tuple[pa.Table, int, str | None]":
     """Returns the requested rows of one file, the file's size, and its digest if read whole.
+
+    `begun` returns the file where it is being opened already.
 
     A file that is replaced while its parts are read, or whose parts make no sense, is read again
     in one piece, which is compared with its digest.
     """
-    whole = not request.filters and request.columns is None and request.limit is None
+    whole = _is_whole(request)
     for at_once in (whole, True):
         try:
-            file = opened(store, key, whole=at_once, small=small)
+            if begun is not None and not at_once:
+                file = begun()
+            else:
+                file = opened(store, key, whole=at_once, small=small)
             check(file)
             return _select(file, request, asset_names), file.size, file.sha256
         except Changed:
@@ -217,6 +220,10 @@ def _read_file(
                 "tell who keeps the store"
             ) from (error.__cause__ or error)
     raise ReadError(f"{store.at(key)}: changes while it is read; try again")
+
+
+def _is_whole(request: ReadRequest) -> bool:
+    return not request.filters and request.columns is None and request.limit is None
 
 
 class _OtherPartition(Exception):
@@ -280,12 +287,14 @@ def _partitions(
     asset_names: set[str | None] = set()
     of_many: pa.Table | None = None
     checked: list[datetime | None] = []
+    begun = _begin_to_open(store, layout, request)
     # The one file may be written after the facts were read.
     for _ in range(2):
         facts, values = _facts_and_values(store, layout, request)
         with suppress(one_file.OtherState):
-            of_many = _rows_of_many(store, layout, request, facts, values, asset_names)
+            of_many = _rows_of_many(store, layout, request, facts, values, asset_names, begun=begun)
             break
+        begun = None
     if facts is not None:
         checked.append(store.validated_at(layout.facts(request.folder)))
     if of_many is not None:
@@ -327,6 +336,23 @@ def _facts_and_values(
     return (fetch.facts(store, layout, request.folder) if is_many else None), values
 
 
+def _begin_to_open(
+    store: Reader, layout: Layout, request: ReadRequest
+) -> Callable[[], File] | None:
+    """Begin to open the one file of all rows, beside the facts, which say whether it serves.
+
+    Returns a function that waits for the file; None where it is near, or will be read whole.
+    """
+    key = layout.table(request.folder)
+    if request.parts is not None or not store.is_remote or _is_whole(request):
+        return None
+    # A snapshot has no such file.
+    with suppress(FileNotFoundError, AcornNotFound):
+        if not store.is_cached(key) and not has_parts(store, key):
+            return work.begin(partial(opened, store, key, small=SMALL, keep_parts=True))
+    return None
+
+
 def _rows_of_many(
     store: Reader,
     layout: Layout,
@@ -334,20 +360,27 @@ def _rows_of_many(
     facts: dict[str, Any] | None,
     values: tuple[str | None, ...],
     asset_names: "set[str | None]",
+    *,
+    begun: Callable[[], File] | None,
 ) -> "pa.Table | None":
     """Returns the rows of partitions as `one_file.rows` does, from a copy where there is one."""
     if facts is None or not one_file.is_better(facts, values):
         return None
+    named = facts["one_file"]
 
     def rows_of_file(request: ReadRequest, check: Callable[[File], None]) -> "pa.Table":
         # The facts say that the copy is current, so it costs no request.
-        body = store.get_content(facts["one_file"]["sha256"])
-        if body is None:
-            key = layout.table(request.folder)
-            return _read_file(store, key, request, asset_names, check=check, small=SMALL)[0]
-        file = whole_file(body)
-        check(file)
-        return _select(file, request, asset_names)
+        key = layout.table(request.folder)
+        body = store.get_content(named["sha256"])
+        file = whole_file(body) if body is not None else None
+        if file is None and not _is_whole(request):
+            file = kept_in_parts(store, key, named["bytes"], named["sha256"])
+        if file is not None:
+            with suppress(Changed, NotParquet):
+                check(file)
+                return _select(file, request, asset_names)
+        wait = begun or partial(opened, store, key, small=SMALL, keep_parts=True)
+        return _read_file(store, key, request, asset_names, check=check, begun=wait)[0]
 
     def rows_of_partitions(
         request: ReadRequest, values: "Sequence[str | None]"
@@ -487,6 +520,9 @@ def _facts_of_known(
             "End it with `zs build`"
         )
     value = decode_partition(segment)
+    if column == RAW_NAME:
+        _check_raw(store, layout, name, value)
+        return facts
     values = [decode_partition(s) or "" for s in {**facts["partitions"], **facts["empty"]}]
     if column != "subject_id":
         raise ValueError(f"{column} {fetch.short(value)}: there are {', '.join(sorted(values))}")
@@ -497,21 +533,31 @@ def _facts_of_known(
     if value in subjects:
         return facts
     who = f"{name}: no data asset in {store.url}, version {layout},"
-    raise unknown_subject(who, value, subjects)
+    raise unknown.unknown_subject(who, value, subjects)
 
 
-def unknown_subject(who: str, subject: str | None, subjects: Sequence[str]) -> SubjectNotFound:
-    """Returns the error for a subject that nobody has, with similar subjects."""
-    similar = difflib.get_close_matches((subject or "")[: fetch.SHOWN], subjects, n=5)
-    hint = f"Alike: {', '.join(similar)}" if similar else "None is written alike"
-    if _OF_A_DATA_ASSET.search(subject or ""):
-        hint = (
-            "It looks like the name of a data asset: asset_names= takes one, and "
-            "zs_client.biodata_cache.qc reads QC by raw data asset"
+def _check_raw(store: Reader, layout: Layout, name: str, value: str | None) -> None:
+    """Refuse what is no raw data asset; a raw one without QC has no rows.
+
+    Raises:
+        AcornNotFound: No data asset has that name, or its QC stands under others.
+    """
+    names = {}
+    for table, column in (("asset_basics", "name"), ("source_data", "source_data")):
+        key = layout.table(table)
+        request = ReadRequest(table, table, {"name": value}, (column,))
+        try:
+            rows = _read_file(store, key, request, small=SMALL)[0]
+        except FileNotFoundError:
+            raise fetch.not_found(store, layout, table, key) from None
+        names[table] = rows[column].to_pylist()
+    if not names["asset_basics"]:
+        raise unknown.unknown_name(name, value, store, layout)
+    if sources := [source for source in names["source_data"] if source is not None]:
+        raise AcornNotFound(
+            f"{name}: {fetch.short(value)} was made from {fetch.short(sources[0])}, and QC stands "
+            f"under the raw data asset: asset_names={fetch.short(value)} looks it up"
         )
-    return SubjectNotFound(
-        f"{who} has the subject {fetch.short(subject)}. {hint}; unique_subject_ids() has all"
-    )
 
 
 def _lost(store: Reader, key: str, facts: dict[str, Any]) -> ReadError:

@@ -26,7 +26,7 @@ _NO_FILTERS = ("columns", "limit", "offset", "order_by", "others", "lazy", "snap
 def print_rows(given: argparse.Namespace) -> int:
     """Print rows of a table."""
     from zs_client import ordering, provenance, read
-    from zs_client.acorns import read_request
+    from zs_client.read_requests import read_request
     from zs_client.user_tables import named
 
     filters: dict[str, Any] = _conditions(given)
@@ -74,7 +74,7 @@ def print_rows(given: argparse.Namespace) -> int:
 
 
 def _partition(table: str) -> str:
-    from zs_client.acorns import find
+    from zs_client.read_requests import find
 
     partition = find(table)[2]
     if not partition:

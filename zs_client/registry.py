@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zs_client import fetch, kinds, night, provenance, read, work
-from zs_client.acorns import TABLES, find, read_request
 from zs_client.contract import Layout
 from zs_client.libraries import pa, pd
 from zs_client.night import moment
 from zs_client.place import Place, reading, resolve, resolve_current
 from zs_client.read import ReadRequest
+from zs_client.read_requests import FOR_SUCCESSOR, TABLES, find, read_request
 from zs_client.snapshot import AnySnapshot
 from zs_client.store import Reader
 from zs_client.user_tables import named
@@ -224,7 +224,10 @@ def _unknown_since(acorn: AcornStatus, last: night.Night) -> AcornStatus:
 
 def _statuses(store: Reader, layout: Layout, registry: SquirrelInfo | None) -> list[AcornStatus]:
     known = {acorn.name: acorn for acorn in registry.acorns} if registry else {}
-    tables = {name: table for name, table, _ in TABLES}
+    # Not every store has those of the successor, and none of them is missing there.
+    tables = {
+        name: table for name, table, _ in TABLES if name in known or name not in FOR_SUCCESSOR
+    }
     tables |= {name: acorn.table or name for name, acorn in known.items() if name not in tables}
     all_facts = work.map_ordered(lambda table: fetch.facts(store, layout, table), tables.values())
     published = registry.published_at if registry else None

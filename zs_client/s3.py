@@ -65,8 +65,8 @@ def s3_bucket(
 ) -> Any:
     """Opens a bucket with obstore and the usual AWS variables.
 
-    Credentials come from boto3's chain where boto3 is installed (profiles, SSO, roles), else from
-    the AWS variables. Without credentials, requests are not signed.
+    Credentials are the keys in AWS variables, else those of boto3's chain (profiles, SSO, roles)
+    where boto3 is installed. Without credentials, requests are not signed.
 
     Args:
         bucket: The bucket's name.
@@ -99,7 +99,7 @@ def s3_bucket(
     # The public bucket's region does not depend on the reader's.
     public = f"s3://{bucket}" == PUBLIC and not endpoint
     options["region"] = "us-west-2" if public or not region else region
-    provider = None if anonymous else _credentials()
+    provider = None if anonymous or aws.suffice() else _credentials()
     if provider is not None:
         options["credential_provider"] = provider
     elif anonymous or not (aws.are_there() or aws.keys()):

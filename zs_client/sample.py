@@ -4,7 +4,6 @@ They are for trying the client without a server and without the pipeline. `pages
 file.
 """
 
-import zipfile
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +21,8 @@ class SampleStore(Store):
     """The packaged tables in memory, for reading only."""
 
     def __init__(self) -> None:
+        import zipfile
+
         from obstore.store import MemoryStore
 
         bucket = MemoryStore()

@@ -44,10 +44,14 @@ ARGUMENTS = {
     "offline": "Send no requests and read the local cache; else `ZS_OFFLINE`.",
     "others": "Filters on other columns, by the column's name; the module lists all filters.",
 }
-# Each error, the parameter that every function raising it has, and when it is raised.
+# Each error, the parameters that every function raising it has, and when it is raised.
 ERRORS = (
     ("AcornNotFound", "snapshot", "The table is not in this store and version."),
-    ("SubjectNotFound", "asset_names", "No data asset has that subject, or one of the subjects."),
+    (
+        "SubjectNotFound",
+        "subject_id asset_names",
+        "No data asset has such a subject.",
+    ),
     ("ValueError", "others", "Unknown column or filter (the message lists them), or a bad value."),
     ("TypeError", "others", "A value is of another kind than the column."),
     ("ReadError", "snapshot", "The table is there and cannot be read."),
@@ -89,16 +93,18 @@ def in_shapes(function: Any, plain: Callable[["pa.Table"], Any], returns: str) -
 
     Its keywords `snapshot` and `offline` are those of `zs_client.place.reading`.
     """
-    doc = _completed(function)
-    reader = _reader(function, plain, function.__name__, doc, returns)
+    # To make a signature is most of what an import costs: one does for all shapes.
+    signature = inspect.signature(function)
+    doc = _completed(function, signature)
+    reader = _reader(function, plain, function.__name__, doc, returns, signature)
     for shape, (kind, words) in SHAPES.items():
         name = f"{function.__name__}.{shape}"
         other = f"As `{function.__name__}`, but {words}.\n\n{doc}"
-        setattr(reader, shape, _reader(function, _BY[shape], name, other, kind))
+        setattr(reader, shape, _reader(function, _BY[shape], name, other, kind, signature))
     return reader
 
 
-def _completed(function: Any) -> str | None:
+def _completed(function: Any, signature: inspect.Signature) -> str | None:
     """Returns a function's docstring, completed with the shared arguments and errors."""
     if function.__doc__ is None:  # `python -OO`
         return None
@@ -106,11 +112,15 @@ def _completed(function: Any) -> str | None:
         r"\n\n(?=(?:Args|Returns|Raises):\n)", inspect.cleandoc(function.__doc__)
     )
     sections = {section.partition(":")[0]: section for section in rest}
-    parameters = inspect.signature(function).parameters
+    parameters = signature.parameters
     own = _entries(sections.get("Args", ""))
     arguments = [own.get(name) or f"    {name}: {ARGUMENTS[name]}" for name in parameters]
     own = _entries(sections.get("Raises", ""))
-    shared = {name: f"    {name}: {text}" for name, needs, text in ERRORS if needs in parameters}
+    shared = {
+        name: f"    {name}: {text}"
+        for name, needs, text in ERRORS
+        if parameters.keys() >= set(needs.split())
+    }
     errors = {name: own[name] for name in own if name not in shared} | shared | own
     sections["Args"] = "\n".join(["Args:", *arguments])
     sections["Raises"] = "\n".join(["Raises:", *errors.values()])
@@ -125,7 +135,12 @@ def _entries(section: str) -> dict[str, str]:
 
 
 def _reader(
-    function: Any, shape: Callable[["pa.Table"], Any], name: str, doc: str | None, returns: str
+    function: Any,
+    shape: Callable[["pa.Table"], Any],
+    name: str,
+    doc: str | None,
+    returns: str,
+    signature: inspect.Signature,
 ) -> Any:
     @wraps(function)
     def reader(*args: Any, **kwargs: Any) -> Any:
@@ -140,7 +155,6 @@ def _reader(
     reader.__qualname__ = name
     reader.__doc__ = doc
     reader.__annotations__ = {**function.__annotations__, "return": returns}
-    signature = inspect.signature(function)
     reader.__signature__ = signature.replace(return_annotation=returns)  # type: ignore[attr-defined]
     return reader
 

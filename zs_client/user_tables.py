@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 from zs_client import fetch, read, work
-from zs_client.acorns import TABLES
 from zs_client.cache import CachedStore
 from zs_client.conditions import PROBES
 from zs_client.contract import ROOT, Layout, layouts
@@ -28,6 +27,7 @@ from zs_client.obstore_errors import first_line, is_forbidden, is_missing_bucket
 from zs_client.opening import open_store
 from zs_client.pinned import Pinned
 from zs_client.place import Place, resolve_current
+from zs_client.read_requests import TABLES
 from zs_client.s3 import PUBLIC
 from zs_client.store import IMMUTABLE, Store, Unreadable
 

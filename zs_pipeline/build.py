@@ -24,8 +24,9 @@ from zs_client.masking import masked
 from zs_client.obstore_errors import first_line
 from zs_client.store import Store
 from zs_pipeline import alerts, build_findings, dask_engine, logs, run_scope, scratch, settings
-from zs_pipeline.acorns import ACORNS, CATALOGUE
+from zs_pipeline.acorns import ALL_ACORNS
 from zs_pipeline.build_findings import SHOWN
+from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.dask_engine import EngineError
 from zs_pipeline.documents import shards
 from zs_pipeline.documents import state as documents
@@ -95,20 +96,22 @@ def main(
         Files(files_url)
         opened = settings.writable_store(store_url)
         opened.check()
-        open_source(source_url, CATALOGUE.reads.paths).check()
-        chosen = _chosen(select)
+        tables = settings.catalogue()
+        open_source(source_url, tables.reads.paths).check()
+        chosen = _chosen(tables, select)
         settings.check_writable(opened)
         if second := settings.successor_layout():
             successor.refuse_others(opened, second)
         layout_of_builds = hold.layout_of_builds(opened, layout)
-        lines = TableLines(console, _names(chosen)) if is_here(console) else None
+        lines = TableLines(console, _names(tables, chosen)) if is_here(console) else None
         defs = definitions(
+            tables,
             source=source_url,
             store=store_url,
             files=files_url,
             version=layout.version,
             accept_shrink=accept_shrink,
-            loggers={"console": _console_logger(lines or _handler(console))},
+            loggers={"console": _console_logger(lines or _handler(tables, console))},
         )
         history = _History(console)
     except (StoreError, SourceError, EngineError, ValueError, OSError) as error:
@@ -123,7 +126,7 @@ def main(
         with lines or nullcontext():
             failures = [
                 line
-                for job in selections(CATALOGUE)
+                for job in selections(tables)
                 for line in history.failures(partial(_run, defs, job, chosen, subjects), opened)
             ]
         if not failures and subjects:
@@ -157,17 +160,19 @@ def _withheld(store: Store) -> list[str]:
     return [f"{len(withheld):,} documents did not come and are as before: {first}{more}"]
 
 
-def _chosen(select: Sequence[str]) -> set[str] | None:
+def _chosen(tables: Catalogue, select: Sequence[str]) -> set[str] | None:
     """Returns the assets to run, None for all."""
     if not select:
         return None
-    by_table = {acorn.table: acorn.name for acorn in ACORNS}
+    by_table = {acorn.table: acorn.name for acorn in ALL_ACORNS}
     names = [by_table.get(name, name) for name in select]
-    unknown = [name for name in names if name not in CATALOGUE.by_name]
+    unknown = [name for name in names if name not in tables.by_name]
+    if unbuilt := [acorn.name for acorn in tables.unbuilt if acorn.name in unknown]:
+        raise ValueError(f"built only with ZS_BDC_VERSION: {', '.join(unbuilt)}")
     if unknown:
-        known = ", ".join(CATALOGUE.by_name)
+        known = ", ".join(tables.by_name)
         raise ValueError(f"no such acorn: {', '.join(unknown)}; there are {known}")
-    return {"documents", "squirrel", *CATALOGUE.upstream(names)}
+    return {"documents", "squirrel", *tables.upstream(names)}
 
 
 class _History:
@@ -292,7 +297,7 @@ def _run(
         segments = [encode_partition(subject) for subject in subjects]
         config["ops"] = {
             acorn.name: {"config": {"only": segments}}
-            for acorn in ACORNS
+            for acorn in ALL_ACORNS
             if acorn.name in names and acorn.partition == shards.KEY
         }
     with events.run_scope_of(instance), events.in_location(instance, LOCATION, job):
@@ -306,16 +311,16 @@ def _run(
         )
 
 
-def _names(chosen: set[str] | None) -> list[str]:
+def _names(tables: Catalogue, chosen: set[str] | None) -> list[str]:
     """Returns the tables that are built, and `documents`, in the catalogue's order."""
-    names = ["documents", *CATALOGUE.by_name]
+    names = ["documents", *tables.by_name]
     return [name for name in names if chosen is None or name in chosen]
 
 
-def _handler(console: Console) -> logging.Handler:
+def _handler(tables: Catalogue, console: Console) -> logging.Handler:
     """Returns what prints what the assets say; Dagster's own events are in its history."""
     if isinstance(console, logs.JsonConsole):
-        return logs.JsonHandler(console, CATALOGUE.by_name)
+        return logs.JsonHandler(console, tables.by_name)
     return _ConsoleHandler(console)
 
 

@@ -16,6 +16,7 @@ from zs_pipeline.declaration import (
     Acorn,
     ByDocument,
     ByKey,
+    ByLineage,
     ByPlatform,
     DeclarationError,
     Expected,
@@ -184,9 +185,11 @@ class Catalogue:
     Args:
         acorns: The tables; each has a name of its own, and the tables that it is made from are
             included.
+        unbuilt: Tables that are not made; one that a store has from earlier stays as it is.
 
     Attributes:
         acorns: The tables in the order given.
+        unbuilt: The tables that are not made.
         by_name: The tables by name.
         in_order: The tables, each after those that it is made from.
         reads: The reads of a document by all tables.
@@ -195,8 +198,9 @@ class Catalogue:
         DeclarationError: A table cannot be built beside the others as it is declared.
     """
 
-    def __init__(self, acorns: Iterable[Acorn]) -> None:
+    def __init__(self, acorns: Iterable[Acorn], *, unbuilt: Iterable[Acorn] = ()) -> None:
         self.acorns = tuple(acorns)
+        self.unbuilt = tuple(unbuilt)
         self.by_name = {acorn.name: acorn for acorn in self.acorns}
         if len({acorn.table for acorn in self.acorns}) < len(self.acorns):
             raise DeclarationError("two tables have the same name or the same folder")
@@ -213,7 +217,7 @@ class Catalogue:
         hooks = (
             acorn.kind.findings
             for acorn in self.acorns
-            if isinstance(acorn.kind, ByDocument | ByKey | ByPlatform)
+            if isinstance(acorn.kind, ByDocument | ByKey | ByLineage | ByPlatform)
         )
         self.reads = Reads(
             {acorn.name: acorn.kind.reads for acorn in self.acorns},

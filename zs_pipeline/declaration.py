@@ -52,6 +52,7 @@ class Expected(StrEnum):
     OBJECT = "an object"
     LIST = "a list"
     TEXT = "a text"
+    NUMBER = "a number"
     SUBJECT = "a subject's id"
     TIME = "a time"
     DATE = "a date"
@@ -194,6 +195,20 @@ class FrameRead:
 
 
 @dataclass(frozen=True)
+class FoldersRead:
+    """The names of the folders directly in a bucket that a table reads, beside the tables.
+
+    Attributes:
+        location: The bucket's address.
+        name: The name of the table, and of its column, in which `finish` gets the names. Where the
+            bucket cannot be listed, these are the names in the note `name` of the last build.
+    """
+
+    location: str
+    name: str
+
+
+@dataclass(frozen=True)
 class ByDocument:
     """A table with rows for each document.
 
@@ -206,6 +221,7 @@ class ByDocument:
         tables: Other tables, which `finish` reads.
         findings: Yields the choices between readings of a document.
         frame: Texts of a frame, which `finish` reads.
+        folders: Names of folders in a bucket, which `finish` reads.
         notes: Returns notes on the final table for its facts.
     """
 
@@ -216,13 +232,14 @@ class ByDocument:
     tables: tuple[TableRead, ...] = ()
     findings: "Findings | None" = None
     frame: FrameRead | None = None
+    folders: FoldersRead | None = None
     notes: "Callable[[pa.Table, Tables], Mapping[str, object]] | None" = None
     partitioning: ClassVar[None] = None
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Returns `documents`, and `files` where the table reads a frame."""
-        return ("documents", "files") if self.frame else ("documents",)
+        """Returns `documents`, and `files` where the table reads a frame or a bucket's folders."""
+        return ("documents", "files") if self.frame or self.folders else ("documents",)
 
 
 @dataclass(frozen=True)
@@ -254,6 +271,41 @@ class ByKey:
     def tables(self) -> tuple[TableRead, ...]:
         """Returns asset_basics, whose ids and key tell the partition of a document."""
         return (TableRead(ASSET_BASICS, tuple(dict.fromkeys(("_id", *self.basics, self.key)))),)
+
+
+@dataclass(frozen=True)
+class ByLineage:
+    """A table split by the origins of documents, of which a document may have several.
+
+    The rows of a partition are made from the rows of all its documents together.
+
+    Attributes:
+        column: The partition's name, and the column of its value.
+        places: Returns the origins of each document: its `_id`, the origin in `column`, null where
+            the document stands alone, and what `merge` needs to know of the document there.
+        rows: As of `ByKey`.
+        merge: Makes the rows of one origin from pairs of a document's place, with its row of
+            asset_basics, and its rows; in any order of the documents.
+        reads: As of `ByKey`.
+        basics: The columns of asset_basics that `rows` and `merge` read.
+        tables: The tables that `places` and `basics` read.
+        findings: As of `ByDocument`.
+    """
+
+    column: str
+    places: "Callable[[Tables], pa.Table]"
+    rows: Callable[[Document, Row], Iterable[Row]]
+    merge: Callable[[Sequence[tuple[Row, Sequence[Row]]]], Iterable[Row]]
+    reads: tuple[Read, ...]
+    basics: tuple[str, ...]
+    tables: tuple[TableRead, ...]
+    findings: "Findings | None" = None
+    sources: ClassVar[tuple[str, ...]] = ("documents",)
+
+    @property
+    def partitioning(self) -> Partitioning:
+        """Returns the partitioning by origin, with the origins of the documents."""
+        return Partitioning(self.column)
 
 
 @dataclass(frozen=True)
@@ -411,6 +463,7 @@ class FromCustomTable:
 Kind: TypeAlias = (
     ByDocument
     | ByKey
+    | ByLineage
     | ByPlatform
     | FromTables
     | FromFindings
@@ -440,6 +493,12 @@ def _refusal(kind: Kind, columns: Sequence[str]) -> str:
             reason = f"rows are reused by {by!r}, which is none of its columns"
         case ByDocument(finish=None, tables=(_, *_)) | FromFrame(finish=None, tables=(_, *_)):
             reason = "it names other tables and has no finish, which alone looks at them"
+        case ByLineage(column=column) if column not in columns:
+            reason = f"it is split by {column!r}, which is none of its columns"
+        case ByLineage(basics=basics, tables=tables) if not {"_id", *basics} <= {
+            name for read in tables if read.table == ASSET_BASICS for name in read.columns
+        }:
+            reason = f"its rows read columns of {ASSET_BASICS} that are not among its tables'"
         case FromTables(tables=()):
             reason = "it is made from other tables and names none"
         case ByPlatform(values=()):
@@ -490,6 +549,7 @@ class Acorn:
         folder: The table's name in the store, where it is not the acorn's.
         order: The columns by which rows are sorted; the key when empty.
         checks: The checks of this table beside those of all tables.
+        has_one_file: Whether a partitioned table has a file of all its rows beside the partitions.
         may_shrink: Whether most of its rows may go in a night, as findings that were mended do.
     """
 
@@ -503,6 +563,7 @@ class Acorn:
     order: tuple[str, ...] = ()
     checks: tuple[ColumnCheck, ...] = ()
     may_shrink: bool = False
+    has_one_file: bool = True
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

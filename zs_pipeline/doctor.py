@@ -8,7 +8,6 @@ import dagster as dg
 
 from zs_client.doctor import Finding, tried
 from zs_pipeline import settings
-from zs_pipeline.acorns import CATALOGUE
 from zs_pipeline.source.choice import open_source
 from zs_pipeline.source.interface import url_for_messages
 
@@ -23,7 +22,7 @@ def findings(source: str = "") -> list[Finding]:
 
 def _source(given: str) -> str:
     url = settings.source_url(given)
-    open_source(url, CATALOGUE.reads.paths).check()
+    open_source(url, settings.catalogue().reads.paths).check()
     return url_for_messages(url)
 
 

@@ -14,7 +14,7 @@ from zs_client.printing import size
 from zs_client.published import latest
 from zs_client.store import Store
 from zs_pipeline import settings
-from zs_pipeline.acorns import ACORNS
+from zs_pipeline.acorns import ALL_ACORNS
 from zs_pipeline.publishing import pruning, snapshot_list
 from zs_pipeline.publishing.prune import prune
 from zs_pipeline.publishing.retention import Keep
@@ -109,9 +109,11 @@ def run_rollback(
         if release == bool(snapshot):
             raise ValueError("give the snapshot's id or name, or --release alone")
         if snapshot:
-            print(roll_back(opened, layout, ACORNS, snapshot).sentence)
+            print(roll_back(opened, layout, ALL_ACORNS, snapshot).sentence)
         else:
-            print(f"published again is what builds make: {release_hold(opened, layout, ACORNS)}")
+            tables = settings.catalogue()
+            released = release_hold(opened, layout, tables.acorns, tables.unbuilt)
+            print(f"published again is what builds make: {released}")
 
     return _run("rollback", store, version, run)
 

@@ -4,6 +4,7 @@ For acorns about data assets, not documents: of several documents with one name 
 The questions to side files are made here.
 """
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -126,3 +127,36 @@ def pairs(
         and raw.name not in not_raw
         and (word in raw.name.lower() or word in (raw.instrument_id or "").lower())
     ]
+
+
+def origins(asset_basics: pa.Table, source_data: pa.Table) -> dict[str, dict[str, int]]:
+    """Returns by a data asset's name the raw ones that it was made from, with the steps to each.
+
+    A raw data asset is its own, at no step. Names without a known raw data asset are left out:
+    their sources have no document, or were made from each other in a circle.
+
+    Args:
+        asset_basics: The documents, at least `name` and `data_level`.
+        source_data: The sources of derived data assets, at least `name` and `source_data`.
+    """
+    rows = arrow.values(source_data, "name", "source_data")
+    pairs = [(name, source) for name, source in rows if source is not None]
+    made: dict[str, list[str]] = {}
+    for name, source in pairs:
+        made.setdefault(source, []).append(name)
+    has_source = {name for name, _ in pairs}
+    levels = arrow.values(asset_basics, "name", "data_level")
+    raw = {name for name, level in levels if name is not None and level != "derived"}
+    by_name: dict[str, dict[str, int]] = {}
+    for name in sorted(raw - has_source):
+        steps = {name: 0}
+        ahead = deque([name])
+        while ahead:
+            source = ahead.popleft()
+            for derived in made.get(source, ()):
+                if derived not in steps:
+                    steps[derived] = steps[source] + 1
+                    ahead.append(derived)
+        for descendant, count in steps.items():
+            by_name.setdefault(descendant, {})[name] = count
+    return by_name

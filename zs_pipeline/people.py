@@ -188,16 +188,19 @@ def _plain(name: str) -> str:
     return unicodedata.normalize("NFC", " ".join("".join(visible).split()))
 
 
+@lru_cache(maxsize=1024)
 def _has_text(name: str) -> bool:
     return any(c.isalnum() for c in name)
 
 
+@lru_cache(maxsize=1024)
 def _is_name(name: str) -> bool:
     # The slash tells `n/a` from the name Na.
     bare = "".join(c for c in name.lower() if c.isalnum() or c == "/")
     return _has_text(name) and bare not in _PLACEHOLDERS
 
 
+@lru_cache(maxsize=1024)
 def _is_letter(name: str) -> bool:
     characters = [c for c in name if c.isalnum()]
     return len(characters) == 1 and characters[0].isalpha()
@@ -216,6 +219,7 @@ def _rejoined(letters: Iterable[str]) -> str:
     return " ".join(name[i:j] for i, j in pairwise([0, *starts, len(name)]))
 
 
+@lru_cache(maxsize=1024)
 def _capitalised(name: str) -> str:
     words = name.split()
     is_particle = False
@@ -233,6 +237,7 @@ def _capitalised_word(word: str) -> str:
     return _INITIAL.sub(lambda m: m[1] + (m[2] or "").title() + m[3].title(), word)
 
 
+@lru_cache(maxsize=1024)
 def _key(name: str) -> str:
     """Returns a key that ignores case, blanks and punctuation of a name."""
     folded = unicodedata.normalize("NFC", name.lower())

@@ -10,17 +10,22 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 
-from zs_pipeline import zones
+from zs_pipeline import implants, zones
 from zs_pipeline.declaration import Expected, Read
+from zs_pipeline.implants import (
+    IMPLANT_NAME,
+    IMPLANT_STRUCTURE,
+    NO_TARGET,
+    SURGERY_DATE,
+    Target,
+    Words,
+    words_of,
+)
 from zs_pipeline.shape.findings import NOTE, WARNING, Finding
-from zs_pipeline.shape.values import day, part, parts, text, texts, trimmed
+from zs_pipeline.shape.values import day, part, parts, texts, trimmed
 
 MISSING = "missing"
 
-# The words of a name identify a device: `Fiber_0`, `Fiber 0` and `fiber-0` are the same device.
-Words = tuple[str, ...]
-
-_WORD = re.compile(r"[^\W\d_]+|\d+")
 _NUMBERED_FIBER = re.compile(r"(?<![^\W_])fib(er|re)[ _-]?\d+", re.IGNORECASE)
 _CORD = frozenset(("cord", "cords", "patchcord", "patchcords"))
 # Words that tell that a device with fiber in its name is no fiber in the brain.
@@ -39,41 +44,27 @@ _NO_FIBER = frozenset(
         "photometry",
     )
 )
-# Texts that a form leaves in a field. `NA` is none of them: it may be noradrenaline.
-_PLACEHOLDER = re.compile(
-    r"n/a|none|null|nan|select(\.\.\.|…)?|unknown|tbd|-|missing", re.IGNORECASE
-)
 
-_SURGERY = "procedures.subject_procedures[]"
-_IMPLANT = f"{_SURGERY}.procedures[]"
 _STREAM = "acquisition.data_streams[]"
 _CONFIG = f"{_STREAM}.configurations[]"
-_STRUCTURE = "primary_targeted_structure.acronym"
 
 MODALITIES = (
     "data_description.modalities[].abbreviation",
     f"{_STREAM}.modalities[].abbreviation",
 )
-SURGERY_DATE = f"{_SURGERY}.start_date"
-IMPLANT_NAME = f"{_IMPLANT}.implanted_device.name"
-IMPLANT_STRUCTURE = f"{_IMPLANT}.device_config.{_STRUCTURE}"
 CONNECTED_FROM = f"{_STREAM}.connections[].source_device"
 CONNECTED_TO = f"{_STREAM}.connections[].target_device"
 CORD_NAME = f"{_CONFIG}.device_name"
 ASSEMBLY_CORD_NAME = f"{_CONFIG}.patch_cords[].device_name"
 PROBE_NAME = f"{_CONFIG}.probes[].device_name"
-PROBE_STRUCTURE = f"{_CONFIG}.probes[].{_STRUCTURE}"
+PROBE_STRUCTURE = f"{_CONFIG}.probes[].{implants.STRUCTURE}"
 CHANNELS = f"{_CONFIG}.channels[]"
 ASSEMBLY_CHANNELS = f"{_CONFIG}.patch_cords[].channels[]"
 NAME, MEASUREMENT = "channel_name", "intended_measurement"
 
 READS = (
     *(Read(path, Expected.TEXT) for path in MODALITIES),
-    Read(SURGERY_DATE, Expected.DATE),
-    Read(f"{_IMPLANT}.object_type", Expected.TEXT),
-    Read(IMPLANT_NAME, Expected.TEXT),
-    Read(f"{_IMPLANT}.implanted_device.object_type", Expected.TEXT),
-    Read(IMPLANT_STRUCTURE, Expected.TEXT),
+    *implants.READS,
     *zones.READS,
     Read(f"{_STREAM}.modalities[]", Expected.OBJECT_OR_TEXT),
     Read(CONNECTED_FROM, Expected.TEXT),
@@ -159,6 +150,11 @@ class Kind(Enum):
         "names no fiber and the patch cord serves several, so that each has the channel",
         WARNING,
     )
+    TARGETS_DIFFER = (
+        "target_coordinate_ap",
+        "is of two implants of one name, so that the target coordinate is null",
+        WARNING,
+    )
     NO_CHANNEL = (
         "channel",
         "is given nowhere, though the data asset has fiber photometry",
@@ -173,11 +169,13 @@ class Fiber:
     Attributes:
         name: Its name: the implant's before an assembly's, a connection's and a channel's.
         structure: The acronym of the structure that the fiber is aimed at.
+        target: The coordinate at which the fiber's implant was aimed.
         cords: The names of the patch cords that serve the fiber.
     """
 
     name: str
     structure: str
+    target: Target = NO_TARGET
     cords: tuple[str, ...] = ()
 
 
@@ -223,6 +221,7 @@ class _Devices:
         cords: The spellings of the patch cords, a configuration's before a connection's.
         others: The devices that are configured as another kind.
         implanted: The targeted structures of a fiber's implants, None for an implant without one.
+        targets: The target coordinates of a fiber's implants.
         assembled: The targeted structures that assemblies give of a fiber.
         links: The fibers that each patch cord serves, over all data streams.
         choices: The choices that were made.
@@ -233,6 +232,7 @@ class _Devices:
     cords: dict[Words, str] = field(default_factory=dict)
     others: set[Words] = field(default_factory=set)
     implanted: dict[Words, list[str | None]] = field(default_factory=dict)
+    targets: dict[Words, list[Target]] = field(default_factory=dict)
     assembled: dict[Words, list[str]] = field(default_factory=dict)
     links: dict[Words, list[Words]] = field(default_factory=dict)
     choices: list[Finding] = field(default_factory=list)
@@ -256,7 +256,7 @@ class _Devices:
 
     def _given(self, value: Any, kind: Kind, path: str) -> str | None:
         written = trimmed(value)
-        if written is None or not _PLACEHOLDER.fullmatch(written):
+        if written is None or not implants.PLACEHOLDER.fullmatch(written):
             return written
         if written != MISSING:
             self.choose(kind, path, MISSING, written)
@@ -286,6 +286,7 @@ def read(document: Mapping[str, Any]) -> Photometry | None:
         Fiber(
             name,
             _structure(devices, words, name),
+            _target(devices, words, name),
             tuple(devices.cords[cord] for cord, served in devices.links.items() if words in served),
         )
         for words, name in (devices.named | devices.fibers).items()
@@ -302,35 +303,24 @@ def _has_fib(document: Mapping[str, Any]) -> bool:
     )
 
 
-def _words(name: str) -> Words:
-    """Returns the words of a name; the name itself where the name has no words."""
-    return tuple(_WORD.findall(name.lower().replace("fibre", "fiber"))) or (name,)
-
-
 def _add_implants(devices: _Devices, document: Mapping[str, Any]) -> None:
     """Add the implanted fibers, except for surgeries after the acquisition."""
     acquired = zones.start(document.get("acquisition")).day
-    for surgery in parts(document, "procedures.subject_procedures"):
-        operated = day(surgery.get("start_date"))
-        for procedure in parts(surgery, "procedures"):
-            if procedure.get("object_type") != "Probe implant":
-                continue
-            # An electrode is implanted as a probe, too.
-            kind = text(part(procedure, "implanted_device.object_type")) or "Fiber probe"
-            if "fiber" not in kind.lower():
-                continue
-            name = trimmed(part(procedure, "implanted_device.name"))
-            target = part(procedure, f"device_config.{_STRUCTURE}")
-            if acquired and operated and operated > acquired:
-                label = f"{operated}, {name or MISSING}: {trimmed(target) or MISSING}"
-                devices.choose(Kind.LATER_IMPLANT, SURGERY_DATE, str(acquired), label)
-            elif name is None:
-                devices.choose(Kind.UNNAMED_IMPLANT, IMPLANT_NAME, None, trimmed(target))
-            else:
-                words = _words(name)
-                devices.fibers.setdefault(words, name)
-                structure = devices.structure(target, IMPLANT_STRUCTURE)
-                devices.implanted.setdefault(words, []).append(structure)
+    for implant in implants.fibers(document):
+        operated, name = day(implant.operated), implant.name
+        if acquired and operated and operated > acquired:
+            label = f"{operated}, {name or MISSING}: {trimmed(implant.structure) or MISSING}"
+            devices.choose(Kind.LATER_IMPLANT, SURGERY_DATE, str(acquired), label)
+        elif name is None:
+            devices.choose(Kind.UNNAMED_IMPLANT, IMPLANT_NAME, None, trimmed(implant.structure))
+        else:
+            words = words_of(name)
+            devices.fibers.setdefault(words, name)
+            structure = devices.structure(implant.structure, IMPLANT_STRUCTURE)
+            devices.implanted.setdefault(words, []).append(structure)
+            devices.targets.setdefault(words, []).append(implant.target)
+            if implant.doubt:
+                devices.choices.append(implant.doubt)
 
 
 def _cords_of(devices: _Devices, stream: dict[str, Any]) -> list[_Cord]:
@@ -346,13 +336,13 @@ def _cords_of(devices: _Devices, stream: dict[str, Any]) -> list[_Cord]:
         elif kind == "Fiber assembly config":
             cords += _assembly(devices, config)
         elif name and kind != "Probe config":
-            devices.others.add(_words(name))
+            devices.others.add(words_of(name))
     return cords
 
 
 def _cord(devices: _Devices, config: dict[str, Any], path: str, probe: Words = ()) -> _Cord:
     name = trimmed(config.get("device_name"))
-    words = _words(name) if name else ()
+    words = words_of(name) if name else ()
     if name:
         devices.cords.setdefault(words, name)
     return _Cord(words, tuple(parts(config, "channels")), path, probe)
@@ -363,15 +353,15 @@ def _assembly(devices: _Devices, config: dict[str, Any]) -> list[_Cord]:
     probes = []
     for probe in parts(config, "probes"):
         name = trimmed(probe.get("device_name"))
-        words = _words(name) if name else ()
+        words = words_of(name) if name else ()
         probes.append(words)
         if name:
             devices.fibers.setdefault(words, name)
-            structure = devices.structure(part(probe, _STRUCTURE), PROBE_STRUCTURE)
+            structure = devices.structure(part(probe, implants.STRUCTURE), PROBE_STRUCTURE)
             if structure:
                 devices.assembled.setdefault(words, []).append(structure)
     configs = list(parts(config, "patch_cords"))
-    cords = {_words(trimmed(cord.get("device_name")) or "") for cord in configs}
+    cords = {words_of(trimmed(cord.get("device_name")) or "") for cord in configs}
     only = probes[0] if len(set(probes)) == len(cords) == 1 else ()
     return [_cord(devices, cord, ASSEMBLY_CHANNELS, only) for cord in configs]
 
@@ -384,7 +374,7 @@ def _links(devices: _Devices, stream: dict[str, Any]) -> dict[Words, list[Words]
     links: dict[Words, list[Words]] = {}
     for connection in parts(stream, "connections"):
         ends = [trimmed(connection.get(end)) for end in ("source_device", "target_device")]
-        names = {_words(end): end for end in ends if end}
+        names = {words_of(end): end for end in ends if end}
         fibers = [words for words in names if _is_fiber(devices, words)]
         cords = [words for words in names if words not in fibers and _is_cord(devices, words)]
         for words in fibers:
@@ -480,7 +470,7 @@ def _fiber_in(devices: _Devices, channel: str) -> tuple[Words, str]:
     Known fibers come before other fibers with numbers, then more words before fewer, then the
     first in the name.
     """
-    words = _words(channel)
+    words = words_of(channel)
     matches = [
         (-len(fiber), at, fiber)
         for fiber in devices.fibers
@@ -491,7 +481,7 @@ def _fiber_in(devices: _Devices, channel: str) -> tuple[Words, str]:
         longest = min(matches)[2]
         return longest, devices.fibers[longest]
     numbered = _NUMBERED_FIBER.search(channel)
-    return (_words(numbered[0]), numbered[0]) if numbered else ((), "")
+    return (words_of(numbered[0]), numbered[0]) if numbered else ((), "")
 
 
 def _structure(devices: _Devices, words: Words, name: str) -> str:
@@ -516,3 +506,13 @@ def _structure(devices: _Devices, words: Words, name: str) -> str:
     if not implanted and not assembled:
         devices.choose(Kind.NO_IMPLANT, IMPLANT_NAME, f"{name}: {MISSING}")
     return assembled[0] if assembled else MISSING
+
+
+def _target(devices: _Devices, words: Words, name: str) -> Target:
+    """Returns the target coordinate of a fiber; null where its name is that of two implants."""
+    targets = devices.targets.get(words, [])
+    if len(targets) == 1:
+        return targets[0]
+    if any(target != NO_TARGET for target in targets):
+        devices.choose(Kind.TARGETS_DIFFER, IMPLANT_NAME, None, name)
+    return NO_TARGET

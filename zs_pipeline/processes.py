@@ -56,8 +56,10 @@ def map_ordered(
         EngineError: The workers that `ZS_ENGINE` names cannot be used.
     """
     url = settings.engine()
-    # A daemonic process, as of some executors, may have no children.
-    alone = not url and (count() < 2 or multiprocessing.current_process().daemon)
+    # A daemonic process, as of some executors, may have no children. Where each step has a process,
+    # those of the steps are enough for the cores.
+    is_one_of_many = run_scope.current().has_siblings or multiprocessing.current_process().daemon
+    alone = not url and (count() < 2 or is_one_of_many)
     if documents < WORTH or alone:
         for arguments in work:
             yield function(*dask_engine.with_shards(arguments))

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from zs_pipeline.declaration import Column, Expected, Read
 from zs_pipeline.shape.findings import WARNING, Finding
 from zs_pipeline.shape.values import (
+    as_json,
     bounded,
     json_text,
     part,
@@ -175,6 +176,38 @@ def value_of(written: Any) -> tuple[str | None, str | None]:
     if isinstance(written, int | float) or unbounded(written):
         return json_text(written), "number"
     return json_text(written), "list" if isinstance(written, list) else "object"
+
+
+def metric_row(
+    metric: Mapping[str, Any], basics: Mapping[str, Any], last: int | None
+) -> dict[str, Any]:
+    """Returns a metric's columns, which the tables of metrics share.
+
+    Args:
+        metric: The metric.
+        basics: The name, subject and start of acquisition of its document in asset_basics.
+        last: The document's `last_time`.
+    """
+    history = metric.get("status_history")
+    entry = chosen(history, last)
+    value, value_type = value_of(metric.get("value"))
+    return {
+        "name": text(metric.get("name")),
+        "stage": text(metric.get("stage")),
+        "modality": modality_of(metric),
+        "value": value,
+        "status": text(entry.get("status")),
+        "asset_name": basics["name"],
+        "subject_id": basics["subject_id"],
+        "timestamp": basics["acquisition_start_time"],
+        "tags": spellings(metric.get("tags")),
+        "reference": text(metric.get("reference")),
+        "evaluator": text(entry.get("evaluator")),
+        "status_timestamp": time(entry.get("timestamp")),
+        "status_history": as_json(history),
+        "value_type": value_type,
+        "evaluated_assets": texts(metric.get("evaluated_assets")),
+    }
 
 
 @dataclass(slots=True)

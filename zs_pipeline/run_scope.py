@@ -33,6 +33,8 @@ class RunScope:
         worker_pool: The processes of `zs_pipeline.processes`, once they were started.
         dask_client: The client of Dask's scheduler, once it was asked.
         recent_reads: Small files of stores; outside of runs none is kept.
+        has_siblings: Whether other steps of the run work beside this one, in processes of their own
+            on this machine. Such a process makes its rows itself.
     """
 
     def __init__(self) -> None:
@@ -42,6 +44,7 @@ class RunScope:
         self.worker_pool: ProcessPoolExecutor | None = None
         self.dask_client: Any = None
         self.recent_reads = RecentReads()
+        self.has_siblings = False
         self._object_caches: dict[str, Path] = {}
 
     def object_cache(self, url: str) -> Path | None:

@@ -17,6 +17,8 @@ from zs_client.obstore_errors import first_line
 from zs_client.opening import local_path, open_store
 from zs_client.sample import SAMPLE
 from zs_client.store import Store
+from zs_pipeline.acorns import CATALOGUE, FULL_CATALOGUE
+from zs_pipeline.catalogue import Catalogue
 
 # Bytes of a probe: more than a full disk may have left in its last block, and less than a history
 # or a table takes.
@@ -156,7 +158,30 @@ def successor_layout() -> SuccessorLayout | None:
         ValueError: The version is not two numbers.
     """
     given = os.environ.get("ZS_BDC_VERSION", "")
+    if successor_files() and not given:
+        raise ValueError("ZS_BDC_FILES is set, and ZS_BDC_VERSION names no folder for the files")
     return SuccessorLayout(given) if given else None
+
+
+def catalogue() -> Catalogue:
+    """Returns the tables that a build makes, which depend on `ZS_BDC_VERSION`.
+
+    Raises:
+        ValueError: The variable is not two numbers.
+    """
+    return FULL_CATALOGUE if successor_layout() else CATALOGUE
+
+
+def successor_files() -> bool:
+    """Returns whether the second layout gets copies of our files: `ZS_BDC_FILES`.
+
+    Raises:
+        ValueError: The variable is neither 0 nor 1.
+    """
+    given = os.environ.get("ZS_BDC_FILES", "")
+    if given not in ("", "0", "1"):
+        raise ValueError(f"ZS_BDC_FILES is {given!r}, neither 0 nor 1")
+    return given == "1"
 
 
 def writable_store(url: str, *, object_cache: Path | None = None) -> Store:

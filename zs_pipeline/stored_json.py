@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import orjson
+
 from zs_client.store import Store
 
 
@@ -21,6 +23,18 @@ def parsed(store: Store, key: str, body: bytes | None) -> Any:
         return None if body is None else json.loads(body)
     except ValueError as error:
         raise ValueError(f"{store.at(key)}: cannot be read as JSON: {error}") from error
+
+
+def sorted_json(value: Any) -> bytes:
+    """Returns a value as JSON that is the same for equal values, to compare them.
+
+    The facts of 8,000 partitions are compared three times a night; `json` takes ten times as long.
+    """
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        # Such as an integer beyond 64 bits.
+        return json.dumps(value, sort_keys=True).encode()
 
 
 def serialized(value: Any) -> bytes:

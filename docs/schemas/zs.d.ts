@@ -18,6 +18,8 @@ export interface Squirrel {
   duckdb?: Database;
   /** The page in a browser beside the registry. */
   catalogue?: Page;
+  /** The folders that have copies of the tables' files, such as `bdc-v0.99`. */
+  copies?: string[];
   /** That an earlier snapshot is published. */
   rolled_back?: Rollback;
   /** Of a snapshot: the digest of each partition by table and segment. */

@@ -1,4 +1,7 @@
-"""Every table of the cache, one file each. A new table is a new file and its line here."""
+"""Every table of the cache, one file each. A new table is a new file and its line here.
+
+Which of them a build makes is decided by `settings.catalogue`.
+"""
 
 from zs_pipeline.acorns import (
     asset_basics,
@@ -12,6 +15,9 @@ from zs_pipeline.acorns import (
     platform_exaspim,
     platform_fib,
     platform_qc,
+    platform_smartspim_fiber_ccf,
+    platform_smartspim_qc_metrics,
+    qc_by_raw_asset,
     qc_tag_status,
     quality_control,
     source_data,
@@ -23,6 +29,7 @@ from zs_pipeline.acorns import (
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 
+# Every build makes these.
 ACORNS: tuple[Acorn, ...] = (
     unique_project_names.ACORN,
     unique_subject_ids.ACORN,
@@ -35,6 +42,8 @@ ACORNS: tuple[Acorn, ...] = (
     platform_qc.ACORN,
     metadata_core.ACORN,
     assets_smartspim.ACORN,
+    platform_smartspim_fiber_ccf.ACORN,
+    platform_smartspim_qc_metrics.ACORN,
     platform_exaspim.ACORN,
     platform_fib.ACORN,
     foraging_sessions.ACORN,
@@ -44,4 +53,9 @@ ACORNS: tuple[Acorn, ...] = (
     data_asset_problems.ACORN,
 )
 
-CATALOGUE = Catalogue(ACORNS)
+# Builds make these where they write the layout of the successor, whose readers ask for them.
+FOR_SUCCESSOR: tuple[Acorn, ...] = (qc_by_raw_asset.ACORN,)
+ALL_ACORNS = (*ACORNS, *FOR_SUCCESSOR)
+
+CATALOGUE = Catalogue(ACORNS, unbuilt=FOR_SUCCESSOR)
+FULL_CATALOGUE = Catalogue(ALL_ACORNS)

@@ -20,6 +20,7 @@ from zs_pipeline.declaration import (
     ByDocument,
     Column,
     Expected,
+    FoldersRead,
     OfId,
     Read,
     TableRead,
@@ -31,6 +32,9 @@ from zs_pipeline.shape.values import SUBJECT_PLACES, part, subject_of, text, tim
 
 ERROR = "error"
 
+# The bucket of public data assets. One folder there is one data asset.
+OPEN_BUCKET = "s3://aind-open-data"
+_FOLDERS = "open_folders"
 OTHER_SUBJECT = "is another subject than the one that the tables have"
 NO_SUBJECT = "is a subject, but no place that counts gives one, so the tables have none"
 
@@ -52,6 +56,8 @@ _CONTRADICTING = (
     "name",
     "location",
     "source_data.source_data",
+    *(f"metadata_upgrade.{column}" for column in ("name", "status")),
+    f"file:folders of {OPEN_BUCKET}",
     *(f"asset_basics.{column}" for column in ("data_level", _BEGAN, _ENDED)),
     quality.COPY,
 )
@@ -84,7 +90,8 @@ def finish(table: pa.Table, tables: Tables) -> pa.Table:
 
     Args:
         table: The findings of `rows`; others, of an earlier build, are made anew.
-        tables: asset_basics, and source_data for the sources that derived data assets name.
+        tables: asset_basics, source_data for the sources that derived data assets name,
+            metadata_upgrade for documents of the old database, and the folders of `OPEN_BUCKET`.
     """
     asset_basics, source_data = tables["asset_basics"], tables["source_data"]
     sources: dict[str, list[str | None]] = defaultdict(list)
@@ -114,8 +121,49 @@ def finish(table: pa.Table, tables: Tables) -> pa.Table:
         for row in basics
         for field, column, reason, severity in _findings(row, sources, ids, known)
     ]
+    rows += _of_old_documents(tables["metadata_upgrade"], names)
+    rows += _of_folders(tables[_FOLDERS][_FOLDERS], asset_basics["location"])
     own_findings = table.filter(pc.is_in(table["field"], pa.array((*_SUBJECTS, quality.COPY))))
     return pa.concat_tables([own_findings, arrow.table(ACORN, rows)])
+
+
+def notes(table: pa.Table, tables: Tables) -> dict[str, Any]:
+    """Returns the folders that findings are about, for builds that cannot list the bucket."""
+    folders = tables[_FOLDERS][_FOLDERS]
+    is_of_folder = pc.and_(table["_id"].is_null(), pc.equal(table["field"], "location"))
+    names = table["name"].filter(is_of_folder).combine_chunks()
+    return {_FOLDERS: folders.filter(pc.is_in(folders, names)).to_pylist()}
+
+
+def _of_old_documents(upgrades: pa.Table, names: pa.Array) -> Iterator[dict[str, Any]]:
+    """Yields a finding for each document of the old database whose name no document has now."""
+    is_lacking = pc.and_(upgrades["name"].is_valid(), pc.invert(pc.is_in(upgrades["name"], names)))
+    lacking = upgrades.filter(is_lacking)
+    for document_id, name, status in arrow.values(lacking, "_id", "name", "status"):
+        ended = f"ended as {status!r}" if status else "has no status"
+        reason = f"is that of an old document whose upgrade {ended}, and no document has it now"
+        yield _finding(document_id, name, "name", "metadata_upgrade.name", reason)
+
+
+def _of_folders(folders: pa.ChunkedArray, locations: pa.ChunkedArray) -> Iterator[dict[str, Any]]:
+    """Yields a finding for each folder of the open bucket in which no document's location lies."""
+    start = f"{OPEN_BUCKET}/"
+    known = {
+        location[len(start) :].partition("/")[0]
+        for location in locations.to_pylist()
+        if location and location.startswith(start)
+    }
+    for name in folders.to_pylist():
+        if name not in known:
+            reason = f"is {start}{name}, a folder with files, of no document in the tables"
+            yield _finding(None, name, "location", "asset_basics.location", reason)
+
+
+def _finding(
+    document_id: str | None, name: str, field: str, column: str, reason: str
+) -> dict[str, Any]:
+    own = {"_id": document_id, "name": name, "field": field, "reason": reason}
+    return {**own, "severity": WARNING, "column": column, "count": 1}
 
 
 def _findings(
@@ -208,8 +256,9 @@ def _utc(microseconds: int) -> str:
 ACORN = Acorn(
     name="data_asset_problems",
     description=(
-        "What in the metadata of data assets contradicts itself or other data assets, one row per "
-        "finding, for those who look after them. Join asset_basics on _id."
+        "What in the metadata of data assets contradicts itself or other data assets, and which "
+        "data assets the metadata lack, one row per finding, for those who look after them. Join "
+        "asset_basics on _id."
     ),
     type="asset",
     key=(),
@@ -226,23 +275,27 @@ ACORN = Acorn(
         tables=(
             TableRead("asset_basics", ("_id", *_COLUMNS)),
             TableRead("source_data", ("name", "source_data")),
+            TableRead("metadata_upgrade", ("_id", "name", "status")),
         ),
+        folders=FoldersRead(OPEN_BUCKET, _FOLDERS),
+        notes=notes,
     ),
     columns=(
         Column(
             "_id",
             "string",
-            "The document's id.",
-            reads=("_id",),
-            rule="As in asset_basics.",
+            "The document's id; of the old database where the present one lacks the document; null "
+            "for a folder without a document.",
+            reads=("_id", "metadata_upgrade._id"),
+            rule="As in asset_basics, or in metadata_upgrade.",
             example="`3b3cad8f-774b-42a1-bdce-a84269078db2` stays as it is.",
         ),
         Column(
             "name",
             "string",
-            "The data asset's name; null when it has none.",
-            reads=("name",),
-            rule="As in asset_basics.",
+            "The data asset's name; null when it has none. The folder's, where no document has it.",
+            reads=("name", "metadata_upgrade.name", f"file:folders of {OPEN_BUCKET}"),
+            rule="As in asset_basics, or in metadata_upgrade.",
             example="`exaSPIM_675375_2024-02-27_18-50-24` stays as it is.",
         ),
         Column(
@@ -262,7 +315,11 @@ ACORN = Acorn(
             rule="A sentence without its subject, which is the field. Names that several documents "
             "have, sources that no document has as its name, locations that end in another name, "
             "ends before starts, starts over a day from the time in the name, and subjects other "
-            "than the one in asset_basics are told.",
+            "than the one in asset_basics are told. So are names of documents that the upgrader "
+            "met in the old database and no document has now, and folders directly in the open "
+            "bucket in which no document's location lies; document_problems has documents that "
+            "were set aside. While the bucket cannot be listed, folders that were told stay, "
+            "until a document has them.",
             example="`data_description.source_data` with `gone` becomes `names 'gone', which no "
             "document has as its name`.",
         ),

@@ -9,14 +9,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from zs_pipeline import arrow, photometry
+from zs_pipeline import arrow, implants, photometry
 from zs_pipeline.declaration import Acorn, ByDocument, Column, OfName, Tables
+from zs_pipeline.implants import NO_TARGET, Target
 from zs_pipeline.photometry import MISSING
 from zs_pipeline.shape.findings import Finding
 from zs_pipeline.shape.values import text
 
 _KEY = ("asset_name", "fiber", "patch_cord", "channel")
 _VALUES = ("intended_measurement", "targeted_structure")
+_TARGET = tuple(f"target_coordinate_{field}" for field in Target._fields)
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -31,15 +33,17 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
         if fiber.name not in with_channels:
             for cord in fiber.cords or (MISSING,):
                 measured[fiber.name, cord, MISSING] = MISSING
-    structures = {fiber.name: fiber.structure for fiber in setup.fibers}
+    by_name = {fiber.name: fiber for fiber in setup.fibers}
     for (fiber_name, cord, channel), measurement in measured.items():
+        known = by_name.get(fiber_name)
         yield {
             "asset_name": name,
             "fiber": fiber_name,
             "patch_cord": cord,
             "channel": channel,
             "intended_measurement": measurement,
-            "targeted_structure": structures.get(fiber_name, MISSING),
+            "targeted_structure": known.structure if known else MISSING,
+            **dict(zip(_TARGET, known.target if known else NO_TARGET, strict=True)),
         }
 
 
@@ -53,19 +57,67 @@ def findings(document: dict[str, Any]) -> Iterator[Finding]:
 def finish(table: pa.Table, _: Tables) -> pa.Table:
     """Returns the table with one row for each channel, where several documents have one name.
 
-    The row with the fewest values `missing` stays.
+    The row with the fewest values `missing` stays, then the one with the fewest nulls.
     """
     counts = table.group_by(list(_KEY)).aggregate([([], "count_all")])
     if counts.num_rows == table.num_rows:
         return table
-    best: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for *key, measured, structure in arrow.values(table, *_KEY, *_VALUES):
-        values = (measured, structure)
-        other = best.get(tuple(key), values)
+    best: dict[tuple[str, ...], tuple[Any, ...]] = {}
+    for row in arrow.values(table, *_KEY, *_VALUES, *_TARGET):
+        key = row[: len(_KEY)]
         # Independent of the order of rows, which is that of the shards.
-        best[tuple(key)] = min(other, values, key=lambda v: (v.count(MISSING), v))
-    rows = (dict(zip((*_KEY, *_VALUES), (*k, *v), strict=True)) for k, v in best.items())
-    return arrow.table(ACORN, rows)
+        best[key] = min(best.get(key, row), row, key=_lack)
+    names = (*_KEY, *_VALUES, *_TARGET)
+    return arrow.table(ACORN, (dict(zip(names, row, strict=True)) for row in best.values()))
+
+
+def _lack(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return row.count(MISSING), row.count(None), [(value is None, value or 0) for value in row]
+
+
+_TARGET_PLACES = (
+    implants.TRANSLATION,
+    implants.TRANSFORM_KIND,
+    *(f"{system}.axes[].name" for system in implants.SYSTEMS),
+    implants.IMPLANT_NAME,
+    implants.SURGERY_DATE,
+)
+_WITHOUT_TARGET = (
+    "null when no implant is recorded or the fiber has two, and when the surgery does not say"
+)
+
+
+def _along(field: str, axis: str, meaning: str, example: str) -> Column:
+    return Column(
+        f"target_coordinate_{field}",
+        "float64",
+        f"{meaning} at which the implant was aimed, in target_coordinate_unit, as the surgery has "
+        f"it; {_WITHOUT_TARGET}.",
+        reads=_TARGET_PLACES,
+        rule=(
+            f"The value of the axis {axis}, in any case, in the translation of the fiber's "
+            "implant, as written: neither its unit nor its sign is changed, and rotations are not "
+            "applied. The axes are those of the surgery's coordinate system; where it has none, of "
+            "that of all procedures, as the schema has it. Null where the translation has not one "
+            "value for each axis, where there are several translations or a transform that is "
+            "neither translation nor rotation, where it is not given along the axes of the "
+            "surgery, and where two implants have the fiber's name, each with a finding. A number "
+            "in a text is read. A value that is no number is null, and the others stay. Implants "
+            "of a surgery whose start_date is after acquisition_date do not count."
+        ),
+        example=example,
+    )
+
+
+def _of_system(field: str, key: str, description: str, rule: str, example: str) -> Column:
+    return Column(
+        f"target_coordinate_{field}",
+        "string",
+        f"{description} Null where there is no target coordinate.",
+        reads=tuple(f"{system}.{key}" for system in implants.SYSTEMS),
+        rule=rule,
+        example=example,
+    )
 
 
 ACORN = Acorn(
@@ -107,8 +159,8 @@ ACORN = Acorn(
             "recorded; missing when the channel cannot be given to a fiber.",
             nullable=False,
             reads=(
-                photometry.IMPLANT_NAME,
-                photometry.SURGERY_DATE,
+                implants.IMPLANT_NAME,
+                implants.SURGERY_DATE,
                 photometry.PROBE_NAME,
                 photometry.CONNECTED_FROM,
                 photometry.CONNECTED_TO,
@@ -192,8 +244,8 @@ ACORN = Acorn(
             "when not given or root.",
             nullable=False,
             reads=(
-                photometry.IMPLANT_STRUCTURE,
-                photometry.SURGERY_DATE,
+                implants.IMPLANT_STRUCTURE,
+                implants.SURGERY_DATE,
                 "acquisition.acquisition_start_time",
                 "acquisition.acquisition_start_tz",
                 photometry.PROBE_STRUCTURE,
@@ -209,6 +261,56 @@ ACORN = Acorn(
                 "`missing`."
             ),
             example="`root` becomes `missing`; `ORBl` stays `ORBl`.",
+        ),
+        _along(
+            "ap",
+            "AP",
+            "The coordinate along the front-back axis (AP)",
+            "The translation `[2.0, -0.8, 0.0, 1.6]` with the axes AP, ML, SI and Depth has `2.0`.",
+        ),
+        _along(
+            "ml",
+            "ML",
+            "The coordinate along the left-right axis (ML)",
+            "The translation `[2.0, -0.8, 0.0, 1.6]` with the axes AP, ML, SI and Depth has "
+            "`-0.8`.",
+        ),
+        _along(
+            "si",
+            "SI",
+            "The coordinate along the top-bottom axis (SI)",
+            "The translation `[2.0, -0.8, 0.0, 1.6]` with the axes AP, ML, SI and Depth has `0.0`.",
+        ),
+        _along(
+            "depth",
+            "Depth",
+            "The depth below the surface along the implant",
+            "The translation `[2.3, -1.3, 0.0]` with the axes AP, ML, SI and Depth has null, and "
+            "so have the other coordinates.",
+        ),
+        _of_system(
+            "system",
+            "name",
+            "The coordinate system of the target coordinate, such as BREGMA_ARID: its letters say "
+            "in which direction each axis grows.",
+            "The name of the coordinate system whose axes target_coordinate_ap has, as written.",
+            "`BREGMA_ARID` stays as it is.",
+        ),
+        _of_system(
+            "origin",
+            "origin",
+            "Where the coordinate system has its zero, such as Bregma.",
+            "The origin of that coordinate system, as written; the name of one that is an object.",
+            "`Bregma` stays as it is.",
+        ),
+        _of_system(
+            "unit",
+            "axis_unit",
+            "The unit of the target coordinate, such as millimeter, as the coordinate system has "
+            "it; nothing is converted.",
+            "The axis_unit of that coordinate system, as written. Whether the values are in that "
+            "unit cannot be known.",
+            "`millimeter` stays as it is.",
         ),
     ),
 )

@@ -5,8 +5,7 @@ from typing import Any
 
 from zs_pipeline import quality
 from zs_pipeline.declaration import Acorn, ByKey, Column, Expected, Read
-from zs_pipeline.shape.values import as_json, parts, text, texts, time
-from zs_pipeline.tags import spellings
+from zs_pipeline.shape.values import parts
 
 
 def rows(document: dict[str, Any], basics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
@@ -15,26 +14,7 @@ def rows(document: dict[str, Any], basics: Mapping[str, Any]) -> Iterator[dict[s
     for metric in parts(document, quality.METRICS):
         if metric.get("object_type") == quality.CURATION:
             continue
-        history = metric.get("status_history")
-        entry = quality.chosen(history, last)
-        value, value_type = quality.value_of(metric.get("value"))
-        yield {
-            "name": text(metric.get("name")),
-            "stage": text(metric.get("stage")),
-            "modality": quality.modality_of(metric),
-            "value": value,
-            "status": text(entry.get("status")),
-            "asset_name": basics["name"],
-            "subject_id": basics["subject_id"],
-            "timestamp": basics["acquisition_start_time"],
-            "tags": spellings(metric.get("tags")),
-            "reference": text(metric.get("reference")),
-            "evaluator": text(entry.get("evaluator")),
-            "status_timestamp": time(entry.get("timestamp")),
-            "status_history": as_json(history),
-            "value_type": value_type,
-            "evaluated_assets": texts(metric.get("evaluated_assets")),
-        }
+        yield quality.metric_row(metric, basics, last)
 
 
 _METRIC = quality.METRICS + "[]"

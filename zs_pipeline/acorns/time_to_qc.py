@@ -26,10 +26,11 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _process_end(document: dict[str, Any]) -> int | None:
     """Returns the latest end of a data process; a process without an end counts by its start."""
-    ends = (
-        time(process.get("end_date_time") or process.get("start_date_time"))
+    times = (
+        (time(process.get("end_date_time")), time(process.get("start_date_time")))
         for process in parts(document, _PROCESSES)
     )
+    ends = (start if end is None else end for end, start in times)
     return max((end for end in ends if end is not None), default=None)
 
 
@@ -88,8 +89,8 @@ ACORN = Acorn(
             reads=(f"{_PROCESSES}[].end_date_time", f"{_PROCESSES}[].start_date_time"),
             rule=(
                 "The latest end of all data processes, wherever it stands in the list; a process "
-                "without an end counts by its start. A time without a zone is UTC; one that cannot "
-                "be read counts for nothing, and null is left where there is no other."
+                "without an end, or with one that cannot be read, counts by its start. A time "
+                "without a zone is UTC; null is left where no time can be read."
             ),
             example="`2024-02-01 12:00:00-08:00` becomes 20:00 UTC of that day.",
         ),

@@ -6,14 +6,17 @@ lie is in `zs_pipeline.documents.state`.
 """
 
 import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+import pickle
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
+import zstandard
 
 from zs_client.contract import encode_partition
 from zs_pipeline import arrow
@@ -24,6 +27,7 @@ from zs_pipeline.declaration import (
     Acorn,
     ByDocument,
     ByKey,
+    ByLineage,
     ByPlatform,
     Expected,
     Read,
@@ -268,6 +272,89 @@ def platform_rows(
     pairs = _with_basics(kind, body, ids, basics)
     rows = (dict(row) for document, basic in pairs for row in kind.rows(document, basic))
     return _packed(acorn, ((str(row.pop(kind.column)), row) for row in rows))
+
+
+# What a document is in a partition, and its rows.
+Placed = tuple[Row, Sequence[Row]]
+
+
+def lineage_files(acorn: Acorn, kind: ByLineage, body: bytes, places: pa.Table) -> Files:
+    """Returns (encoded origin, file) for each origin whose documents all lie in a shard.
+
+    Args:
+        acorn: The declaration.
+        kind: How the table is made.
+        body: The shard.
+        places: The places of the documents, with their rows of asset_basics; see `ByLineage`.
+    """
+    files = (
+        (segment, merged_file(acorn, kind, placed))
+        for segment, placed in _by_origin(kind, body, places)
+    )
+    return sorted(files, key=itemgetter(0))
+
+
+def lineage_pieces(_: Acorn, kind: ByLineage, body: bytes, places: pa.Table) -> dict[str, bytes]:
+    """Returns the places and rows of a shard's documents, packed, by encoded origin."""
+    return {
+        segment: zstandard.compress(pickle.dumps(placed), 1)
+        for segment, placed in _by_origin(kind, body, places)
+    }
+
+
+def files_of_pieces(
+    acorn: Acorn, kind: ByLineage, pieces: Sequence[tuple[str, Sequence[bytes]]]
+) -> Files:
+    """Returns (encoded origin, file) of what `lineage_pieces` returned for several shards."""
+    return [
+        (segment, merged_file(acorn, kind, [p for body in bodies for p in _unpacked(body)]))
+        for segment, bodies in pieces
+    ]
+
+
+def merged_file(acorn: Acorn, kind: ByLineage, placed: Iterable[Placed]) -> arrow.File | None:
+    """Returns the file of a partition; None where it has no rows.
+
+    Documents of several origins share a partition where these are no name of one.
+    """
+    by_origin: dict[Any, list[Placed]] = defaultdict(list)
+    for place, of_document in placed:
+        origin = place[kind.column]
+        by_origin[(origin,) if origin is not None else place["_id"]].append((place, of_document))
+    merged = map(kind.merge, (by_origin[key] for key in sorted(by_origin, key=str)))
+    rows = list(chain.from_iterable(merged))
+    return arrow.file(acorn, arrow.table(acorn, rows)) if rows else None
+
+
+def _by_origin(
+    kind: ByLineage, body: bytes, places: pa.Table
+) -> Iterator[tuple[str, list[Placed]]]:
+    """Yields the places and rows of a shard's documents by encoded origin, each when whole."""
+    by_id: dict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
+    names = places.schema.names
+    left: Counter[str] = Counter()
+    for values in arrow.values(places, *names):
+        place = dict(zip(names, values, strict=True))
+        segment = fields.segment(place[kind.column])
+        by_id[place["_id"]].append((segment, place))
+        left[segment] += 1
+    gathered_rows: dict[str, list[Placed]] = defaultdict(list)
+    # A shard is sorted by subject, and so are most origins: few wait for their last document.
+    for document in parse(body, *cores(kind.reads), ids=pa.array(by_id, pa.string())):
+        of_document = by_id.pop(document["_id"])
+        rows = list(kind.rows(document, of_document[0][1]))
+        for segment, place in of_document:
+            gathered_rows[segment].append((place, rows))
+            left[segment] -= 1
+            if not left[segment]:
+                yield segment, gathered_rows.pop(segment)
+    if by_id:
+        raise ValueError(f"the shard lacks documents that the index has: {sorted(by_id)[:5]}")
+
+
+def _unpacked(body: bytes) -> list[Placed]:
+    placed: list[Placed] = pickle.loads(zstandard.decompress(body))  # noqa: S301 - see spools
+    return placed
 
 
 def _packed(acorn: Acorn, rows: Iterable[tuple[str, Row]]) -> dict[str, bytes]:

@@ -6,6 +6,7 @@ is checked of it in `zs_pipeline.orchestration.checks`.
 """
 
 import warnings
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -13,11 +14,12 @@ import dagster as dg
 from zs_client import user_tables
 from zs_client.contract import encode_partition
 from zs_client.masking import masked
-from zs_pipeline import code, memory, settings
+from zs_pipeline import code, memory, run_scope, settings
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import (
     Acorn,
     ByKey,
+    ByLineage,
     ByPlatform,
     FromFrame,
     FromSideFiles,
@@ -43,6 +45,8 @@ from zs_pipeline.tables import build as tables
 from zs_pipeline.tables.inputs import Input, Surroundings
 
 _SHOWN = 20
+# The name of Dagster's executor that gives each step a process of its own on the same machine.
+_PROCESS_OF_STEP = "multiprocess"
 
 # Of a partitioned acorn, for a run without a partition key; the other assets have none.
 _ONLY = {
@@ -193,6 +197,9 @@ def _acorn_asset(acorn: Acorn, catalogue: Catalogue) -> dg.AssetsDefinition:
         source: SourceResource,
         **inputs: Input,
     ) -> TableUpdate:
+        # Beside the documents' step works no other.
+        executor = context.job_def.executor_def.name
+        run_scope.current().has_siblings = executor == _PROCESS_OF_STEP
         around = Surroundings(
             cache.open(),
             cache.layout(),
@@ -216,7 +223,7 @@ def _group(acorn: Acorn) -> str:
     kind = acorn.kind
     if any(column.name == "severity" for column in acorn.columns):
         return "findings"
-    if isinstance(kind, ByKey | ByPlatform):
+    if isinstance(kind, ByKey | ByLineage | ByPlatform):
         of_quality = all(read.path.startswith("quality_control") for read in kind.reads)
         return "quality" if of_quality else f"by_{acorn.partition}"
     if isinstance(kind, FromSideFiles | FromFrame):
@@ -258,15 +265,28 @@ def squirrel_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         store, layout = cache.open(), cache.layout()
         every = settings.expected_every_hours() or context.run.tags.get(EVERY_HOURS)
         with in_our_words(), night.failing(store, layout, "squirrel"):
+            second, files = settings.successor_layout(), settings.successor_files()
             done = squirrel.publish(
                 store,
                 layout,
                 catalogue.acorns,
+                unbuilt=catalogue.unbuilt,
                 expected_every_hours=float(every) if every else None,
+                copies=[second.name] if second and files else (),
             )
             # While an earlier snapshot is published, what readers of it see stays, too.
-            if (second := settings.successor_layout()) and not hold.behind(store, layout):
-                successor.publish(store, second, layout, done.tables, complete=done.listed)
+            if not hold.behind(store, layout):
+                publish_second = partial(
+                    successor.publish,
+                    store,
+                    source=layout,
+                    tables=done.tables,
+                    complete=done.listed,
+                    progress=context.log.warning,
+                )
+                if second:
+                    publish_second(second, files=files)
+                successor.publish_copies(store, layout, done.registry, publish_second, but=second)
             views.publish(store, layout, done.registry)
             counts = runs.document_counts(context.instance)
             night.end(store, layout, done.failures, done.tables, counts)
@@ -329,7 +349,8 @@ def prune_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
         with in_our_words():
             chosen = Keep(config["keep_nightly"], config["keep_weekly"])
             done = prune(cache.open(), cache.version_layout(), chosen, progress=context.log.info)
-            keys = [dg.AssetKey(acorn.name) for acorn in catalogue.acorns]
+            every = (*catalogue.acorns, *catalogue.unbuilt)
+            keys = [dg.AssetKey(acorn.name) for acorn in every]
             others = ("documents", "squirrel", "deployment", "prune", "rollback")
             keys += [dg.AssetKey(name) for name in others]
             runs = history.forget(context.instance, LOCATION, keys, config["history_days"])
@@ -382,9 +403,10 @@ def rollback_asset(catalogue: Catalogue) -> dg.AssetsDefinition:
             if config["snapshot"] and config["release"]:
                 raise ValueError("give a snapshot or release, not both")
             if config["release"]:
-                rollback.release(store, layout, catalogue.acorns)
+                rollback.release(store, layout, catalogue.acorns, catalogue.unbuilt)
             elif config["snapshot"]:
-                rollback.roll_back(store, layout, catalogue.acorns, config["snapshot"])
+                every = (*catalogue.acorns, *catalogue.unbuilt)
+                rollback.roll_back(store, layout, every, config["snapshot"])
             held = hold.current(store, layout)
         state = held.sentence if held else "what builds make is published"
         return dg.MaterializeResult(metadata={"state": state})

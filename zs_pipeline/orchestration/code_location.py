@@ -5,7 +5,7 @@ Dagster finds it by `zs_pipeline.definitions`, `zs build` asks for it with what 
 
 import dagster as dg
 
-from zs_pipeline.acorns import CATALOGUE
+from zs_pipeline import settings
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.orchestration.alerts import alert_sensors
 from zs_pipeline.orchestration.assets import (
@@ -33,7 +33,7 @@ __all__ = ["LOCATION", "definitions"]
 
 
 def definitions(
-    catalogue: Catalogue = CATALOGUE,
+    catalogue: Catalogue | None = None,
     *,
     source: str = "",
     store: str = "",
@@ -45,7 +45,7 @@ def definitions(
     """Returns all that Dagster is told.
 
     Args:
-        catalogue: The tables.
+        catalogue: The tables; those that `settings.catalogue` says builds make when None.
         source: The documents' URL; `ZS_SOURCE` or the sample, looked up in the run, when empty.
         store: The store's URL; `ZS_STORE` or the current folder when empty.
         files: Where the buckets of side files are; `ZS_FILES`, else the sample's or S3, when empty.
@@ -53,6 +53,7 @@ def definitions(
         accept_shrink: Accept tables and sweeps that lost more than they may.
         loggers: What shows a run's messages; as `ZS_LOG` says when None.
     """
+    catalogue = catalogue or settings.catalogue()
     night, first, prune = jobs(catalogue), by_hand(), pruning()
     cache = StoreResource(url=store, version=version, accept_shrink=accept_shrink)
     documents, side_files = SourceResource(url=source), SideFilesResource(url=files)

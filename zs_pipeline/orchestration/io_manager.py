@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
+import pyarrow as pa
 
 from zs_client.contract import encode_partition
-from zs_client.facts import Facts
-from zs_pipeline import memory, run_scope
+from zs_client.facts import Facts, FileFacts
+from zs_pipeline import arrow, memory, run_scope
 from zs_pipeline.catalogue import Catalogue
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents.keys import DOCUMENTS_HEAD
@@ -21,7 +22,7 @@ from zs_pipeline.orchestration import events, partitions
 from zs_pipeline.orchestration.failures import Failed, in_our_words, stale_on_failure
 from zs_pipeline.orchestration.resources import StoreResource
 from zs_pipeline.publishing.commit import commit
-from zs_pipeline.publishing.facts_file import path, read_facts, read_head, segments
+from zs_pipeline.publishing.facts_file import entries, path, read_facts, read_head, segments
 from zs_pipeline.publishing.recovery import bring_back
 from zs_pipeline.publishing.table_update import TableUpdate
 from zs_pipeline.shrink_refused import ShrinkRefused
@@ -104,7 +105,9 @@ class AcornIOManager(dg.IOManager):
                     "bytes": report.bytes,
                     "files": len(facts["partitions"]) or 1,
                     "sha256": facts["sha256"],
-                    "preview": dg.MetadataValue.md(self._preview(acorn, facts)),
+                    "preview": dg.MetadataValue.md(
+                        self._preview(acorn, facts, looked_at=report.looked_at)
+                    ),
                 }
             )
             events.set_data_version(context, facts["sha256"])
@@ -186,20 +189,42 @@ class AcornIOManager(dg.IOManager):
             partitions.sync(self.instance, former, set(), before | others)
         partitions.sync(self.instance, name, now, gone - others)
 
-    def _preview(self, acorn: Acorn, facts: Facts, segment: str = "") -> str:
-        """Returns the first rows as Markdown, of the first partition where none is named."""
-        store, layout = self.cache.open(), self.cache.layout()
+    def _preview(
+        self,
+        acorn: Acorn,
+        facts: Facts,
+        segment: str = "",
+        *,
+        looked_at: Mapping[str, bytes] | None = None,
+    ) -> str:
+        """Returns the first rows as Markdown, of the first partition where none is named.
+
+        Args:
+            acorn: The declaration.
+            facts: The table's facts.
+            segment: The partition.
+            looked_at: Files that were read already, as the facts name them, by segment.
+        """
         if acorn.partition:
             segment = segment or next(iter(facts["partitions"]), "")
             if segment not in facts["partitions"]:
                 return "no rows"
-        try:
-            content = read_head(store, layout, acorn, segment, facts=facts, rows=_PREVIEW_ROWS)
-        except FileNotFoundError:
-            bring_back(store, layout, acorn)
-            content = read_head(store, layout, acorn, segment, facts=facts, rows=_PREVIEW_ROWS)
+        body = (looked_at or {}).get(segment)
+        if body is not None and _is_of(body, entries(facts).get(segment)):
+            content = arrow.head(body, _PREVIEW_ROWS)
+        else:
+            content = self._first_rows(acorn, facts, segment)
         table = _markdown(acorn, content.to_pylist())
         return f"{acorn.partition}={segment}\n\n{table}" if segment else table
+
+    def _first_rows(self, acorn: Acorn, facts: Facts, segment: str) -> pa.Table:
+        """Returns the first rows from the object, which is brought back where it is gone."""
+        store, layout = self.cache.open(), self.cache.layout()
+        try:
+            return read_head(store, layout, acorn, segment, facts=facts, rows=_PREVIEW_ROWS)
+        except FileNotFoundError:
+            bring_back(store, layout, acorn)
+            return read_head(store, layout, acorn, segment, facts=facts, rows=_PREVIEW_ROWS)
 
     def load_input(self, context: dg.InputContext) -> Input:
         """Returns the whole table that an asset asks for."""
@@ -222,6 +247,11 @@ def acorn_io_manager(catalogue: Catalogue) -> dg.IOManagerDefinition:
         return AcornIOManager(cache, catalogue, context.instance)
 
     return of_run
+
+
+def _is_of(body: bytes, entry: FileFacts | None) -> bool:
+    """Returns whether bytes are those of a file that facts name."""
+    return entry is not None and hashlib.sha256(body).hexdigest() == entry["sha256"]
 
 
 def _markdown(acorn: Acorn, rows: Sequence[Mapping[str, Any]]) -> str:

@@ -5,7 +5,6 @@ facts are written is in `zs_pipeline.publishing.commit`.
 """
 
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -18,7 +17,7 @@ from zs_client.masking import masked
 from zs_client.store import Store
 from zs_pipeline import arrow, run_scope
 from zs_pipeline.declaration import Acorn
-from zs_pipeline.stored_json import parsed, serialized
+from zs_pipeline.stored_json import parsed, serialized, sorted_json
 
 
 class HeldBack(Exception):
@@ -62,14 +61,14 @@ class FactsFile:
                     f"{self.acorn.name} was rolled back while this build ran, which publishes "
                     "nothing of it; the next build goes on"
                 )
-            old = json.dumps(self.facts, sort_keys=True)
+            old = sorted_json(self.facts)
             facts = self.facts = self.facts or _empty_facts(self.acorn, code_version or "")
             state, files = facts["sha256"], dict(facts["partitions"])
             apply(facts)
             if code_version is not None:
                 _declare(self.acorn, facts)
             _note_behind(facts, state, files)
-            if body is not None and json.dumps(facts, sort_keys=True) == old:
+            if body is not None and sorted_json(facts) == old:
                 return None
             facts["checked_at"] = now_text()
             return serialized(facts)
@@ -151,14 +150,22 @@ def _note_behind(facts: Facts, state: str, files: dict[str, FileFacts]) -> None:
     one_file["behind_of"] = facts["sha256"]
 
 
-def read_facts(store: Store, layout: Layout, table: str) -> Facts | None:
+def read_facts(
+    store: Store, layout: Layout, table: str, *, within: float | None = None
+) -> Facts | None:
     """Returns a table's facts, or None where the table has none.
+
+    Args:
+        store: Where the table lies.
+        layout: The layout of the version.
+        table: The table's name in the store.
+        within: The seconds since a run has read them, at most; see `RecentReads.get_if_there`.
 
     Raises:
         ValueError: The facts cannot be read.
     """
     key = layout.facts(table)
-    body, _ = run_scope.current().recent_reads.get_if_there(store, key)
+    body, _ = run_scope.current().recent_reads.get_if_there(store, key, within=within)
     facts: Facts | None = parsed(store, key, body)
     return facts
 

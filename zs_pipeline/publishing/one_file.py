@@ -76,6 +76,8 @@ def bring_up_to_date(
         code_version: The version of the table's code; empty outside of a build.
     """
     facts = known.facts
+    if not known.acorn.has_one_file:
+        return
     if not (facts and facts["partition_key"] and facts["source_state"]):
         return
     last, state = facts.get("one_file"), facts["sha256"]

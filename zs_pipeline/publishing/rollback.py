@@ -21,9 +21,10 @@ from zs_client.facts import Facts, FileFacts
 from zs_client.pinned import State, gone, state_of
 from zs_client.published import latest
 from zs_client.store import Store
+from zs_pipeline import run_scope
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.publishing import hold as holds
-from zs_pipeline.publishing import one_file, pruning, squirrel, views
+from zs_pipeline.publishing import one_file, pruning, squirrel, successor, views
 from zs_pipeline.publishing.facts_file import FactsFile, entries, now_text, path, read_facts
 from zs_pipeline.publishing.hold import HOLDING, PLACING, RELEASING, HeldLayout, Hold
 from zs_pipeline.publishing.recovery import recover_pending
@@ -71,7 +72,8 @@ def roll_back(store: Store, layout: Layout, acorns: Sequence[Acorn], snapshot: s
         store.put(held.registry, store.get(layout.registry))
     for acorn in acorns:
         _roll_back_table(store, layout, acorn, state, hold)
-    _publish(store, layout, state, hold)
+    registry = _publish(store, layout, state, hold)
+    successor.follow(store, layout, registry, acorns)
     for acorn in acorns:
         _place_held(FactsFile(store, held, acorn))
         # What a build had announced that ran meanwhile.
@@ -81,13 +83,16 @@ def roll_back(store: Store, layout: Layout, acorns: Sequence[Acorn], snapshot: s
     return hold
 
 
-def release(store: Store, layout: Layout, acorns: Sequence[Acorn]) -> str:
+def release(
+    store: Store, layout: Layout, acorns: Sequence[Acorn], unbuilt: Sequence[Acorn] = ()
+) -> str:
     """Publish what builds made since the rollback; returns the snapshot's id.
 
     Args:
         store: The store.
         layout: The layout of the version.
         acorns: All acorns of the version.
+        unbuilt: Acorns that are not made any more, of which the store may have some.
 
     Raises:
         ValueError: Nothing is rolled back.
@@ -97,12 +102,14 @@ def release(store: Store, layout: Layout, acorns: Sequence[Acorn]) -> str:
         raise ValueError(f"version {layout} of {store.url} is not rolled back")
     _record(store, layout, Hold(hold.snapshot, hold.name, hold.since, RELEASING))
     held = HeldLayout(layout.version)
+    acorns = [*acorns, *(a for a in unbuilt if read_facts(store, held, a.table))]
     for acorn in acorns:
         facts = read_facts(store, held, acorn.table)
         if facts is not None:
             recover_pending(FactsFile(store, held, acorn))
             _place(FactsFile(store, layout, acorn), _digests(facts), _as_built(facts))
     published = squirrel.publish(store, layout, acorns)
+    successor.follow(store, layout, published.registry, acorns)
     views.publish(store, layout, published.registry)
     store.delete([entry["path"] for entry in store.walk(held.held_folder)])
     _record(store, layout, None, {"to": published.snapshot, "from": hold.snapshot})
@@ -121,7 +128,8 @@ def _record(
             record["history"] = [*record["history"], {"at": now_text(), **event}][-KEPT_EVENTS:]
         return serialized(record)
 
-    store.update(layout.rollback, change, advice="is another rollback running?")
+    written = store.update(layout.rollback, change, advice="is another rollback running?")
+    run_scope.current().recent_reads.note(store, layout.rollback, written)
 
 
 def _refuse_gone(store: Store, state: State) -> None:
@@ -268,9 +276,9 @@ def _place_held(file: FactsFile) -> None:
         list(pool.map(place, files.keys(), files.values()))
 
 
-def _publish(store: Store, layout: Layout, state: State, hold: Hold) -> None:
-    """Write the registry of a snapshot, which says that it is an earlier one."""
-    registry = json.loads(state.body)
+def _publish(store: Store, layout: Layout, state: State, hold: Hold) -> dict[str, Any]:
+    """Write the registry of a snapshot, which says that it is an earlier one, and return it."""
+    registry: dict[str, Any] = json.loads(state.body)
     registry.pop("partitions", None)
     former = json.loads(store.get(layout.registry))
     for entry in registry["acorns"]:
@@ -284,3 +292,4 @@ def _publish(store: Store, layout: Layout, state: State, hold: Hold) -> None:
     store.put(layout.registry, serialized(registry))
     # A view names the columns of its table: one that came since is none of the snapshot's.
     views.publish(store, layout, registry)
+    return registry

@@ -5,14 +5,16 @@ The list of acorns comes from `zs_pipeline.acorns`, and their facts from the sto
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from zs_client import work
 from zs_client.contract import VERSIONS_INDEX, Layout
 from zs_client.facts import Facts
 from zs_client.store import Store
+from zs_pipeline import recent_reads
 from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import state as documents
 from zs_pipeline.publishing import catalogue_page, snapshot_list, versions
@@ -56,7 +58,9 @@ def publish(
     layout: Layout,
     acorns: Sequence[Acorn],
     *,
+    unbuilt: Sequence[Acorn] = (),
     expected_every_hours: float | None = None,
+    copies: Iterable[str] = (),
 ) -> Published:
     """Write the registry and its snapshot, and list the version once all acorns exist.
 
@@ -64,34 +68,38 @@ def publish(
         store: The store to publish in.
         layout: The layout of the version.
         acorns: All acorns of the version.
+        unbuilt: Acorns that are not made any more; one that the last registry names stays in it.
         expected_every_hours: The interval of the schedule; None keeps that of the last registry.
+        copies: Folders that get copies of the files; those that have some stay in the registry.
 
     Raises:
         ValueError: A table's facts cannot be read, and nothing was changed; or the index of
             versions cannot be read, and it was not changed.
         HeldBack: An earlier snapshot is published; nothing was changed.
     """
-    now = now_text()
+    now, former = now_text(), _former(store, layout)
+    named = {entry["name"] for entry in former.get("acorns", ())}
+    acorns = [*acorns, *(acorn for acorn in unbuilt if acorn.name in named)]
     gathered: list[dict[str, Any]] = []
     partitions: dict[str, Any] = {}
-    missing = []
     with work.Threads(len(acorns) + 2) as pool:
         current = pool.submit(documents.current, store)
         failure = pool.submit(documents.failed, store)
-        facts_of = list(pool.map(lambda acorn: read_facts(store, layout, acorn.table), acorns))
+        # A rollback that was begun since is seen in them.
+        read = partial(read_facts, store, layout, within=recent_reads.FEW_SECONDS)
+        facts_of = list(pool.map(lambda acorn: read(acorn.table), acorns))
         state, failed = current.result(), failure.result()
     if any(facts and facts.get("held") for facts in facts_of):
         raise HeldBack(
             "an earlier snapshot was published while this run began; the next build goes on"
         )
-    for acorn, facts in zip(acorns, facts_of, strict=True):
-        # A table whose first build did not end has some of its rows.
-        if facts is None or not facts["source_state"]:
-            missing.append(acorn.name)
-            continue
-        gathered.append(_entry(store, layout, facts, state, failed, now))
-        partitions[acorn.name] = {s: e["sha256"] for s, e in facts["partitions"].items()}
+    # A table whose first build did not end has some of its rows.
     complete = tuple(facts for facts in facts_of if facts and facts["source_state"])
+    for facts in complete:
+        gathered.append(_entry(store, layout, facts, state, failed, now))
+        partitions[facts["name"]] = {s: e["sha256"] for s, e in facts["partitions"].items()}
+    built = {facts["name"] for facts in complete}
+    missing = [acorn.name for acorn in acorns if acorn.name not in built and acorn not in unbuilt]
     digest = hashlib.sha256("".join(f"{e['name']}={e['sha256']}\n" for e in gathered).encode())
     snapshot = digest.hexdigest()[:16]
     registry: dict[str, Any] = {
@@ -103,7 +111,6 @@ def publish(
     }
     key = layout.snapshot(snapshot)
     body = serialized({**registry, "partitions": partitions})
-    former = _former(store, layout)
     is_new = former.get("snapshot") != snapshot
     if not store.exists(key):
         store.put_first(key, body)
@@ -114,6 +121,8 @@ def publish(
         name_one_file(store, layout, entry, facts)
     registry |= kept_of(former)
     registry["catalogue"] = catalogue_page.publish(store, layout, former)
+    if folders := {*copies, *registry.get("copies", ())}:
+        registry["copies"] = sorted(folders)
     if expected_every_hours:
         registry["expected_every_hours"] = expected_every_hours
     store.put(layout.registry, serialized(registry))
@@ -158,11 +167,13 @@ def kept_of(former: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what a registry takes over from the former one, and no snapshot has.
 
     It is the interval of the schedule, since a snapshot does not become late, what the database of
-    views was made of, and the page in a browser, which shows any snapshot.
+    views was made of, the page in a browser, which shows any snapshot, and the folders that have
+    copies of the files, which are those of whatever is published.
     """
     hours = former.get("expected_every_hours")
     every = {"expected_every_hours": hours} if isinstance(hours, int | float) and hours else {}
-    return every | {key: former[key] for key in ("duckdb", "catalogue") if former.get(key)}
+    kept = ("duckdb", "catalogue", "copies")
+    return every | {key: former[key] for key in kept if former.get(key)}
 
 
 def _entry(

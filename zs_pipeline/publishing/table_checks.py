@@ -118,8 +118,9 @@ def load_check_context(
         gone = _gone(store, layout, acorn, files)
         if gone:
             bring_back(store, layout, acorn, gone)
-    # The object of a table in one file was read in the same night.
-    day = of_the_day(sorted(files)) if report and acorn.partition else []
+    # That of a table in one file was put in the same night where the table changed.
+    is_put = report and not acorn.partition and report.changed
+    day = of_the_day(sorted(files)) if report and not is_put else []
     objects = [layout.object(acorn.table, files[s]["sha256"]) for s in day]
     if None in bodies.values() or not all(store.exists(key) for key in objects):
         bring_back(store, layout, acorn)

@@ -1,11 +1,12 @@
 """The database of views beside the registry, `tables.duckdb`: one `ATTACH` shows all tables.
 
-Each table has a view over its fixed path, a partitioned one over its one file, with the table's
-description and those of its columns as comments. DuckDB keeps a view as SQL, so the file holds no
-row, and only a declaration changes it: the registry has the digest of the declarations, and a
-night on which they are the same asks nothing.
+Each table has a view over its fixed path, a partitioned one over its one file or, where it has
+none, over its partitions, with the table's description and those of its columns as comments. DuckDB
+keeps a view as SQL, so the file holds no row, and only a declaration changes it: the registry has
+the digest of the declarations, and a night on which they are the same asks nothing.
 """
 
+import glob
 import hashlib
 import json
 import tempfile
@@ -47,15 +48,17 @@ class View:
 
     Attributes:
         name: The table's name in the store, under which the client has it.
-        address: The address of the file that is read.
+        address: The address of the file that is read, or a pattern of those of all partitions.
         description: The table's description.
         columns: The name, the type and the description of each column.
+        partition: The column in the paths of a pattern; empty for one file.
     """
 
     name: str
     address: str
     description: str
     columns: tuple[tuple[str, str, str], ...]
+    partition: str = ""
 
 
 def publish(store: Store, layout: Layout, registry: Mapping[str, Any]) -> bool:
@@ -115,20 +118,23 @@ def database(views: Sequence[View]) -> bytes:
 
 
 def _views(store: Store, layout: Layout, entries: Iterable[Mapping[str, Any]]) -> list[View]:
-    """Returns the views of tables that have a file of all their rows, which a view can read."""
-    return [
-        View(
-            entry["table"],
-            _address(f"{store.url}/{layout.table(entry['table'])}"),
-            entry["description"],
-            tuple(
-                (column["name"], column.get("type", "string"), column["description"])
-                for column in with_partition(entry)
-            ),
+    """Returns the views of tables, by their one file where there is one."""
+    views = []
+    for entry in entries:
+        table, key = entry["table"], entry["partition_key"]
+        columns = tuple(
+            (column["name"], column.get("type", "string"), column["description"])
+            for column in with_partition(entry)
         )
-        for entry in entries
-        if not entry["partition_key"] or "one_file" in entry
-    ]
+        is_split = bool(key) and "one_file" not in entry
+        if is_split:
+            # A pattern: what else in the path looks like one is written as what it is.
+            folder = glob.escape(_address(f"{store.url}/{layout.table_folder(table)}"))
+            address = f"{folder}/{key}=*/data.pqt"
+        else:
+            address = _address(f"{store.url}/{layout.table(table)}")
+        views.append(View(table, address, entry["description"], columns, key if is_split else ""))
+    return views
 
 
 def _address(place: str) -> str:
@@ -143,7 +149,9 @@ def _statements(view: View) -> Iterable[str]:
     # By name: a file may have a column more before its view has. A folder of the path may look
     # like a partition's.
     columns = ", ".join(_name(name) for name, _, _ in view.columns)
-    source = f"read_parquet({_text(view.address)}, hive_partitioning=false)"
+    # With the values in paths a question about one partition reads that one alone.
+    hive = "true, hive_types_autocast=false" if view.partition else "false"
+    source = f"read_parquet({_text(view.address)}, hive_partitioning={hive})"
     yield f"CREATE VIEW {_name(view.name)} AS SELECT {columns} FROM {source}"  # noqa: S608 - quoted
     yield f"COMMENT ON VIEW {_name(view.name)} IS {_text(view.description)}"
     for name, _, description in view.columns:

@@ -43,6 +43,7 @@ _FITS: dict[Expected, Callable[[Any], bool]] = {
     Expected.OBJECT: lambda value: isinstance(value, dict),
     Expected.LIST: lambda value: isinstance(value, list),
     Expected.TEXT: _is_text,
+    Expected.NUMBER: lambda value: fields.number(value) is not None,
     Expected.SUBJECT: lambda value: fields.subject(value) is not None,
     Expected.TIME: lambda value: fields.written_time(value) is not None,
     Expected.DATE: lambda value: fields.day(value) is not None,

@@ -19,6 +19,7 @@ from zs_client.contract import NULL_PARTITION, encode_partition
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)? ?([Zz]|[+-]\d\d(:?\d\d)?)?", re.ASCII
 )
+_NUMBER = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)(e[+-]?\d+)?\s*", re.ASCII | re.IGNORECASE)
 _DATE = re.compile(r"(\d{4}-\d\d-\d\d)([Tt ].*)?", re.ASCII)
 # A file name has 255 bytes on most disks, and `subject_id=` stands before it.
 LONGEST_SEGMENT = 240
@@ -65,7 +66,13 @@ def text(value: Any) -> str | None:
 def subject(value: Any) -> str | None:
     """Returns a subject's id as text; None when the id is too long for a folder's name."""
     subject_id = text(value)
-    return None if segment(subject_id) == NULL_PARTITION else subject_id
+    return subject_id if subject_id and _is_folder(subject_id) else None
+
+
+# A sweep of a hundred thousand documents has a dozen of each subject.
+@lru_cache(maxsize=1 << 14)
+def _is_folder(subject_id: str) -> bool:
+    return segment(subject_id) != NULL_PARTITION
 
 
 def subject_of(document: Any) -> str | None:
@@ -158,6 +165,19 @@ def year(value: Any) -> int | None:
     """Returns a year of four digits, written as a number or text."""
     digits = text(value)
     return int(digits) if digits and re.fullmatch(r"[12]\d{3}", digits, re.ASCII) else None
+
+
+def number(value: Any) -> float | None:
+    """Returns a number, also one that is written as text; None for all else, NaN and infinities."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    if isinstance(value, str) and (len(value) > LONGEST_NUMBER or not _NUMBER.fullmatch(value)):
+        return None
+    try:
+        read = float(value)
+    except OverflowError:
+        return None
+    return read if math.isfinite(read) else None
 
 
 def unbounded(value: Any) -> str | None:

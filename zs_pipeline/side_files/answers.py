@@ -48,7 +48,8 @@ OUTCOMES = (FOUND, "not_there", "not_readable", "unparsable", "other_shape")
 # A file does not change while its data asset does not; a missing file may still come.
 _FINAL = frozenset((FOUND, NotParsed.outcome, OtherShape.outcome))
 PROBLEMS = frozenset((NotReadable.outcome, NotParsed.outcome, OtherShape.outcome))
-# After so many answers they are saved, so that a killed build continues there.
+# So many questions are asked at a time. Once as many answers are new, all are saved, so that a
+# killed build continues there.
 KEEP_EVERY = 5000
 # The number of parts in which data assets are first listed, and the least size of a part. A request
 # reaches as many data assets as have 1,000 files together; the rest of its part is cut in two, and
@@ -111,14 +112,25 @@ class AnswersUpdate:
     """The answers to all questions of an acorn.
 
     Attributes:
-        values: The value of each data asset's side file, by `_id`; None without a value.
+        answers: The answers, by `_id` of the data asset.
         content: The name of the kept answers; equal answers have the same name.
         counts: The numbers of questions, asked, reused, requests, and answers by outcome.
     """
 
-    values: dict[str, Any]
+    answers: dict[str, Answer]
     content: str
     counts: dict[str, int]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The value of each data asset's side file, by `_id`; None without a value.
+
+        They are parsed here, which a night without a change does not need.
+        """
+        return {
+            key: None if answer.value is None else orjson.loads(answer.value)
+            for key, answer in self.answers.items()
+        }
 
 
 def update(
@@ -179,8 +191,9 @@ def update(
                 raise
             if start + KEEP_EVERY < len(unknown):
                 # 100,000 documents have 40,000 data assets without a side file: encoding all
-                # answers after each 5,000 of them took 3 of a night's 25 s.
-                if learned > saved:
+                # answers after each 5,000 of them took 3 of a night's 25 s, also where few of them
+                # were new.
+                if learned - saved >= KEEP_EVERY:
                     _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
                     saved = learned
                 progress_line.at(start + KEEP_EVERY)
@@ -204,10 +217,7 @@ def update(
         content = _keep(store, name, kind, questions, answers, seen=seen, answered=answered)
     outcomes = Counter(answer.outcome for answer in answers.values())
     return AnswersUpdate(
-        {
-            key: None if answer.value is None else orjson.loads(answer.value)
-            for key, answer in answers.items()
-        },
+        answers,
         content,
         {
             "questions": len(questions),
@@ -281,7 +291,12 @@ def _ask_all(
             continue
         reached, left = result
         for question, listing in reached:
-            begin(_ask, kind, question, known.get(question.id), listing)
+            before = known.get(question.id)
+            if isinstance(listing, NotUsable) or not listing:
+                # Most nights nothing is listed of most data assets, and no request is left to send.
+                yield _ask(files, kind, question, before, listing)
+            else:
+                begin(_ask, kind, question, before, listing)
         begin_listing(left, 2 if running < files.in_flight else 1)
 
 
@@ -345,10 +360,14 @@ def _answered(
 
 def _same(answer: Answer, known: Answer | None) -> bool:
     """Returns whether an answer equals the known answer in the same state of its data asset."""
+    if known is None:
+        return False
+    question, former = answer.question, known.question
     return (
-        known is not None
-        # A kept question has no location; the location is a part of the state.
-        and replace(answer, question=replace(answer.question, location=None), reached=True) == known
+        (answer.outcome, answer.reason, answer.value) == (known.outcome, known.reason, known.value)
+        # A kept question has no location, which is a part of the state, and no schedule.
+        and (question.id, question.name, question.state, question.about)
+        == (former.id, former.name, former.state, former.about)
     )
 
 

@@ -68,6 +68,8 @@ def plain(value: Any) -> Any:
     text, integers beyond 64 bits text, and lone surrogates U+FFFD. NaN and infinities become
     ``{"$numberDouble": "NaN"}``, since the text NaN is another value.
     """
+    if type(value) is str:
+        return _text(value)
     root = [value]
     stack: list[Any] = [root]
     while stack:
@@ -93,6 +95,8 @@ def plain(value: Any) -> Any:
 
 
 def _text(value: str) -> str:
+    if value.isascii():
+        return value
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -216,7 +220,6 @@ def head(document: Mapping[str, Any], where: str = "") -> Swept | Problem:
             values need not be plain.
         where: The position in a dump, for the reason.
     """
-    name = fields.text(plain(document.get("name")))
     value = document.get("_id")
     document_id = identity(value)
     if document_id is None:
@@ -224,19 +227,24 @@ def head(document: Mapping[str, Any], where: str = "") -> Swept | Problem:
             defect = "null" if "_id" in document else "missing"
         else:
             defect = "empty" if value == "" else f"of type {type(value).__name__}"
+        name = fields.text(plain(document.get("name")))
         reason = f"the _id is {defect}, not a text, an integer or an ObjectId; set aside{where}"
         return Problem(None, name, "_id", reason, "error")
-    times = {key: plain(document.get(key)) for key in ("_last_modified", "last_modified")}
-    return Swept(document_id, version_of(times), None, _subject_of(document))
+    modified = document.get("_last_modified")
+    # Nearly all have one, and a sweep looks at a hundred thousand.
+    if not (modified and type(modified) is str and modified.isascii()):
+        times = {key: plain(document.get(key)) for key in ("_last_modified", "last_modified")}
+        modified = version_of(times)
+    return Swept(document_id, modified, None, _subject_of(document))
 
 
 def _subject_of(document: Mapping[str, Any]) -> str | None:
     """Returns the subject that `fields.subject_of` finds in the plain form of a document."""
-    ids: dict[str, Any] = {}
     for path in fields.SUBJECT_PLACES:
-        core, key = path.split(".")
-        ids[core] = {key: plain(fields.part(document, path))}
-    return fields.subject_of(ids)
+        subject_id = fields.subject(plain(fields.part(document, path)))
+        if subject_id:
+            return subject_id
+    return None
 
 
 class SweptOnce:

@@ -10,6 +10,7 @@ from zs_pipeline.declaration import (
     Acorn,
     ByDocument,
     ByKey,
+    ByLineage,
     ByPlatform,
     FromCustomTable,
     FromFindings,
@@ -23,6 +24,7 @@ from zs_pipeline.publishing.table_update import TableUpdate
 from zs_pipeline.tables import (
     by_document,
     by_key,
+    by_lineage,
     by_platform,
     from_custom_table,
     from_findings,
@@ -65,6 +67,8 @@ def build(
             built = by_document.plan(kind, known, tables, around.files)
         case ByKey() as kind:
             built = by_key.plan(kind, known, tables, only)
+        case ByLineage() as kind:
+            built = by_lineage.plan(kind, known, tables, only)
         case ByPlatform() as kind:
             built = by_platform.plan(kind, known, tables, only, around.progress)
         case FromTables() as kind:

@@ -1,5 +1,6 @@
 """Tables with rows for each document; rows of unchanged documents are reused."""
 
+import hashlib
 from collections import ChainMap
 from collections.abc import Iterator
 
@@ -8,7 +9,7 @@ import pyarrow as pa
 from zs_client.errors import StoreError
 from zs_pipeline import arrow, processes
 from zs_pipeline.code import of_table
-from zs_pipeline.declaration import ByDocument, FrameRead, Tables
+from zs_pipeline.declaration import ByDocument, FoldersRead, FrameRead, Tables
 from zs_pipeline.documents import shards
 from zs_pipeline.documents.state import WHERE
 from zs_pipeline.publishing.facts_file import FactsFile
@@ -18,6 +19,9 @@ from zs_pipeline.side_files.files import Files
 from zs_pipeline.side_files.outcomes import NotUsable
 from zs_pipeline.tables.inputs import Inputs
 from zs_pipeline.tables.reuse import NO_FILE, is_current, rows_to_keep
+
+# After the state of a listing that an earlier build made.
+_EARLIER = " of an earlier build"
 
 
 def plan(kind: ByDocument, known: FactsFile, inputs: Inputs, files: Files) -> TableUpdate:
@@ -38,7 +42,11 @@ def plan(kind: ByDocument, known: FactsFile, inputs: Inputs, files: Files) -> Ta
         texts, state["frame"] = _frame_texts(kind.frame, known, files)
         notes[kind.frame.name] = texts
         frame = pa.table({kind.frame.name: pa.array(texts, pa.string())})
-        tables = ChainMap({kind.frame.name: frame}, inputs)  # type: ignore[arg-type]
+        tables = ChainMap({kind.frame.name: frame}, tables)  # type: ignore[arg-type]
+    if kind.folders:
+        names, state["folders"] = _folder_names(kind.folders, known, files)
+        folders = pa.table({kind.folders.name: pa.array(names, pa.string())})
+        tables = ChainMap({kind.folders.name: folders}, tables)  # type: ignore[arg-type]
     if is_current(known.facts, state, code, state.keys() - {"index"}):
         reason = f"{', '.join(('the documents', *inputs))} did not change"
         return TableUpdate((), state, code, reason)
@@ -75,3 +83,20 @@ def _frame_texts(read: FrameRead, known: FactsFile, files: Files) -> tuple[list[
         return list(read.texts(frames.read_frame(changed[0]))), changed[1]
     except (NotUsable, StoreError, ValueError):
         return texts or [], etag or NO_FILE
+
+
+def _folder_names(read: FoldersRead, known: FactsFile, files: Files) -> tuple[list[str], str]:
+    """Returns (names of the folders in a bucket, the state of the listing).
+
+    Of a bucket that cannot be listed these are the names that the last build noted, which its
+    findings are about. The state then says so, since another folder may have lost its document.
+    """
+    try:
+        names = sorted(files.folder(read.location).folders)
+    except (NotUsable, StoreError):
+        facts = known.facts
+        names = (facts.get("notes", {}).get(read.name) if facts else None) or []
+        state = (facts["source_state"].get("folders") if facts else None) or NO_FILE
+        return names, state if state == NO_FILE else f"{state.removesuffix(_EARLIER)}{_EARLIER}"
+    lines = "".join(f"{name}\n" for name in names)
+    return names, hashlib.sha256(lines.encode("utf-8", "surrogatepass")).hexdigest()

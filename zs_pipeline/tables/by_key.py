@@ -1,11 +1,9 @@
 """Tables split by a column of asset_basics; only changed partitions are computed.
 
 The fingerprint of a partition covers its documents, their values in the columns of asset_basics
-that the table reads, and the code.
+that the table reads, and the code. They are compared where the documents or asset_basics changed.
 """
 
-import hashlib
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -20,13 +18,11 @@ from zs_pipeline.documents.state import WHERE, DocumentState
 from zs_pipeline.publishing.facts_file import FactsFile, entries
 from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
 from zs_pipeline.shape import values as fields
-from zs_pipeline.tables import stored_files
+from zs_pipeline.tables import fingerprints, stored_files
 from zs_pipeline.tables.inputs import Inputs
+from zs_pipeline.tables.reuse import is_current
 from zs_pipeline.tables.spools import by_partition
 from zs_pipeline.tables.with_basics import shards_with_basics, with_reads
-
-# Characters that no text in a table has: between columns, between a list's values, for null.
-_COLUMN, _ITEM, _NULL = "\x1e", "\x1f", "\x00"
 
 
 def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | None) -> TableUpdate:
@@ -39,22 +35,26 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
         only: The encoded partitions to compute, changed or not; all that changed when None.
     """
     code = of_table(known.acorn)
-    documents, basics = inputs.load_documents(known.store), inputs[ASSET_BASICS]
-    placed = _placed(kind, documents, basics)
-    now = _fingerprints(placed, code)
+    documents = inputs.load_documents(known.store)
+    noun = kind.key.removesuffix("_id").replace("_", " ")
+    state = {"documents": documents.state, **inputs.state()}
     before = {segment: entry["inputs"] for segment, entry in entries(known.facts).items()}
     before |= known.facts["empty"] if known.facts else {}
+    if only is None and is_current(known.facts, state, code, state):
+        return TableUpdate((), state, code, f"no {noun}'s documents changed", inputs=before)
+    basics = inputs[ASSET_BASICS]
+    placed = _placed(kind, documents, basics)
+    now = fingerprints.by_segment(placed, code)
     if only is None:
         compute = {s for s, fingerprint in now.items() if before.get(s) != fingerprint}
         gone = before.keys() - now.keys()
     else:
         compute = set(only) & now.keys()
         gone = (set(only) & before.keys()) - now.keys()
-    state = {"documents": documents.state} if only is None else None
+    whole = state if only is None else None
     if not compute and not gone:
-        noun = kind.key.removesuffix("_id").replace("_", " ")
         reason = f"no {noun}'s documents changed" if only is None else f"no such {noun} has rows"
-        return TableUpdate((), state, code, reason)
+        return TableUpdate((), whole, code, reason, inputs=now)
 
     def partitions() -> Iterator[PartitionUpdate]:
         # A removal without inputs leaves no entry in the facts.
@@ -72,7 +72,8 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
         for segment, content in contents:
             yield PartitionUpdate(segment, content, now[segment])
 
-    return TableUpdate(partitions(), state, code, files=len(compute) + len(gone))
+    files = len(compute) + len(gone)
+    return TableUpdate(partitions(), whole, code, files=files, inputs=now)
 
 
 def _placed(kind: ByKey, documents: DocumentState, basics: pa.Table) -> pa.Table:
@@ -84,26 +85,6 @@ def _placed(kind: ByKey, documents: DocumentState, basics: pa.Table) -> pa.Table
     segment = pa.array([*segments, fields.segment(None)]).take(
         values.indices.fill_null(len(segments))
     )
-    columns = [_as_text(arrow.column(basics, name)) for name in kind.basics]
-    state = pc.binary_join_element_wise(index["_id"], index["content"], *columns, _COLUMN)
+    columns = [arrow.column(basics, name) for name in kind.basics]
+    state = fingerprints.states(index["_id"], index["content"], *columns)
     return index.append_column("segment", segment).append_column("state", state)
-
-
-def _as_text(column: pa.Array) -> pa.Array:
-    """Returns the values of a column as texts that differ where the values do."""
-    if pa.types.is_list(column.type):
-        column = pc.binary_join(column, _ITEM)
-    return column.cast(pa.string()).fill_null(_NULL)
-
-
-def _fingerprints(placed: pa.Table, code: str) -> dict[str, str]:
-    """Returns by partition a digest of its documents, their rows and the code."""
-    states: dict[str, list[str]] = defaultdict(list)
-    for segment, state in arrow.values(placed, "segment", "state"):
-        states[segment].append(state)
-    return {
-        segment: hashlib.sha256(
-            "\n".join((code, *sorted(of_documents))).encode("utf-8", "replace")
-        ).hexdigest()[:32]
-        for segment, of_documents in states.items()
-    }

@@ -47,7 +47,7 @@ def plan(
         if documents is not None:
             # Thousands of documents at a time, trimmed to the paths that are read.
             paths = path_map(projected(kind.reads))
-            shards_read = documents.read(shards.cores(kind.reads)[0], ids=set(answered.values))
+            shards_read = documents.read(shards.cores(kind.reads)[0], ids=set(answered.answers))
             read = {
                 document["_id"]: trim(document, paths)
                 for shard in shards_read

@@ -33,6 +33,20 @@ def by_partition(
         shards: The packed rows of each shard by encoded partition.
         segments: All partitions, encoded.
     """
+    for pieces in spooled(shards, segments):
+        for segment, packed in pieces:
+            yield segment, arrow.unpack(packed, acorn) if packed else None
+
+
+def spooled(
+    shards: Iterable[dict[str, bytes]], segments: Iterable[str]
+) -> Iterator[list[tuple[str, list[bytes]]]]:
+    """Yields (segment, what each shard has of it) of the partitions of a spool, spool by spool.
+
+    Args:
+        shards: What each shard has, by encoded partition.
+        segments: All partitions, encoded.
+    """
     with ExitStack() as stack:
         spools = [
             stack.enter_context(tempfile.SpooledTemporaryFile(SPOOLED_IN_MEMORY))
@@ -46,9 +60,7 @@ def by_partition(
             expected[_number(segment)].append(segment)
         for number, names in sorted(expected.items()):
             pieces = _unspooled(spools[number])
-            for segment in names:
-                packed = pieces.pop(segment, None)
-                yield segment, arrow.unpack(packed, acorn) if packed else None
+            yield [(segment, pieces.pop(segment, [])) for segment in names]
 
 
 def _number(segment: str) -> int:

@@ -5,15 +5,13 @@ Only with the workers of `ZS_ENGINE`; the objects are named and placed by
 name, as of a refused one, is left to `zs prune`.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
-
-import pyarrow as pa
 
 from zs_client import work
 from zs_client.contract import Layout
 from zs_pipeline import arrow, dask_engine, processes
-from zs_pipeline.declaration import Acorn, ByKey
+from zs_pipeline.declaration import Acorn
 from zs_pipeline.documents import shards
 from zs_pipeline.publishing.facts_file import FactsFile, entries
 from zs_pipeline.shape import values as fields
@@ -39,6 +37,10 @@ class Objects(NamedTuple):
     placed: dict[str, str]
 
 
+# Returns the files of a shard's partitions, as a function of `documents.shards`.
+Files = Callable[..., shards.Files]
+
+
 def map_subjects(
     known: FactsFile, calls: Iterable[tuple[Any, ...]], documents: int
 ) -> Iterator[StoredFiles]:
@@ -49,8 +51,22 @@ def map_subjects(
         calls: The arguments of each call.
         documents: The number of documents in all calls.
     """
+    return _map_files(known, shards.subject_files, calls, documents)
+
+
+def map_lineage(
+    known: FactsFile, calls: Iterable[tuple[Any, ...]], documents: int
+) -> Iterator[StoredFiles]:
+    """Yields the results of `shards.lineage_files`; arguments as of `map_subjects`."""
+    return _map_files(known, shards.lineage_files, calls, documents)
+
+
+def _map_files(
+    known: FactsFile, function: Files, calls: Iterable[tuple[Any, ...]], documents: int
+) -> Iterator[StoredFiles]:
+    """Yields the results of a function, whose files lie in the store where workers put them."""
     if not processes.put_objects(known.store, documents):
-        yield from processes.map_ordered(shards.subject_files, calls, documents)
+        yield from processes.map_ordered(function, calls, documents)
         return
     # A lost file is put again, though its content is the same.
     digests = {s: entry["sha256"] for s, entry in entries(known.facts).items()}
@@ -58,18 +74,16 @@ def map_subjects(
 
     def with_objects() -> Iterator[tuple[Any, ...]]:
         for acorn, kind, *others, basics in calls:
-            segments = map(fields.segment, basics[kind.key].unique().to_pylist())
-            placed = {s: digests[s] for s in segments if s in digests}
+            values = arrow.column(basics, kind.partitioning.column).unique().to_pylist()
+            placed = {s: digests[s] for s in map(fields.segment, values) if s in digests}
             objects = Objects(known.store.url, known.layout, placed)
-            yield objects, acorn, kind, *others, basics
+            yield function, objects, acorn, kind, *others, basics
 
-    yield from processes.map_ordered(subject_files, with_objects(), documents)
+    yield from processes.map_ordered(with_files_put, with_objects(), documents)
 
 
-def subject_files(
-    objects: Objects, acorn: Acorn, kind: ByKey, body: bytes, ids: pa.Array, basics: pa.Table
-) -> StoredFiles:
-    """Returns what `shards.subject_files` does, once the files lie in the store as objects.
+def with_files_put(function: Files, objects: Objects, acorn: Acorn, *others: Any) -> StoredFiles:
+    """Returns what a function of `documents.shards` does, once its files lie in the store.
 
     Raises:
         EngineError: The store cannot be written from here.
@@ -82,7 +96,7 @@ def subject_files(
             is_reused = dask_engine.put_object(objects.url, key, file.body)
         return arrow.StoredFile(file.num_rows, file.size, sha256, file.values, is_reused)
 
-    files = shards.subject_files(acorn, kind, body, ids, basics)
+    files = function(acorn, *others)
     made = [(segment, file) for segment, file in files if file]
     with work.Threads(PUTS) as pool:
         results = dict(

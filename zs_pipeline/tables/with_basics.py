@@ -11,11 +11,11 @@ import pyarrow.compute as pc
 
 from zs_pipeline import arrow
 from zs_pipeline.dask_engine import StoredShard
-from zs_pipeline.declaration import Acorn, ByKey, ByPlatform
+from zs_pipeline.declaration import Acorn, ByKey, ByLineage, ByPlatform
 from zs_pipeline.documents.state import WHERE, DocumentState
 
 
-def with_reads(kind: ByKey | ByPlatform, index: pa.Table) -> pa.Table:
+def with_reads(kind: ByKey | ByLineage | ByPlatform, index: pa.Table) -> pa.Table:
     """Returns the rows of an index whose documents may have the core files that a table reads."""
     cores = {read.steps[0] for read in kind.reads}
     return index.filter(index["has_qc"]) if cores == {"quality_control"} else index
