@@ -1,7 +1,8 @@
 """The catalogue in Debian's Chromium, driven by Playwright, which downloads no browser.
 
 One browser for a module of tests. Whatever a page says to its console and whatever it asks of
-another host fails the test. Nothing here is a test.
+another host fails the test. Nothing here is a test. PYTEST_DONT_REWRITE, or pytest warns where a
+module both imports this one and names it as a plugin.
 """
 
 import shutil
