@@ -188,7 +188,7 @@ def _shot(browser: Any, root: str, route: str, scheme: str, size: tuple[int, int
 
 
 def _of_dagster(browser: Any, url: str) -> None:
-    _write("graph.png", [_graph(browser, url)], width=760)
+    _write("graph.png", [_graph(browser, url)], width=700)
     views = {
         "dagster-table.png": ("assets/asset_basics?view=overview", (1300, 1000)),
         "dagster-checks.png": ("assets/asset_basics?view=checks", (1300, 700)),
@@ -213,9 +213,9 @@ def _settle(page: Any, url: str) -> None:
 
 def _graph(browser: Any, url: str) -> bytes:
     """Returns the graph alone, with its groups open; the UI fits it in where it is opened again."""
-    page = browser.new_page(viewport={"width": 1700, "height": 4600}, color_scheme="light")
+    page = browser.new_page(viewport={"width": 1700, "height": 5200}, color_scheme="light")
     _settle(page, f"{url}/asset-groups")
-    page.mouse.click(1000, 4200)
+    page.mouse.click(1000, 4900)
     page.keyboard.press("Alt+e")
     time.sleep(SETTLE)
     _settle(page, page.url)
@@ -250,7 +250,7 @@ def _write(name: str, shots: list[bytes], width: int = 0) -> None:
         whole = whole.resize((width, height), Image.Resampling.LANCZOS)
     path = DOCS / name
     # Without another look the few pixels of a red mark take the color of many gray ones.
-    colors = 48 if width else COLORS
+    colors = 24 if width else COLORS
     whole.quantize(colors, kmeans=2, dither=Image.Dither.NONE).save(path, optimize=True)
     size = path.stat().st_size
     print(f"{path.relative_to(CHECKOUT)}: {whole.width} x {whole.height}, {size:,} bytes")
