@@ -36,6 +36,7 @@ def test_importing_the_acorns_loads_no_room_that_reads_or_writes(loaded):
     assert of_side_files == {"zs_pipeline.side_files.nights", "zs_pipeline.side_files.outcomes"}
     assert {name for name in loaded if name.startswith("zs_client")} == {
         "zs_client",
+        "zs_client.arrow_functions",
         "zs_client.contract",
         "zs_client.kinds",
     }

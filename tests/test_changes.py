@@ -1,5 +1,7 @@
 """`changes`: which data assets changed in which tables, from one published state to the next."""
 
+import csv
+import json
 from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
@@ -12,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import zs_client
-from zs_client import SnapshotNotFound, SubjectNotFound, parquet_of_store, read
+from zs_client import SnapshotNotFound, SubjectNotFound, cli, parquet_of_store, read
 from zs_client.opening import open_store
 from zs_pipeline.acorns import ACORNS
 from zs_pipeline.publishing import snapshot_list, squirrel
@@ -201,3 +203,21 @@ def test_it_is_what_a_loop_over_the_states_finds(tmp_path_factory, nights):
     if len(set(ids)) == len(ids):
         found = zs_client.changes(ids[0], subject_id="1", store_url=folder)
         assert sorted(lines(found)) == sorted(expected)
+
+
+def test_the_command_prints_what_changed_for_an_animal(states, capsys):
+    _, ids = states
+    assert cli.main(["changes", ids[0], "--subject", "1", "--subject", "2"]) == 0
+    printed = list(csv.DictReader(capsys.readouterr().out.splitlines()))
+    frame = zs_client.changes(ids[0], subject_id=["1", "2"])
+    assert [line["name"] for line in printed] == frame["name"].fillna("").tolist()
+    assert [line["table"] for line in printed] == frame["table"].tolist()
+
+
+def test_the_command_says_that_nothing_changed(states, capsys):
+    assert cli.main(["changes", "now", "--format", "json"]) == 0
+    printed = capsys.readouterr()
+    assert json.loads(printed.out) == []
+    assert printed.err == "zs changes: nothing changed since now\n"
+    assert cli.main(["changes", "2020-01-01"]) == 2
+    assert capsys.readouterr().err.startswith("zs changes: no snapshot of ")

@@ -18,6 +18,7 @@ NOT_ALL, ERROR, INTERRUPTED, NOBODY_READS = 1, 2, 130, 141
 SCREEN_ROWS = 20
 SHELLS = ("bash", "zsh", "fish")
 _TO_READ = "default: table, which is text to read"
+_AS_SHOW = "default: table on a terminal, else csv"
 # Pictures by whether they need a subject, take none, or may have a subject or a platform.
 OF_SUBJECT, OF_ALL = ("qc", "animal", "foraging"), ("projects", "growth")
 OF_SOME = ("qc-over-time", "curriculum")
@@ -277,9 +278,7 @@ def _add_reading(commands: Any) -> None:
             help="send nothing, read the local cache (default: ZS_OFFLINE)",
         )
     for command in (show, sql, describe, values, explain, derived, tables):
-        command.add_argument(
-            "--format", choices=FORMS, help="default: table on a terminal, else csv"
-        )
+        command.add_argument("--format", choices=FORMS, help=_AS_SHOW)
     completion = _add(
         commands,
         "completion",
@@ -317,8 +316,23 @@ def _add_published(commands: Any) -> None:
         metavar="URL",
         help="zombie-squirrel's store, its data-asset-cache, or a version folder in there",
     )
-    for command in (snapshots, diff):
-        command.add_argument("--format", choices=FORMS, help=_TO_READ)
+    changes = _add(
+        commands,
+        "changes",
+        "show which data assets changed in which tables since a published state or a date",
+        "Without --subject every table that changed is read whole.",
+        "zs changes 2026-05-01 --subject 901001",
+    )
+    changes.add_argument(
+        "since",
+        metavar="SINCE",
+        help="a snapshot's id or name, or a date: what was published at that time or later",
+    )
+    changes.add_argument(
+        "--subject", metavar="ID", action="append", help="only this animal; may be given again"
+    )
+    for command, default in ((snapshots, _TO_READ), (diff, _TO_READ), (changes, _AS_SHOW)):
+        command.add_argument("--format", choices=FORMS, help=default)
         command.add_argument("--store", metavar="URL", help="as for `zs status`")
     doctor = _add(
         commands,

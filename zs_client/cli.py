@@ -130,6 +130,7 @@ _READING = {
     "metrics": store_commands.print_metrics,
     "snapshots": store_commands.print_snapshots,
     "diff": store_commands.print_diff,
+    "changes": store_commands.print_changes,
 }
 _OTHERS = {
     "build": pipeline_commands.run_build,

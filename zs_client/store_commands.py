@@ -1,4 +1,6 @@
-"""The commands that report on a store or the local cache: status, metrics, snapshots, diff, cache.
+"""The commands that report on a store or the local cache.
+
+They are status, metrics, snapshots, diff, changes and cache.
 
 Commands that print rows of tables are in `zs_client.reading_commands`.
 """
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from zs_client import report_rows
 from zs_client.arguments import ERROR, NOT_ALL, store_url
 from zs_client.printing import age, aligned, size
-from zs_client.reading_commands import chosen_form, write_rows
+from zs_client.reading_commands import chosen_form, write, write_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,6 +178,20 @@ def print_diff(given: argparse.Namespace) -> int:
         write_rows(report_rows.of_diff(table_diff), given.format)
     else:
         print(*_diff_lines(table_diff), sep="\n")
+    return 0
+
+
+def print_changes(given: argparse.Namespace) -> int:
+    """Print which data assets changed in which tables."""
+    import pyarrow as pa
+
+    from zs_client.changed_rows import changes
+
+    animals = ... if given.subject is None else given.subject
+    frame = changes(given.since, subject_id=animals, store_url=store_url(given))
+    write(pa.Table.from_pandas(frame, preserve_index=False), given)
+    if frame.empty:
+        print(f"zs changes: nothing changed since {given.since}", file=sys.stderr)
     return 0
 
 
