@@ -743,22 +743,6 @@ def test_what_was_decided_by_facts_that_another_writer_has_changed_since_undoes_
     }
 
 
-@pytest.mark.parametrize("is_alone", [True, False])
-def test_a_whole_table_is_of_a_state_unless_another_writer_changed_a_partition(store, is_alone):
-    state = {"documents": "s", "asset_basics": "b"}
-    build(store, BY_SUBJECT, {"1": [1], "2": [2]})
-    known = FactsFile(store, LAYOUT, BY_SUBJECT)
-    if not is_alone:
-        build(store, BY_SUBJECT, {"2": [22]}, state="t")
-
-    made, inputs = [part(BY_SUBJECT, "1", [11], "u:1")], {"1": "u:1", "2": "s:2"}
-    commit(store, LAYOUT, BY_SUBJECT, TableUpdate(made, state, "code", known=known, inputs=inputs))
-
-    facts = assert_agrees(store, BY_SUBJECT)
-    # Without the state of the table that it is made from the next build compares each partition.
-    assert facts["source_state"] == (state if is_alone else {"documents": "s"})
-
-
 def test_what_was_decided_by_given_facts_reads_them_no_more(folder):
     build(folder, WHOLE, {"": [1]})
     watched = Watched(folder)

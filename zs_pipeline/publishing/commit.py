@@ -326,7 +326,7 @@ def _apply_entry(facts: Facts, staged: _Staged) -> None:
 def _mark_built_from(facts: Facts, built: TableUpdate) -> None:
     """Record what the table was made from, where the whole table was looked at."""
     if built.source_state is not None:
-        facts["source_state"] = _whole_state(facts, built.source_state, built.inputs)
+        facts["source_state"] = built.source_state
         facts["code_version"] = built.code_version
         if built.notes:
             facts["notes"] = built.notes
@@ -335,20 +335,6 @@ def _mark_built_from(facts: Facts, built: TableUpdate) -> None:
         facts["state"], facts["reason"] = "fresh", None
         facts.pop("refused", None)
         facts.pop("lost", None)
-
-
-def _whole_state(
-    facts: Facts, state: dict[str, str], inputs: dict[str, str] | None
-) -> dict[str, str]:
-    """Returns the source state of a table, by which a later build finds that nothing changed.
-
-    Where another build wrote partitions of other inputs meanwhile, it lacks the state of tables:
-    then the next build compares each partition.
-    """
-    present = {s: entry["inputs"] for s, entry in facts["partitions"].items()} | facts["empty"]
-    if inputs is None or inputs == present:
-        return state
-    return {"documents": state["documents"]}
 
 
 def _finish(

@@ -44,8 +44,6 @@ class TableUpdate:
         counts: Counts for people, by name.
         problems: Problems during the build, as sentences.
         notes: Notes about the whole table for its facts.
-        inputs: By segment the fingerprint of its inputs that each partition then has; None for a
-            table whose partitions are not compared by one.
     """
 
     partitions: Iterable[PartitionUpdate]
@@ -57,7 +55,6 @@ class TableUpdate:
     counts: dict[str, int | str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     notes: dict[str, Any] = field(default_factory=dict)
-    inputs: dict[str, str] | None = None
 
 
 @dataclass
