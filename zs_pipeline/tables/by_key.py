@@ -41,7 +41,7 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
     before = {segment: entry["inputs"] for segment, entry in entries(known.facts).items()}
     before |= known.facts["empty"] if known.facts else {}
     # Partitions that another build, or a person, changed or lost since are seen in their digest.
-    present = {**state, "inputs": _digest(before)}
+    present = {**state, "inputs": fingerprints.of_all(before)}
     if only is None and is_current(known.facts, present, code, present):
         return TableUpdate((), present, code, f"no {noun}'s documents changed")
     basics = inputs[ASSET_BASICS]
@@ -53,7 +53,7 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
     else:
         compute = set(only) & now.keys()
         gone = (set(only) & before.keys()) - now.keys()
-    whole = {**state, "inputs": _digest(now)} if only is None else None
+    whole = {**state, "inputs": fingerprints.of_all(now)} if only is None else None
     if not compute and not gone:
         reason = f"no {noun}'s documents changed" if only is None else f"no such {noun} has rows"
         return TableUpdate((), whole, code, reason)
@@ -76,12 +76,6 @@ def plan(kind: ByKey, known: FactsFile, inputs: Inputs, only: Iterable[str] | No
 
     files = len(compute) + len(gone)
     return TableUpdate(partitions(), whole, code, files=files)
-
-
-def _digest(fingerprints: dict[str, str]) -> str:
-    """Returns a digest of the fingerprints of all partitions."""
-    lines = (f"{segment}={fingerprint}" for segment, fingerprint in sorted(fingerprints.items()))
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
 
 
 def _placed(kind: ByKey, documents: DocumentState, basics: pa.Table) -> pa.Table:

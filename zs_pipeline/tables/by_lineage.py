@@ -44,9 +44,10 @@ def plan(
     state = {"documents": documents.state, **inputs.state()}
     before = {segment: entry["inputs"] for segment, entry in entries(known.facts).items()}
     before |= known.facts["empty"] if known.facts else {}
-    if only is None and is_current(known.facts, state, code, state):
-        reason = "neither documents nor their lineage changed"
-        return TableUpdate((), state, code, reason, inputs=before)
+    # Partitions that another build, or a person, changed or lost since are seen in their digest.
+    present = {**state, "inputs": fingerprints.of_all(before)}
+    if only is None and is_current(known.facts, present, code, present):
+        return TableUpdate((), present, code, "neither documents nor their lineage changed")
     placed = _placed(kind, documents, inputs)
     now = fingerprints.by_segment(placed, code)
     if only is None:
@@ -55,11 +56,11 @@ def plan(
     else:
         compute = set(only) & now.keys()
         gone = (set(only) & before.keys()) - now.keys()
-    made_from = state if only is None else None
+    made_from = {**state, "inputs": fingerprints.of_all(now)} if only is None else None
     if not compute and not gone:
         noun = kind.column.replace("_", " ")
         reason = f"no {noun}'s documents changed" if only is None else f"no such {noun} has rows"
-        return TableUpdate((), made_from, code, reason, inputs=now)
+        return TableUpdate((), made_from, code, reason)
 
     def partitions() -> Iterator[PartitionUpdate]:
         # A removal without inputs leaves no entry in the facts.
@@ -78,7 +79,7 @@ def plan(
             yield PartitionUpdate(segment, content, now[segment])
 
     files = len(compute) + len(gone)
-    return TableUpdate(partitions(), made_from, code, files=files, inputs=now)
+    return TableUpdate(partitions(), made_from, code, files=files)
 
 
 def _placed(kind: ByLineage, documents: DocumentState, inputs: Inputs) -> pa.Table:

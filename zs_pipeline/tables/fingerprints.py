@@ -6,6 +6,7 @@ in their own modules.
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -44,3 +45,9 @@ def by_segment(placed: pa.Table, code: str) -> dict[str, str]:
         ).hexdigest()[:32]
         for segment, of_documents in of_segments.items()
     }
+
+
+def of_all(by_partition: Mapping[str, str]) -> str:
+    """Returns a digest of the fingerprints of all partitions."""
+    lines = (f"{segment}={fingerprint}" for segment, fingerprint in sorted(by_partition.items()))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
