@@ -13,10 +13,10 @@ import client_store
 import pandas as pd
 import pyarrow as pa
 import pytest
-from building import MADE
 
 import zs_client
 from zs_client import cli
+from zs_client.acorns import TABLES
 
 mcp = pytest.importorskip("mcp", reason="the official SDK is not installed (extra mcp)")
 pytestmark = pytest.mark.slow
@@ -84,7 +84,7 @@ def test_every_tool_has_schemas_and_an_answer_that_fits(mode):
             assert words["description"]
     # The client has compared it with the output schema.
     rows = result.structured_content["rows"]
-    assert result.structured_content["total"] == len(rows) == len(MADE)
+    assert result.structured_content["total"] == len(rows) == len(TABLES)
     assert {"asset_basics", "quality_control"} <= {row["table"] for row in rows}
 
 
