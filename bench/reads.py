@@ -1,4 +1,4 @@
-"""`make bench-read`: what four questions cost our client, polars, DuckDB and pyarrow.
+"""`make bench-read`: what five questions cost our client, polars, DuckDB and pyarrow.
 
 Each question is answered in a process of its own, timed from the first call, with the libraries
 imported; our own modules are loaded by that call. What the libraries took to load is told apart,
@@ -200,7 +200,7 @@ def _subject() -> str:
 
 
 def _by_us(root: str, question: str) -> Callable[[], int]:
-    if question == "all animals":
+    if question in ("all animals", "one column"):
         import duckdb  # noqa: F401 - imports are not timed
     if root.startswith("s3://"):
         import obstore  # noqa: F401
@@ -218,7 +218,7 @@ def _by_us(root: str, question: str) -> Callable[[], int]:
             case "one animal":
                 return int(zs_client.qc.arrow(_subject()).num_rows)
             case "one column":
-                return int(zs_client.qc.arrow(columns="status").num_rows)
+                return int(zs_client.sql.arrow("SELECT status FROM qc").num_rows)
         return int(zs_client.sql.arrow("SELECT status, count(*) FROM qc GROUP BY ALL").num_rows)
 
     return answer
