@@ -270,3 +270,8 @@ def named_digest(key: str) -> str:
     """Returns the sha256 in a key that names its content; empty for other keys."""
     match = _NAMED.fullmatch(key)
     return match[1] if match else ""
+
+
+def successor_name(table: str) -> str:
+    """Returns the name that the successor's readers know a table by."""
+    return SUCCESSOR_NAMES.get(table, table)

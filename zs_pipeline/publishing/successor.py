@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from zs_client.contract import SUCCESSOR_INDEX, SUCCESSOR_NAMES, Layout, SuccessorLayout
+from zs_client.contract import SUCCESSOR_INDEX, Layout, SuccessorLayout, successor_name
 from zs_client.facts import Facts
 from zs_client.store import Store
 from zs_pipeline.declaration import Acorn
@@ -131,7 +131,7 @@ def follow(
 
 
 def _entry(store: Store, source: Layout, facts: Facts) -> dict[str, Any]:
-    name = SUCCESSOR_NAMES.get(facts["name"], facts["name"])
+    name = successor_name(facts["name"])
     return {
         "name": name,
         "description": facts["description"],

@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from zs_client import work
-from zs_client.contract import NULL_PARTITION, SUCCESSOR_NAMES, Layout, decode_partition
+from zs_client.contract import NULL_PARTITION, Layout, decode_partition, successor_name
 from zs_client.facts import Facts
 from zs_client.store import Altered, Store
 from zs_pipeline.publishing.facts_file import now_text
@@ -88,12 +88,8 @@ def bring_up_to_date(
 def _state(source: Layout, tables: Sequence[Facts]) -> str:
     """Returns a digest of what all paths together hold."""
     lines = [f"{source.name} {_RULES}"]
-    lines += [f"{_name(facts)}={facts['sha256']}" for facts in tables]
+    lines += [f"{successor_name(facts['name'])}={facts['sha256']}" for facts in tables]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _name(facts: Facts) -> str:
-    return SUCCESSOR_NAMES.get(facts["name"], facts["name"])
 
 
 def _bring_to(
@@ -213,7 +209,7 @@ def _contents(
     sentences = []
     start = len(record.layout.folder) + 1
     for facts in tables:
-        name, column, table = _name(facts), facts["partition_key"], facts["table"]
+        name, column, table = successor_name(facts["name"]), facts["partition_key"], facts["table"]
         if not column:
             digest = facts["sha256"]
             content = _Content(digest, source.object(table, digest), source.table(table))

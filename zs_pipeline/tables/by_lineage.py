@@ -13,19 +13,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zs_pipeline import arrow, processes
-from zs_pipeline.code import of_table
 from zs_pipeline.dask_engine import StoredShard
 from zs_pipeline.declaration import ASSET_BASICS, Acorn, ByLineage
 from zs_pipeline.documents import shards
 from zs_pipeline.documents.state import WHERE, DocumentState
-from zs_pipeline.publishing.facts_file import FactsFile, entries
-from zs_pipeline.publishing.table_update import PartitionUpdate, TableUpdate
-from zs_pipeline.shape import values as fields
+from zs_pipeline.publishing.facts_file import FactsFile
+from zs_pipeline.publishing.table_update import TableUpdate
 from zs_pipeline.tables import fingerprints, stored_files
 from zs_pipeline.tables.inputs import Inputs
-from zs_pipeline.tables.reuse import is_current
 from zs_pipeline.tables.spools import spooled
 from zs_pipeline.tables.with_basics import with_reads
+
+# Columns of the plan, which those who make rows do not need.
+_OF_PLAN = ("shard", "content", "segment", "state")
 
 
 def plan(
@@ -39,47 +39,24 @@ def plan(
         inputs: The input tables.
         only: The encoded partitions to compute, changed or not; all that changed when None.
     """
-    acorn, code = known.acorn, of_table(known.acorn)
-    documents = inputs.load_documents(known.store)
-    state = {"documents": documents.state, **inputs.state()}
-    before = {segment: entry["inputs"] for segment, entry in entries(known.facts).items()}
-    before |= known.facts["empty"] if known.facts else {}
-    # Partitions that another build, or a person, changed or lost since are seen in their digest.
-    present = {**state, "inputs": fingerprints.of_all(before)}
-    if only is None and is_current(known.facts, present, code, present):
-        return TableUpdate((), present, code, "neither documents nor their lineage changed")
-    placed = _placed(kind, documents, inputs)
-    now = fingerprints.by_segment(placed, code)
-    if only is None:
-        compute = {s for s, fingerprint in now.items() if before.get(s) != fingerprint}
-        gone = before.keys() - now.keys()
-    else:
-        compute = set(only) & now.keys()
-        gone = (set(only) & before.keys()) - now.keys()
-    made_from = {**state, "inputs": fingerprints.of_all(now)} if only is None else None
-    if not compute and not gone:
-        noun = kind.column.replace("_", " ")
-        reason = f"no {noun}'s documents changed" if only is None else f"no such {noun} has rows"
-        return TableUpdate((), made_from, code, reason)
+    acorn, documents = known.acorn, inputs.load_documents(known.store)
 
-    def partitions() -> Iterator[PartitionUpdate]:
-        # A removal without inputs leaves no entry in the facts.
-        for segment in sorted(gone):
-            yield PartitionUpdate(segment, None)
-        rows = placed.filter(pc.is_in(placed["segment"], pa.array(sorted(compute), pa.string())))
-        in_one = _in_one_shard(rows)
-        is_whole = pc.is_in(rows["segment"], in_one)
+    def contents(rows: pa.Table) -> Iterable[tuple[str, fingerprints.Content]]:
+        is_whole = pc.is_in(rows["segment"], _in_one_shard(rows))
         whole, parted = rows.filter(is_whole), rows.filter(pc.invert(is_whole))
-        files = stored_files.map_lineage(
-            known, _work(acorn, kind, documents, whole), whole.num_rows
-        )
-        for segment, content in chain(
-            chain.from_iterable(files), _parted(acorn, kind, documents, parted)
-        ):
-            yield PartitionUpdate(segment, content, now[segment])
+        work = _work(acorn, kind, documents, whole)
+        files = stored_files.map_lineage(known, work, whole.num_rows)
+        return chain(chain.from_iterable(files), _parted(acorn, kind, documents, parted))
 
-    files = len(compute) + len(gone)
-    return TableUpdate(partitions(), made_from, code, files=files)
+    return fingerprints.plan(
+        known,
+        inputs,
+        only,
+        noun=kind.column.replace("_", " "),
+        unchanged="neither documents nor their lineage changed",
+        place=lambda: _placed(kind, documents, inputs),
+        contents=contents,
+    )
 
 
 def _placed(kind: ByLineage, documents: DocumentState, inputs: Inputs) -> pa.Table:
@@ -97,11 +74,7 @@ def _placed(kind: ByLineage, documents: DocumentState, inputs: Inputs) -> pa.Tab
         index = index.append_column(name, basics[name])
     known = [name for name in index.schema.names if name != "shard"]
     state = fingerprints.states(*(arrow.column(index, name) for name in known))
-    values = arrow.column(index, kind.column).dictionary_encode()
-    segments = [fields.segment(value) for value in values.dictionary.to_pylist()]
-    segment = pa.array([*segments, fields.segment(None)], pa.string()).take(
-        values.indices.fill_null(len(segments))
-    )
+    segment = fingerprints.segments_of(arrow.column(index, kind.column))
     return index.append_column("segment", segment).append_column("state", state)
 
 
@@ -120,9 +93,6 @@ def _work(
     names = [name for name in rows.schema.names if name not in _OF_PLAN]
     for body, placed in documents.shards_to_send(rows):
         yield acorn, kind, body, placed.select(names).combine_chunks()
-
-
-_OF_PLAN = ("shard", "content", "segment", "state")
 
 
 def _parted(
