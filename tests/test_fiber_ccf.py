@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from odd_values import ANYTHING
 
 from zs_pipeline import arrow
 from zs_pipeline.acorns.platform_smartspim_fiber_ccf import ACORN, findings, rows
@@ -177,15 +178,6 @@ def test_stitched_smartspim_data_assets_have_rows(more: dict[str, Any], *, has_r
     assert bool(list(rows(document([implant("Fiber 0")], **more)))) == has_row
 
 
-# A document has no larger integers: sources make texts of them.
-INTEGERS = st.integers(-(2**63), 2**64 - 1)
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.floats() | INTEGERS | st.text(max_size=6),
-    lambda some: (
-        st.lists(some, max_size=3) | st.dictionaries(st.text(max_size=4), some, max_size=3)
-    ),
-    max_leaves=6,
-)
 LOCATION = st.dictionaries(st.sampled_from(["AP", "ml", "DV", "value", "x"]), ANYTHING)
 
 

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from building import document, dump, tables, zs_build
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from odd_values import INTEGERS
 
 from zs_pipeline import arrow
 from zs_pipeline.acorns import ACORNS, CATALOGUE
@@ -19,15 +20,13 @@ from zs_pipeline.documents import shards
 from zs_pipeline.shape.problems import check
 from zs_pipeline.shape.projection import path_map, trim
 
-# Sources give larger ones as texts.
-integers = st.integers(-(2**63), 2**64 - 1)
 garbage = st.one_of(
     st.none(),
     st.text(max_size=8),
-    integers,
+    INTEGERS,
     st.floats(),
     st.booleans(),
-    st.lists(st.one_of(st.none(), st.text(max_size=3), integers, st.just({})), max_size=3),
+    st.lists(st.one_of(st.none(), st.text(max_size=3), INTEGERS, st.just({})), max_size=3),
     st.dictionaries(st.text(max_size=3), st.one_of(st.none(), st.text(max_size=3)), max_size=2),
 )
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from odd_values import ANYTHING
 
 from zs_pipeline import arrow
 from zs_pipeline.acorns.platform_smartspim_qc_metrics import ACORN, findings, rows
@@ -139,17 +140,6 @@ SPIM = {"modalities": [{"abbreviation": "SPIM"}]}
 )
 def test_derived_light_sheet_data_assets_have_rows(more: dict[str, Any], *, has_row: bool) -> None:
     assert bool(list(rows(document(metric("Image stitching"), **more)))) == has_row
-
-
-# A document has no larger integers: sources make texts of them.
-INTEGERS = st.integers(-(2**63), 2**64 - 1)
-ANYTHING = st.recursive(
-    st.none() | st.booleans() | st.floats() | INTEGERS | st.text(max_size=6),
-    lambda some: (
-        st.lists(some, max_size=3) | st.dictionaries(st.text(max_size=4), some, max_size=3)
-    ),
-    max_leaves=6,
-)
 
 
 @settings(max_examples=100, deadline=None)

@@ -69,9 +69,7 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "fiber": fiber,
             "targeted_structure": next(iter(structures)) if len(structures) == 1 else None,
             **{axis: _index(along.get(axis)) for axis in _AXES},
-            "status": text(entry.get("status")),
-            "evaluator": text(entry.get("evaluator")),
-            "status_timestamp": time(entry.get("timestamp")),
+            **light_sheet.status_of(entry),
             "ccf_link": text(metric.get("reference")),
         }
 
@@ -200,17 +198,6 @@ def _along(axis: str, meaning: str) -> Column:
     )
 
 
-def _of_status(name: str, kind: str, description: str, rule: str, example: str) -> Column:
-    return Column(
-        name,
-        kind,
-        description,
-        reads=(f"{_HISTORY}[].{name.removeprefix('status_')}", f"{_HISTORY}[].timestamp"),
-        rule=f"Of the entry that holds the metric's status in quality_control. {rule}",
-        example=example,
-    )
-
-
 ACORN = Acorn(
     name=_TABLE,
     description=(
@@ -226,13 +213,8 @@ ACORN = Acorn(
         reuse=OfName("name"),
         reads=(
             *light_sheet.READS,
+            *light_sheet.METRIC_READS,
             *implants.FIBER_READS,
-            Read(_NAME, Expected.TEXT),
-            Read(_VALUE, Expected.ANYTHING),
-            Read(_HISTORY, Expected.LIST, whole=True),
-            Read(f"{_HISTORY}[].status", Expected.TEXT),
-            Read(f"{_HISTORY}[].evaluator", Expected.TEXT),
-            Read(f"{_HISTORY}[].timestamp", Expected.TIME),
             Read(f"{_METRIC}.reference", Expected.TEXT),
         ),
         findings=findings,
@@ -290,26 +272,9 @@ ACORN = Acorn(
         _along("ap", "from front to back"),
         _along("ml", "from side to side"),
         _along("dv", "from top to bottom"),
-        _of_status(
-            "status",
-            "string",
+        *light_sheet.status_columns(
+            "annotation",
             "The latest status of the annotation: Pass, Fail or Pending; null without one.",
-            "The status is taken as it is written.",
-            "`Pending` of 2026-04-02 and `Pass` of 2026-04-03 become `Pass`.",
-        ),
-        _of_status(
-            "evaluator",
-            "string",
-            "Who gave the annotation that status.",
-            "The name is taken as it is written.",
-            "`Automated` stays `Automated`.",
-        ),
-        _of_status(
-            "status_timestamp",
-            "time",
-            "When the annotation got that status.",
-            "A time without a zone is UTC.",
-            "`2026-04-03 10:00:00-07:00` becomes 17:00 UTC.",
         ),
         Column(
             "ccf_link",

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from zs_pipeline import light_sheet, quality
-from zs_pipeline.acorns.source_data import is_derived
+from zs_pipeline.acorns.source_data import DERIVED_READS, is_derived
 from zs_pipeline.declaration import Acorn, ByDocument, Column, Expected, OfName, Read
 from zs_pipeline.shape.findings import WARNING, Finding
-from zs_pipeline.shape.values import parts, subject_of, text, time, trimmed
+from zs_pipeline.shape.values import parts, subject_of, text, trimmed
 
 _TABLE = "platform_smartspim_qc_metrics"
 _STANDARD = (
@@ -39,9 +39,7 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "channel": _tagged(metric) or _named(metric),
             "stage": text(metric.get("stage")),
             "value": value,
-            "status": text(entry.get("status")),
-            "evaluator": text(entry.get("evaluator")),
-            "status_timestamp": time(entry.get("timestamp")),
+            **light_sheet.status_of(entry),
         }
 
 
@@ -87,17 +85,6 @@ def _named(metric: Mapping[str, Any]) -> str | None:
     return trimmed(name[: -len(_BRIGHTNESS)]) if name.lower().endswith(_BRIGHTNESS) else None
 
 
-def _of_status(name: str, kind: str, description: str, rule: str, example: str) -> Column:
-    return Column(
-        name,
-        kind,
-        description,
-        reads=(f"{_HISTORY}[].{name.removeprefix('status_')}", f"{_HISTORY}[].timestamp"),
-        rule=f"Of the entry that holds the metric's status in quality_control. {rule}",
-        example=example,
-    )
-
-
 ACORN = Acorn(
     name=_TABLE,
     description=(
@@ -116,18 +103,11 @@ ACORN = Acorn(
         reuse=OfName("name"),
         reads=(
             *light_sheet.READS,
-            Read("data_description.source_data", Expected.LIST_OR_TEXT),
-            Read("data_description.source_data[]", Expected.TEXT),
-            Read("data_description.data_level", Expected.TEXT),
+            *light_sheet.METRIC_READS,
+            *DERIVED_READS,
             Read(f"{_METRIC}.object_type", Expected.TEXT),
-            Read(_NAME, Expected.TEXT),
             Read(f"{_METRIC}.stage", Expected.TEXT),
-            Read(f"{_METRIC}.value", Expected.ANYTHING),
             Read(_TAGS, Expected.OBJECT_OR_LIST, whole=True),
-            Read(_HISTORY, Expected.LIST, whole=True),
-            Read(f"{_HISTORY}[].status", Expected.TEXT),
-            Read(f"{_HISTORY}[].evaluator", Expected.TEXT),
-            Read(f"{_HISTORY}[].timestamp", Expected.TIME),
         ),
         findings=findings,
     ),
@@ -204,26 +184,8 @@ ACORN = Acorn(
             example='`{"value": "Good", "options": ["Good", "Seams"]}` becomes `Good`, and the '
             "number `0.75` becomes `0.75`.",
         ),
-        _of_status(
-            "status",
-            "string",
-            "The latest status: Pass, Fail or Pending; null when none.",
-            "The status is taken as it is written.",
-            "`Pending` of 2026-04-02 and `Pass` of 2026-04-03 become `Pass`.",
-        ),
-        _of_status(
-            "evaluator",
-            "string",
-            "Who gave the metric that status.",
-            "The name is taken as it is written.",
-            "`Automated` stays `Automated`.",
-        ),
-        _of_status(
-            "status_timestamp",
-            "time",
-            "When the metric got that status.",
-            "A time without a zone is UTC.",
-            "`2026-04-03 10:00:00-07:00` becomes 17:00 UTC.",
+        *light_sheet.status_columns(
+            "metric", "The latest status: Pass, Fail or Pending; null when none."
         ),
     ),
 )

@@ -21,6 +21,12 @@ from zs_pipeline.declaration import (
 from zs_pipeline.shape.findings import Finding
 from zs_pipeline.shape.values import part, parts, text, texts, time, trimmed
 
+# What `is_derived` reads.
+DERIVED_READS = (
+    Read("data_description.data_level", Expected.TEXT),
+    Read("data_description.source_data", Expected.LIST_OR_TEXT),
+    Read("data_description.source_data[]", Expected.TEXT),
+)
 _PROCESSED_AT = re.compile(r"(?<!\d)(\d{4}-\d\d-\d\d_\d\d-\d\d-\d\d)\s*$", re.ASCII)
 
 
@@ -123,9 +129,7 @@ ACORN = Acorn(
         reuse=OfName("name"),
         finish=finish,
         reads=(
-            Read("data_description.data_level", Expected.TEXT),
-            Read("data_description.source_data", Expected.LIST_OR_TEXT),
-            Read("data_description.source_data[]", Expected.TEXT),
+            *DERIVED_READS,
             Read("processing.data_processes[].pipeline_name", Expected.TEXT),
             Read("processing.data_processes[].start_date_time", Expected.TIME),
             Read("processing.pipelines[].name", Expected.TEXT),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from zs_pipeline import quality
-from zs_pipeline.acorns.source_data import is_derived
+from zs_pipeline.acorns.source_data import DERIVED_READS, is_derived
 from zs_pipeline.declaration import Acorn, ByDocument, Column, Expected, OfName, Read
 from zs_pipeline.shape.values import part, parts, text, time
 
@@ -60,9 +60,7 @@ ACORN = Acorn(
         rows=rows,
         reuse=OfName("name"),
         reads=(
-            Read("data_description.source_data", Expected.LIST_OR_TEXT),
-            Read("data_description.source_data[]", Expected.TEXT),
-            Read("data_description.data_level", Expected.TEXT),
+            *DERIVED_READS,
             Read(f"{_PROCESSES}[].start_date_time", Expected.TIME),
             Read(f"{_PROCESSES}[].end_date_time", Expected.TIME),
             Read("quality_control", Expected.PRESENCE),
