@@ -37,7 +37,7 @@ FOLDER = "bdc-v0.42"
 ZOMBIE, SUCCESSOR = "zombie-squirrel==0.28.6", "biodata-cache==0.42.26"
 # With an extension for S3 as a wheel.
 OF_PACKAGES = "1.5.5"
-ENGINES = ("1.2.2", "1.4.4", "")
+ENGINES = ("1.2.2", "1.4.4", OF_PACKAGES, "")
 WASM = "@duckdb/duckdb-wasm@1.28.0"
 ESBUILD = "esbuild@0.28.2"
 NEWER_WASM = "not run: it fetches its parquet extension from a host that is not always reachable"
@@ -122,6 +122,23 @@ QUERIES = {
     "`asset_basics.pqt` with a list": (
         "SELECT count(*) FROM read_parquet('{}/asset_basics.pqt') "
         "WHERE list_contains(modalities, 'fib')"
+    ),
+}
+# After one ATTACH. The views name the store by its URL, so only over S3.
+ATTACH = "ATTACH '{}/tables.duckdb' AS zs (READ_ONLY)"
+OF_VIEWS = {
+    "`tables.duckdb`, views": (
+        "SELECT count(*) FROM duckdb_views() WHERE database_name = 'zs' AND NOT internal"
+    ),
+    "`tables.duckdb`, columns with a comment": (
+        "SELECT count(comment) FROM duckdb_columns() WHERE database_name = 'zs' AND NOT internal"
+    ),
+    "`zs.qc`, one subject": f"SELECT count(*) FROM zs.qc WHERE subject_id = '{SUBJECT}'",
+    "`zs.qc_by_raw_asset`, one data asset": (
+        f"SELECT count(*) FROM zs.qc_by_raw_asset WHERE raw_asset_name = '{RAW}'"
+    ),
+    "`zs.qc` joined with `zs.asset_basics`": (
+        "SELECT count(*) FROM zs.qc AS q JOIN zs.asset_basics AS b ON b.name = q.asset_name"
     ),
 }
 
@@ -299,6 +316,10 @@ def engines(bench: Bench) -> Iterable[Result]:
         answers = ask(bench, python, "queried", queries, [])
         for call, (answer, failed) in zip(QUERIES, answers, strict=True):
             yield Result(f"DuckDB {release}, {place}", call, answer, failed)
+        if version:
+            attached = ask(bench, python, "queried", [*OF_VIEWS.values()], [ATTACH.format(root)])
+            for call, (answer, failed) in zip(OF_VIEWS, attached, strict=True):
+                yield Result(f"DuckDB {release}, {place}", call, answer, failed)
 
 
 def browser(bench: Bench) -> Iterable[Result]:

@@ -136,11 +136,17 @@ class Threads(ThreadPoolExecutor):
         return super().submit(copy_context().run, within)
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Wait for all threads; after an interrupt, for none."""
+        """Wait for all threads; for none after an interrupt, and where a generator is left.
+
+        A generator that an error left behind is closed by the garbage collector, in whichever
+        thread runs it: in one that was just starting, and so held the lock that joining another
+        takes, a wait never ended.
+        """
         is_interrupt = kind is not None and not issubclass(kind, (Exception, GeneratorExit))
         if is_interrupt:
             self._scope.give_up()
-        self.shutdown(wait=not is_interrupt, cancel_futures=kind is not None)
+        is_left = is_interrupt or kind is GeneratorExit
+        self.shutdown(wait=not is_left, cancel_futures=kind is not None)
 
 
 def result(future: "Future[T]") -> T:
