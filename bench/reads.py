@@ -1,4 +1,4 @@
-"""`make bench-read`: what four questions cost our client, polars, DuckDB and pyarrow.
+"""`make bench-read`: what six questions cost our client, polars, DuckDB and pyarrow.
 
 Each question is answered in a process of its own, timed from the first call, with the libraries
 imported; our own modules are loaded by that call. What the libraries took to load is told apart,
