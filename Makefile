@@ -111,7 +111,7 @@ ui: .venv .dagster/dagster.yaml ## Dagster's UI on what `make run` built (PORT=3
 bench: .venv ## what a build costs, on made-up documents (SIZE=2000, MODE=dump)
 	$(BIN)/python -m bench $(if $(SIZE),--size $(SIZE)) $(if $(MODE),--mode $(MODE)) $(ARGS)
 
-bench-read: .venv ## what five questions cost, beside polars, DuckDB and pyarrow (ARGS="--store FOLDER")
+bench-read: .venv ## what six questions cost, beside polars, DuckDB and pyarrow (ARGS="--store FOLDER")
 	$(BIN)/python -m bench.reads $(ARGS)
 
 # Of this checkout and another one: `make compare BASE=main`, or BASE="--base FOLDER" for one that lies there.

@@ -60,6 +60,7 @@ PUBLIC = [
     "changes",
     "configure",
     "custom",
+    "custom_delete",
     "custom_history",
     "custom_tables",
     "data_asset_problems",
@@ -121,6 +122,7 @@ SIGNATURES = {
     "changes": "since subject_id=… store_url=None",
     "configure": "store=… cache=… offline=… snapshot=…",
     "custom": "name df=None expect=None state=None",
+    "custom_delete": "name expect=None",
     "custom_history": "name",
     "custom_tables": "store_url=None",
     "qc": "subject_id=… asset_names=None lazy=False name=… stage=… modality=… status=… tag=… …",
@@ -246,6 +248,7 @@ def test_the_calls_of_before_still_fit():
             "qc_by_raw_asset",
             "qc_tag_status",
             "platform_qc",
+            "custom_delete",
             "custom_history",
         ):
             inspect.signature(getattr(zs_client, name)).bind()

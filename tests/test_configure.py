@@ -7,7 +7,7 @@ import client_store
 import pytest
 
 import zs_client
-from zs_client import place
+from zs_client import cli, doctor, place
 from zs_client.cache import CachedStore
 
 
@@ -51,6 +51,18 @@ def test_what_is_left_out_stays(tmp_path):
     assert remote.cache.folder == tmp_path
     zs_client.configure(cache="off")
     assert place.resolve().store.cache is None
+
+
+def test_commands_about_the_local_cache_are_of_what_was_set(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("ZS_CACHE", str(tmp_path / "variable"))
+    zs_client.configure(store="sample", cache=tmp_path / "set")
+    assert cli.main(["cache"]) == 0
+    assert capsys.readouterr().out.startswith(f"{tmp_path / 'set'}: ")
+    assert doctor.tried("local cache", doctor._cache).said == str(tmp_path / "set")
+    zs_client.configure(cache="off")
+    assert cli.main(["cache"]) == 0
+    assert capsys.readouterr().out.startswith("The local cache is turned off")
+    assert doctor._cache() == "turned off"
 
 
 def test_a_wrong_value_sets_nothing():

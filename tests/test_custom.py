@@ -5,6 +5,7 @@ import json
 import os
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,8 +33,15 @@ from zs_client.errors import (
     StoreError,
 )
 from zs_client.opening import open_store
+from zs_client.place import Place
 from zs_client.store import Store
-from zs_client.user_tables import content, custom, custom_history, custom_tables
+from zs_client.user_tables import (
+    content,
+    custom,
+    custom_delete,
+    custom_history,
+    custom_tables,
+)
 
 pytest_plugins = ("stores",)
 
@@ -758,6 +766,92 @@ def test_the_history_keeps_to_a_length_and_the_objects_stay(
     assert [t.state for t in custom_history("x")] == states[:1:-1]
     assert values(state=states[0]) == [0]
     assert json.loads(there.get("data-asset-cache/custom/x.json"))["name"] == "x"
+
+
+# Removal
+
+
+def test_what_was_removed_is_absent_and_its_states_can_be_stored_again(here: Store) -> None:
+    states = [custom("x", frame(n)).attrs["custom_state"] for n in range(2)]
+    custom("y", frame(7))
+    removed = custom_delete("x")
+    assert (removed.state, removed.rows) == (states[1], 1)
+    assert removed.written_at is not None
+    kept = [key for key in contents(here) if "/x" in key]
+    assert {key.split("/")[1] for key in kept} == {"custom", "_custom"}
+    assert [key for key in kept if key.endswith("/x.pqt")] == []
+    for read in (values, lambda: custom_delete("x")):
+        with pytest.raises(CustomNotFound, match=r"'x' of .* was removed at 20.*custom_history"):
+            read()
+    assert [table.name for table in custom_tables()] == ["y"]
+    assert [table.state for table in custom_history("x")] == states[::-1]
+    assert [values(state=state) for state in states] == [[0], [1]]
+    custom("x", custom("x", state=removed.state))
+    assert values() == [1]
+    assert [table.state for table in custom_history("x")] == states[::-1]
+    assert [table.name for table in custom_tables()] == ["x", "y"]
+
+
+def test_a_removal_expects_a_state(there: Store) -> None:
+    first = custom("x", frame(1))
+    custom("x", frame(2))
+    before = contents(there)
+    with pytest.raises(CustomConflict, match="changed by another writer"):
+        custom_delete("x", expect=first)
+    assert contents(there) == before
+    custom_delete("x", expect=custom("x"))
+    with pytest.raises(CustomConflict, match="there is no table"):
+        custom("x", frame(3), expect=first)
+
+
+def test_of_a_removed_table_no_older_copy_is_read(there: Store) -> None:
+    older = "data-asset-cache/zs-v0.28.6/x.pqt"
+    there.put(older, parquet(1))
+    assert values() == [1]
+    assert custom_delete("x").state == module._digest(parquet(1))
+    assert there.exists(older)
+    with pytest.raises(CustomNotFound, match="was removed"):
+        custom("x")
+    assert values(state=custom_history("x")[0].state) == [1]
+    assert module.named("x", Place(there, Layout(__version__))) is None
+    with pytest.raises(CustomNotFound, match="there is no custom table"):
+        custom_delete("z")
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_a_crash_at_any_write_of_a_removal_loses_no_state(
+    after: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 10):
+        store = memory()
+        monkeypatch.setenv("ZS_STORE", store.url)
+        store.put("data-asset-cache/custom/x.pqt", parquet(1))
+        try:
+            module._remove(Watched(store, number, after=after), Layout(__version__), "x", None)
+            break
+        except Crash:
+            assert values(state=module._digest(parquet(1))) == [1]
+            with suppress(CustomNotFound):
+                assert values() == [1]
+                custom_delete("x")
+        with pytest.raises(CustomNotFound):
+            custom("x")
+        assert [table.rows for table in custom_history("x")] == [1]
+    assert number > 3
+
+
+def test_who_may_not_remove_is_told_which_right_it_needs(
+    s3_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client_store.as_owner(monkeypatch, s3_server)
+    url = f"s3://{client_store.bucket(s3_server, public=True)}"
+    monkeypatch.setenv("ZS_STORE", url)
+    custom("x", frame(1))
+    client_store.nobody(monkeypatch, s3_server)
+    monkeypatch.setenv("ZS_STORE", url)
+    with pytest.raises(PermissionError, match=r"removing it needs .*s3:DeleteObject under"):
+        custom_delete("x")
+    assert values() == [1]
 
 
 def test_a_store_that_is_no_folder_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

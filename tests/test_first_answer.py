@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 
 import client_store
+import pandas as pd
 import pytest
 from stores import FaultyProxy
 
@@ -17,6 +18,7 @@ from zs_client.contract import Layout
 from zs_client.first_answer import FirstAnswer
 from zs_client.obstore_errors import NoAnswer
 from zs_client.place import resolve
+from zs_client.s3 import PUBLIC
 
 # Far below what a silent server took before (10 s), far above what a busy machine adds.
 SOON = 6
@@ -220,6 +222,22 @@ def test_by_default_a_silent_server_is_left_after_two_seconds(silent, monkeypatc
     with pytest.raises(zs_client.ReadError, match=r"does not answer within 1\.5 s"):
         zs_client.asset_basics()
     assert time.monotonic() - begun < SOON
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("url", ["s3://bucket", PUBLIC])
+def test_a_write_is_told_as_soon_that_nobody_answers(silent, monkeypatch, url):
+    monkeypatch.setenv("ZS_TIMEOUT", "0.3")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "x")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", silent)
+    monkeypatch.setenv("ZS_STORE", url)
+    frame = pd.DataFrame({"a": [1]})
+    for write in (lambda: zs_client.custom("x", frame), lambda: zs_client.custom_delete("x")):
+        begun = time.monotonic()
+        with pytest.raises(zs_client.ReadError, match=r"does not answer within 0\.3 s"):
+            write()
+        assert time.monotonic() - begun < SOON
 
 
 @pytest.mark.parametrize("text", ["soon", "0", "-1", "nan", "inf", "1 s", "1e999"])

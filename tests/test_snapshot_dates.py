@@ -15,7 +15,8 @@ from zs_client import SnapshotNotFound, pinned
 from zs_client.contract import Layout
 from zs_client.opening import open_store
 from zs_client.place import resolve
-from zs_pipeline.publishing import snapshot_list
+from zs_pipeline.publishing import rollback, snapshot_list
+from zs_pipeline.publishing.hold import HeldLayout
 
 DAYS = [datetime(2026, 5, day, 8, 0, 30, tzinfo=UTC) for day in (1, 2, 3)]
 OTHER = Layout("2.0.0")
@@ -122,6 +123,31 @@ def test_a_state_that_was_published_again_has_both_dates(states):
     assert named("2026-05-05") == ids[0]
 
 
+def test_while_it_was_rolled_back_it_is_the_snapshot_that_readers_got(states, monkeypatch):
+    store, ids = states
+    held = HeldLayout(LAYOUT.version)
+
+    def at(text):
+        monkeypatch.setattr(rollback, "now_text", lambda: f"2026-05-{text}:00Z")
+
+    at("03T12:00")
+    rollback.roll_back(store, LAYOUT, aging.ACORNS, ids[1])
+    aging.build(store, 7, held)
+    hidden = aging.publish(store, datetime(2026, 5, 4, 8, tzinfo=UTC), layout=held)
+    assert named("2026-05-03T09:00") == ids[2]
+    assert named("2026-05-04") == named("2026-05-05") == ids[1]
+    at("05T12:00")
+    rollback.roll_back(store, LAYOUT, aging.ACORNS, ids[0])
+    assert [named(f"2026-05-0{day}") for day in (4, 5, 6)] == [ids[1], ids[1], ids[0]]
+    at("06T12:00")
+    assert rollback.release(store, LAYOUT, aging.ACORNS) == hidden
+    assert [named(f"2026-05-0{day}") for day in (4, 5, 6, 7)] == [ids[1], ids[1], ids[0], hidden]
+    # What readers got then is gone: what was built counts.
+    store.delete([LAYOUT.snapshot(ids[1])])
+    snapshot_list.take_out(store, LAYOUT, [ids[1]])
+    assert named("2026-05-05") == hidden
+
+
 def test_without_a_list_the_snapshots_themselves_tell(states):
     store, ids = states
     store.delete([LAYOUT.snapshot_index])
@@ -169,9 +195,10 @@ def test_a_date_needs_one_request_for_the_list_and_none_offline(s3_server, monke
     proxy.seen.clear()
     assert named("2026-05-03") == ids[1]
     paths = [path for _, path in proxy.seen]
-    # The names, the list again as it may have changed, the folder, and the snapshot.
+    # The names, the list again as it may have changed, the folder, the record of rollbacks, and
+    # the snapshot.
     assert len([path for path in paths if "_snapshots.json" in path]) <= 2
-    assert len(paths) <= 5
+    assert len(paths) <= 6
     proxy.seen.clear()
     assert named("2026-05-03", offline=True) == ids[1]
     assert proxy.seen == []

@@ -466,7 +466,9 @@ def qc_status(force_update: bool = False) -> "pd.DataFrame":
 
     Returns:
         `name`, and a column for each modality and stage of metrics; null where the data asset has
-        no metric of it, or no status is noted.
+        no metric of it, or no status is noted. Of documents that share a name biodata-cache takes
+        the one that was last modified; the tables of QC name no document, so the last row of each
+        modality and stage counts here.
 
     Raises:
         AcornNotFound: `quality_control` or `qc_tag_status` is not in this store and version.

@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zs_client import aws, fetch
-from zs_client.cache import from_environment
 from zs_client.contract import ROOT, Layout, __version__
 from zs_client.errors import Careless, Conflict, StoreError
 from zs_client.obstore_errors import first_line
-from zs_client.place import resolve_current
+from zs_client.place import local_cache, resolve_current
 from zs_client.registry import status
 from zs_client.s3 import PUBLIC
 from zs_client.store import Store
@@ -96,7 +95,7 @@ def _writing_findings(store: Store) -> list[Finding]:
 
 
 def _cache() -> str:
-    cache = from_environment()
+    cache = local_cache()
     if cache is None:
         return "turned off"
     if not cache.writable():

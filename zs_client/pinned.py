@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from zs_client import fetch, snapshot_index, work
 from zs_client.contract import ROOT, Layout, layouts
 from zs_client.errors import AcornNotFound, ReadError, SnapshotNotFound
+from zs_client.rollbacks import held_at
 from zs_client.snapshot import moment_of
 from zs_client.store import ByteRange, Store, Unreadable
 
@@ -255,10 +256,13 @@ def _id_of(store: Store, layout: Layout, name: str) -> str:
 def _last_before(store: Store, layout: Layout, moment: datetime) -> str:
     """Returns the id of the last snapshot published before a moment, if possible of this version.
 
+    While a version was rolled back, it is the snapshot that it was rolled back to.
+
     Raises:
         SnapshotNotFound: There is none; the message names the first.
         ReadError: The snapshots cannot be listed.
     """
+    begun = work.begin(lambda: held_at(store, layout, moment))
     published = _publications(store, layout, moment)
     if not any(when < moment for when, _ in published):
         with _none_offline():
@@ -266,7 +270,9 @@ def _last_before(store: Store, layout: Layout, moment: datetime) -> str:
                 published += _publications(store, other, moment)
     earlier = [entry for entry in published if entry[0] < moment]
     if earlier:
-        return max(earlier)[1]
+        held = begun()
+        is_there = held is not None and any(id_ == held for _, id_ in published)
+        return str(held) if is_there else max(earlier)[1]
     first = "there is none at all"
     if published:
         when, id_ = min(published)

@@ -15,7 +15,7 @@ from types import EllipsisType
 from typing import Any, NamedTuple
 
 from zs_client import remembered, work
-from zs_client.cache import CachedStore, from_environment
+from zs_client.cache import Cache, CachedStore, from_environment
 from zs_client.contract import Layout, __version__
 from zs_client.first_answer import seconds_from_environment
 from zs_client.opening import open_store
@@ -244,7 +244,21 @@ def _opened(url: str) -> Store:
         return store
 
 
-def _remote(url: str) -> Store:
+def signed(store: Store) -> Store:
+    """Returns a store to write to: the public bucket is read without credentials."""
+    return _remote(store.url, signs=True) if store.url == PUBLIC else store
+
+
+def local_cache() -> Cache | None:
+    """Returns the local cache that `configure` or `ZS_CACHE` names; None if it is turned off.
+
+    Raises:
+        ValueError: As `zs_client.cache.from_environment`.
+    """
+    return from_environment(_configured[0].cache)
+
+
+def _remote(url: str, *, signs: bool = False) -> Store:
     bucket, prefix = s3_place(url)
     address = f"s3://{bucket}/{prefix}".rstrip("/")
     # The AWS variables say where a bucket is and whose credentials are sent.
@@ -253,17 +267,15 @@ def _remote(url: str) -> Store:
 
     def connect() -> Any:
         with _lock:
-            name = (address, endpoint, seconds, *sorted(aws_variables.items()))
+            name = (address, endpoint, seconds, signs, *sorted(aws_variables.items()))
             if name not in remembered.stores:
                 remembered.stores[name] = s3_bucket(
                     bucket,
                     prefix=prefix,
-                    anonymous=address == PUBLIC,
+                    anonymous=address == PUBLIC and not signs,
                     timeouts=INTERACTIVE,
                     first_answer=seconds,
                 )
             return remembered.stores[name]
 
-    return CachedStore(
-        address, endpoint, connect, offline=_offline(), cache=from_environment(_configured[0].cache)
-    )
+    return CachedStore(address, endpoint, connect, offline=_offline(), cache=local_cache())

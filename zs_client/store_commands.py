@@ -297,10 +297,10 @@ def _brief(value: Any) -> str:
 
 def print_cache(given: argparse.Namespace) -> int:
     """Print the size of the local cache, or clear it."""
-    from zs_client.cache import from_environment
+    from zs_client.place import local_cache
 
     try:
-        cache = from_environment()
+        cache = local_cache()
         if cache is None:
             print("The local cache is turned off, by ZS_CACHE or ZS_CACHE_SIZE.")
             return 0

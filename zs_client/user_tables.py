@@ -20,39 +20,25 @@ from zs_client import fetch, read, work
 from zs_client.cache import CachedStore
 from zs_client.conditions import PROBES
 from zs_client.contract import ROOT, Layout, layouts
+from zs_client.custom_names import check
 from zs_client.errors import CustomConflict, CustomNotFound, ReadError, StoreError
 from zs_client.frame_files import STATE, encode, row_count
 from zs_client.libraries import pa, pd, pl
 from zs_client.obstore_errors import first_line, is_forbidden, is_missing_bucket
-from zs_client.opening import open_store
 from zs_client.pinned import Pinned
-from zs_client.place import Place, resolve_current
+from zs_client.place import Place, resolve_current, signed
 from zs_client.read_requests import TABLES
-from zs_client.s3 import PUBLIC
 from zs_client.store import IMMUTABLE, Store, Unreadable
 
 HOME = f"{ROOT}/custom"
 # Beside the home, not in it: readers of `custom/**` see no row twice.
 OBJECTS = f"{ROOT}/_custom"
 ABSENT = "absent"
-LONGEST = 100
 # How many states the history lists; older states stay as objects.
 LISTED = 1000
 
-# No file on Windows can have these names, whatever its ending.
-_DEVICES = frozenset(
-    ("con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10)))
-)
-_NAME = re.compile(r"[\w-]([\w .-]*[\w-])?")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _HOME = re.compile(r"(zs|bdc)-v\d+(\.\d+)*", re.ASCII).fullmatch
-# Acorns of other versions, and names that folders use: a custom table of the same name would hide
-# them in a version folder.
-_RESERVED = (
-    *("assets_smartspim", "platform_exaspim", "platform_fib", "behavior_curriculum"),
-    *("foraging_sessions", "metadata_upgrade", "metadata_core", "data_asset_problems"),
-    *("raw_to_derived", "documents", "custom", "squirrel", "zombie-squirrel", "zombie-squirrels"),
-)
 
 
 @dataclass(frozen=True)
@@ -112,7 +98,7 @@ def custom(
         PermissionError: The store may not be written; the message says which right is needed.
         StoreError: The store could not be used.
     """
-    _check(name)
+    check(name)
     if df is None:
         if expect is not None:
             raise ValueError("expect= is for storing: give the frame too, custom(name, df, …)")
@@ -134,8 +120,7 @@ def custom(
     # must fail: their bytes must differ.
     body, rows = encode(name, df, {b"zs_writer": uuid.uuid4().hex.encode()} if expected else {})
     store, layout = resolve_current()
-    # The public bucket is read without credentials.
-    store = open_store(store.url) if store.url == PUBLIC else store
+    store = signed(store)
     with _storing(store, layout, name):
         _store(store, layout, name, body, rows, expected)
     stored: Any = df
@@ -143,20 +128,58 @@ def custom(
     return _with_state(frame, _digest(body))
 
 
+def custom_delete(name: str, *, expect: "pd.DataFrame | str | None" = None) -> CustomTable:
+    """Remove a custom table; its history stays, so that it can be stored again.
+
+    `custom(name, custom(name, state=removed.state))` stores it again, where `removed` is what this
+    function returned. Copies in folders of other versions stay, and are not read any more.
+
+    Args:
+        name: The table's name.
+        expect: Remove it only if this state is still there, as of `custom`. A writer that stores
+            the table in the very moment of its removal may find it removed; both states stay in
+            the history.
+
+    Returns:
+        The state that was removed.
+
+    Raises:
+        ValueError: The name is not allowed; nothing was removed.
+        CustomNotFound: There is no such table; an `AcornNotFound`, and a ValueError.
+        CustomConflict: The expected state is no longer there; nothing was removed.
+        ReadError: The table is there and cannot be read.
+        PermissionError: Nothing may be removed from the store; the message says which right is
+            needed.
+        StoreError: The store could not be used.
+    """
+    check(name)
+    expected = _expected(expect)
+    store, layout = resolve_current()
+    store = signed(store)
+    with _storing(store, layout, name, removes=True):
+        return _remove(store, layout, name, expected)
+
+
 def custom_history(name: str) -> list[CustomTable]:
     """Returns the states of a custom table, the present one first, then the latest first.
 
-    `custom(name, state=history[1].state)` reads the state before the present one.
+    `custom(name, state=history[1].state)` reads the state before the present one. Of a table that
+    was removed all states are former ones.
 
     Raises:
         ValueError: The name is not allowed.
-        CustomNotFound: There is no such table.
+        CustomNotFound: There is no such table, and was none.
         ReadError: The table is there and cannot be read.
     """
-    _check(name)
+    check(name)
     store, layout = resolve_current()
-    body, _ = _content(store, layout, name, None)
+    content = _present(store, layout, name)
     states = [_table(name, entry) for entry in reversed(_history(store, name))]
+    if content is None:
+        if states:
+            return states
+        raise CustomNotFound(_nowhere(store, name))
+    body, _ = content
     present = [table for table in states if table.state == _digest(body)]
     present = present or [_table(name, _entry(body, row_count(body)))]
     return present + [table for table in states if table.state != _digest(body)]
@@ -201,7 +224,7 @@ def named(name: str, at: Place) -> "pa.Table | None":
     if any(name in line[:2] for line in TABLES):
         return None
     try:
-        _check(name)
+        check(name)
     except (TypeError, ValueError):
         return None
     # A snapshot has acorns only.
@@ -262,33 +285,6 @@ def copies(store: Store, name: str) -> list[Copy]:
     return tables
 
 
-def _check(name: str) -> None:
-    if not isinstance(name, str):
-        raise TypeError(f"a custom table's name is a text, not {name!r}")
-    quoted = f"{name[:LONGEST]!r}"
-    if not name:
-        raise ValueError("a custom table needs a name")
-    if any(c in name for c in "/\\") or name.startswith("."):
-        raise ValueError(f"{quoted} is a path, and a custom table has a name, with no folder")
-    size = len(name.encode("utf-8", "replace"))
-    if size > LONGEST:
-        raise ValueError(
-            f"{quoted}… has {size:,} bytes; a custom table's name has at most {LONGEST}"
-        )
-    if not _NAME.fullmatch(name):
-        raise ValueError(
-            f"{quoted}: a custom table's name is of letters, digits, _ and -, with dots and blanks "
-            "inside it"
-        )
-    acorns = {word for line in TABLES for word in line[:2]}
-    # Some file systems do not tell capitals from small letters.
-    if name.casefold().partition(".")[0].rstrip() in _DEVICES:
-        raise ValueError(f"{quoted} is a device to Windows; choose another name for a custom table")
-    if name.startswith("_") or name.casefold() in {*_RESERVED, *acorns}:
-        kind = "the name of an acorn" if name.casefold() in acorns else "reserved"
-        raise ValueError(f"{quoted} is {kind}; choose another name for a custom table")
-
-
 def _expected(expect: Any) -> str | None:
     if expect is None:
         return None
@@ -331,9 +327,27 @@ def _content(store: Store, layout: Layout, name: str, state: str | None) -> tupl
 
 def _present(store: Store, layout: Layout, name: str) -> tuple[bytes, str] | None:
     for key in _homes(store, layout, name):
+        # Other copies than the one in the home may outlive a removal.
+        if key == layout.table(name) and _removed_at(store, name):
+            return None
         with suppress(FileNotFoundError):
             return fetch.get(store, key), store.at(key)
     return None
+
+
+def _removed_at(store: Store, name: str) -> str | None:
+    """Returns when a table that is not in the home was removed; None if it was not."""
+    try:
+        history = json.loads(fetch.get(store, _history_key(name)))
+    except (FileNotFoundError, ValueError):
+        return None
+    except ReadError:
+        # Offline it need not be in the local cache.
+        if isinstance(store, CachedStore) and store.offline:
+            return None
+        raise
+    removed_at = history.get("removed_at") if isinstance(history, dict) else None
+    return removed_at if isinstance(removed_at, str) else None
 
 
 def _homes(store: Store, layout: Layout, name: str) -> Iterator[str]:
@@ -346,6 +360,11 @@ def _homes(store: Store, layout: Layout, name: str) -> Iterator[str]:
 
 
 def _nowhere(store: Store, name: str) -> str:
+    if removed_at := _removed_at(store, name):
+        return (
+            f"the custom table {name!r} of {store.url} was removed at {removed_at}; "
+            f"custom_history({name!r}) has its states, and custom({name!r}, state=…) reads one"
+        )
     names = list(_home_entries(store))
     similar = difflib.get_close_matches(name, names, n=5)
     hint = (
@@ -404,6 +423,44 @@ def _store(
     _settle(store, layout, name, new_states)
 
 
+def _remove(store: Store, layout: Layout, name: str, expected: str | None) -> CustomTable:
+    """Remove a table from home and version folder, once its state lies beside them.
+
+    The history is written first: it says that copies in other version folders do not count.
+    """
+    present = _present(store, layout, name)
+    if present is None:
+        raise CustomNotFound(_nowhere(store, name))
+    body, state = present[0], _digest(present[0])
+    if expected not in (None, state):
+        raise CustomConflict(_overtaken(store, name, expected, state))
+    if state not in {entry["state"] for entry in _history(store, name)}:
+        store.put(_object_key(name, state), body, cache=IMMUTABLE)
+    removed = _entry(body, row_count(body))
+
+    def change(history: bytes | None) -> bytes:
+        nonlocal removed
+        states = _states(store, name, history)
+        removed = next((entry for entry in states if entry["state"] == state), removed)
+        states = [entry for entry in states if entry["state"] != state] + [removed]
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        return _packed(name, states, removed_at=now)
+
+    store.update(_history_key(name), change, advice="the table is there as before")
+    home = _get_if_there(store, _key(name))
+    if expected is not None and home is not None and _digest(home) != state:
+        raise CustomConflict(_overtaken(store, name, expected, _digest(home)))
+    for key in (layout.table(name), _key(name)):
+        store.delete([key])
+        store.forget(key)
+    return _table(name, removed)
+
+
+def _packed(name: str, states: list[dict[str, Any]], **more: str) -> bytes:
+    """Returns a table's history as it is written."""
+    return json.dumps({"name": name, "states": states[-LISTED:], **more}, indent=1).encode()
+
+
 def _tell_apart(store: Store, name: str) -> None:
     """Refuse a name whose file is another table's on a disk that ignores capitals.
 
@@ -436,7 +493,7 @@ def _settle(store: Store, layout: Layout, name: str, new_states: list[dict[str, 
         new = {entry["state"] for entry in new_states}
         states = [entry for entry in states if entry["state"] not in new] + new_states
         states.sort(key=lambda entry: entry["written_at"] or "")
-        return json.dumps({"name": name, "states": states[-LISTED:]}, indent=1).encode()
+        return _packed(name, states)
 
     advice = "the table is stored, its history lacks this state"
     store.update(_history_key(name), change, advice=advice)
@@ -524,7 +581,7 @@ def _read(store: Store, key: str) -> Iterator[None]:
 
 
 @contextmanager
-def _storing(store: Store, layout: Layout, name: str) -> Iterator[None]:
+def _storing(store: Store, layout: Layout, name: str, *, removes: bool = False) -> Iterator[None]:
     """Raise failures of writing with the table's name and the right or advice that helps."""
     from obstore.exceptions import BaseError
 
@@ -532,15 +589,18 @@ def _storing(store: Store, layout: Layout, name: str) -> Iterator[None]:
         yield
     except (BaseError, OSError) as error:
         if not is_forbidden(error):
+            failed = "removed from" if removes else "stored in"
+            again = "removing" if removes else "storing"
             raise StoreError(
-                f"custom table {name!r} could not be stored in {store.url}: {first_line(error)}; "
-                "storing it again is safe"
+                f"custom table {name!r} could not be {failed} {store.url}: {first_line(error)}; "
+                f"{again} it again is safe"
             ) from error
         folders = f"{OBJECTS}/, {HOME}/, {PROBES}/ and {layout.folder}/"
         right = "the permission to write to"
         if store.url.startswith("s3:"):
-            right = "s3:GetObject and s3:PutObject under"
+            rights = ["s3:GetObject", "s3:PutObject", *(["s3:DeleteObject"] if removes else [])]
+            right = f"{', '.join(rights[:-1])} and {rights[-1]} under"
         raise PermissionError(
             f"custom table {name!r}: {first_line(error)}. Reading it needs no permission to write; "
-            f"storing it needs {right} {folders}"
+            f"{'removing' if removes else 'storing'} it needs {right} {folders}"
         ) from error
