@@ -34,9 +34,9 @@ def wishes(store, monkeypatch):
     found = {}
     real = read.content
 
-    def spy(read_request, at=None):
+    def spy(read_request, *others):
         found[read_request.table] = (read_request.columns, read_request.parts)
-        return real(read_request, at)
+        return real(read_request, *others)
 
     monkeypatch.setattr(read, "content", spy)
     return found
@@ -278,9 +278,9 @@ def packed(monkeypatch):
     found = []
     real = read.content
 
-    def spy(read_request, at=None):
+    def spy(read_request, *others):
         found.append(read_request.table)
-        return real(read_request, at)
+        return real(read_request, *others)
 
     monkeypatch.setattr(read, "content", spy)
     return found

@@ -13,8 +13,9 @@ from typing import Any
 from zs_client import fetch, filters, pinned, read, snapshot_index, work
 from zs_client.acorns import Subjects
 from zs_client.comparison import compared, file_content, named_state, published_state
-from zs_client.contract import Layout, encode_partition
+from zs_client.contract import Layout, encode_partition, partition_text
 from zs_client.libraries import pa, pd
+from zs_client.parquet_of_store import SMALL
 from zs_client.pinned import State
 from zs_client.place import NOW, resolve_current
 from zs_client.snapshot import AnySnapshot, moment_of, text_of
@@ -57,7 +58,7 @@ def changes(
     store, layout = resolve_current(store_url)
     subjects = None
     if subject_id is not ...:
-        subjects = {read.partition_text(_SUBJECT, value) for value in filters.values(subject_id)}
+        subjects = {partition_text(_SUBJECT, value) for value in filters.values(subject_id)}
     states = _states(store, layout, since)
     animals = _Animals(store, subjects)
     lines = [
@@ -156,7 +157,7 @@ class _Animals:
             return rows if columns is None else rows.select(columns)
         key = state.layout.object(state.tables[table]["table"], digest)
         try:
-            return read.file_rows(self.store, key, words, columns, small=read.SMALL)
+            return read.file_rows(self.store, key, words, columns, small=SMALL)
         except FileNotFoundError as error:
             raise read.ReadError(pinned.gone(self.store, state, key)) from error
 

@@ -5,7 +5,7 @@ What a column means is told by `zs_client.registry.describe`.
 
 from pathlib import Path
 
-from zs_client import arrow_functions, provenance, read
+from zs_client import arrow_functions, kinds, provenance, read
 from zs_client.contract import decode_partition
 from zs_client.libraries import pa, pd
 from zs_client.place import Place, reading, resolve
@@ -69,7 +69,7 @@ def counted(table: str, column: str, at: Place) -> "pa.Table":
         keys = [decode_partition(segment) for segment in files]
         rows = [file["rows"] for file in files.values()]
         return _in_order(pa.table({"value": pa.array(keys, pa.string()), "rows": rows}))
-    request = ReadRequest(name, folder, columns=(column,), partition=partition)
+    request = ReadRequest(name, folder, columns=(column,), partition=partition, encoded=True)
     content = read.content(request, at)
     provenance.warn_if_stale(provenance.marks(content))
     return _counts(content).replace_schema_metadata(content.schema.metadata)
@@ -89,7 +89,8 @@ def _counts(content: "pa.Table") -> "pa.Table":
         column = pa.concat_arrays([items, nulls])
     # `group_by` loads and starts an engine: 0.2 s.
     counts = arrow_functions.call("value_counts", column)
-    return _in_order(pa.table({"value": counts.field("values"), "rows": counts.field("counts")}))
+    values = kinds.cast(counts.field("values"), kinds.plain(column.type))
+    return _in_order(pa.table({"value": values, "rows": counts.field("counts")}))
 
 
 def _in_order(counts: "pa.Table") -> "pa.Table":

@@ -4,8 +4,10 @@ Standard library only, since both packages import it. Nothing here reads or writ
 (`zs_client.store`); tables are declared with `zs_pipeline.declaration`.
 """
 
+import operator
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
@@ -240,6 +242,20 @@ def version_order(folder: str) -> tuple[int, ...]:
     """Returns the sort key of a folder such as `zs-v0.28.6`; other names come first."""
     number = folder.removeprefix("zs-v")
     return tuple(map(int, number.split("."))) if VERSION_FORM.fullmatch(number) else ()
+
+
+def partition_text(column: str, value: Any) -> str | None:
+    """Returns the value of a partition as text.
+
+    Raises:
+        TypeError: It is neither a text nor a whole number.
+    """
+    if value is None or isinstance(value, str):
+        return value
+    with suppress(TypeError):
+        if not isinstance(value, bool):
+            return str(operator.index(value))
+    raise TypeError(f"{column} is a text or a whole number, not {value!r:.80}")
 
 
 def encode_partition(value: str | None) -> str:

@@ -124,6 +124,7 @@ def select(
     column_tests: Sequence[Test],
     limit: int | None,
     counts: list[int] | None = None,
+    read: "Callable[[Sequence[int], Sequence[str]], pa.Table] | None" = None,
 ) -> "pa.Table":
     """Returns the rows of a file that pass all tests, in the file's order, up to the limit.
 
@@ -136,6 +137,7 @@ def select(
         column_tests: The tests.
         limit: The largest number of rows; None for all.
         counts: Gets the number of rows that pass, whatever the limit.
+        read: Reads the columns to return of some row groups; `file.read` when None.
     """
     import pyarrow as pa
 
@@ -166,7 +168,7 @@ def select(
         if limit is None or count < limit:
             read_groups.append(group)
         count += file.rows(group) if mask is None else counted[group]
-    content = file.read(read_groups, column_names)
+    content = (read or file.read)(read_groups, column_names)
     # Not before: a file that changes while it is read is read again.
     if counts is not None:
         counts.append(count)

@@ -163,6 +163,13 @@ def plain(kind: "pa.DataType") -> "pa.DataType":
     return kind
 
 
+def plain_or_encoded(kind: "pa.DataType") -> "pa.DataType":
+    """Returns what `plain` returns, or a dictionary of texts as it is."""
+    import pyarrow as pa
+
+    return kind if kind == pa.dictionary(pa.int32(), pa.string()) else plain(kind)
+
+
 def plain_schema(schema: "pa.Schema") -> "pa.Schema":
     """Returns a schema with the plain type of each column."""
     import pyarrow as pa
@@ -259,6 +266,8 @@ def cast(column: "pa.ChunkedArray", kind: "pa.DataType") -> "pa.ChunkedArray":
     """
     import pyarrow as pa
 
+    if column.type == kind:
+        return column
     if isinstance(column.type, pa.BaseExtensionType):
         chunks = [chunk.storage for chunk in column.chunks]
         column = pa.chunked_array(chunks, column.type.storage_type)

@@ -26,13 +26,13 @@ class OtherState(Exception):
     """The one file holds a state that the facts do not tell of."""
 
 
-def is_better(facts: Mapping[str, Any], values: Sequence[str | None]) -> bool:
-    """Returns whether the one file takes less than the partitions of some values.
+def is_better(facts: Mapping[str, Any], values: Sequence[str | None] | None) -> bool:
+    """Returns whether the one file takes less than the partitions of some values; None for all.
 
     False where the facts know no one file or not all of the values.
     """
     one_file, partitions = facts.get("one_file"), facts["partitions"]
-    segments = [encode_partition(value) for value in values]
+    segments = partitions if values is None else [encode_partition(value) for value in values]
     if not isinstance(one_file, Mapping) or len(segments) < 2:
         return False
     if not all(segment in partitions or segment in facts["empty"] for segment in segments):
@@ -126,7 +126,8 @@ def _without(content: "pa.Table", column: str, values: Sequence[str | None]) -> 
     """Returns the rows of other partitions than those of some values."""
     import pyarrow as pa
 
-    is_in = arrow_functions.is_in(content[column], kinds.array(values, pa.string()))
+    texts = kinds.cast(content[column], pa.string())
+    is_in = arrow_functions.is_in(texts, kinds.array(values, pa.string()))
     return arrow_functions.rows_of(content, arrow_functions.call("invert", is_in))
 
 
@@ -134,7 +135,8 @@ def _ordered(content: "pa.Table", column: str, values: Sequence[str | None]) -> 
     """Returns rows in the order of their partitions; rows of one partition stay in their order."""
     import pyarrow as pa
 
-    places = arrow_functions.index_in(content[column], kinds.array(values, pa.string()))
+    texts = kinds.cast(content[column], pa.string())
+    places = arrow_functions.index_in(texts, kinds.array(values, pa.string()))
     # Arrow's sort keeps the order of equals.
     order = arrow_functions.call("array_sort_indices", places)
     return arrow_functions.take(content, order)

@@ -104,6 +104,15 @@ class File:
             raise NotParquet(first_line(error)) from error
 
     @work.once
+    def _encoded_file(self) -> Any:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        texts = [field.name for field in self.schema if kinds.is_text(field.type)]
+        metadata, source = self._file.metadata, pa.BufferReader(self._buffer)
+        return pq.ParquetFile(source, metadata=metadata, read_dictionary=texts)
+
+    @work.once
     def schema(self) -> "pa.Schema":
         """Returns the columns and their types, each the plain one of `zs_client.kinds`."""
         return kinds.plain_schema(self._file.schema_arrow)
@@ -138,16 +147,30 @@ class File:
 
     def read(self, groups: Sequence[int], columns: Sequence[str]) -> "pa.Table":
         """Returns some columns of some row groups, in the given order."""
+        return self._read(self._file, groups, columns, kinds.plain)
+
+    def read_encoded(self, groups: Sequence[int], columns: Sequence[str]) -> "pa.Table":
+        """Returns what `read` returns, with columns of text as dictionaries."""
+        return self._read(self._encoded_file, groups, columns, kinds.plain_or_encoded)
+
+    def _read(
+        self,
+        file: Any,
+        groups: Sequence[int],
+        columns: Sequence[str],
+        returned: "Callable[[pa.DataType], pa.DataType]",
+    ) -> "pa.Table":
         import pyarrow as pa
 
         ranges = [_range(chunk) for group in groups for chunk in self._chunks(group, columns)]
         self._need(ranges)
         try:
-            table = self._file.read_row_groups(list(groups), columns=list(columns))
+            table = file.read_row_groups(list(groups), columns=list(columns))
         except (pa.ArrowException, OSError) as error:
             raise NotParquet(first_line(error)) from error
         table = table.select(list(columns))
-        schema = kinds.plain_schema(table.schema)
+        fields = [field.with_type(returned(field.type)) for field in table.schema]
+        schema = pa.schema(fields, table.schema.metadata)
         if schema == table.schema:
             return table
         columns = [kinds.cast(table[field.name], field.type) for field in schema]

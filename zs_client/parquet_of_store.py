@@ -5,13 +5,19 @@
 
 import math
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
+from typing import Any
 
-from zs_client import fetch, work
+from zs_client import fetch, kinds, work
 from zs_client.errors import ReadError
-from zs_client.parquet import END, File
+from zs_client.parquet import END, File, NotParquet
 from zs_client.store import ByteRange, Changed, Reader
 
+# A table of at most this many bytes is read whole by a filter too, and kept in the local cache. At
+# 30 MB/s 8 MB take 0.27 s, as does one filtered read of a larger file; 20 filtered reads of 1.6 MB
+# made 81 requests for 32 MB. A partition is read in parts: there are thousands.
+SMALL = 8_000_000
 # Letters of a digest.
 _DIGEST = 64
 
@@ -110,6 +116,32 @@ def _part_name(key: str, sha256: str, start: int, end: int) -> str:
 def whole_file(body: bytes) -> File:
     """Returns a file of which all bytes are there."""
     return File(ByteRange(body, 0, len(body), ""))
+
+
+def named_by_facts(store: Reader, facts: dict[str, Any], segment: str) -> File | None:
+    """Returns a partition's file that costs no request, or None: an empty one, or a copy.
+
+    Near or offline a partition is as its fixed path has it.
+    """
+    if not store.is_remote:
+        return None
+    if segment in facts["empty"]:
+        return empty_file(facts)
+    named = facts["partitions"].get(segment)
+    body = store.get_content(named["sha256"]) if named else None
+    with suppress(NotParquet):
+        return whole_file(body) if body is not None else None
+    return None
+
+
+def empty_file(facts: dict[str, Any]) -> File:
+    """Returns a file without rows, with the columns in a table's facts."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    sink = pa.BufferOutputStream()
+    pq.write_table(kinds.empty(facts), sink)
+    return whole_file(sink.getvalue().to_pybytes())
 
 
 def _read_part(store: Reader, key: str, first: ByteRange, start: int, end: int) -> ByteRange:

@@ -7,16 +7,18 @@ parser and planner say which tables, columns and partitions are read.
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from zs_client import fetch, kinds, provenance, read, work
+from zs_client import engine, fetch, kinds, provenance, query_ahead, read, work
+from zs_client.ahead import Ahead
 from zs_client.errors import QueryError
 from zs_client.filters import near, short
 from zs_client.libraries import duckdb, pa, pd, pl  # noqa: F401 - annotations of shapes
 from zs_client.place import Place, resolve
+from zs_client.query_ahead import QueryAhead
 from zs_client.query_partitions import Parameters, names_columns, nodes, partition_values
 from zs_client.query_partitions import tables as named_tables
 from zs_client.read import ReadRequest
@@ -35,7 +37,7 @@ from zs_client.user_tables import named
 # three values is shown as `IN (...)`.
 
 # A query sees the tables and its parameters, but no file, no network and no variable of the caller.
-_CLOSED: dict[str, str | bool | int | float | list[str]] = {
+_CLOSED = {
     "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -153,12 +155,17 @@ def answer(
         raise TypeError(f"parameters must be a list of values or a dict, not {short(parameters)}")
     own = {name.lower(): table for name, table in (tables or {}).items()}
     at = at or resolve()
-    begun = _begin_registry(query, at)
+    ahead = query_ahead.begin(query, at)
     config = _CLOSED if limits is None else _CLOSED | _MEMORY
-    with duckdb.connect(config=config) as connection, _interrupting(connection, limits) as late:
-        connection.execute("SET TimeZone = 'UTC'").fetchall()
+    with engine.connection(config) as connection, _interrupting(connection, limits) as late:
         try:
-            return _answer(connection, query, parameters, own, at, limits, begun=begun)
+            connection.execute("SET TimeZone = 'UTC'").fetchall()
+            return _answer(connection, query, parameters, own, at, limits, ahead=ahead)
+        except RuntimeError as error:
+            # A Ctrl-C that the engine hears, it raises so (DuckDB 1.2 to 2.0).
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from error
+            raise
         except duckdb.Error as error:
             if limits is not None and late.is_set():
                 raise QueryError(
@@ -167,13 +174,6 @@ def answer(
                 ) from error
             # Our internal column names are no words of the reader's query.
             raise QueryError(_MARK.sub("…", str(error).strip())) from error
-
-
-def _begin_registry(query: Any, at: Place) -> Callable[[], Any] | None:
-    """Begin to read the registry over a network, while the engine starts, if a table is named."""
-    text = str(query).lower()
-    is_named = any(name in text for line in TABLES for name in line[:2])
-    return provenance.begin(*at, fetch.get_json) if is_named and at[0].is_remote else None
 
 
 @contextmanager
@@ -210,7 +210,7 @@ def _answer(
     at: Place,
     limits: Limits | None,
     *,
-    begun: Callable[[], Any] | None,
+    ahead: QueryAhead,
 ) -> "pa.Table":
     import duckdb
 
@@ -220,8 +220,8 @@ def _answer(
         connection.register(name, _arrow(name, table))
     tables = []
     names = _named(tree, own)
-    if begun is not None and names:
-        begun()
+    if ahead.registry is not None and names:
+        ahead.registry()
     for number, name in enumerate(names):
         table = _Used(name, *find(name), schema(name, at))
         tables.append(table)
@@ -237,7 +237,7 @@ def _answer(
         return _result(connection, query, parameters, limits)
     _choose_partitions(tree, tables, parameters)
     _plan(connection, query, parameters, tables)
-    labels = _register(connection, tables, at)
+    labels = _register(connection, tables, at, ahead)
     try:
         content = _result(connection, query, parameters, limits)
     except duckdb.Error as error:
@@ -246,7 +246,7 @@ def _answer(
         # The plan did not name a column that is read after all.
         for table in tables:
             table.columns, table.is_counted = None, False
-        labels = _register(connection, tables, at)
+        labels = _register(connection, tables, at, ahead)
         content = _result(connection, query, parameters, limits)
     return provenance.mark(content, labels)
 
@@ -422,10 +422,12 @@ def _plan(
 
 
 def _register(
-    connection: "duckdb.DuckDBPyConnection", tables: list[_Used], at: Place
+    connection: "duckdb.DuckDBPyConnection", tables: list[_Used], at: Place, ahead: QueryAhead
 ) -> dict[str, Any]:
     """Read the tables into DuckDB; returns their common labels."""
-    contents = work.map_ordered(lambda table: _content(table, at), tables)
+    contents = work.map_ordered(
+        lambda table: _content(table, at, ahead.tables.get(table.folder)), tables
+    )
     labels = []
     for number, (table, content) in enumerate(zip(tables, contents, strict=True)):
         labels.append(provenance.marks(content))
@@ -444,17 +446,22 @@ def _register(
     return {**same, "table": ", ".join(table.table for table in tables)}
 
 
-def _content(table: _Used, at: Place) -> "pa.Table":
+def _content(table: _Used, at: Place, ahead: Ahead | None) -> "pa.Table":
     store, layout = at
     values = table.partition_values
     request = ReadRequest(
-        table.table, table.folder, {}, table.columns, None, table.partition, values
+        table.table,
+        table.folder,
+        columns=table.columns,
+        partition=table.partition,
+        parts=values,
+        encoded=True,
     )
-    if table.is_counted and (counted := read.counted(request, at)) is not None:
+    if table.is_counted and (counted := read.counted(request, at, ahead)) is not None:
         return counted
     with suppress(read.SubjectNotFound):
         if table.partition == "subject_id" or values is None:
-            return read.content(request, at)
+            return read.content(request, at, ahead)
     # A partition that does not exist has no rows.
     existing = read.partition_values(store, layout, request)
     selected = set(values or ())

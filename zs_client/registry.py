@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -307,6 +308,7 @@ def described(table: str, at: Place) -> "pa.Table":
         values = values[:: max(1, -(-len(values) // SAMPLED))]
         request = replace(request, parts=values)
         counted = {"partitions_read": str(len(values))}
+    wait = work.begin(partial(_findings, name, at))
     content = read.content(request, at)
     provenance.warn_if_stale(provenance.marks(content))
     registered = provenance.entry(provenance.begin(store, layout, fetch.get_json)(), name)
@@ -314,7 +316,7 @@ def described(table: str, at: Place) -> "pa.Table":
         partition: ColumnInfo(partition, f"The {partition} by which the table is split into files.")
     }
     infos |= {info.name: info for info in map(_column, registered.get("columns") or ())}
-    findings = _findings(name, at)
+    findings = wait()
     rows = [
         _described_column(
             infos.get(column, ColumnInfo(column)),

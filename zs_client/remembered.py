@@ -17,9 +17,11 @@ registries: dict[tuple[str, ...], tuple[float, dict[str, Any] | None]] = {}
 warned: set[tuple[str, ...]] = set()
 # How many bytes may be written to a local cache before its size is checked (`zs_client.cache`).
 room: dict[Path, int] = {}
+# Open databases of the SQL engine, by configuration (`zs_client.engine`).
+databases: dict[tuple[tuple[str, str], ...], Any] = {}
 
 
 def forget() -> None:
     """Forget open stores, registries and warnings, so that the next read begins anew."""
-    for remembered in (stores, refusals, registries, warned, room):
+    for remembered in (stores, refusals, registries, warned, room, databases):
         remembered.clear()
