@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from zs_client import contract
 from zs_pipeline.declaration import Column, Expected, Read
 from zs_pipeline.shape.findings import WARNING, Finding
 from zs_pipeline.shape.values import (
@@ -28,7 +29,7 @@ from zs_pipeline.tags import bare_values, spellings
 from zs_pipeline.zones import IS_UTC
 
 PASS, PENDING, FAIL = "Pass", "Pending", "Fail"
-STAGES = frozenset(("Raw data", "Processing", "Analysis", "Multi-asset"))
+STAGES = frozenset(contract.STAGES)
 CURATION = "Curation metric"
 
 METRICS = "quality_control.metrics"
