@@ -68,6 +68,7 @@ STATUS_PLACES = (
     "_last_modified",
     _ALLOWED,
     COPY,
+    f"{COPY}{{}}",
 )
 STATUS_RULE = (
     "The status of a metric is the one in the table quality_control, chosen from its history; a "
