@@ -126,7 +126,7 @@ class Reads:
             )
             # The entries of a list concern the column that the list makes.
             whole = path.rstrip("[]{}")
-            column = first.get(path) or next(below, "") or first.get(whole)
+            column = first.get(path) or next(below, "") or first.get(whole, "")
             if column:
                 yield path, column
 
