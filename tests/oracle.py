@@ -532,7 +532,10 @@ def status_keys(document: Document) -> dict[str, str]:
         stored = get(document, "quality_control", "status")
         stored = stored if isinstance(stored, Mapping) else {}
         return {key: shown for key, value in stored.items() if (shown := text(value))}
-    allowed = set(texts(get(document, "quality_control", "allow_tag_failures")))
+    # Silent: an entry that is a list, as the schema allowed until 2.1.1. All of its tags are meant.
+    entries = listed(get(document, "quality_control", "allow_tag_failures"))
+    groups = [entry if isinstance(entry, list) else [entry] for entry in entries]
+    allowed = [set(texts(group)) for group in groups if group and all(map(text, group))]
     by_tag, by_modality, by_stage = (defaultdict(list) for _ in range(3))
     for metric in metrics:
         for shown, _ in tag_pairs(metric):
@@ -548,13 +551,13 @@ def status_keys(document: Document) -> dict[str, str]:
 
 
 def _overall(
-    metrics: Iterable[Mapping[str, Any]], allowed: set[str], modified: datetime | None
+    metrics: Iterable[Mapping[str, Any]], allowed: Iterable[set[str]], modified: datetime | None
 ) -> str:
     pending = False
     for metric in metrics:
         status = get(chosen_status(metric, modified), "status")
         if status == "Fail":
-            if not spellings_of(metric) & allowed:
+            if not any(group <= spellings_of(metric) for group in allowed):
                 return "Fail"
         elif status != "Pass":
             pending = True

@@ -227,6 +227,24 @@ def test_statuses_of_modalities_and_stages_are_columns(store):
     assert frame["behavior"].tolist() == [None, None]
 
 
+def test_a_status_that_only_curation_metrics_have_is_a_status_of_their_modality(store):
+    # They are no rows of quality_control.
+    metrics = [{"name": "m", "asset_name": "raw", "stage": "Processing", "tags": ["behavior"]}]
+    split(store, "quality_control", {"828418": metrics})
+    keys = {"ecephys": "Pass", "behavior": "Fail", "fib": "Fail", "Analysis": "Fail"}
+    tags = [
+        {"tag": key, "status": status, "asset_name": name}
+        for key, status in keys.items()
+        for name in ("raw", "raw_by_hand")
+    ]
+    split(store, "qc_tag_status", {"828418": tags})
+    frame = biodata_cache.qc_status().set_index("name")
+    # `behavior` is a tag of another metric, and `fib` no modality of the data asset.
+    assert list(frame.columns) == ["Analysis", "ecephys", "Processing"]
+    assert frame.loc["raw"].tolist() == ["Fail", "Pass", None]
+    assert frame.loc["raw_by_hand"].tolist() == ["Fail", None, None]
+
+
 def test_custom_tables_are_the_same(store):
     frame = pd.DataFrame({"note": ["a"]})
     biodata_cache.custom("notes", frame)

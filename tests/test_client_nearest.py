@@ -143,6 +143,7 @@ SHAPES = {
         (("828418",), {"status": "pass"}, "status of subject_id '828418'; nearest: 'Pass'$"),
         # No metric of the animal failed, but others may.
         (("828418",), {"status": "fail"}, "status of subject_id '828418'; nearest: 'Fail'$"),
+        (("828418",), {"stage": "multi-asset"}, "nearest: 'Multi-asset'$"),
         (("828418",), {"name": "Metric  0"}, "nearest: 'metric 0'$"),
         ((["828418", "M2501"],), {"tag": "Probe:A"}, "tags of subject_id '828418', 'M2501'; "),
         ((list(client_store.SUBJECTS),), {"tag": "Probe:A"}, "tags of the partitions that were"),

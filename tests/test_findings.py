@@ -51,7 +51,11 @@ NOTED = Acorn(
         rows=rows,
         reuse=OfId(),
         findings=choices,
-        reads=(Read("acquisition.notes", Expected.LIST), Read("procedures.a", Expected.LIST)),
+        reads=(
+            Read("acquisition.notes", Expected.LIST),
+            Read("acquisition.notes[]", Expected.TEXT),
+            Read("procedures.a", Expected.LIST),
+        ),
     ),
     columns=(
         Column("_id", "string", "The document."),
@@ -103,6 +107,16 @@ def test_a_value_of_another_kind_is_a_row_with_the_value_and_the_column_that_lac
     assert found["column"] == "noted.note"
     assert (found["severity"], found["taken"], found["other"]) == (WARNING, None, "5")
     assert found["reason"] == "is no list; it is left out of the tables"
+
+
+def test_an_entry_of_a_list_concerns_the_column_that_reads_the_list() -> None:
+    columns = CATALOGUE.reads.columns
+    assert columns["acquisition.notes[]"] == "noted.note"
+    assert columns["quality_control.metrics[].tags[]"] == "quality_control.tags"
+    assert columns["quality_control.status{}"] == "qc_tag_status.status"
+    assert columns["data_description.source_data[]"] == "source_data.source_data"
+    # A name that stands beside others is no entry.
+    assert "procedures.subject_procedures[].procedures[].object_type" not in columns
 
 
 def test_what_most_documents_have_is_no_row_but_counted_in_the_facts(tmp_path: Path) -> None:

@@ -172,6 +172,7 @@ def test_what_is_cut_says_so():
         ("qc", {"subject_id": "9010011"}, "NoSuchSubject", "901011"),
         ("qc", {"subject_id": "901001", "status": "fail"}, "NoSuchValue", "Fail"),
         ("qc", {"subject_id": "901001", "status": ["Pass", "fail"]}, "NoSuchValue", "Fail"),
+        ("qc", {"subject_id": "901001", "stage": "Multi asset"}, "NoSuchValue", "Multi-asset"),
         ("qc", {"subject_id": "901001", "tag": "Harp"}, None, None),
         ("qc", {"asset_names": "901001_2024-09-03_17-12"}, "NoSuchValue",
             "901001_2024-09-03_17-12-31"),

@@ -133,8 +133,9 @@ def test_status_keys():
         "fib": "Pending",
         "Processing": "Fail",
     }
-    document["quality_control"]["allow_tag_failures"] = ["A"]
-    assert oracle.status_keys(document)["probe:A"] == "Pass"
+    for allowed, status in (["A"], "Pass"), ([["A", "x:"]], "Pass"), ([["A", "B"]], "Fail"):
+        document["quality_control"]["allow_tag_failures"] = allowed
+        assert oracle.status_keys(document)["probe:A"] == status
 
 
 @pytest.mark.parametrize("left", ["n/a", "None", "NULL", "Select...", "select…", " ", "-", "TBD"])

@@ -12,6 +12,7 @@ import client_store
 import pytest
 
 from zs_client import SubjectNotFound, asset_basics, cli, foraging_sessions, qc_tag_status
+from zs_client.contract import STAGES
 from zs_client.opening import open_store
 from zs_client.plots import (
     LEVELS,
@@ -193,6 +194,7 @@ MANY = [
 CASES = {
     "many": MANY,
     "one": [("only", "Pass", "a", NOON)],
+    "stages": [(tag, "Pass", "a", NOON) for tag in ("A", "Multi-asset", "Raw data", "m")],
     "no dates": [(tag, "Pending", "a", None) for tag in "abc"],
     "some dates": [("a", "Pass", "a", NOON), ("a", "Fail", "b", None), ("b", None, "b", None)],
     "a day": [("a", "Pass", str(n), NOON + timedelta(minutes=n)) for n in range(20)],
@@ -218,6 +220,9 @@ def test_a_picture_of_qc_can_be_read_with(case, store):
     told = readable(figure)
     tags = {tag for tag, *_ in CASES[case]}
     assert len(figure.axes[0].get_yticks()) == len(tags)
+    labels = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    stages = [stage for stage in STAGES if stage in tags]
+    assert labels[: len(stages)] == stages
     rows = {
         (tag, status if status in STATUSES else "other", name, at)
         for tag, status, name, at in CASES[case]

@@ -396,7 +396,14 @@ def test_curation_metrics_count():
         (["other", "Drift"], "Pass"),
         (["probe"], "Fail"),
         (["ecephys"], "Fail"),
-        ([["A"]], "Fail"),
+        # Until schema 2.1.1 an entry could be a tuple, of which a metric has to have all tags.
+        ([["A"]], "Pass"),
+        ([["Drift", "A"]], "Pass"),
+        (["x", ["probe:A", "Drift"]], "Pass"),
+        ([["A", "x"], ["x", "Drift"]], "Fail"),
+        ([["A", None]], "Fail"),
+        ([["A", ""]], "Fail"),
+        ([[], {"A": "A"}, [["A"]]], "Fail"),
         ("A", "Fail"),
         (None, "Fail"),
     ],
@@ -413,6 +420,24 @@ def test_what_is_allowed_to_fail_hides_no_other_failure_and_nothing_pending():
     assert statuses(one) == {"a": "Pass", "b": "Pending", "fib": "Pending"}
     one = checked(failed, metric("Fail", ["b"], modality=FIB), allow_tag_failures=["a"])
     assert statuses(one) == {"a": "Pass", "b": "Fail", "fib": "Fail"}
+
+
+@pytest.mark.parametrize(
+    ("allowed", "tags", "expected"),
+    [
+        (["A"], {"probe": "A"}, None),
+        ([["A", "B"]], {"probe": "A"}, ("allow_tag_failures[]", ["A", "B"], None)),
+        ([[]], {"probe": "A"}, None),
+        ([], {"probe": 5}, None),
+        ([], {"probe": None}, ("metrics[].tags", "probe:", None)),
+        ([], {"probe": ["A"]}, ("metrics[].tags", 'probe:["A"]', ["A"])),
+    ],
+)
+def test_a_tag_that_may_be_read_otherwise_is_told(allowed, tags, expected):
+    found = told(checked(metric("Fail", tags), allow_tag_failures=allowed))
+    assert [(f.field, f.taken, f.other) for f in found] == (
+        [(f"quality_control.{expected[0]}", *expected[1:])] if expected else []
+    )
 
 
 def test_of_one_text_the_stage_wins_then_the_modality_and_it_is_told():

@@ -521,7 +521,7 @@ def _qc(
             `asset_names` in the query that reads the file. DuckDB makes a number of the subject in
             the path unless `hive_types_autocast=false`.
         name: The metric's name.
-        stage: `Raw data`, `Processing` or `Analysis`.
+        stage: `Raw data`, `Processing`, `Analysis` or `Multi-asset`.
         modality: A modality's abbreviation, case ignored.
         status: The latest status: `Pass`, `Fail` or `Pending`.
         tag: A tag; fits if it is one of `tags`.
@@ -610,7 +610,7 @@ def qc_by_raw_asset(
         asset_names: Only rows of these data assets. A metric that one inherits is a row of the data
             asset nearest to the raw one, and names the others in `downstream_asset_names`.
         name: The metric's name.
-        stage: `Raw data`, `Processing` or `Analysis`.
+        stage: `Raw data`, `Processing`, `Analysis` or `Multi-asset`.
         modality: A modality's abbreviation, case ignored.
         status: The latest status: `Pass`, `Fail` or `Pending`.
         tag: A tag; fits if it is one of `tags`.

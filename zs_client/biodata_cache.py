@@ -30,7 +30,13 @@ from zs_client import (
     unknown,
     user_tables,
 )
-from zs_client.contract import RAW_NAME, SUCCESSOR_INDEX, SUCCESSOR_NAMES, encode_partition
+from zs_client.contract import (
+    RAW_NAME,
+    STAGES,
+    SUCCESSOR_INDEX,
+    SUCCESSOR_NAMES,
+    encode_partition,
+)
 from zs_client.errors import AcornNotFound, ReadError
 from zs_client.place import asking, named_store, resolve, resolve_current
 from zs_client.provenance import TOTAL
@@ -465,25 +471,27 @@ def qc_status(force_update: bool = False) -> "pd.DataFrame":
     """Returns the statuses of modalities and stages, one row per data asset with QC.
 
     Returns:
-        `name`, and a column for each modality and stage of metrics; null where the data asset has
-        no metric of it, or no status is noted. Of documents that share a name biodata-cache takes
-        the one that was last modified; the tables of QC name no document, so the last row of each
-        modality and stage counts here.
+        `name`, and a column for each modality and stage of metrics, curation metrics included;
+        null where the data asset has no metric of it, or no status is noted. Of documents that
+        share a name biodata-cache takes the one that was last modified; the tables of QC name no
+        document, so the last row of each modality and stage counts here.
 
     Raises:
-        AcornNotFound: `quality_control` or `qc_tag_status` is not in this store and version.
+        AcornNotFound: `asset_basics`, `quality_control` or `qc_tag_status` is not in this store
+            and version.
         ReadError: A table is there and cannot be read.
     """
     import pandas as pd
 
     statuses = _all_partitions("qc_tag_status", "asset_name", "tag", "status").to_pandas()
-    metrics = _all_partitions("quality_control", "asset_name", "modality", "stage")
+    metrics = _all_partitions("quality_control", "asset_name", "modality", "stage", "tags")
     # Keys of tags are among the statuses too, and are no columns here.
     keys = pd.concat(
         metrics.select(["asset_name", column]).rename_columns(["asset_name", "tag"]).to_pandas()
         for column in ("modality", "stage")
     )
-    keys = keys.dropna().drop_duplicates()
+    of_curation = _keys_of_curation(statuses, metrics.select(["asset_name", "tags"]).to_pandas())
+    keys = pd.concat([keys, of_curation]).dropna().drop_duplicates()
     known = statuses.merge(keys, on=["asset_name", "tag"])
     # Two documents of one name have two.
     known = known.drop_duplicates(["asset_name", "tag"], keep="last")
@@ -492,6 +500,23 @@ def qc_status(force_update: bool = False) -> "pd.DataFrame":
     wide = wide.reindex(index=sorted(statuses["asset_name"].dropna().unique()), columns=columns)
     wide = wide.astype(object).where(wide.notna(), None)
     return wide.rename_axis(index="name", columns=None).reset_index()
+
+
+def _keys_of_curation(statuses: "pd.DataFrame", tags: "pd.DataFrame") -> "pd.DataFrame":
+    """Returns data assets and the modalities and stages that only curation metrics may have.
+
+    quality_control leaves these metrics out. Stages have four names, and the modality of a metric
+    is one of its data asset's; a key that is a tag of other metrics is none.
+    """
+    import pandas as pd
+
+    basics = acorns.asset_basics(columns=["name", "modalities"]).explode("modalities")
+    named = statuses[["asset_name", "tag"]]
+    pairs = [basics.set_axis(named.columns, axis=1), named[named["tag"].isin(STAGES)]]
+    keys = named.drop_duplicates().merge(pd.concat(pairs).drop_duplicates())
+    tagged = tags.explode("tags").set_axis(named.columns, axis=1)
+    is_tag = pd.MultiIndex.from_frame(keys).isin(pd.MultiIndex.from_frame(tagged))
+    return keys[~is_tag]
 
 
 def _all_partitions(table: str, *columns: str) -> "pa.Table":

@@ -38,6 +38,8 @@ CORE = (
     "processing",
     "quality_control",
 )
+# What a metric of quality control may evaluate, in the order of the schema.
+STAGES = ("Raw data", "Processing", "Analysis", "Multi-asset")
 # The fields of a document's envelope that are kept.
 ENVELOPE = (
     "_id",

@@ -18,7 +18,7 @@ from pydantic import Field, ValidationError
 
 from zs_client import column_values, fetch, lineage, provenance, query, read, registry, remembered
 from zs_client.arguments import store_url
-from zs_client.contract import __version__
+from zs_client.contract import STAGES, __version__
 from zs_client.errors import QueryError, ReadError, StoreError
 from zs_client.filters import ALIASES, short
 from zs_client.libraries import pa
@@ -58,7 +58,7 @@ SECONDS = 30.0
 # Words that a column may have, whether or not the rows of one animal have them.
 _WORDS = {
     "status": {"Pass", "Fail", "Pending"},
-    "stage": {"Raw data", "Processing", "Analysis"},
+    "stage": set(STAGES),
 }
 _EXPECTED = (StoreError, ReadError, LookupError, ValueError, TypeError, ImportError)
 
@@ -139,7 +139,9 @@ def qc(  # noqa: PLR0913 - a filter is an argument
         Texts, Field(description="Only these data assets; their animals are looked up.")
     ] = None,
     name: Annotated[Texts, Field(description="Metrics' names.")] = None,
-    stage: Annotated[Texts, Field(description="Raw data, Processing or Analysis.")] = None,
+    stage: Annotated[
+        Texts, Field(description="Raw data, Processing, Analysis or Multi-asset.")
+    ] = None,
     modality: Annotated[Texts, Field(description="An abbreviation, case ignored.")] = None,
     status: Annotated[Texts, Field(description="Pass, Fail or Pending.")] = None,
     tag: Annotated[Texts, Field(description="Fits if it is one of the metric's tags.")] = None,

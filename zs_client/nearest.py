@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zs_client import arrow_functions, filters, kinds, provenance
+from zs_client.contract import STAGES
 from zs_client.errors import NoSuchValue
 
 if TYPE_CHECKING:
@@ -22,9 +23,9 @@ NAMED = 3
 _STATUSES = ("Pass", "Fail", "Pending")
 _USUAL = {
     ("quality_control", "status"): _STATUSES,
-    ("quality_control", "stage"): ("Raw data", "Processing", "Analysis"),
+    ("quality_control", "stage"): STAGES,
     ("qc_by_raw_asset", "status"): _STATUSES,
-    ("qc_by_raw_asset", "stage"): ("Raw data", "Processing", "Analysis"),
+    ("qc_by_raw_asset", "stage"): STAGES,
     ("qc_tag_status", "status"): _STATUSES,
     ("platform_qc", "status"): _STATUSES,
 }

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from zs_client import acorns
+from zs_client.contract import STAGES
 from zs_client.drawing import (
     EDGE,
     LEVELS,
@@ -57,7 +58,6 @@ __all__ = [
 ]
 
 _OF_PROJECTS = ("project_name", "data_level", "acquisition_start_time")
-_STAGES = {"Raw data": 0, "Processing": 1, "Analysis": 2}
 _ORIGIN = ("pipeline_name", "processing_time")
 _ACQUIRED, _DERIVED = "acquired", "derived"
 # Of the statuses of one data asset, the first of these counts.
@@ -107,7 +107,9 @@ def plot_qc(
         style=rows["status"].map(status_style),
         is_earlier=rows["asset_name"].isin(earlier),
     ).drop_duplicates(["tag", "style", "day", "asset_name"])
-    tags = sorted(set(rows["tag"]), key=lambda tag: (_STAGES.get(tag, 3), tag.casefold(), tag))
+    keys = set(rows["tag"])
+    tags = [stage for stage in STAGES if stage in keys]
+    tags += sorted(keys.difference(STAGES), key=lambda tag: (tag.casefold(), tag))
     strips = {tag: marks[marks["tag"] == tag] for tag in tags}
     draw_strips(figure, strips, STATUS_STYLES, "acquisition (day, UTC)")
     count = rows["asset_name"].nunique()

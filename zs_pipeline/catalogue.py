@@ -70,7 +70,8 @@ class Reads:
         paths: The paths of core files that sources are asked for, dotted, sorted, beside the
             envelope.
         columns: The column that a place concerns, by path: the first column that reads the place,
-            else the first that reads below.
+            else the first that reads below, else the first that reads the list or object of which
+            the place is an entry.
         digest: A name for all places, kinds and columns; findings are made anew when it changes.
 
     Raises:
@@ -123,7 +124,9 @@ class Reads:
             below = (
                 c for p, c in first.items() if p.startswith((f"{path}.", f"{path}[", f"{path}{{"))
             )
-            column = first.get(path) or next(below, "")
+            # The entries of a list concern the column that the list makes.
+            whole = path.rstrip("[]{}")
+            column = first.get(path) or next(below, "") or first.get(whole, "")
             if column:
                 yield path, column
 

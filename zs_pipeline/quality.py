@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from zs_client import contract
 from zs_pipeline.declaration import Column, Expected, Read
 from zs_pipeline.shape.findings import WARNING, Finding
 from zs_pipeline.shape.values import (
@@ -28,11 +29,12 @@ from zs_pipeline.tags import bare_values, spellings
 from zs_pipeline.zones import IS_UTC
 
 PASS, PENDING, FAIL = "Pass", "Pending", "Fail"
-STAGES = frozenset(("Raw data", "Processing", "Analysis", "Multi-asset"))
+STAGES = frozenset(contract.STAGES)
 CURATION = "Curation metric"
 
 METRICS = "quality_control.metrics"
 COPY = "quality_control.status"
+_ALLOWED = "quality_control.allow_tag_failures"
 _VALUE = f"{METRICS}[].value"
 _HISTORY = f"{METRICS}[].status_history"
 _STATUS, _TIMESTAMP = f"{_HISTORY}[].status", f"{_HISTORY}[].timestamp"
@@ -43,7 +45,8 @@ STATUS_READS = (
     Read(f"{METRICS}[].stage", Expected.TEXT),
     Read(f"{METRICS}[].status_history", Expected.LIST, whole=True),
     Read(f"{METRICS}[].tags", Expected.OBJECT_OR_LIST, whole=True),
-    Read("quality_control.allow_tag_failures[]", Expected.TEXT),
+    Read(f"{_ALLOWED}[]", Expected.LIST_OR_TEXT),
+    Read(f"{_ALLOWED}[][]", Expected.TEXT),
     Read(COPY, Expected.OBJECT, whole=True),
     Read(f"{COPY}{{}}", Expected.TEXT),
 )
@@ -63,17 +66,19 @@ STATUS_PLACES = (
     _STATUS,
     _TIMESTAMP,
     "_last_modified",
-    "quality_control.allow_tag_failures",
+    _ALLOWED,
     COPY,
+    f"{COPY}{{}}",
 )
 STATUS_RULE = (
     "The status of a metric is the one in the table quality_control, chosen from its history; a "
     "metric without one, or with another than Pass, Fail and Pending, counts as Pending. A key is "
     "Fail when one of its metrics fails, unless one of that metric's tags (bare or as key:value) "
-    "is in quality_control.allow_tag_failures; else Pending when one is pending; else Pass. Where "
-    "a tag, a modality and a stage have the same text, the stage's status is taken, then the "
-    "modality's. The statuses that a document holds beside its metrics are a copy of these and may "
-    "be out of date: they are taken only where there are no metrics."
+    "is in quality_control.allow_tag_failures, or all of a list of tags in there (schema 2.1.1 and "
+    "before); else Pending when one is pending; else Pass. Where a tag, a modality and a stage "
+    "have the same text, the stage's status is taken, then the modality's. The statuses that a "
+    "document holds beside its metrics are a copy of these and may be out of date: they are taken "
+    "only where there are no metrics."
 )
 STATUS_EXAMPLE = (
     "Metrics of `fib` with `Pass` and `Fail` give `Fail`, though the document's own copy still "
@@ -238,7 +243,7 @@ def evaluate(document: Mapping[str, Any]) -> Statuses | None:
     metrics = list(parts(document, METRICS))
     if not metrics:
         return None
-    allowed = set(texts(part(document, "quality_control.allow_tag_failures")) or ())
+    allowed = _allowed(document)
     last = last_time(document)
     statuses = Statuses()
     for metric in metrics:
@@ -246,7 +251,7 @@ def evaluate(document: Mapping[str, Any]) -> Statuses | None:
         status = status if status in _SEVERITY else PENDING
         tags = metric.get("tags")
         spelled, bare = spellings(tags) or [], bare_values(tags)
-        if status == FAIL and not (allowed.isdisjoint(spelled) and allowed.isdisjoint(bare)):
+        if status == FAIL and any(group.issubset((*spelled, *bare)) for group in allowed):
             status = PASS
         modality, stage = modality_of(metric), text(metric.get("stage"))
         _add(statuses.tags, spelled, status)
@@ -258,6 +263,19 @@ def evaluate(document: Mapping[str, Any]) -> Statuses | None:
             for tag in (*spelled, *bare):
                 statuses.carriers.setdefault(tag, set()).add(modality)
     return statuses
+
+
+def _allowed(document: Mapping[str, Any]) -> list[frozenset[str]]:
+    """Returns sets of tags; a metric that has all tags of one of them may fail.
+
+    An entry is one tag. Until schema 2.1.1 it could be a tuple of tags, which is a list in JSON.
+    """
+    entries = part(document, _ALLOWED)
+    groups = (
+        [text(tag) for tag in (entry if isinstance(entry, list) else [entry])]
+        for entry in (entries if isinstance(entries, list) else ())
+    )
+    return [frozenset(filter(None, group)) for group in groups if group and None not in group]
 
 
 def _add(statuses: dict[str, str], keys: Sequence[str], status: str) -> None:
@@ -328,6 +346,7 @@ def key_findings(document: Mapping[str, Any]) -> Iterator[Finding]:
             reason = "is taken as it is written, since the document has no metrics"
             yield Finding(COPY, "qc_tag_status.status", reason, copied(document))
         return
+    yield from _of_tags(document)
     for path, own, others in (
         ("stage", statuses.stages, (statuses.modalities, statuses.tags)),
         ("modality.abbreviation", statuses.modalities, (statuses.tags,)),
@@ -342,6 +361,22 @@ def key_findings(document: Mapping[str, Any]) -> Iterator[Finding]:
                         {key: status},
                         {key: other[key]},
                     )
+
+
+def _of_tags(document: Mapping[str, Any]) -> Iterator[Finding]:
+    """Yields findings for tags without a text, and for lists of tags that may fail."""
+    for metric in parts(document, METRICS):
+        tags = metric.get("tags")
+        for key, value in tags.items() if isinstance(tags, dict) else ():
+            if text(value) is None:
+                reason = "has a value that is no text: its JSON text is taken, nothing for null"
+                (tag,) = spellings({key: value}) or ("",)
+                yield Finding(f"{METRICS}[].tags", "quality_control.tags", reason, tag, value)
+    allowed = part(document, _ALLOWED)
+    for entry in allowed if isinstance(allowed, list) else ():
+        if entry and isinstance(entry, list):
+            reason = "is a list of tags: a metric may fail that has all of them, not one of them"
+            yield Finding(f"{_ALLOWED}[]", "qc_tag_status.status", reason, entry)
 
 
 def metric_findings(document: Mapping[str, Any]) -> Iterator[Finding]:

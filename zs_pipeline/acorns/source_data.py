@@ -165,7 +165,7 @@ ACORN = Acorn(
             "source_data",
             "string",
             "The name of a data asset it was made from; null when the document names none.",
-            reads=("data_description.source_data",),
+            reads=("data_description.source_data", "data_description.source_data[]"),
             rule=(
                 "Each name in the list makes a row; repeats make none. A text in place of the list "
                 "is a list of one. Without any name there is one row, with null, unless another "
