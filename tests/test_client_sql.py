@@ -1,9 +1,12 @@
 """SQL over all tables: right answers, and no more read than a query needs."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import client_store
 import duckdb
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pytest
 from client_store import LAYOUT, ODD, SUBJECTS
 from hypothesis import given, settings
@@ -321,6 +324,41 @@ def test_all_columns_and_none(store):
     assert sql("SELECT count(*) AS n FROM source_data")["n"].tolist() == [6]
     assert sql("SELECT b FROM asset_basics b LIMIT 1")["b"][0]["name"]
     assert sql.arrow("SELECT 1 AS a").to_pylist() == [{"a": 1}]
+
+
+def test_queries_at_once_see_no_tables_of_one_another(store):
+    def asked(number):
+        mine = pa.table({"x": [number]})
+        with pytest.raises(QueryError, match="there is no table"):
+            sql(f"SELECT * FROM mine_{number - 1}, zs_0")
+        query = f"SELECT x, (SELECT count(*) FROM qc) n FROM mine, mine_{number}"
+        tables = {"mine": mine, f"mine_{number}": mine.rename_columns(["y"])}
+        return sql.arrow(query, **tables).to_pylist()
+
+    numbers = range(1, 30)
+    with ThreadPoolExecutor(8) as threads:
+        answers = list(threads.map(asked, numbers))
+    rows = zs_client.qc.arrow(list(SUBJECTS)).num_rows
+    assert answers == [[{"x": number, "n": rows}] for number in numbers]
+
+
+def test_texts_are_compared_and_returned_as_texts_however_they_are_encoded(store):
+    query = """
+        SELECT q.subject_id, upper(status) AS status, b.name FROM qc q
+        LEFT JOIN asset_basics b ON b.name = q.asset_name AND q.status LIKE 'P%'
+        WHERE q.status IS NOT NULL ORDER BY ALL
+    """
+    subjects = zs_client.qc.arrow(list(SUBJECTS))
+    basics = zs_client.asset_basics.arrow()
+    own = query.replace("qc q", "mine q").replace("asset_basics b", "others b")
+    assert sql.arrow(query).equals(sql.arrow(own, mine=subjects, others=basics))
+    texts = {field.name for field in sql.arrow(query).schema if pa.types.is_string(field.type)}
+    assert texts == {"subject_id", "status", "name"}
+    values = zs_client.values("qc", "status")
+    counts = subjects["status"].value_counts().to_pylist()
+    assert dict(zip(values["value"], values["rows"], strict=True)) == {
+        count["values"]: count["counts"] for count in counts
+    }
 
 
 def test_shapes_and_what_is_told(store):

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pytest
@@ -12,7 +13,7 @@ from one_files import assert_alike, assert_current, by_partition, rows_of_all, r
 from stores import Crash, FaultyProxy, Watched, memory
 from test_commit import BY_PLATFORM, BY_SUBJECT, LAYOUT, WHOLE, build, declared, part, rows
 
-from zs_client import parquet, parquet_of_store, provenance, read, remembered
+from zs_client import ahead, parquet, parquet_of_store, provenance, read, remembered
 from zs_client.contract import NULL_PARTITION
 from zs_client.opening import open_store
 from zs_client.place import reading, resolve
@@ -301,6 +302,38 @@ def test_once_kept_all_rows_cost_one_request(
     assert_alike(reader, LAYOUT, BY_SUBJECT)
 
 
+def test_of_many_partitions_only_those_that_changed_are_requested(
+    s3: Store, proxy: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ZS_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("ZS_STORE", s3.url)
+    monkeypatch.setenv("ZS_VERSION", LAYOUT.version)
+    # The one file is larger than these partitions.
+    subjects = [f"{n:03}" for n in range(40)]
+    small = {subject: [int(subject)] for subject in subjects}
+    build(s3, BY_SUBJECT, {**small, "M": list(range(40_000))})
+
+    def asked() -> tuple[list[int], list[str]]:
+        proxy.seen.clear()
+        request = ReadRequest(*("visit", "visit"), partition="subject_id", parts=tuple(subjects))
+        values = read.content(request)["value"].to_pylist()
+        keys = [unquote(path).rpartition("visit")[2] for method, path in proxy.seen]
+        return values, sorted(key for key in keys if "squirrel" not in key)
+
+    def key(subject: str) -> str:
+        return f"/subject_id={subject}/data.pqt"
+
+    values, keys = asked()
+    assert values == list(range(40))
+    assert keys == [".json", *(key(subject) for subject in subjects)]
+    assert asked() == (values, [".json"])
+    build(s3, BY_SUBJECT, {"007": [70]})
+    remembered.forget()
+    assert asked() == ([*range(7), 70, *range(8, 40)], [".json", key("007")])
+    with reading(offline=True):
+        assert asked()[1] == []
+
+
 def test_the_parts_that_a_question_read_are_kept_with_their_content(
     s3: Store, proxy: FaultyProxy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,7 +341,8 @@ def test_the_parts_that_a_question_read_are_kept_with_their_content(
     monkeypatch.setenv("ZS_STORE", s3.url)
     monkeypatch.setenv("ZS_VERSION", LAYOUT.version)
     # Of this small file too only parts are read, each by a request.
-    monkeypatch.setattr(read, "SMALL", 0)
+    for module in (read, ahead):
+        monkeypatch.setattr(module, "SMALL", 0)
     monkeypatch.setattr(parquet, "GAP", 0)
     monkeypatch.setattr(parquet_of_store, "END", 100)
 
