@@ -250,21 +250,25 @@ def test_a_channel_that_names_no_fiber_is_of_all_fibers_of_its_cord() -> None:
     assert [row[:3] for row in rows] == [("Fiber 0", "Cord", "g"), ("Fiber 1", "Cord", "g")]
 
 
-def test_the_connection_decides_against_the_name_of_a_channel() -> None:
-    rows = found(
-        document(
-            acquisition=acquired(
-                stream(
-                    [("Cord A", "Fiber 0"), ("Cord B", "Fiber 1")],
-                    cord("Cord A", "Fiber_1_green"),
-                    cord("Cord B", "Fiber_1_green"),
-                )
+def test_the_connection_decides_against_the_name_of_a_channel_and_it_is_told() -> None:
+    one = document(
+        procedures=procedures(implant("Fiber 0"), implant("Fiber 1")),
+        acquisition=acquired(
+            stream(
+                [("Cord A", "Fiber 0"), ("Cord B", "Fiber 1")],
+                cord("Cord A", "Fiber_1_green", "fiber 7 red"),
+                cord("Cord B", "Fiber_1_green"),
             )
-        )
+        ),
     )
-    assert [row[:3] for row in rows] == [
+    assert [row[:3] for row in found(one)] == [
         ("Fiber 0", "Cord A", "Fiber_1_green"),
+        ("Fiber 0", "Cord A", "fiber 7 red"),
         ("Fiber 1", "Cord B", "Fiber_1_green"),
+    ]
+    assert choices(one) == [
+        ("fiber", "Fiber_1_green: Fiber 0", "Fiber_1_green: Fiber 1"),
+        ("fiber", "fiber 7 red: Fiber 0", "fiber 7 red: fiber 7"),
     ]
 
 
@@ -652,6 +656,7 @@ def test_a_channel_that_is_given_to_a_fiber_by_its_name_is_told() -> None:
     assert choices(one) == [
         ("fiber", "Fiber_0_red: Fiber_0", None),
         ("fiber", "red: Fiber_0, Fiber_1", None),
+        ("fiber", "Fiber 0_red: Fiber_2", "Fiber 0_red: Fiber_0"),
         ("fiber", "Fiber_3_red: Fiber_3", "Fiber_3_red: Fiber_2"),
         ("fiber", "Fiber_1_red: Fiber_1", None),
     ]

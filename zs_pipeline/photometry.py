@@ -145,6 +145,11 @@ class Kind(Enum):
         "names a fiber that no connection names, which is taken in place of the connected one",
         WARNING,
     )
+    CONNECTED_AGAINST_NAME = (
+        "fiber",
+        "names another fiber than the one of its patch cord, which is taken",
+        NOTE,
+    )
     GIVEN_TO_EACH = (
         "fiber",
         "names no fiber and the patch cord serves several, so that each has the channel",
@@ -450,6 +455,9 @@ def _fibers_of(devices: _Devices, channel: str, linked: list[Words], path: str) 
     if len(linked) == 1:
         is_served = any(named in fibers for fibers in devices.links.values())
         if named not in devices.fibers or is_served or named in linked:
+            if named and named not in linked:
+                taken, other = f"{channel}: {names[0]}", f"{channel}: {written}"
+                devices.choose(Kind.CONNECTED_AGAINST_NAME, path, taken, other)
             return names
         kind = Kind.NAMED_AGAINST_CONNECTION
     elif named:
