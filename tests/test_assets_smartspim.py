@@ -164,6 +164,8 @@ def test_institution_and_end_of_processing_come_from_the_documents():
     assert row["institution"] == "AIBS"
     assert row["processing_end_time"].isoformat() == "2024-02-01T20:00:00+00:00"
     nothing = {"data_description": None, "processing": None}
+    (row,) = built({"raw": None, "stitched": None}, BOTH, PAIR, raw=nothing, stitched=raw)
+    assert row["institution"] == "AIBS"
     (row,) = built({"raw": None, "stitched": None}, BOTH, PAIR, raw=nothing, stitched=nothing)
     assert (row["institution"], row["processing_end_time"]) == (None, None)
 

@@ -192,15 +192,13 @@ def test_detectors_and_light_sources_are_no_fibers_wherever_they_stand() -> None
         assert rows == [("Fiber_0", "Patch Cord A", "green", "missing", "ACB")]
 
 
-def test_a_patch_cord_with_fiber_in_its_name_is_no_fiber() -> None:
-    rows = found(
-        document(
-            acquisition=acquired(
-                stream([("Fiber optic patch cord", "Fiber 0")], cord("Fiber optic patch cord", "g"))
-            )
-        )
-    )
-    assert rows == [("Fiber 0", "Fiber optic patch cord", "g", "missing", "missing")]
+@pytest.mark.parametrize("name", ["Fiber optic patch cord", "Fiber optic cable", "Patch Cable 0"])
+def test_a_patch_cord_with_fiber_in_its_name_is_no_fiber(name: str) -> None:
+    links = [(name, "Fiber 0")]
+    rows = found(document(acquisition=acquired(stream(links, cord(name, "g")))))
+    assert rows == [("Fiber 0", name, "g", "missing", "missing")]
+    rows = found(document(acquisition=acquired(stream(links))))
+    assert rows == [("Fiber 0", name, "missing", "missing", "missing")]
 
 
 def test_a_fiber_need_not_have_fiber_in_its_name_when_its_implant_is_known() -> None:

@@ -27,7 +27,12 @@ from zs_pipeline.shape.values import day, part, parts, texts, trimmed
 MISSING = "missing"
 
 _NUMBERED_FIBER = re.compile(r"(?<![^\W_])fib(er|re)[ _-]?\d+", re.IGNORECASE)
-_CORD = frozenset(("cord", "cords", "patchcord", "patchcords"))
+_CORD = frozenset(
+    f"{patch}{noun}{plural}"
+    for patch in ("", "patch")
+    for noun in ("cord", "cable")
+    for plural in ("", "s")
+)
 # Words that tell that a device with fiber in its name is no fiber in the brain.
 _NO_FIBER = frozenset(
     (
@@ -456,8 +461,8 @@ def _fibers_of(devices: _Devices, channel: str, linked: list[Words], path: str) 
         is_served = any(named in fibers for fibers in devices.links.values())
         if named not in devices.fibers or is_served or named in linked:
             if named and named not in linked:
-                taken, other = f"{channel}: {names[0]}", f"{channel}: {written}"
-                devices.choose(Kind.CONNECTED_AGAINST_NAME, path, taken, other)
+                connected, read = f"{channel}: {names[0]}", f"{channel}: {written}"
+                devices.choose(Kind.CONNECTED_AGAINST_NAME, path, connected, read)
             return names
         kind = Kind.NAMED_AGAINST_CONNECTION
     elif named:

@@ -73,12 +73,16 @@ def rows(
     """Yields one row for each data asset and channel."""
     for raw, stitched in _pairs(tables):
         link = answers[raw.id]
-        institution = part(documents.get(raw.id), "data_description.institution.abbreviation")
+        institutions = (
+            text(part(documents.get(one.id), "data_description.institution.abbreviation"))
+            for one in (raw, stitched)
+            if one is not None
+        )
         row = {
             "name": raw.name,
             "raw_name": raw.name,
             "processed": False,
-            "institution": text(institution),
+            "institution": next(filter(None, institutions), None),
             "raw_link": None if link is None else _OLD_LINK.sub("/SPIM/derivatives/", link),
         }
         if stitched is None:
@@ -187,7 +191,10 @@ ACORN = Acorn(
             "string",
             "Abbreviation of the institution that acquired the data.",
             reads=("data_description.institution.abbreviation",),
-            rule="The abbreviation in the raw data asset's document, as it is written.",
+            rule=(
+                "The abbreviation in the raw data asset's document, as it is written; where that "
+                "gives none, the one in the stitched data asset's."
+            ),
             example="`AIND`.",
         ),
         Column(
