@@ -853,6 +853,14 @@ def test_a_device_that_is_configured_as_another_kind_is_no_fiber() -> None:
     ]
 
 
+def test_a_probe_that_a_patch_cord_is_connected_to_is_a_fiber_without_an_implant() -> None:
+    probes = [{"object_type": "Probe config", "device_name": name} for name in ("Probe A", "46100")]
+    links = [("Patch Cord A", "Probe_A"), ("46100", "Basestation"), ("LED", "Patch Cord A")]
+    one = document(acquisition=acquired(stream(links, *probes, cord("Patch Cord A", "g"))))
+    assert found(one) == [("Probe_A", "Patch Cord A", "g", "missing", "missing")]
+    assert choices(one) == [("targeted_structure", "Probe_A: missing", None)]
+
+
 @given(st.randoms(use_true_random=False))
 def test_what_a_channel_names_does_not_become_a_fiber_of_other_channels(
     order: random.Random,

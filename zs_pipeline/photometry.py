@@ -230,6 +230,7 @@ class _Devices:
         named: The spellings of the fibers that only channels of unconnected patch cords name.
         cords: The spellings of the patch cords, a configuration's before a connection's.
         others: The devices that are configured as another kind.
+        probes: The devices that are configured as probes, which may be fibers or electrodes.
         implanted: The targeted structures of a fiber's implants, None for an implant without one.
         targets: The target coordinates of a fiber's implants.
         assembled: The targeted structures that assemblies give of a fiber.
@@ -241,6 +242,7 @@ class _Devices:
     named: dict[Words, str] = field(default_factory=dict)
     cords: dict[Words, str] = field(default_factory=dict)
     others: set[Words] = field(default_factory=set)
+    probes: set[Words] = field(default_factory=set)
     implanted: dict[Words, list[str | None]] = field(default_factory=dict)
     targets: dict[Words, list[Target]] = field(default_factory=dict)
     assembled: dict[Words, list[str]] = field(default_factory=dict)
@@ -345,8 +347,8 @@ def _cords_of(devices: _Devices, stream: dict[str, Any]) -> list[_Cord]:
             cords.append(_cord(devices, config, CHANNELS))
         elif kind == "Fiber assembly config":
             cords += _assembly(devices, config)
-        elif name and kind != "Probe config":
-            devices.others.add(words_of(name))
+        elif name:
+            (devices.probes if kind == "Probe config" else devices.others).add(words_of(name))
     return cords
 
 
@@ -387,6 +389,9 @@ def _links(devices: _Devices, stream: dict[str, Any]) -> dict[Words, list[Words]
         names = {words_of(end): end for end in ends if end}
         fibers = [words for words in names if _is_fiber(devices, words)]
         cords = [words for words in names if words not in fibers and _is_cord(devices, words)]
+        if cords and not fibers:
+            # No patch cord is connected to an electrode.
+            fibers = [words for words in names if words in devices.probes and words not in cords]
         for words in fibers:
             devices.fibers.setdefault(words, names[words])
         for words in cords:

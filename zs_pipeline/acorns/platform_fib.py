@@ -170,7 +170,8 @@ ACORN = Acorn(
             ),
             rule=(
                 "Names are one where their words are: `Fiber 0` and `fiber-0` are the implant "
-                "`Fiber_0`. Electrodes, which are implanted as probes too, are no fibers. An "
+                "`Fiber_0`. Electrodes, which are implanted as probes too, are no fibers; what is "
+                "configured as a probe and connected to a patch cord is one. An "
                 "implant without a name is left out, with a finding; an implant of a surgery after "
                 "the acquisition's date does not count. A channel belongs to the fiber to which "
                 "its patch cord is connected, from either end, also where its name has another "
