@@ -116,6 +116,19 @@ def test_a_better_file_that_is_written_later_is_taken(tmp_path):
     assert sum(nightly) == 1
 
 
+@pytest.mark.parametrize("location", [None, "/data/exaSPIM_1", "s3://bucket-1/a//b"])
+def test_one_that_names_no_location_any_more_has_no_file(tmp_path, location):
+    kind, store = platform_exaspim.ACORN.kind, memory()
+    files = smartspim.lay(tmp_path, {"exaSPIM_1/process_output.json": {}})
+    for place, answer in (("s3://bucket-1/exaSPIM_1", "process_output.json"), (location, None)):
+        table = smartspim.basics(one={"name": "exaSPIM_1", "location": place})
+        tables = smartspim.named(table, smartspim.NO_SOURCES)
+        _, values = asked(store, kind, tables, files, later(1))
+        assert values == {"one": answer}
+        (row,) = platform_exaspim.rows(values, tables, {})
+        assert (row["raw_link"] is None) == (answer is None)
+
+
 def test_what_is_not_there_comes_on_one_of_thirty_nights_as_well(tmp_path):
     tables, kind = smartspim_tables(), assets_smartspim.ACORN.kind
     files, store = smartspim.lay(tmp_path, {}), memory()

@@ -9,7 +9,7 @@ import pytest
 
 from zs_pipeline import arrow
 from zs_pipeline.acorns import asset_basics, source_data
-from zs_pipeline.acorns.assets_smartspim import ACORN, ask, questions, rows
+from zs_pipeline.acorns.assets_smartspim import ACORN, ask, findings, questions, rows
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.side_files.outcomes import NotThere, OtherShape
 
@@ -144,6 +144,23 @@ def test_a_stitched_one_without_a_location_has_no_links():
     assert (row["stitched_link"], row["segmentation_link"], row["processed"]) == (None, None, True)
 
 
+@pytest.mark.parametrize(
+    ("name", "count"), [(STITCHED, 1), (RAW, 0), ("exaSPIM_1_stitched", 0), (None, 0)]
+)
+def test_an_end_of_processing_without_a_zone_is_utc_and_told(name, count):
+    processes = [{"end_date_time": "2024-02-01T12:00:00"}, {"end_date_time": "soon"}, None]
+    stitched = {
+        "name": name,
+        "data_description": {"modalities": [{"abbreviation": "SPIM"}]},
+        "processing": {"data_processes": processes},
+    }
+    assert [(told.column, told.taken) for told in findings(stitched)] == [
+        ("assets_smartspim.processing_end_time", "2024-02-01T12:00:00+00:00")
+    ] * count
+    (row,) = built({"raw": None, "stitched": None}, BOTH, PAIR, stitched=stitched)
+    assert row["processing_end_time"].isoformat() == "2024-02-01T12:00:00+00:00"
+
+
 def test_an_old_link_is_brought_up_to_date():
     at = "https://neuroglancer-demo.appspot.com/#!s3://b/x"
     for link in (f"{at}/derivatives/n.json", f"{at}/SPIM/derivatives/n.json"):
@@ -164,6 +181,8 @@ def test_institution_and_end_of_processing_come_from_the_documents():
     assert row["institution"] == "AIBS"
     assert row["processing_end_time"].isoformat() == "2024-02-01T20:00:00+00:00"
     nothing = {"data_description": None, "processing": None}
+    (row,) = built({"raw": None, "stitched": None}, BOTH, PAIR, raw=nothing, stitched=raw)
+    assert row["institution"] == "AIBS"
     (row,) = built({"raw": None, "stitched": None}, BOTH, PAIR, raw=nothing, stitched=nothing)
     assert (row["institution"], row["processing_end_time"]) == (None, None)
 

@@ -16,7 +16,7 @@ from stores import FaultyProxy, every, memory
 from zs_pipeline.acorns import behavior_curriculum
 from zs_pipeline.side_files import answers, buckets
 from zs_pipeline.side_files.files import Files
-from zs_pipeline.side_files.outcomes import NoBucket, NotReadable, NotUsable, Question
+from zs_pipeline.side_files.outcomes import NoBucket, NoLocation, NotReadable, NotUsable, Question
 
 # Whose questions these are, and how it asks.
 CURRICULUM = ("behavior_curriculum", behavior_curriculum.ACORN.kind)
@@ -196,9 +196,9 @@ def test_a_bucket_that_may_not_be_listed_tells_so_of_each(proxy):
     assert {location: (type(one), str(one)) for location, one in found.items()} == {
         asked[0]: (NotReadable, f"{asked[0]}/{PLACES[0]}: may not be read"),
         asked[1]: (NotReadable, f"{asked[1]}/{PLACES[0]}: may not be read"),
-        None: (NotReadable, "the document names no location"),
-        "nonsense": (NotReadable, "'nonsense' is no location such as s3://bucket/prefix"),
-        asked[4]: (NotReadable, f"{asked[4]!r} is no location such as s3://bucket/prefix"),
+        None: (NoLocation, "the document names no location"),
+        "nonsense": (NoLocation, "'nonsense' is no location such as s3://bucket/prefix"),
+        asked[4]: (NoLocation, f"{asked[4]!r} is no location such as s3://bucket/prefix"),
     }
 
 

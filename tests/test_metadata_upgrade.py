@@ -194,6 +194,8 @@ def test_a_former_table_that_tells_nothing_is_as_none(before: pa.Table | None) -
             "0.1.0",
         ),
         ([run("a", "0.10.0"), failed("a", "0.9.0")], "0.10.0"),
+        ([run("a", "0.10.0rc1"), failed("a", "0.9.0")], "0.10.0rc1"),
+        ([run("a", "0.10.0"), failed("a", "0.10.0rc1")], "0.10.0"),
         ([run("a", "0.9.0", status="old"), run("a", "0.9.0", status="new")], "0.9.0"),
         ([run("a", "strange"), run("a", "0.1.0")], "0.1.0"),
     ],

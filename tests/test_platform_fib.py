@@ -192,15 +192,13 @@ def test_detectors_and_light_sources_are_no_fibers_wherever_they_stand() -> None
         assert rows == [("Fiber_0", "Patch Cord A", "green", "missing", "ACB")]
 
 
-def test_a_patch_cord_with_fiber_in_its_name_is_no_fiber() -> None:
-    rows = found(
-        document(
-            acquisition=acquired(
-                stream([("Fiber optic patch cord", "Fiber 0")], cord("Fiber optic patch cord", "g"))
-            )
-        )
-    )
-    assert rows == [("Fiber 0", "Fiber optic patch cord", "g", "missing", "missing")]
+@pytest.mark.parametrize("name", ["Fiber optic patch cord", "Fiber optic cable", "Patch Cable 0"])
+def test_a_patch_cord_with_fiber_in_its_name_is_no_fiber(name: str) -> None:
+    links = [(name, "Fiber 0")]
+    rows = found(document(acquisition=acquired(stream(links, cord(name, "g")))))
+    assert rows == [("Fiber 0", name, "g", "missing", "missing")]
+    rows = found(document(acquisition=acquired(stream(links))))
+    assert rows == [("Fiber 0", name, "missing", "missing", "missing")]
 
 
 def test_a_fiber_need_not_have_fiber_in_its_name_when_its_implant_is_known() -> None:
@@ -250,21 +248,25 @@ def test_a_channel_that_names_no_fiber_is_of_all_fibers_of_its_cord() -> None:
     assert [row[:3] for row in rows] == [("Fiber 0", "Cord", "g"), ("Fiber 1", "Cord", "g")]
 
 
-def test_the_connection_decides_against_the_name_of_a_channel() -> None:
-    rows = found(
-        document(
-            acquisition=acquired(
-                stream(
-                    [("Cord A", "Fiber 0"), ("Cord B", "Fiber 1")],
-                    cord("Cord A", "Fiber_1_green"),
-                    cord("Cord B", "Fiber_1_green"),
-                )
+def test_the_connection_decides_against_the_name_of_a_channel_and_it_is_told() -> None:
+    one = document(
+        procedures=procedures(implant("Fiber 0"), implant("Fiber 1")),
+        acquisition=acquired(
+            stream(
+                [("Cord A", "Fiber 0"), ("Cord B", "Fiber 1")],
+                cord("Cord A", "Fiber_1_green", "fiber 7 red"),
+                cord("Cord B", "Fiber_1_green"),
             )
-        )
+        ),
     )
-    assert [row[:3] for row in rows] == [
+    assert [row[:3] for row in found(one)] == [
         ("Fiber 0", "Cord A", "Fiber_1_green"),
+        ("Fiber 0", "Cord A", "fiber 7 red"),
         ("Fiber 1", "Cord B", "Fiber_1_green"),
+    ]
+    assert choices(one) == [
+        ("fiber", "Fiber_1_green: Fiber 0", "Fiber_1_green: Fiber 1"),
+        ("fiber", "fiber 7 red: Fiber 0", "fiber 7 red: fiber 7"),
     ]
 
 
@@ -652,6 +654,7 @@ def test_a_channel_that_is_given_to_a_fiber_by_its_name_is_told() -> None:
     assert choices(one) == [
         ("fiber", "Fiber_0_red: Fiber_0", None),
         ("fiber", "red: Fiber_0, Fiber_1", None),
+        ("fiber", "Fiber 0_red: Fiber_2", "Fiber 0_red: Fiber_0"),
         ("fiber", "Fiber_3_red: Fiber_3", "Fiber_3_red: Fiber_2"),
         ("fiber", "Fiber_1_red: Fiber_1", None),
     ]
@@ -848,6 +851,14 @@ def test_a_device_that_is_configured_as_another_kind_is_no_fiber() -> None:
     assert found(document(acquisition=acquired(one))) == [
         ("Fiber 0", "Cord", "g", "missing", "missing")
     ]
+
+
+def test_a_probe_that_a_patch_cord_is_connected_to_is_a_fiber_without_an_implant() -> None:
+    probes = [{"object_type": "Probe config", "device_name": name} for name in ("Probe A", "46100")]
+    links = [("Patch Cord A", "Probe_A"), ("46100", "Basestation"), ("LED", "Patch Cord A")]
+    one = document(acquisition=acquired(stream(links, *probes, cord("Patch Cord A", "g"))))
+    assert found(one) == [("Probe_A", "Patch Cord A", "g", "missing", "missing")]
+    assert choices(one) == [("targeted_structure", "Probe_A: missing", None)]
 
 
 @given(st.randoms(use_true_random=False))

@@ -119,6 +119,13 @@ def test_without_a_system_there_is_nothing_and_it_is_told() -> None:
     assert len(reasons(operated)) == 1
 
 
+def test_values_along_other_axes_are_null_and_it_is_told() -> None:
+    system = SYSTEM | {"axes": [{"name": name} for name in "XYZ"]}
+    operated = surgery(implant(move(1, 2, 3)), system=system)
+    assert targets(operated) == [(None,) * 4 + NAMED]
+    assert len(reasons(operated)) == 1
+
+
 def test_a_value_that_is_no_number_is_null_and_the_others_stay() -> None:
     values = ("1.1", True, math.nan, {"$numberDouble": "NaN"})
     assert targets(surgery(implant(move(*values)))) == [(1.1, None, None, None, *NAMED)]

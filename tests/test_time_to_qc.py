@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from zs_pipeline.acorns.time_to_qc import rows
+from zs_pipeline.acorns.time_to_qc import findings, rows
 from zs_pipeline.declaration import CORE
 
 
@@ -66,6 +66,15 @@ def test_the_latest_process_ended_or_began_last_wherever_it_stands(end: Any) -> 
     ]
     found = only(derived(processing={"data_processes": processes}))
     assert found["process_end_time"] == micros(2025, 1, 4)
+
+
+def test_an_end_without_a_zone_is_utc_and_told() -> None:
+    processes = [{"end_date_time": end} for end in ("2025-01-04 10:00:00", "2025-01-03T00:00:00Z")]
+    one = derived(processing={"data_processes": processes})
+    assert only(one)["process_end_time"] == micros(2025, 1, 4, 10)
+    (told,) = findings(one)
+    assert (told.column, told.other) == ("time_to_qc.process_end_time", "2025-01-04T10:00:00-08:00")
+    assert not list(findings(one | {"quality_control": None}))
 
 
 @pytest.mark.parametrize(

@@ -220,7 +220,7 @@ class Catalogue:
         hooks = (
             acorn.kind.findings
             for acorn in self.acorns
-            if isinstance(acorn.kind, ByDocument | ByKey | ByLineage | ByPlatform)
+            if isinstance(acorn.kind, ByDocument | ByKey | ByLineage | ByPlatform | FromSideFiles)
         )
         self.reads = Reads(
             {acorn.name: acorn.kind.reads for acorn in self.acorns},

@@ -390,6 +390,7 @@ class FromSideFiles:
         listing_prefixes: The prefixes of the keys that are listed below each location for `ask`.
         answers_version: To be raised when the answers of `ask` change: all is asked again.
         reads: The places of documents that `rows` reads; `rows` gets no documents when empty.
+        findings: As of `ByDocument`.
     """
 
     questions: "Callable[[Tables], Sequence[Question]]"
@@ -399,6 +400,7 @@ class FromSideFiles:
     listing_prefixes: tuple[str, ...] = ()
     answers_version: int = 1
     reads: tuple[Read, ...] = ()
+    findings: "Findings | None" = None
     partitioning: ClassVar[None] = None
 
     @property

@@ -170,12 +170,17 @@ def _target(steps: list[dict[str, Any]], system: dict[str, Any]) -> tuple[Target
         number(values[names.index(axis)]) if names.count(axis) == 1 else None for axis in _AXES
     )
     origin = system.get("origin")
-    return Target(
+    target = Target(
         *(ap, ml, si, depth),
         text(system.get("name")),
         text(origin.get("name") if isinstance(origin, dict) else origin),
         text(system.get("axis_unit")),
-    ), None
+    )
+    if any(names.count(axis) == 1 for axis in _AXES):
+        return target, None
+    # The schema also has the axes X, Y and Z.
+    _, doubt = _doubt(TRANSLATION, "is along none of the axes AP, ML, SI and Depth", values)
+    return target, doubt
 
 
 def _doubt(path: str, reason: str, other: Any) -> tuple[Target, Finding]:

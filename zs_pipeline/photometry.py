@@ -27,7 +27,12 @@ from zs_pipeline.shape.values import day, part, parts, texts, trimmed
 MISSING = "missing"
 
 _NUMBERED_FIBER = re.compile(r"(?<![^\W_])fib(er|re)[ _-]?\d+", re.IGNORECASE)
-_CORD = frozenset(("cord", "cords", "patchcord", "patchcords"))
+_CORD = frozenset(
+    f"{patch}{noun}{plural}"
+    for patch in ("", "patch")
+    for noun in ("cord", "cable")
+    for plural in ("", "s")
+)
 # Words that tell that a device with fiber in its name is no fiber in the brain.
 _NO_FIBER = frozenset(
     (
@@ -145,6 +150,11 @@ class Kind(Enum):
         "names a fiber that no connection names, which is taken in place of the connected one",
         WARNING,
     )
+    CONNECTED_AGAINST_NAME = (
+        "fiber",
+        "names another fiber than the one of its patch cord, which is taken",
+        NOTE,
+    )
     GIVEN_TO_EACH = (
         "fiber",
         "names no fiber and the patch cord serves several, so that each has the channel",
@@ -220,6 +230,7 @@ class _Devices:
         named: The spellings of the fibers that only channels of unconnected patch cords name.
         cords: The spellings of the patch cords, a configuration's before a connection's.
         others: The devices that are configured as another kind.
+        probes: The devices that are configured as probes, which may be fibers or electrodes.
         implanted: The targeted structures of a fiber's implants, None for an implant without one.
         targets: The target coordinates of a fiber's implants.
         assembled: The targeted structures that assemblies give of a fiber.
@@ -231,6 +242,7 @@ class _Devices:
     named: dict[Words, str] = field(default_factory=dict)
     cords: dict[Words, str] = field(default_factory=dict)
     others: set[Words] = field(default_factory=set)
+    probes: set[Words] = field(default_factory=set)
     implanted: dict[Words, list[str | None]] = field(default_factory=dict)
     targets: dict[Words, list[Target]] = field(default_factory=dict)
     assembled: dict[Words, list[str]] = field(default_factory=dict)
@@ -335,8 +347,8 @@ def _cords_of(devices: _Devices, stream: dict[str, Any]) -> list[_Cord]:
             cords.append(_cord(devices, config, CHANNELS))
         elif kind == "Fiber assembly config":
             cords += _assembly(devices, config)
-        elif name and kind != "Probe config":
-            devices.others.add(words_of(name))
+        elif name:
+            (devices.probes if kind == "Probe config" else devices.others).add(words_of(name))
     return cords
 
 
@@ -377,6 +389,9 @@ def _links(devices: _Devices, stream: dict[str, Any]) -> dict[Words, list[Words]
         names = {words_of(end): end for end in ends if end}
         fibers = [words for words in names if _is_fiber(devices, words)]
         cords = [words for words in names if words not in fibers and _is_cord(devices, words)]
+        if cords and not fibers:
+            # No patch cord is connected to an electrode.
+            fibers = [words for words in names if words in devices.probes and words not in cords]
         for words in fibers:
             devices.fibers.setdefault(words, names[words])
         for words in cords:
@@ -450,6 +465,9 @@ def _fibers_of(devices: _Devices, channel: str, linked: list[Words], path: str) 
     if len(linked) == 1:
         is_served = any(named in fibers for fibers in devices.links.values())
         if named not in devices.fibers or is_served or named in linked:
+            if named and named not in linked:
+                connected, read = f"{channel}: {names[0]}", f"{channel}: {written}"
+                devices.choose(Kind.CONNECTED_AGAINST_NAME, path, connected, read)
             return names
         kind = Kind.NAMED_AGAINST_CONNECTION
     elif named:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from zs_pipeline import light_sheet, zones
 from zs_pipeline.acorns.source_data import processing_time
 from zs_pipeline.declaration import (
     Acorn,
@@ -19,6 +20,7 @@ from zs_pipeline.declaration import (
     Tables,
 )
 from zs_pipeline.lineage import COLUMNS, SOURCES, DataAsset, pairs
+from zs_pipeline.shape.findings import Finding
 from zs_pipeline.shape.values import day, part, parts, text, time
 from zs_pipeline.side_files import nights
 from zs_pipeline.side_files.outcomes import Entry, NotThere, OtherShape, Question
@@ -32,6 +34,8 @@ _SEGMENTATION = "image_cell_segmentation"
 _IN_CCF = "image_atlas_alignment/ccf_visualization"
 _OLD_LINK = re.compile(r"(?<!/SPIM)/derivatives/")
 _RAW_LINK, _CHANNELS = "raw_link", "channels"
+_PROCESSES = "processing.data_processes"
+_END = f"{_PROCESSES}[].end_date_time"
 
 
 def questions(tables: Tables) -> list[Question]:
@@ -73,12 +77,16 @@ def rows(
     """Yields one row for each data asset and channel."""
     for raw, stitched in _pairs(tables):
         link = answers[raw.id]
-        institution = part(documents.get(raw.id), "data_description.institution.abbreviation")
+        institutions = (
+            text(part(documents.get(one.id), "data_description.institution.abbreviation"))
+            for one in (raw, stitched)
+            if one is not None
+        )
         row = {
             "name": raw.name,
             "raw_name": raw.name,
             "processed": False,
-            "institution": text(institution),
+            "institution": next(filter(None, institutions), None),
             "raw_link": None if link is None else _OLD_LINK.sub("/SPIM/derivatives/", link),
         }
         if stitched is None:
@@ -102,8 +110,17 @@ def rows(
 
 
 def _processing_end(document: Any) -> int | None:
-    ends = (time(p.get("end_date_time")) for p in parts(document, "processing.data_processes"))
+    ends = (time(process.get("end_date_time")) for process in parts(document, _PROCESSES))
     return max((end for end in ends if end is not None), default=None)
+
+
+def findings(document: Document) -> Iterator[Finding]:
+    """Yields a finding for each end of a step of processing that has no zone."""
+    is_stitched = "stitched" in (text(document.get("name")) or "").lower()
+    if is_stitched and light_sheet.belongs(document, light_sheet.SMARTSPIM):
+        for process in parts(document, _PROCESSES):
+            end = process.get("end_date_time")
+            yield from zones.naive(_END, "assets_smartspim.processing_end_time", end)
 
 
 def _link(stitched: DataAsset, path: str) -> str | None:
@@ -136,8 +153,9 @@ ACORN = Acorn(
         ),
         reads=(
             Read("data_description.institution.abbreviation", Expected.TEXT),
-            Read("processing.data_processes[].end_date_time", Expected.TIME),
+            Read(_END, Expected.TIME),
         ),
+        findings=findings,
     ),
     columns=(
         Column(
@@ -187,17 +205,21 @@ ACORN = Acorn(
             "string",
             "Abbreviation of the institution that acquired the data.",
             reads=("data_description.institution.abbreviation",),
-            rule="The abbreviation in the raw data asset's document, as it is written.",
+            rule=(
+                "The abbreviation in the raw data asset's document, as it is written; where that "
+                "gives none, the one in the stitched data asset's."
+            ),
             example="`AIND`.",
         ),
         Column(
             "processing_end_time",
             "time",
             "When the last step of processing the stitched one ended.",
-            reads=("processing.data_processes[].end_date_time",),
+            reads=(_END,),
             rule=(
                 "The latest end in the stitched data asset's document, wherever it stands in the "
-                "list. An end without a zone is UTC; one that cannot be read counts for nothing."
+                "list. An end without a zone is UTC, with a finding; one that cannot be read "
+                "counts for nothing."
             ),
             example="`2024-02-01 12:00:00-08:00` becomes 20:00 UTC of that day.",
         ),

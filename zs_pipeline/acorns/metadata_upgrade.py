@@ -34,6 +34,7 @@ _COLUMNS = (*_NEEDED, "v2_id", *_TIMES)
 _NOTHING = ("None", "nan", "NaN", "NaT", "<NA>")
 _NAMES = ("name", "project_name", "data_level")
 _VERSION = re.compile(r"\d+(\.\d+)+\w*")
+_NUMBERS = re.compile(r"\d+(\.\d+)*", re.ASCII)
 
 
 def rows(
@@ -124,7 +125,7 @@ def _row(
         "_id": document_id,
         **{name: names.get(name) for name in _NAMES},
         **{name: runs[-1][name] for name in ("v2_id", "upgrader_version", "status", *_TIMES)},
-        "status_by_version": sorted(statuses.items(), key=lambda s: (version_order(s[0]), s[0])),
+        "status_by_version": sorted(statuses.items(), key=lambda s: _order(s[0])),
     }
 
 
@@ -147,10 +148,17 @@ def _runs(custom: pa.Table) -> dict[str, list[dict[str, Any]]]:
         of_document.sort(
             key=lambda run: (
                 run["upgrade_datetime"] or 0,
-                version_order(run["upgrader_version"] or ""),
+                _order(run["upgrader_version"] or ""),
             )
         )
     return runs
+
+
+def _order(version: str) -> tuple[Any, ...]:
+    """Returns the sort key of a version of the upgrader; `0.18.0rc1` comes just before `0.18.0`."""
+    numbers = _NUMBERS.match(version)
+    end = numbers.end() if numbers else 0
+    return version_order(version[:end]), end == len(version), version
 
 
 def _missing(custom: pa.Table) -> list[str]:

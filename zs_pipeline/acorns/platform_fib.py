@@ -101,7 +101,8 @@ def _along(field: str, axis: str, meaning: str, example: str) -> Column:
             "that of all procedures, as the schema has it. Null where the translation has not one "
             "value for each axis, where there are several translations or a transform that is "
             "neither translation nor rotation, where it is not given along the axes of the "
-            "surgery, and where two implants have the fiber's name, each with a finding. A number "
+            "surgery or those are none of the four, and where two implants have the fiber's name, "
+            "each with a finding. A number "
             "in a text is read. A value that is no number is null, and the others stay. Implants "
             "of a surgery whose start_date is after acquisition_date do not count."
         ),
@@ -169,10 +170,12 @@ ACORN = Acorn(
             ),
             rule=(
                 "Names are one where their words are: `Fiber 0` and `fiber-0` are the implant "
-                "`Fiber_0`. Electrodes, which are implanted as probes too, are no fibers. An "
+                "`Fiber_0`. Electrodes, which are implanted as probes too, are no fibers; what is "
+                "configured as a probe and connected to a patch cord is one. An "
                 "implant without a name is left out, with a finding; an implant of a surgery after "
                 "the acquisition's date does not count. A channel belongs to the fiber to which "
-                "its patch cord is connected, from either end. Where a patch cord serves several "
+                "its patch cord is connected, from either end, also where its name has another "
+                "fiber, which is a finding. Where a patch cord serves several "
                 "fibers, the channel's name says which; a channel that names none belongs to each. "
                 "Where no connection names the patch cord, it belongs to the probe of an assembly "
                 "with one probe and one patch cord; else the channel's name says which fiber it "

@@ -3,25 +3,38 @@
 from collections.abc import Iterator
 from typing import Any
 
-from zs_pipeline import quality
+from zs_pipeline import quality, zones
 from zs_pipeline.acorns.source_data import DERIVED_READS, is_derived
 from zs_pipeline.declaration import Acorn, ByDocument, Column, Expected, OfName, Read
-from zs_pipeline.shape.values import part, parts, text, time
+from zs_pipeline.shape.findings import Finding
+from zs_pipeline.shape.values import parts, text, time
 
 _PROCESSES = "processing.data_processes"
+_END = f"{_PROCESSES}[].end_date_time"
 _DONE = (quality.PASS, quality.FAIL)
 
 
 def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
     """Yields the row of a derived data asset with quality control."""
-    name = text(document.get("name"))
-    has_control = part(document, "quality_control") is not None
-    if name is not None and has_control and is_derived(document):
+    if _has_row(document):
         yield {
-            "name": name,
+            "name": text(document.get("name")),
             "process_end_time": _process_end(document),
             "qc_time": _control_time(document),
         }
+
+
+def findings(document: dict[str, Any]) -> Iterator[Finding]:
+    """Yields a finding for each end of a data process that has no zone."""
+    if _has_row(document):
+        for process in parts(document, _PROCESSES):
+            end = process.get("end_date_time")
+            yield from zones.naive(_END, "time_to_qc.process_end_time", end)
+
+
+def _has_row(document: dict[str, Any]) -> bool:
+    is_complete = document.get("quality_control") is not None and is_derived(document)
+    return is_complete and text(document.get("name")) is not None
 
 
 def _process_end(document: dict[str, Any]) -> int | None:
@@ -62,10 +75,11 @@ ACORN = Acorn(
         reads=(
             *DERIVED_READS,
             Read(f"{_PROCESSES}[].start_date_time", Expected.TIME),
-            Read(f"{_PROCESSES}[].end_date_time", Expected.TIME),
+            Read(_END, Expected.TIME),
             Read("quality_control", Expected.PRESENCE),
             Read(f"{quality.METRICS}[].status_history", Expected.LIST, whole=True),
         ),
+        findings=findings,
     ),
     columns=(
         Column(
@@ -84,11 +98,11 @@ ACORN = Acorn(
             "process_end_time",
             "time",
             "When the last data process ended.",
-            reads=(f"{_PROCESSES}[].end_date_time", f"{_PROCESSES}[].start_date_time"),
+            reads=(_END, f"{_PROCESSES}[].start_date_time"),
             rule=(
                 "The latest end of all data processes, wherever it stands in the list; a process "
                 "without an end, or with one that cannot be read, counts by its start. A time "
-                "without a zone is UTC; null is left where no time can be read."
+                "without a zone is UTC, with a finding; null is left where no time can be read."
             ),
             example="`2024-02-01 12:00:00-08:00` becomes 20:00 UTC of that day.",
         ),

@@ -31,6 +31,7 @@ from zs_pipeline.side_files import nights
 from zs_pipeline.side_files.files import Files
 from zs_pipeline.side_files.outcomes import (
     Entry,
+    NoLocation,
     Noted,
     NotParsed,
     NotReached,
@@ -331,9 +332,10 @@ def _ask(
             raise
         return replace(before, question=question)
     except NotReadable as error:
-        # A value that was read before a permission was lost stays.
+        # A value that was read before a permission was lost stays. It is of another place where the
+        # document names none now: the former file's name below it gave the link `#!None`.
         reached = not isinstance(error, NotReached)
-        former = before.value if before else None
+        former = before.value if before and not isinstance(error, NoLocation) else None
         return Answer(question, error.outcome, str(error), former, reached)
     except NotUsable as error:
         seen = None if error.seen is None else orjson.dumps(error.seen)

@@ -16,7 +16,14 @@ from zs_client.obstore_errors import first_line
 from zs_client.opening import local_path
 from zs_pipeline.shape import json_reading
 from zs_pipeline.side_files.buckets import S3, Bucket, LocalBucket, S3Bucket
-from zs_pipeline.side_files.outcomes import Entry, Folder, NotParsed, NotReadable, NotUsable
+from zs_pipeline.side_files.outcomes import (
+    Entry,
+    Folder,
+    NoLocation,
+    NotParsed,
+    NotReadable,
+    NotUsable,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -163,16 +170,20 @@ class Files:
         return bucket.folder(full_key.rstrip("/"))
 
     def _locate(self, location: str | None, key: str) -> tuple[Bucket, str]:
-        """Returns (bucket of a location, full key in the bucket)."""
+        """Returns (bucket of a location, full key in the bucket).
+
+        Raises:
+            NoLocation: The location is no such place.
+        """
         if not location:
-            raise NotReadable("the document names no location")
+            raise NoLocation("the document names no location")
         scheme, _, rest = location.partition("://")
         name, _, prefix = rest.partition("/")
         full_key = "/".join(part for part in (prefix.strip("/"), key) if part)
         steps = full_key.rstrip("/").split("/") if full_key else []
         is_odd = any(step in ("", ".", "..") for step in steps)
         if scheme != "s3" or not _BUCKET.fullmatch(name) or is_odd or _IN_NO_KEY.search(full_key):
-            raise NotReadable(f"{location!r} is no location such as s3://bucket/prefix")
+            raise NoLocation(f"{location!r} is no location such as s3://bucket/prefix")
         with self._lock:
             if name not in self._buckets:
                 self._buckets[name] = (

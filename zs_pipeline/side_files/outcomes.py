@@ -37,6 +37,10 @@ class NoBucket(NotReadable):
     """There is no such bucket."""
 
 
+class NoLocation(NotReadable):
+    """The document names no location of files, so that no file can be its data asset's."""
+
+
 class NotReached(NotReadable):
     """No server can be reached, as without a network; this is known before any question."""
 
