@@ -154,6 +154,9 @@ def functions_page() -> str:
         "# Functions",
         "",
         "All of `zs_client`, from its docstrings. Importing it loads, connects and reads nothing.",
+        "",
+        "In a signature `...` stands for a filter that is left out. `Text`, `Values`, `Names`: one",
+        "or several. `Time`: a time, a date or its text. `Flag`: True or False.",
     ]
     public = {name: getattr(zs_client, name) for name in zs_client.__all__ if name[0] != "_"}
     functions = {name: thing for name, thing in public.items() if inspect.isfunction(thing)}

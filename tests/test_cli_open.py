@@ -65,6 +65,8 @@ def test_what_cannot_be_opened_is_an_error_with_the_names_that_are_alike(zs):
     code, out, err = zs("open", "twise")
     assert (code, out) == (2, [])
     assert err == "zs open: there is no data asset 'twise'; alike: twice\n"
+    _, _, err = zs("open", "0")
+    assert err.endswith("'0'; zs show asset_basics --where name_contains=…\n")
 
 
 def test_a_shell_takes_a_location_as_one_word(zs):

@@ -131,7 +131,8 @@ def test_a_table_is_described(zs):
 def test_what_was_derived_is_a_line_each(zs):
     code, out, _ = zs("derived", "raw", "--modality", "ecephys", "--latest")
     assert (code, out) == (0, b"raw_sorted_2026-02-01_00-00-00\n")
-    said = "zs: raw_to_derived: no data asset has the name 'nobody; rm'\n"
+    advice = "asset_basics(name_contains=…) looks for one"
+    said = f"zs: raw_to_derived: no data asset has the name 'nobody; rm'; {advice}\n"
     assert zs("derived", "nobody; rm") == (0, b"", said)
 
 

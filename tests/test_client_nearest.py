@@ -50,6 +50,8 @@ def store(tmp_path, monkeypatch):
         ({"data_level": "Raw"}, "data_level='Raw' occurs nowhere in data_level; nearest: 'raw'$"),
         ({"modality": "SmartSPIM"}, "occurs nowhere in modalities; nearest: 'SPIM'$"),
         ({"subject_id": "9010011"}, "subject_id='9010011' .*'901001'"),
+        ({"data_level": "Q"}, r"; values\('asset_basics', 'data_level'\) lists what it has$"),
+        ({"acquisition_start_time": "2024-10-21"}, "midnight .*; acquisition_start_time_after= "),
         ({"project_name": ["Brain wide", "Brian"], "subject_id": ["901001"], "age": 1}, "'Brian'"),
     ],
 )
@@ -116,8 +118,12 @@ def test_many_values_are_compared_in_part():
 
 
 def test_force_update_is_refused_with_the_reason(store):
-    with pytest.raises(ValueError, match=r"force_update.*reading never builds"):
+    with pytest.raises(ValueError, match=r"force_update.*reading never builds a .* leave it out$"):
         zs_client.asset_basics(force_update=True)
+    with pytest.raises(TypeError, match=r"^unique_project_names: .*reading never builds"):
+        zs_client.unique_project_names(force_update=True)
+    with pytest.raises(ValueError, match=r"'version': ZS_VERSION names the version folder$"):
+        zs_client.asset_basics(version="9.9.9")
 
 
 # Tables in partitions

@@ -47,7 +47,7 @@ def test_of_a_list_each_item_counts_once_for_its_row(tmp_path, monkeypatch):
     monkeypatch.setenv("ZS_STORE", str(store))
     zs_client.custom("mine", pd.DataFrame({"items": lists}))
     assert pairs(zs_client.values("mine", "items")) == [("b", 2), ("a", 1), (None, 1)]
-    with pytest.raises(ValueError, match="mine has no column 'item': items"):
+    with pytest.raises(ValueError, match=r"mine: there is no column 'item'\. There are items"):
         zs_client.values("mine", "item")
 
 

@@ -182,7 +182,7 @@ def test_what_hangs_on_a_frame_comes_back_and_does_not_name_another_state(there:
         (pd.DataFrame({"a": [[{"a": 1}], [{"b": 1}]]}), "'a' has dicts of different keys"),
         (pd.DataFrame({"a": [{"k": {"a": 1}}, {"k": {}}]}), "'a' has dicts of different keys"),
         ([1, 2], "a list, no pandas DataFrame"),
-        (pd.Series([1]), "a Series, no pandas DataFrame"),
+        (pd.Series([1]), "a Series, no pandas DataFrame, polars DataFrame or pyarrow"),
     ],
 )
 def test_what_cannot_be_stored_says_why_and_writes_nothing(

@@ -152,8 +152,8 @@ def test_what_is_cut_says_so():
     assert "OFFSET in the query" in counted["cut"]
     assert text["rows"][0]["t"] == "x" * 4000 + "… (cut: 5,000 characters)"
     assert text["rows"][0]["l"][199:] == [199, "… (cut: 300 entries)"]
-    assert "1 texts" in text["cut"]
-    assert "1 lists" in text["cut"]
+    assert "texts cut after 4,000 characters, which say so: 1" in text["cut"]
+    assert "lists cut after 200 entries, which say so: 1" in text["cut"]
     assert 0 < several["returned"] < several["total"] == 60
     assert len(json.dumps(several["rows"])) < 110_000
 
@@ -163,6 +163,7 @@ def test_what_is_cut_says_so():
     [
         ("qqc", {}, "NoSuchTool", "qc"),
         ("qc", {"subject": "901001"}, "NoSuchArgument", "subject_id"),
+        ("qc", {"zzz": "901001"}, "NoSuchArgument", None),
         ("qc", {"subject_id": "901001", "limit": 5000}, "BadArgument", None),
         ("qc", {}, "ValueError", None),
         ("describe", {"table": "asset_basic"}, "NoSuchTable", "asset_basics"),
@@ -201,6 +202,8 @@ def test_what_is_wrong_has_one_shape_and_names_what_is_near(problems, name, word
     assert content["error"] == error
     assert content["message"]
     assert content["nearest"][:1] == ([] if nearest is None else [nearest])
+    if error.startswith("NoSuch") and not nearest:
+        assert "; there are " in content["message"]
 
 
 @pytest.fixture(scope="module")

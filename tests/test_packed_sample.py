@@ -121,3 +121,8 @@ def test_the_command_line_reads_it(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["show", "asset_basics", "--store", "sample", "--limit", "2"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 3
+
+
+def test_the_sample_has_no_snapshots_and_says_so(packed):
+    with pytest.raises(zs_client.AcornNotFound, match=r"^no snapshot is published in version "):
+        zs_client.diff("now", "now")

@@ -18,6 +18,7 @@ from zs_client.plots import (
     LEVELS,
     OTHER_STATUS,
     STATUSES,
+    plot_animal,
     plot_foraging,
     plot_projects,
     plot_qc,
@@ -122,6 +123,12 @@ def test_a_subject_without_qc_is_told_in_the_picture_and_one_that_nobody_knows_i
         plot_qc("901099")
 
 
+@pytest.mark.filterwarnings("error")
+def test_an_animal_of_which_nothing_was_derived_is_drawn_without_a_warning(sampled):
+    assert "Subject 901019: 1 data asset" in " ".join(readable(plot_animal("901019")))
+    assert "data assets without a subject" in " ".join(readable(plot_qc(None)))
+
+
 def test_projects_have_their_counts_and_no_label_lies_on_another(sampled):
     figure = plot_projects()
     bars, times = figure.axes
@@ -132,6 +139,8 @@ def test_projects_have_their_counts_and_no_label_lies_on_another(sampled):
     assert [int(number) for number in numbers] == [counts[label] for label in labels]
     assert sum(patch.get_width() for patch in bars.patches) == counts.sum()
     assert len(times.lines) == len(labels)
+    # The line of a project with one acquisition has no length.
+    assert all(line.get_markeredgewidth() >= 2 for line in times.lines)
     readable(figure)
 
 

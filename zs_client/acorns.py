@@ -542,7 +542,7 @@ def _qc(
     return subjects_request("quality_control", locals())
 
 
-_qc.__name__ = "qc"
+_qc.__name__ = _qc.__qualname__ = "qc"
 # The stub declares each shape, and that `lazy=True` returns a path.
 qc = cast("_Qc", in_shapes(_qc, pandas, "pd.DataFrame | str"))
 quality_control = qc

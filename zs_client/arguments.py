@@ -167,6 +167,8 @@ def _add_reading(commands: Any) -> None:
         "values",
         metavar="VALUE",
         nargs="*",
+        # Without one, argparse's error says that it is required.
+        default=[],
         help="subjects or platforms of a table that is split by them: zs show qc 901001",
     )
     show.add_argument(

@@ -501,7 +501,7 @@ class CachedStore(Store):
         return Unreadable(
             f"{self.at(key)}: is not in the local cache at {cache.folder}, and offline nothing is "
             "asked of the store; read it once without offline=True and ZS_OFFLINE, a large table "
-            "without filters"
+            "without filters, or bring it with `zs pull`"
         )
 
     def _body(self, answer: Any, key: str) -> bytes:

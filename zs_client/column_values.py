@@ -5,7 +5,7 @@ What a column means is told by `zs_client.registry.describe`.
 
 from pathlib import Path
 
-from zs_client import arrow_functions, kinds, provenance, read
+from zs_client import arrow_functions, filters, kinds, provenance, read
 from zs_client.contract import decode_partition
 from zs_client.libraries import pa, pd
 from zs_client.place import Place, reading, resolve
@@ -60,7 +60,10 @@ def counted(table: str, column: str, at: Place) -> "pa.Table":
     own = named(table, at)
     if own is not None:
         if column not in own.column_names:
-            raise ValueError(f"{table} has no column {column!r}: {', '.join(own.column_names)}")
+            raise ValueError(
+                f"{table}: there is no column {filters.short(column)}. "
+                f"{filters.near(column, own.column_names)}"
+            )
         return _counts(own.select([column]))
     name, folder, partition = find(table)
     store, layout = at

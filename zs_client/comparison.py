@@ -120,6 +120,11 @@ def published_state(store: Store, layout: Layout, snapshot: str) -> State:
     """
     if snapshot == NOW:
         snapshot = published.latest(store, layout) or ""
+        if not snapshot and fetch.exists(store, layout.registry):
+            raise AcornNotFound(
+                f"no snapshot is published in version {layout} of {store.url}, so there is nothing "
+                "to compare"
+            )
         if not snapshot:
             raise fetch.not_found(store, layout, "a published state", layout.registry)
     return pinned.state_of(store, layout, snapshot)

@@ -77,6 +77,9 @@ def explain(
         AcornNotFound: There is no such table or column, or no such data asset.
         ReadError: The tables cannot be read.
     """
+    for argument, text in (("name", name), ("column", column)):
+        if not isinstance(text, str):
+            raise TypeError(f"explain: {argument} takes a text, not {filters.short(text)}")
     with reading(snapshot=snapshot, offline=offline):
         at, now = resolve(store_url, version), resolve_current(store_url, version)[0]
         content = explained(name, column, at, now)
@@ -214,7 +217,7 @@ def _data_asset(name: str, at: Place) -> _DataAsset:
         known = {name: name for name in content["name"].drop_null().to_pylist()}
         raise AcornNotFound(
             f"there is no data asset {filters.short(name)} and no document of that _id. "
-            f"{_similar(name, known)}"
+            f"{_similar(name, known)}; asset_basics(name_contains=…) looks for one"
         )
     names = list(dict.fromkeys(row["name"] for row in rows if row["name"] is not None))
     return _DataAsset([row["_id"] for row in rows], names, rows)

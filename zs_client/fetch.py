@@ -200,8 +200,9 @@ def short(text: str | None, length: int = SHOWN) -> str:
     """Returns a text for a message, cut after `length` characters."""
     if text is None:
         return "null"
-    if not text.strip():
-        return repr(text)
+    # Blanks at an end would not be seen.
+    if not text or text != text.strip():
+        return repr(text[:length])
     return text if len(text) <= length else f"{text[:length]}… ({len(text):,} characters)"
 
 

@@ -35,8 +35,13 @@ ALIASES = {
     "tag": ("tags",),
     "acquired": ("acquisition_start_time", "timestamp"),
 }
-# Arguments of earlier programs, and why they are refused.
-_NEVER_FILTERS = {"force_update": ": reading never builds a table, so leave it out"}
+# Arguments of earlier programs and of other functions, and what to do instead.
+NEVER_FILTERS = {
+    "force_update": "reading never builds a table, so leave it out",
+    "store": "ZS_STORE or configure(store=…) names the store",
+    "store_url": "ZS_STORE or configure(store=…) names the store",
+    "version": "ZS_VERSION names the version folder",
+}
 _SHOWN = 80
 
 
@@ -95,7 +100,9 @@ def near(name: Any, names: Sequence[str], close_to: Sequence[str] = ()) -> str:
     """Returns a sentence that lists names, first those of both lists that are spelled alike."""
     import difflib
 
-    close = difflib.get_close_matches(str(name)[:_SHOWN], [*names, *close_to], n=3, cutoff=0.5)
+    spellings = {other.casefold(): other for other in [*close_to, *names]}
+    folded = str(name)[:_SHOWN].casefold()
+    close = [spellings[s] for s in difflib.get_close_matches(folded, spellings, n=3, cutoff=0.5)]
     rest = [other for other in names if other not in close]
     return f"There are {', '.join([*close, *rest]) or 'none'}"
 
@@ -200,9 +207,10 @@ def _test(name: str, value: Any, schema: "pa.Schema", where: str) -> Test:
             return _border(name, column, value, kind, where)
         if ending in ("min", "max") and kinds.is_number(kind):
             return _border(name, column, _whole(name, value, kind), kind, where)
+    if name in NEVER_FILTERS:
+        raise ValueError(f"{where}: there is no filter {short(name)}: {NEVER_FILTERS[name]}")
     raise ValueError(
-        f"{where}: there is no filter {short(name)}{_NEVER_FILTERS.get(name, '')}. "
-        f"{_available_filters(name, schema)}"
+        f"{where}: there is no filter {short(name)}. {_available_filters(name, schema)}"
     )
 
 
@@ -435,6 +443,9 @@ def moment(value: Any) -> datetime:
     """Returns a datetime, a date or their text as a time in UTC; without a zone it is UTC."""
     if isinstance(value, str):
         value = datetime.fromisoformat(value)
+    elif type(value).__name__ == "datetime64":
+        # numpy's own type, as `frame["created"].values` has it.
+        value = value.astype("datetime64[us]").item()
     elif isinstance(value, date) and not isinstance(value, datetime):
         value = datetime.combine(value, time())
     if not isinstance(value, datetime):

@@ -62,7 +62,9 @@ def _arrow(name: str, df: Any) -> "pa.Table":
     import pyarrow as pa
 
     if not isinstance(df, pd.DataFrame):
-        raise TypeError(f"it is a {type(df).__name__}, no pandas DataFrame and no pyarrow Table")
+        raise TypeError(
+            f"it is a {type(df).__name__}, no pandas DataFrame, polars DataFrame or pyarrow Table"
+        )
     if not all(isinstance(column, str) for column in df.columns):
         odd = next(column for column in df.columns if not isinstance(column, str))
         raise ValueError(f"the column {odd!r} has a name that is no text; rename it")

@@ -115,9 +115,9 @@ def _warn_of_unknown(names: set[str], at: Place | None) -> None:
         texts = {name for name in every["name"].to_pylist() if name is not None}
         for name in unknown[:_WARNED]:
             close = ", ".join(map(filters.short, nearest(name, texts)))
+            advice = f"nearest: {close}" if close else "asset_basics(name_contains=…) looks for one"
             warnings.warn(
-                f"raw_to_derived: no data asset has the name {filters.short(name)}"
-                f"{f'; nearest: {close}' if close else ''}",
+                f"raw_to_derived: no data asset has the name {filters.short(name)}; {advice}",
                 NoSuchValue,
                 stacklevel=provenance.outside(),
             )

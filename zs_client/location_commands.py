@@ -65,5 +65,6 @@ def _locations(name: str) -> list[str]:
     if not rows.num_rows:
         names = asset_basics.arrow(columns="name")["name"].drop_null().to_pylist()
         alike = ", ".join(nearest(name, set(names)))
-        raise AcornNotFound(f"there is no data asset {name!r}{f'; alike: {alike}' * bool(alike)}")
+        advice = f"alike: {alike}" if alike else "zs show asset_basics --where name_contains=…"
+        raise AcornNotFound(f"there is no data asset {name!r}; {advice}")
     return list(dict.fromkeys(rows["location"].drop_null().to_pylist()))

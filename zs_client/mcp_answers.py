@@ -180,9 +180,9 @@ def _cut(count: int, total: int, page: Page, cuts: _Cuts) -> str | None:
         rows = f"{count:,} of {total:,} rows are here, from {page.offset:,} on"
         parts.append(f"{rows}; for others: {further}")
     if cuts.texts:
-        parts.append(f"{cuts.texts} texts were cut after {LONGEST_TEXT:,} characters and say so")
+        parts.append(f"texts cut after {LONGEST_TEXT:,} characters, which say so: {cuts.texts:,}")
     if cuts.lists:
-        parts.append(f"{cuts.lists} lists were cut after {LONGEST_LIST} entries and say so")
+        parts.append(f"lists cut after {LONGEST_LIST} entries, which say so: {cuts.lists:,}")
     return ". ".join(parts) or None
 
 

@@ -9,7 +9,7 @@ import json
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from traceback import print_exception
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,6 +55,8 @@ INSTRUCTIONS = (
     "kind, a message, and the nearest names or values that exist. " + NOTICE
 )
 SECONDS = 30.0
+# So many names are listed where none is near.
+_FEW = 30
 # Words that a column may have, whether or not the rows of one animal have them.
 _WORDS = {
     "status": {"Pass", "Fail", "Pending"},
@@ -269,8 +271,16 @@ def _check(
     for name in names:
         if (name.casefold() if ignore_case else name) not in spellings:
             close = nearest(name, known)
-            advice = f"; nearest: {', '.join(map(short, close))}" if close else ""
-            raise _Unknown(kind, f"{problem} {short(name)}{advice}", close)
+            raise _Unknown(kind, f"{problem} {short(name)}; {_advice(close, known)}", close)
+
+
+def _advice(close: Sequence[str], known: Collection[str]) -> str:
+    """Returns the nearest names, all of few names, or which tool lists them."""
+    if close:
+        return f"nearest: {', '.join(map(short, close))}"
+    if len(known) > _FEW:
+        return "the tool values lists those of a column"
+    return f"there are {', '.join(sorted(known)) or 'none'}"
 
 
 def _check_values(content: "pa.Table", words: Mapping[str, Any]) -> None:

@@ -4,7 +4,8 @@ Only what a read has fetched is looked at: the file's statistics, and the column
 """
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from zs_client import arrow_functions, filters, kinds, provenance
@@ -47,6 +48,8 @@ class MissingValues:
         self._has_rows = False
         # Of each file without a row to return, the texts it lacks, and its column and values.
         self._absent: list[dict[tuple[str, str], tuple[str, set[str]]]] = []
+        # Filters that compare a time with a day, and the day.
+        self._days: dict[str, str] = {}
 
     def add(self, file: "File", words: Mapping[str, Any], count: int) -> None:
         """Add a file of which `count` rows fit; it may be called by several threads."""
@@ -54,12 +57,20 @@ class MissingValues:
             self._has_rows = True
         if not self._has_rows and any(file.rows(group) for group in file.groups):
             self._absent.append(_absent_texts(file, words, self.request.table))
+            self._days.update(_days(file, words, self.request.table))
 
     def warn(self) -> None:
-        """Warn of each missing text, if no file had a row to return."""
+        """Warn of each missing text and of days, if no file had a row to return."""
         if self._has_rows or not self._absent:
             return
         table, partition = self.request.table, self.request.partition
+        for name, day in self._days.items():
+            warnings.warn(
+                f"{table}: {name}={day} is the midnight at which that day begins; "
+                f"{name}_after= and {name}_before= take the whole day",
+                NoSuchValue,
+                stacklevel=provenance.outside(),
+            )
         for (name, text), (column, _) in self._absent[0].items():
             if not all((name, text) in absent for absent in self._absent):
                 continue
@@ -68,10 +79,13 @@ class MissingValues:
             close = nearest(text, values)
             if partition and (text in usual or not close):
                 continue
-            advice = f"; nearest: {', '.join(map(filters.short, close))}" if close else ""
+            advice = f"values({table!r}, {column!r}) lists what it has"
+            if close:
+                advice = f"nearest: {', '.join(map(filters.short, close))}"
             where = f" of {_partitions(self.request)}" if partition else ""
             warnings.warn(
-                f"{table}: {name}={filters.short(text)} occurs nowhere in {column}{where}{advice}",
+                f"{table}: {name}={filters.short(text)} occurs nowhere in {column}{where}; "
+                f"{advice}",
                 NoSuchValue,
                 stacklevel=provenance.outside(),
             )
@@ -81,6 +95,20 @@ def _partitions(request: "ReadRequest") -> str:
     if request.parts is not None and len(request.parts) <= NAMED:
         return f"{request.partition} {', '.join(filters.short(part) for part in request.parts)}"
     return "the partitions that were read"
+
+
+def _days(file: "File", words: Mapping[str, Any], table: str) -> Iterator[tuple[str, str]]:
+    """Yields the filters that compare a time with a day, and that day."""
+    import pyarrow as pa
+
+    for name, test in zip(words, filters.tests(words, file.schema, table), strict=True):
+        is_time = pa.types.is_timestamp(file.schema.field(test.column).type)
+        if not is_time or name.endswith(("_after", "_before")):
+            continue
+        for value in filters.values(words[name]):
+            is_date = isinstance(value, date) and not isinstance(value, datetime)
+            if is_date or (isinstance(value, str) and len(value) == len("2026-05-01")):
+                yield name, repr(str(value))
 
 
 def _absent_texts(

@@ -356,10 +356,12 @@ def _unknown(store: Store, layout: Layout, snapshot: str) -> str:
     reason = f"there is no snapshot {snapshot[:80]!r} in {store.url}"
     if since := _pruned_since(store, all_layouts(store, layout), snapshot):
         reason = f"snapshot {snapshot} is gone from {store.url} since {since}, when it was pruned"
+    if not ids:
+        return f"{reason}; there are none, so leave the snapshot out"
     more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
     return (
-        f"{reason}; there are {', '.join(ids[:_SHOWN]) or 'none'}{more}. snapshots() tells when "
-        "each was published"
+        f"{reason}; there are {', '.join(ids[:_SHOWN])}{more}. snapshots() tells when each was "
+        "published"
     )
 
 

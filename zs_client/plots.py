@@ -9,7 +9,7 @@ import math
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from zs_client import acorns
+from zs_client import acorns, read
 from zs_client.contract import STAGES
 from zs_client.drawing import (
     EDGE,
@@ -37,6 +37,8 @@ from zs_client.drawing import (
 from zs_client.errors import AcornNotFound
 from zs_client.place import reading
 from zs_client.plots_over_time import plot_curriculum, plot_growth, plot_qc_over_time
+from zs_client.read_requests import read_request
+from zs_client.shapes import pandas
 from zs_client.unknown import unknown_subject
 
 if TYPE_CHECKING:
@@ -259,7 +261,7 @@ def plot_projects(
         if math.isnan(first):
             continue
         times.plot([first, last], [position, position], color=LINE, marker="|", linewidth=2,
-                   clip_on=False)  # fmt: skip
+                   markeredgewidth=2, clip_on=False)  # fmt: skip
     if rows["day"].notna().any():
         set_dates(times, rows["day"].min(), rows["day"].max(), 4)
         times.set_xlabel("first to last acquisition (day, UTC)", fontsize=TEXT)
@@ -419,11 +421,16 @@ def _sessions_of(subject: str, filters: dict[str, Any]) -> "pd.DataFrame":
 def _sources(names: "pd.Series") -> dict[str, tuple[str | None, str | None]]:
     """Returns the pipeline and the processing time of each derived data asset among some."""
     try:
-        rows = acorns.source_data(name=set(names), columns=["name", *_ORIGIN])
+        rows = _source_rows(set(names), ["name", *_ORIGIN])
     except AcornNotFound:
         return {}
     texts = rows[list(_ORIGIN)].astype(object).where(rows[list(_ORIGIN)].notna(), None)
     return dict(zip(rows["name"], texts.itertuples(index=False, name=None), strict=True))
+
+
+def _source_rows(names: set[str], columns: list[str]) -> "pd.DataFrame":
+    """Returns rows of `source_data`, without a warning of raw data assets, which have none."""
+    return pandas(read.rows(read_request("source_data", {"name": names, "columns": columns})))
 
 
 def _earlier(names: "pd.Series") -> set[str]:
@@ -434,7 +441,7 @@ def _earlier(names: "pd.Series") -> set[str]:
     from zs_client.lineage import raw_to_derived
 
     with suppress(AcornNotFound):
-        ours = acorns.source_data(name=set(names.dropna()), columns=["name", "source_data"])
+        ours = _source_rows(set(names.dropna()), ["name", "source_data"])
         sources = sorted(set(ours["source_data"].dropna()))
         newest = raw_to_derived(sources, latest=True)
         kept = {name for group in newest.values() for name in group}

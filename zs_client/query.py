@@ -15,7 +15,7 @@ from typing import Any
 from zs_client import engine, fetch, kinds, provenance, query_ahead, read, work
 from zs_client.ahead import Ahead
 from zs_client.errors import QueryError
-from zs_client.filters import near, short
+from zs_client.filters import NEVER_FILTERS, near, short
 from zs_client.libraries import duckdb, pa, pd, pl  # noqa: F401 - annotations of shapes
 from zs_client.place import Place, resolve
 from zs_client.query_ahead import QueryAhead
@@ -48,6 +48,7 @@ _NOT_READ = "zs: this column was not read"
 # The memory of a query with limits, whose writer may not know how large the tables are.
 _MEMORY = {"memory_limit": "2GB"}
 _BATCH = 10_000
+_TEXT_AS_NUMBER = re.compile(r"Could not convert string .* from source column (\w+)")
 _MARK = re.compile(r"zs_(\d+)_(\d+)_zs")
 
 
@@ -125,7 +126,7 @@ def _sql(  # noqa: D417 - `zs_client.shapes` adds the rest
     return answer(query, parameters, tables)
 
 
-_sql.__name__ = "sql"
+_sql.__name__ = _sql.__qualname__ = "sql"
 sql = frames(_sql)
 
 
@@ -173,7 +174,10 @@ def answer(
                     "or platform, fewer tables or an aggregation make it faster"
                 ) from error
             # Our internal column names are no words of the reader's query.
-            raise QueryError(_MARK.sub("…", str(error).strip())) from error
+            message = _MARK.sub("…", str(error).strip())
+            if is_text := _TEXT_AS_NUMBER.search(message):
+                message += f"\n{is_text[1]} has texts: compare it with a text in quotes"
+            raise QueryError(message) from error
 
 
 @contextmanager
@@ -262,9 +266,10 @@ def _arrow(name: str, table: Any) -> "pa.Table":
     try:
         return table.to_arrow() if hasattr(table, "to_arrow") else pa.table(table)
     except (TypeError, ValueError) as error:
+        advice = f"; {NEVER_FILTERS[name]}" if name in NEVER_FILTERS else ""
         raise TypeError(
             f"{name}= must be a table for the query to read, a pandas or polars frame or an Arrow "
-            f"table, not {short(table)}"
+            f"table, not {short(table)}{advice}"
         ) from error
 
 
@@ -315,7 +320,7 @@ def _tree(connection: "duckdb.DuckDBPyConnection", query: str) -> Any:
             raise QueryError("sql runs one SELECT and nothing else; this is another statement")
         raise QueryError(f"the query cannot be understood: {message}")
     if len(parsed["statements"]) != 1:
-        raise QueryError(f"there are {len(parsed['statements'])} statements; it takes one SELECT")
+        raise QueryError(f"there are {len(parsed['statements'])} statements; sql takes one SELECT")
     if any(node.get("type") == "SHOW_REF" and not node.get("query") for node in nodes(parsed)):
         raise QueryError(
             "SHOW lists no tables; DESCRIBE with a table's name lists its columns. "

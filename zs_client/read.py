@@ -318,7 +318,7 @@ def _partitions(
         get_rows = partial(_partition_rows, store, layout, request, asset_names, facts)
         contents = work.map_ordered(get_rows, values)
     if request.names is not None:
-        unknown.warn_of_missing(request.names, asset_names)
+        unknown.warn_of_missing(request.folder, request.names, asset_names)
     for value in values:
         key = layout.partition(request.folder, request.partition, encode_partition(value))
         checked.append(store.validated_at(key))
@@ -505,7 +505,7 @@ def _facts_of_known(
         return facts
     values = [decode_partition(s) or "" for s in {**facts["partitions"], **facts["empty"]}]
     if column != "subject_id":
-        raise ValueError(f"{column} {fetch.short(value)}: there are {', '.join(sorted(values))}")
+        raise unknown.unknown_partition(name, column, value, values)
     key = layout.table("unique_subject_ids")
     subjects = values
     with suppress(FileNotFoundError):

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, cast
 
-from zs_client import provenance, read
+from zs_client import filters, provenance, read
 from zs_client.place import reading
 from zs_client.read import ReadRequest
 
@@ -144,6 +144,8 @@ def _reader(
 ) -> Any:
     @wraps(function)
     def reader(*args: Any, **kwargs: Any) -> Any:
+        if "force_update" in kwargs and "others" not in signature.parameters:
+            raise TypeError(f"{name}: force_update: {filters.NEVER_FILTERS['force_update']}")
         with reading(snapshot=kwargs.get("snapshot"), offline=kwargs.get("offline")):
             content = function(*args, **kwargs)
             if isinstance(content, ReadRequest):

@@ -4,7 +4,7 @@ import re
 import warnings
 from collections.abc import Iterable, Sequence
 
-from zs_client import fetch, provenance
+from zs_client import fetch, filters, provenance
 from zs_client.contract import Layout
 from zs_client.errors import AcornNotFound, SubjectNotFound
 from zs_client.store import Reader
@@ -28,6 +28,14 @@ def unknown_subject(who: str, subject: str | None, subjects: Sequence[str]) -> S
     )
 
 
+def unknown_partition(
+    who: str, column: str, value: str | None, values: Iterable[str]
+) -> ValueError:
+    """Returns the error for a partition that there is not, with those that there are."""
+    advice = filters.near(value, sorted(values))
+    return ValueError(f"{who}: there is no {column} {filters.short(value)}. {advice}")
+
+
 def unknown_name(who: str, name: str | None, store: Reader, layout: Layout) -> AcornNotFound:
     """Returns the error for a name that no data asset has."""
     return AcornNotFound(
@@ -36,17 +44,18 @@ def unknown_name(who: str, name: str | None, store: Reader, layout: Layout) -> A
     )
 
 
-def warn_of_missing(names: Iterable[str], asset_names: "set[str | None]") -> None:
+def warn_of_missing(who: str, names: Iterable[str], asset_names: "set[str | None]") -> None:
     """Warn of data assets of which a partition has no rows.
 
     Args:
+        who: The function that reads.
         names: The names that were asked for.
         asset_names: Those that the partition has.
     """
     missing = [name for name in dict.fromkeys(names) if name not in asset_names]
     if missing:
         warnings.warn(
-            f"no rows with asset_name {', '.join(map(fetch.short, map(repr, missing[:20])))}"
+            f"{who}: no rows with asset_name {', '.join(map(fetch.short, map(repr, missing[:20])))}"
             f"{' and others' if len(missing) > 20 else ''}"
             f"{f'; there are {len(asset_names)} others' if asset_names else ''}",
             UserWarning,
