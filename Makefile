@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test quick endurance made made-check ui bench bench-read compare readers pages pictures sample docs docs-serve catalogue lint lock matrix clean
+.PHONY: help run test quick endurance made made-check ui bench bench-read bench-tasks compare readers pages pictures sample docs docs-serve catalogue lint lock matrix clean
 
 # The Python to make .venv with. Empty: the first of these that runs and fits.
 PYTHON ?=
@@ -113,6 +113,9 @@ bench: .venv ## what a build costs, on made-up documents (SIZE=2000, MODE=dump)
 
 bench-read: .venv ## what six questions cost, beside polars, DuckDB and pyarrow (ARGS="--store FOLDER")
 	$(BIN)/python -m bench.reads $(ARGS)
+
+bench-tasks: .venv ## what sixteen tasks of three users cost (ARGS="--size 20000 --successor" asks biodata-cache, too)
+	$(BIN)/python -m bench.tasks $(ARGS)
 
 # Of this checkout and another one: `make compare BASE=main`, or BASE="--base FOLDER" for one that lies there.
 # ARGS="--speed 5" times five pairs of first builds as well; `-h` in its place lists the rest.

@@ -192,12 +192,12 @@ def build(bench: Bench, version: str) -> None:
     home.mkdir()
     store = f"s3://{BUCKET}"
     variables = bench.variables(home, ZS_BDC_VERSION=version, ZS_BDC_FILES="1", ZS_STORE=store)
-    _run([sys.executable, "-m", "zs_client.cli", "build", "--store", store], variables)
+    run([sys.executable, "-m", "zs_client.cli", "build", "--store", store], variables)
     code = (
         "import pandas, zs_client; "
         "zs_client.custom('readers_notes', pandas.DataFrame({'note': ['a', 'b']}))"
     )
-    _run([sys.executable, "-c", code], variables)
+    run([sys.executable, "-c", code], variables)
 
 
 def keys(bench: Bench, prefix: str) -> list[str]:
@@ -235,12 +235,10 @@ def registry(bench: Bench, folder: str) -> dict[str, Any]:
 def packages(bench: Bench) -> Iterable[Result]:
     """Yields what the two packages' own functions answer."""
     copy(bench, "zs-v1.0.0", "zs-v0.28.6")
-    python = _environment(bench, ZOMBIE, f"duckdb=={OF_PACKAGES}", _httpfs(OF_PACKAGES))
-    ask(bench, python, "with_httpfs", bench.address)
+    python = environment_of(bench, ZOMBIE)
     answers = ask(bench, python, "answers", "zombie_squirrel", OF_ZOMBIE, FOREST_TYPE="S3")
     yield from _told(ZOMBIE, OF_ZOMBIE, answers)
-    python = _environment(bench, SUCCESSOR, f"duckdb=={OF_PACKAGES}", _httpfs(OF_PACKAGES))
-    ask(bench, python, "with_httpfs", bench.address)
+    python = environment_of(bench, SUCCESSOR)
     copy_custom(bench, FOLDER)
     tables = registry(bench, FOLDER)
     known = [call for call in _with_tables(tables, READS) if call[0] != "metadata_core"]
@@ -254,6 +252,13 @@ def packages(bench: Bench) -> Iterable[Result]:
     yield Result(_named(SUCCESSOR), OF_SCIENCE, NO_TABLE)
 
 
+def environment_of(bench: Bench, package: str) -> Path:
+    """Returns the Python of a new environment with a package, whose DuckDB reads the stand-in."""
+    python = _environment(bench, package, f"duckdb=={OF_PACKAGES}", _httpfs(OF_PACKAGES))
+    ask(bench, python, "with_httpfs", bench.address)
+    return python
+
+
 def drop_in(bench: Bench) -> Iterable[Result]:
     """Yields what our own module answers to the calls of the successor's package."""
     home = bench.folder / "drop-in"
@@ -262,7 +267,7 @@ def drop_in(bench: Bench) -> Iterable[Result]:
     calls = _with_tables(registry(bench, FOLDER), own)
     variables = bench.variables(home, ZS_STORE=f"s3://{BUCKET}", ZS_CACHE="off")
     question = json.dumps(["answers", "zs_client.biodata_cache", calls])
-    said = _run([sys.executable, str(CALLS)], variables, home, question)
+    said = run([sys.executable, str(CALLS)], variables, home, question)
     yield from _told("zs_client.biodata_cache", calls, json.loads(said.splitlines()[-1]))
     for call in OF_SUCCESSOR:
         if call not in calls:
@@ -310,7 +315,7 @@ def engines(bench: Bench) -> Iterable[Result]:
         else:
             python = _environment(bench, "duckdb")
             code = "import duckdb; print(duckdb.__version__)"
-            release = _run([str(python), "-c", code], bench.variables(bench.folder)).strip()
+            release = run([str(python), "-c", code], bench.variables(bench.folder)).strip()
             root, place = str(local / CACHE / "zs-v1.0.0"), "a folder"
         queries = [query.format(root) for query in QUERIES.values()]
         answers = ask(bench, python, "queried", queries, [])
@@ -371,10 +376,10 @@ def _page(bench: Bench, npm: str) -> None:
     (folder / "package.json").write_text("{}")
     variables = {**bench.variables(folder), "npm_config_cache": str(folder / "npm")}
     words = ["install", "--no-audit", "--no-fund", "--no-save", "--ignore-scripts", WASM, ESBUILD]
-    _run([npm, *words], variables, folder)
+    run([npm, *words], variables, folder)
     shutil.copy(WEBSITE, folder / "website.js")
     esbuild = folder / "node_modules" / ".bin" / "esbuild"
-    _run([str(esbuild), "website.js", "--bundle", "--outfile=bundle.js"], variables, folder)
+    run([str(esbuild), "website.js", "--bundle", "--outfile=bundle.js"], variables, folder)
     wasm = folder / "node_modules" / "@duckdb" / "duckdb-wasm" / "dist"
     kinds = {".js": "text/javascript", ".wasm": "application/wasm"}
     for path in (
@@ -400,7 +405,7 @@ def ask(bench: Bench, python: Path, *question: Any, **variables: str) -> Any:
     """Returns what `bench.reader_calls` answers in an environment, whose home is its folder."""
     home = python.parents[2]
     given = {**bench.variables(home, **variables), "PYTHONPATH": ""}
-    told = _run([str(python), str(CALLS)], given, home, json.dumps(question))
+    told = run([str(python), str(CALLS)], given, home, json.dumps(question))
     return json.loads(told.splitlines()[-1])
 
 
@@ -415,16 +420,21 @@ def _environment(bench: Bench, *requirements: str) -> Path:
         RuntimeError: A requirement cannot be installed.
     """
     folder = Path(tempfile.mkdtemp(dir=bench.folder)) / "env"
-    _run([sys.executable, "-m", "venv", str(folder)], dict(os.environ))
+    run([sys.executable, "-m", "venv", str(folder)], dict(os.environ))
     python = folder / "bin" / "python"
     words = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([str(python), *words, *filter(None, requirements)], dict(os.environ))
+    run([str(python), *words, *filter(None, requirements)], dict(os.environ))
     return python
 
 
-def _run(
+def run(
     words: Sequence[str], variables: dict[str, str], folder: Path = ROOT, text: str = ""
 ) -> str:
+    """Returns what a command prints.
+
+    Raises:
+        RuntimeError: It failed.
+    """
     done = subprocess.run(
         words, env=variables, cwd=folder, input=text, capture_output=True, text=True, check=False
     )

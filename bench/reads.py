@@ -75,9 +75,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             shutil.copytree(given.store, store)
         else:
             store.mkdir()
-            _build(Path(folder), store, given.size)
+            build(Path(folder), store, given.size)
         rows, alike = [], True
-        with _server(buckets, given.s3_ms / 1000) as address:
+        with server_of(buckets, given.s3_ms / 1000) as address:
             for question in QUESTIONS:
                 for place in (FOLDER, COLD, KEPT):
                     row = _row(question, _Where(place, store, address, Path(folder)), given.repeat)
@@ -101,7 +101,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _build(folder: Path, store: Path, size: int) -> None:
+def build(folder: Path, store: Path, size: int, **more: str) -> None:
+    """Build a store of made-up documents in a folder, with more variables of the environment."""
     # It loads pyarrow, which is not to be there when a question loads it.
     from bench import corpus
 
@@ -112,12 +113,14 @@ def _build(folder: Path, store: Path, size: int) -> None:
         "ZS_STORE": str(store),
         "ZS_SOURCE": str(made / "documents.ndjson"),
         "ZS_FILES": str(made / "files"),
+        **more,
     }
     measure.build((), environment(folder, **variables), folder)
 
 
 @contextmanager
-def _server(buckets: Path, latency: float) -> Iterator[str]:
+def server_of(buckets: Path, latency: float) -> Iterator[str]:
+    """Open a block with a stand-in of S3 that has a folder's buckets; the value is its address."""
     from bench import server
 
     words = ("--files", str(buckets), "--latency", str(latency))
