@@ -62,7 +62,7 @@ def ask(files: "Files", question: Question, entries: Sequence[Entry]) -> object:
         raise Unchanged
     try:
         state = files.json(question.location, newest.key)
-        return _trainer_state(state, f"{question.location}/{newest.key}", seen)
+        return _trainer_state(state, f"{(question.location or '').rstrip('/')}/{newest.key}", seen)
     except (NotParsed, OtherShape) as error:
         error.seen = seen
         raise
