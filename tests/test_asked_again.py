@@ -116,8 +116,10 @@ def test_a_better_file_that_is_written_later_is_taken(tmp_path):
     assert sum(nightly) == 1
 
 
-@pytest.mark.parametrize("location", [None, "/data/exaSPIM_1", "s3://bucket-1/a//b"])
-def test_one_that_names_no_location_any_more_has_no_file(tmp_path, location):
+@pytest.mark.parametrize(
+    "location", [None, "/data/exaSPIM_1", "s3://bucket-1/a//b", "s3://closed-bucket/exaSPIM_1"]
+)
+def test_one_that_lies_where_nothing_can_be_read_has_no_file(tmp_path, location):
     kind, store = platform_exaspim.ACORN.kind, memory()
     files = smartspim.lay(tmp_path, {"exaSPIM_1/process_output.json": {}})
     for place, answer in (("s3://bucket-1/exaSPIM_1", "process_output.json"), (location, None)):

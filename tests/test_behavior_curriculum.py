@@ -238,8 +238,10 @@ def test_an_off_curriculum_state_is_one_without_names(tmp_path):
         ([{"name": "S"}], None),
     ],
 )
-def test_a_node_is_a_number_that_fits(tmp_path, nodes, wanted):
+def test_a_node_is_a_number_that_fits_and_the_least_of_several_is_told(tmp_path, nodes, wanted):
     assert row(tmp_path, {PLACE: state(nodes=nodes)})[2] == wanted
+    files, (question,) = lay(tmp_path, {}), questions({"asset_basics": ONE})
+    assert isinstance(asked(files, question), Noted) == (len(nodes) == 2)
 
 
 def test_none_is_told_from_one_that_cannot_be_used(tmp_path):

@@ -40,6 +40,7 @@ _DAYS = 30
 _NESTED = (
     "holds curriculum and stage in an object trainer_state, not at the top; they are read there"
 )
+_SEVERAL_NODES = "holds several nodes with the name of the stage, of which the least is taken"
 
 
 def questions(tables: Tables) -> list[Question]:
@@ -62,7 +63,7 @@ def ask(files: "Files", question: Question, entries: Sequence[Entry]) -> object:
         raise Unchanged
     try:
         state = files.json(question.location, newest.key)
-        return _trainer_state(state, f"{question.location}/{newest.key}", seen)
+        return _trainer_state(state, f"{(question.location or '').rstrip('/')}/{newest.key}", seen)
     except (NotParsed, OtherShape) as error:
         error.seen = seen
         raise
@@ -99,7 +100,20 @@ def _trainer_state(state: Any, at: str, seen: dict[str, Any]) -> object:
         },
         **seen,
     }
-    return Noted(answer, _NESTED) if is_nested else answer
+    notes = [_NESTED] if is_nested else []
+    if len(_node_ids(answer)) > 1:
+        notes.append(_SEVERAL_NODES)
+    return Noted(answer, "; ".join(notes)) if notes else answer
+
+
+def _node_ids(answer: Mapping[str, Any]) -> list[int]:
+    """Returns the whole numbers that are keys of nodes with the name of the stage, sorted."""
+    stage = answer.get("stage")
+    return sorted(
+        int(key)
+        for key, name in answer.get("nodes", {}).items()
+        if stage is not None and name == stage and _NODE.fullmatch(key)
+    )
 
 
 def rows(
@@ -108,17 +122,11 @@ def rows(
     """Yields one row for each data asset; its columns are null without a trainer state."""
     for question in questions(tables):
         answer = answers[question.id] or {}
-        stage = answer.get("stage")
-        node_ids = [
-            int(key)
-            for key, name in answer.get("nodes", {}).items()
-            if stage is not None and name == stage and _NODE.fullmatch(key)
-        ]
         yield {
             "asset_name": question.name,
             "curriculum_name": answer.get("curriculum"),
-            "stage_name": stage,
-            "stage_node_id": min(node_ids, default=None),
+            "stage_name": answer.get("stage"),
+            "stage_node_id": next(iter(_node_ids(answer)), None),
         }
 
 
@@ -191,8 +199,8 @@ ACORN = Acorn(
             reads=(_FILE,),
             rule=(
                 "The key in curriculum.graph.nodes of the same file whose value has the stage's "
-                "name. Of several such keys the least counts; a key that is no whole number is "
-                "passed over."
+                "name. Of several such keys the least counts, with a finding; a key that is no "
+                "whole number is passed over."
             ),
             example=(
                 "With the nodes `0` `stage_1_warmup` and `1` `stage_1`, the stage `stage_1` "

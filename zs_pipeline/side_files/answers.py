@@ -319,7 +319,7 @@ def _ask(
     listing: Sequence[Entry] | NotUsable,
 ) -> Answer:
     """Returns the answer to a question, given its listing or the error of the listing."""
-    if before is not None and before.question.about != question.about:
+    if before and (before.question.about != question.about or _has_moved(before, question)):
         before = None
     known = before.value if before and before.outcome in _FINAL else None
     try:
@@ -332,8 +332,8 @@ def _ask(
             raise
         return replace(before, question=question)
     except NotReadable as error:
-        # A value that was read before a permission was lost stays. It is of another place where the
-        # document names none now: the former file's name below it gave the link `#!None`.
+        # A value that was read before a permission was lost stays, but not that of another place: a
+        # former file's name made links to files that nobody had seen, as `#!None`.
         reached = not isinstance(error, NotReached)
         former = before.value if before and not isinstance(error, NoLocation) else None
         return Answer(question, error.outcome, str(error), former, reached)
@@ -343,6 +343,12 @@ def _ask(
     if isinstance(value, Noted):
         return Answer(question, FOUND, value.note, orjson.dumps(value.value))
     return Answer(question, FOUND, "", orjson.dumps(value))
+
+
+def _has_moved(before: Answer, question: Question) -> bool:
+    """Returns whether a data asset lay elsewhere when it was asked about; False when unknown."""
+    state = before.question.state
+    return state is not None and not state.endswith(f" {question.location}")
 
 
 def _answered(
