@@ -22,7 +22,7 @@ from zs_client.parquet import File, NotParquet
 from zs_client.parquet_of_store import has_parts, kept_in_parts, opened, whole_file
 from zs_client.place import Place, reading, resolve
 from zs_client.sample import SAMPLE
-from zs_client.store import Changed, Reader, Unreadable
+from zs_client.store import Changed, NotCached, Reader
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -439,8 +439,8 @@ def _partition_rows(
         if segment not in facts["partitions"]:
             return _select(_empty_file(facts), request, asset_names)
     except ReadError as error:
-        # Offline, kept facts may tell that there is no such partition, or nothing in it.
-        if not isinstance(error.__cause__, Unreadable):
+        # Kept facts may tell that there is no such partition, or nothing in it.
+        if not isinstance(error.__cause__, NotCached):
             raise
         with suppress(ReadError):
             facts = _facts_of_known(store, layout, request.folder, column, segment)
