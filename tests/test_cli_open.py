@@ -1,5 +1,6 @@
 """`zs open`: where a data asset's files lie, and the command that fetches them."""
 
+import json
 import shlex
 
 import client_store
@@ -58,6 +59,16 @@ def zs(tmp_path, monkeypatch, capsys):
 )
 def test_a_location_is_printed_with_the_command_for_a_bucket(zs, name, said):
     assert zs("open", name) == (0, said, "")
+
+
+def test_programs_read_locations_as_json(zs):
+    code, out, _ = zs("open", "folder", "--format", "json")
+    assert (code, json.loads("".join(out))) == (
+        0,
+        [{"location": "/allen/data/x", "command": None}],
+    )
+    command = f"aws s3 sync {PREFIX} ./a"
+    assert zs("open", "a", "--format", "csv")[1] == ["location,command", f"{PREFIX},{command}"]
 
 
 def test_what_cannot_be_opened_is_an_error_with_the_names_that_are_alike(zs):

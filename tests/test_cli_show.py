@@ -128,6 +128,21 @@ def test_a_table_is_described(zs):
     assert found["age"]["description"] in table
 
 
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        (("show", "qc", "--frmat", "json"), "no option or argument --frmat json; see zs show -h\n"),
+        (("show",), "the following arguments are required: TABLE\n"),
+    ],
+)
+def test_a_wrong_option_is_said_below_the_usage_of_its_command(capsys, words, end):
+    with pytest.raises(SystemExit, match="2"):
+        cli.main(words)
+    said = capsys.readouterr().err
+    assert said.startswith("usage: zs show ")
+    assert said.endswith(end)
+
+
 def test_what_was_derived_is_a_line_each(zs):
     code, out, _ = zs("derived", "raw", "--modality", "ecephys", "--latest")
     assert (code, out) == (0, b"raw_sorted_2026-02-01_00-00-00\n")

@@ -13,6 +13,7 @@ import pytest
 
 from zs_client import SubjectNotFound, asset_basics, cli, foraging_sessions, qc_tag_status
 from zs_client.contract import STAGES
+from zs_client.drawing import labels
 from zs_client.opening import open_store
 from zs_client.plots import (
     LEVELS,
@@ -182,6 +183,18 @@ def test_foraging_tells_a_subject_without_sessions_from_one_that_nobody_knows(sa
     assert readable(plot_foraging("901001")) == ["No foraging sessions of subject 901001"]
     with pytest.raises(SubjectNotFound, match="S2402"):
         plot_foraging("S2403")
+
+
+def test_labels_of_names_that_differ_in_their_middle_differ_too():
+    node = "experiment1_Record Node {}#Neuropix-PXI-100.ProbeA_recording1"
+    names = [node.format(103), node.format(104), "tag:a", "x" * 100, "price: $5"]
+    assert labels(names) == [
+        "experiment1_Record Nod…3#Neuropix-PXI-100.Pr",
+        "experiment1_Record Nod…4#Neuropix-PXI-100.Pr",
+        "tag:a",
+        f"{'x' * 22}…{'x' * 21}",
+        r"price: \$5",
+    ]
 
 
 def test_each_status_and_level_has_a_colour_and_a_shape_of_its_own():

@@ -106,6 +106,16 @@ def test_pulled_tables_are_read_offline(bucket, monkeypatch, tmp_path, capfdbina
     monkeypatch.setenv("ZS_OFFLINE", "1")
     assert len(zs_client.asset_basics())
     assert len(zs_client.sql("select * from qc")) == rows
+    with pytest.raises(
+        zs_client.ReadError, match=r"not in the local cache.*or bring it with `zs p"
+    ):
+        zs_client.qc("828419")
+    monkeypatch.setenv("ZS_OFFLINE", "0")
+    assert cli.main(["pull", "unique_subject_ids"]) == 0
+    monkeypatch.setenv("ZS_OFFLINE", "1")
+    # Kept facts tell a subject without QC, and one that nobody has.
+    with pytest.raises(zs_client.SubjectNotFound, match="Alike: 828418"):
+        zs_client.qc("828419")
     assert cli.main(["pull"]) == 2
 
 

@@ -63,7 +63,9 @@ def parser() -> argparse.ArgumentParser:
 def _add(commands: Any, name: str, summary: str, details: str = "", epilog: str = "") -> Any:
     """Add a command; returns its parser, whose description is the help and the details."""
     description = f"{summary[0].upper()}{summary[1:]}. {details}"
-    return commands.add_parser(name, help=summary, description=description, epilog=epilog)
+    command = commands.add_parser(name, help=summary, description=description, epilog=epilog)
+    command.set_defaults(parser=command)
+    return command
 
 
 def _add_build(commands: Any) -> None:
@@ -281,6 +283,7 @@ def _add_reading(commands: Any) -> None:
         )
     for command in (show, sql, describe, values, explain, derived, tables):
         command.add_argument("--format", choices=FORMS, help=_AS_SHOW)
+    located.add_argument("--format", choices=FORMS, help="default: a line each")
     completion = _add(
         commands,
         "completion",

@@ -21,7 +21,7 @@ from typing import Any
 from zs_client import remembered, work
 from zs_client.contract import ROOT, Layout
 from zs_client.obstore_errors import is_missing_bucket
-from zs_client.store import ByteRange, Store, Unreadable
+from zs_client.store import ByteRange, NotCached, Store, Unreadable
 
 SIZE = 2_000_000_000
 # Only this share of the free room is written before the next scan: other processes write as well.
@@ -497,8 +497,8 @@ class CachedStore(Store):
         elif _looks_whole(body, suffix):
             cache.tie(self._name(key), cache.keep(body, suffix), etag)
 
-    def _not_cached_error(self, cache: Cache, key: str) -> Unreadable:
-        return Unreadable(
+    def _not_cached_error(self, cache: Cache, key: str) -> NotCached:
+        return NotCached(
             f"{self.at(key)}: is not in the local cache at {cache.folder}, and offline nothing is "
             "asked of the store; read it once without offline=True and ZS_OFFLINE, a large table "
             "without filters, or bring it with `zs pull`"

@@ -35,7 +35,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         cannot have a cache; 2 if nothing was done; 130 after an interrupt; 141 if nobody reads the
         output.
     """
-    given = arguments.parser().parse_args(argv)
+    given, unknown = arguments.parser().parse_known_args(argv)
+    if unknown:
+        # With the command's usage; argparse itself would show that of `zs`.
+        command = given.parser
+        command.error(f"there is no option or argument {' '.join(unknown)}; see {command.prog} -h")
     given.own_process = argv is None
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - until the end

@@ -5,8 +5,9 @@ The pictures are in `zs_client.plots` and `zs_client.plots_over_time`.
 
 import io
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -91,13 +92,34 @@ def days(times: "pd.Series") -> "pd.Series":
     return since / pd.Timedelta(days=1)
 
 
-def short(text: str) -> str:
-    """Returns a text as a one-line label, shortened in the middle, with `$` escaped."""
+def short(text: str, middle: int | None = None) -> str:
+    """Returns a text as a one-line label with `$` escaped, without its middle or what follows it.
+
+    Args:
+        text: The text.
+        middle: Keep the characters from this one on, in place of the last ones.
+    """
     text = " ".join(text.split())
     if len(text) > _LONGEST:
-        text = f"{text[: _LONGEST // 2]}…{text[-(_LONGEST // 2 - 1) :]}"
+        end = len(text) - (_LONGEST // 2 - 1) if middle is None else middle
+        text = f"{text[: _LONGEST // 2]}…{text[end : end + _LONGEST // 2 - 1]}"
     # matplotlib would set the text between two dollar signs as a formula.
     return text.replace("$", r"\$")
+
+
+def labels(names: Iterable[str]) -> list[str]:
+    """Returns a label for each name, cut so that names which differ in their middle do, too."""
+    names = list(names)
+    alike: dict[str, list[str]] = {}
+    for name in names:
+        alike.setdefault(short(name), []).append(" ".join(name.split()))
+    middles = {label: _common(group) for label, group in alike.items() if len(group) > 1}
+    return [short(name, middles.get(short(name))) for name in names]
+
+
+def _common(texts: list[str]) -> int:
+    """Returns how many characters texts have in common at their beginning."""
+    return sum(1 for _ in takewhile(lambda each: len({*each}) == 1, zip(*texts, strict=False)))
 
 
 def counted(count: int, noun: str) -> str:
@@ -196,7 +218,7 @@ def draw_strips(
             _draw(axes, points, styles, top, height)
         middles.append(top + height / 2)
         top += height
-    panels[0].set_yticks(middles, [short(name) for name in strips], fontsize=TEXT)
+    panels[0].set_yticks(middles, labels(strips), fontsize=TEXT)
     panels[0].set_ylim(top, 0)
     for axes in panels:
         axes.tick_params(length=0, axis="y")

@@ -8,9 +8,14 @@ import re
 import shlex
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from zs_client.arguments import store_url
+from zs_client.reading_commands import write
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?")
 _ADVICE = "zs open: of a bucket that everybody may read, add --no-sign-request"
@@ -31,6 +36,9 @@ def print_locations(given: argparse.Namespace) -> int:
         locations = _locations(given.name)
     if not locations:
         raise ValueError(f"the document of {given.name} has no location")
+    if given.format is not None:
+        write(_table(given.name, locations), given)
+        return 0
     for location in locations:
         for line in lines(given.name, location):
             print(line)
@@ -50,6 +58,15 @@ def lines(name: str, location: str) -> Iterator[str]:
     if is_plain and _BUCKET.fullmatch(location):
         folder = shlex.quote(f"./{name.replace('/', '_')}")
         yield f"aws s3 sync {shlex.quote(location)} {folder}"
+
+
+def _table(name: str, locations: Sequence[str]) -> "pa.Table":
+    """Returns each location with its command, null where there is none."""
+    import pyarrow as pa
+
+    pairs = [(*lines(name, location), None)[:2] for location in locations]
+    columns = [pa.array(column, pa.string()) for column in zip(*pairs, strict=True)]
+    return pa.table(columns, names=["location", "command"])
 
 
 def _locations(name: str) -> list[str]:

@@ -60,7 +60,7 @@ def run_keeping(given: argparse.Namespace) -> int:
     except ImportError as error:
         print(f"zs {given.command}: {_not_installed(error)}", file=sys.stderr)
         return ERROR
-    own = ("command", "own_process")
+    own = ("command", "own_process", "parser")
     return run(**{k: v for k, v in vars(given).items() if k not in own})  # type: ignore[no-any-return]
 
 

@@ -26,6 +26,7 @@ from zs_client.drawing import (
     counted,
     days,
     draw_strips,
+    labels,
     new_figure,
     say,
     set_dates,
@@ -251,7 +252,7 @@ def plot_projects(
             fontsize=TEXT,
         )  # fmt: skip
     bars.set_xlim(0, max(left) * 1.18)
-    bars.set_yticks(positions, [short(name) for name in names], fontsize=TEXT)
+    bars.set_yticks(positions, labels(names), fontsize=TEXT)
     bars.set_ylim(len(names) - 0.5, -0.5)
     bars.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
     bars.xaxis.set_major_formatter("{x:,.0f}")

@@ -18,6 +18,7 @@ from zs_client.drawing import (
     counted,
     days,
     draw_strips,
+    labels,
     new_figure,
     set_dates,
     short,
@@ -88,8 +89,10 @@ def plot_growth(
     dashes = cycle(("-", "--", "-.", ":"))
     looks: dict[str, dict[str, Any]] = {
         name: {"color": colour, "linestyle": dash, "linewidth": 1.6,
-               "label": f"{short(name)} ({sizes[name]:,})"}
-        for name, colour, dash in zip(largest, COLOURS, dashes, strict=False)
+               "label": f"{label} ({sizes[name]:,})"}
+        for name, label, colour, dash in zip(
+            largest, labels(largest), COLOURS, dashes, strict=False
+        )
     }  # fmt: skip
     looks |= {name: {"color": "#BBBBBB", "linewidth": 0.8, "zorder": 1} for name in others}
     if others:

@@ -30,7 +30,7 @@ from zs_client.parquet_of_store import (
 )
 from zs_client.place import Place, reading, resolve
 from zs_client.sample import SAMPLE
-from zs_client.store import Changed, Reader
+from zs_client.store import Changed, NotCached, Reader
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -440,6 +440,15 @@ def _partition_rows(
         facts = _facts_of_known(store, layout, request.folder, column, segment)
         if segment not in facts["partitions"]:
             return _select(empty_file(facts), request, asset_names)
+    except ReadError as error:
+        # Kept facts may tell that there is no such partition, or nothing in it.
+        if not isinstance(error.__cause__, NotCached):
+            raise
+        with suppress(ReadError):
+            facts = _facts_of_known(store, layout, request.folder, column, segment)
+            if segment not in facts["partitions"]:
+                return _select(empty_file(facts), request, asset_names)
+        raise
     key = layout.object(facts["table"], facts["partitions"][segment]["sha256"])
     try:
         return _read_file(store, key, request, asset_names)[0]
@@ -506,14 +515,8 @@ def _facts_of_known(
     values = [decode_partition(s) or "" for s in {**facts["partitions"], **facts["empty"]}]
     if column != "subject_id":
         raise unknown.unknown_partition(name, column, value, values)
-    key = layout.table("unique_subject_ids")
-    subjects = values
-    with suppress(FileNotFoundError):
-        subjects = fetch.decode(fetch.get(store, key), store.at(key))["subject_id"].to_pylist()
-    if value in subjects:
-        return facts
-    who = f"{name}: no data asset in {store.url}, version {layout},"
-    raise unknown.unknown_subject(who, value, subjects)
+    unknown.check_subject(store, layout, name, value, values)
+    return facts
 
 
 def _check_raw(store: Reader, layout: Layout, name: str, value: str | None) -> None:

@@ -127,7 +127,8 @@ def subjects_request(table: str, words: Mapping[str, Any], at: Place | None = No
         subjects = tuple(dict.fromkeys(read.rows(request, at)["subject_id"].to_pylist()))
     else:
         raise ValueError(
-            f"{folder} needs a subject_id, or asset_names whose subjects are looked up"
+            f"{folder} needs a subject_id, or asset_names whose subjects are looked up; "
+            "sql reads all animals"
         )
     return table_request(table, words, parts=subjects, names=names)
 

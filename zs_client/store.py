@@ -42,6 +42,7 @@ __all__ = [
     "ByteRange",
     "Changed",
     "Conflict",
+    "NotCached",
     "Reader",
     "Store",
     "StoreError",
@@ -91,6 +92,10 @@ class Unreadable(OSError):
 
     def __init__(self, message: str) -> None:
         super().__init__(masked(message))
+
+
+class NotCached(Unreadable):
+    """A content is not in the local cache, and offline the store is not asked."""
 
 
 class Altered(Unreadable):

@@ -3,6 +3,7 @@
 import re
 import warnings
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from zs_client import fetch, filters, provenance
 from zs_client.contract import Layout
@@ -26,6 +27,24 @@ def unknown_subject(who: str, subject: str | None, subjects: Sequence[str]) -> S
     return SubjectNotFound(
         f"{who} has the subject {fetch.short(subject)}. {hint}; unique_subject_ids() has all"
     )
+
+
+def check_subject(
+    store: Reader, layout: Layout, who: str, subject: str | None, values: Sequence[str]
+) -> None:
+    """Refuse a subject that nobody has; `values` are subjects of a table, if there is no list.
+
+    Raises:
+        SubjectNotFound: No data asset has that subject.
+        ReadError: The list of subjects cannot be read.
+    """
+    key = layout.table("unique_subject_ids")
+    subjects = values
+    with suppress(FileNotFoundError):
+        subjects = fetch.decode(fetch.get(store, key), store.at(key))["subject_id"].to_pylist()
+    if subject not in subjects:
+        who = f"{who}: no data asset in {store.url}, version {layout},"
+        raise unknown_subject(who, subject, subjects)
 
 
 def unknown_partition(
