@@ -21,7 +21,7 @@ from typing import Any
 from zs_client import remembered, work
 from zs_client.contract import ROOT, Layout
 from zs_client.obstore_errors import is_missing_bucket
-from zs_client.store import ByteRange, NotCached, Store, Unreadable
+from zs_client.store import ByteRange, Store, Unreadable
 
 SIZE = 2_000_000_000
 # Only this share of the free room is written before the next scan: other processes write as well.
@@ -45,6 +45,10 @@ _READING = os.O_RDONLY | sum(
 _CONFIRMED = timedelta(minutes=10)
 
 _lock = work.Lock()
+
+
+class NotCached(Unreadable):
+    """A content is not in the local cache, and offline the store is not asked."""
 
 
 class Cache:

@@ -3,8 +3,9 @@
 `zs_client.read` reads the rows.
 """
 
+import operator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zs_client import arrow_functions, filters
 
@@ -15,7 +16,13 @@ if TYPE_CHECKING:
 
 
 def unsorted(request: "ReadRequest") -> "ReadRequest":
-    """Returns the request for the rows that `in_order` sorts and cuts: as few as suffice."""
+    """Returns the request for the rows that `in_order` sorts and cuts: as few as suffice.
+
+    Raises:
+        ValueError: The limit or the offset is no number of rows.
+    """
+    _check_count("limit", request.limit)
+    _check_count("offset", request.offset)
     limit, columns = request.limit, request.columns
     if request.order_by:
         limit = None if limit != 0 else 0
@@ -25,6 +32,13 @@ def unsorted(request: "ReadRequest") -> "ReadRequest":
     elif limit:
         limit += request.offset
     return replace(request, limit=limit, columns=columns)
+
+
+def _check_count(name: str, count: Any) -> None:
+    if count is None and name == "limit":
+        return
+    if isinstance(count, bool) or not hasattr(count, "__index__") or operator.index(count) < 0:
+        raise ValueError(f"{name}= is a number of rows, 0 or more, not {count!r:.80}")
 
 
 def orders(request: "ReadRequest") -> dict[str, str]:

@@ -4,7 +4,6 @@
 selects rows of a file, and `zs_client.acorns` names the tables. Nothing is written here.
 """
 
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from zs_client import fetch, filters, kinds, nearest, one_file, provenance, unknown, work
 from zs_client.ahead import Ahead, begin
+from zs_client.cache import NotCached
 from zs_client.contract import RAW_NAME, Layout, decode_partition, encode_partition, partition_text
 from zs_client.errors import AcornNotFound, ReadError, SubjectNotFound
 from zs_client.filters import Names
@@ -30,7 +30,7 @@ from zs_client.parquet_of_store import (
 )
 from zs_client.place import Place, reading, resolve
 from zs_client.sample import SAMPLE
-from zs_client.store import Changed, NotCached, Reader
+from zs_client.store import Changed, Reader
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,9 +55,6 @@ __all__ = [
     "reading",
     "rows",
 ]
-
-
-# A data asset's name ends with a time, or has one before that of its processing.
 
 
 @dataclass(frozen=True)
@@ -124,8 +121,6 @@ def content(
     request: ReadRequest, at: Place | None = None, ahead: Ahead | None = None
 ) -> "pa.Table":
     """Returns what `rows` returns, without a warning of a stale table and the total."""
-    _check_count("limit", request.limit)
-    _check_count("offset", request.offset)
     given, request = request, unsorted(request)
     if request.suggest and request.limit != 0:
         request = replace(request, missing=nearest.MissingValues(request))
@@ -454,13 +449,6 @@ def _partition_rows(
         return _read_file(store, key, request, asset_names)[0]
     except FileNotFoundError as error:
         raise fetch.lost(store, key, facts) from error
-
-
-def _check_count(name: str, count: Any) -> None:
-    if count is None and name == "limit":
-        return
-    if isinstance(count, bool) or not hasattr(count, "__index__") or operator.index(count) < 0:
-        raise ValueError(f"{name}= is a number of rows, 0 or more, not {count!r:.80}")
 
 
 def partition_path(name: str, column: str, value: str | int | None) -> str:

@@ -42,7 +42,6 @@ __all__ = [
     "ByteRange",
     "Changed",
     "Conflict",
-    "NotCached",
     "Reader",
     "Store",
     "StoreError",
@@ -92,10 +91,6 @@ class Unreadable(OSError):
 
     def __init__(self, message: str) -> None:
         super().__init__(masked(message))
-
-
-class NotCached(Unreadable):
-    """A content is not in the local cache, and offline the store is not asked."""
 
 
 class Altered(Unreadable):
