@@ -460,7 +460,7 @@ def _content(table: _Used, at: Place, ahead: Ahead | None) -> "pa.Table":
         columns=table.columns,
         partition=table.partition,
         parts=values,
-        encoded=True,
+        encoded=engine.takes_encoded(),
     )
     if table.is_counted and (counted := read.counted(request, at, ahead)) is not None:
         return counted
