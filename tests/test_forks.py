@@ -36,6 +36,17 @@ if not child:
 assert rows() == wanted()
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 """,
+    "queries": """
+def count():
+    return z.sql("SELECT count(name) AS n FROM qc")["n"].tolist()
+before = count()
+child = os.fork()
+if not child:
+    # The interpreter ends as any does: an engine that it had of its parent crashed then.
+    sys.exit(0 if count() == before else 3)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+assert count() == before != [0]
+""",
     "a pool": """
 assert rows() == wanted()
 with fork.Pool(3) as pool:
