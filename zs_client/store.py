@@ -42,7 +42,6 @@ __all__ = [
     "ByteRange",
     "Changed",
     "Conflict",
-    "NotCached",
     "Reader",
     "Store",
     "StoreError",
