@@ -127,6 +127,8 @@ def test_a_subject_without_qc_is_told_in_the_picture_and_one_that_nobody_knows_i
 def test_an_animal_of_which_nothing_was_derived_is_drawn_without_a_warning(sampled):
     assert "Subject 901019: 1 data asset" in " ".join(readable(plot_animal("901019")))
     assert "data assets without a subject" in " ".join(readable(plot_qc(None)))
+    with pytest.raises(SubjectNotFound, match="Alike: 901019"):
+        plot_animal("901099")
 
 
 def test_projects_have_their_counts_and_no_label_lies_on_another(sampled):
