@@ -190,8 +190,8 @@ def test_labels_of_names_that_differ_in_their_middle_differ_too():
     node = "experiment1_Record Node {}#Neuropix-PXI-100.ProbeA_recording1"
     names = [node.format(103), node.format(104), "tag:a", "x" * 100, "price: $5"]
     assert labels(names) == [
-        "experiment1_Record Nod…3#Neuropix-PXI-100.Pr",
-        "experiment1_Record Nod…4#Neuropix-PXI-100.Pr",
+        "experiment1_Record Nod…e 103#Neuropix-PXI-10",
+        "experiment1_Record Nod…e 104#Neuropix-PXI-10",
         "tag:a",
         f"{'x' * 22}…{'x' * 21}",
         r"price: \$5",
