@@ -350,7 +350,11 @@ def test_tables_of_ones_own_are_joined(store):
         ("selec", "cannot be understood"),
         ("", "0 statements"),
         ("SELECT 1; SELECT 2", "2 statements; sql takes one SELECT"),
-        ("FROM quality_control WHERE subject_id = 1", "subject_id has texts: .* in quotes$"),
+        pytest.param(
+            "FROM quality_control WHERE subject_id = 1",
+            "subject_id has texts: .* in quotes$",
+            marks=pytest.mark.skipif(duckdb.__version__ < "1.4", reason="it names no column"),
+        ),
         ("CREATE TABLE x AS SELECT 1", "one SELECT"),
         ("COPY asset_basics TO 'x.csv'", "one SELECT"),
         ("INSTALL httpfs", "one SELECT"),
