@@ -172,6 +172,8 @@ def test_times_are_utc_unless_they_have_a_zone():
 def test_columns_come_in_the_order_that_is_asked_for_each_once():
     assert chosen(columns=["name", "_id", "name"]).column_names == ["name", "_id"]
     assert chosen(columns="modalities").column_names == ["modalities"]
+    assert chosen(columns=pa.array(["name"])).column_names == ["name"]
+    assert chosen(_id=pa.array(["id 0100"]), columns="_id")["_id"].to_pylist() == ["id 0100"]
     assert chosen().schema.equals(BASICS.schema)
     assert chosen().equals(BASICS)
 
@@ -356,6 +358,9 @@ def test_the_subject_of_a_data_asset_is_looked_up(folder):
         (lambda: zs_client.foraging_sessions(foraging_eff=True), "takes a number, not True"),
         (lambda: zs_client.qc(True), "subject_id is a text or a whole number, not True"),
         (lambda: zs_client.qc(asset_names=5), "asset_names= takes a text or several, not 5"),
+        (lambda: zs_client.raw_to_derived([5]), "asset_name takes texts, not 5"),
+        (lambda: zs_client.asset_basics(order_by=["-age", 5]), "takes names of columns, not 5"),
+        (lambda: zs_client.asset_basics(name=pd.DataFrame({"a": ["x"]})), "one of its columns"),
         (lambda: zs_client.raw_to_derived(None), "asset_name takes a text or several, not None"),
         (lambda: zs_client.snapshots(5), "a store is a text or a path, not 5"),
         (lambda: zs_client.status(version=1.0), "a version is a text such as '1.0.0', not 1.0"),
@@ -378,7 +383,7 @@ def test_blanks_of_a_subject_are_seen_in_the_message(folder, subject):
 
 
 def test_a_data_asset_that_nobody_knows_is_not_counted_against_others(folder):
-    with pytest.warns(UserWarning, match="^qc: no rows with asset_name 'nowhere'$"):
+    with pytest.warns(UserWarning, match="^qc: no rows with asset_name 'nowhere'; asset_b"):
         zs_client.qc(asset_names="nowhere")
     with pytest.warns(UserWarning, match="'nowhere'; there are 2 others"):
         zs_client.qc("828418", asset_names="nowhere")

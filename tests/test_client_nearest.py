@@ -51,6 +51,8 @@ def store(tmp_path, monkeypatch):
         ({"modality": "SmartSPIM"}, "occurs nowhere in modalities; nearest: 'SPIM'$"),
         ({"subject_id": "9010011"}, "subject_id='9010011' .*'901001'"),
         ({"data_level": "Q"}, r"; values\('asset_basics', 'data_level'\) lists what it has$"),
+        ({"age_min": "120", "age_max": 100}, "age_min='120' lies above age_max=100: no row fits$"),
+        ({"acquired_after": "2024-10-21", "acquired_before": "2024-01-01"}, "lies above acquired_"),
         ({"acquisition_start_time": "2024-10-21"}, "midnight .*; acquisition_start_time_after= "),
         ({"project_name": ["Brain wide", "Brian"], "subject_id": ["901001"], "age": 1}, "'Brian'"),
     ],

@@ -128,6 +128,8 @@ def test_a_subject_without_qc_is_told_in_the_picture_and_one_that_nobody_knows_i
 def test_an_animal_of_which_nothing_was_derived_is_drawn_without_a_warning(sampled):
     assert "Subject 901019: 1 data asset" in " ".join(readable(plot_animal("901019")))
     assert "data assets without a subject" in " ".join(readable(plot_qc(None)))
+    with pytest.raises(SubjectNotFound, match="Alike: 901019"):
+        plot_animal("901099")
 
 
 def test_projects_have_their_counts_and_no_label_lies_on_another(sampled):
@@ -189,8 +191,8 @@ def test_labels_of_names_that_differ_in_their_middle_differ_too():
     node = "experiment1_Record Node {}#Neuropix-PXI-100.ProbeA_recording1"
     names = [node.format(103), node.format(104), "tag:a", "x" * 100, "price: $5"]
     assert labels(names) == [
-        "experiment1_Record Nod…3#Neuropix-PXI-100.Pr",
-        "experiment1_Record Nod…4#Neuropix-PXI-100.Pr",
+        "experiment1_Record Nod…e 103#Neuropix-PXI-10",
+        "experiment1_Record Nod…e 104#Neuropix-PXI-10",
         "tag:a",
         f"{'x' * 22}…{'x' * 21}",
         r"price: \$5",

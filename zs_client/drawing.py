@@ -33,6 +33,8 @@ _NARROWEST_DATES = 5.0
 TEXT = 8  # points
 _SIZE = 7
 _LONGEST = 44
+# Of alike labels, the characters before the difference.
+_BEFORE = 6
 _TICKS = 5
 _EPOCH = date(1970, 1, 1)
 # Steps between ticks: so many days from Thursday 1 January 1970, or so many months.
@@ -113,13 +115,14 @@ def labels(names: Iterable[str]) -> list[str]:
     alike: dict[str, list[str]] = {}
     for name in names:
         alike.setdefault(short(name), []).append(" ".join(name.split()))
-    middles = {label: _common(group) for label, group in alike.items() if len(group) > 1}
+    middles = {label: _difference(group) for label, group in alike.items() if len(group) > 1}
     return [short(name, middles.get(short(name))) for name in names]
 
 
-def _common(texts: list[str]) -> int:
-    """Returns how many characters texts have in common at their beginning."""
-    return sum(1 for _ in takewhile(lambda each: len({*each}) == 1, zip(*texts, strict=False)))
+def _difference(texts: list[str]) -> int:
+    """Returns where texts begin to differ, and a few characters before it where those are cut."""
+    same = takewhile(lambda each: len({*each}) == 1, zip(*texts, strict=False))
+    return max(_LONGEST // 2, sum(1 for _ in same) - _BEFORE)
 
 
 def counted(count: int, noun: str) -> str:

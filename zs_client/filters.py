@@ -92,7 +92,7 @@ def texts(what: str, given: Any) -> list[Any]:
     if isinstance(given, str):
         return [given]
     if isinstance(given, Iterable) and not isinstance(given, bytes):
-        return list(given)
+        return values(given)
     raise TypeError(f"{what} takes a text or several, not {short(given)}")
 
 
@@ -119,7 +119,16 @@ def tests(filters: Mapping[str, Any], schema: "pa.Schema", where: str) -> list[T
 
 
 def values(argument: Any) -> list[Any]:
-    """Returns the values of a filter's argument, which is a value or several."""
+    """Returns the values of an argument, which is a value or several.
+
+    Raises:
+        TypeError: It is a frame, whose columns' names would be taken for values.
+    """
+    if hasattr(argument, "columns"):
+        raise TypeError("a frame is not a list of values: name one of its columns")
+    if hasattr(argument, "to_pylist"):
+        # Items of Arrow's arrays are scalars.
+        return list(argument.to_pylist())
     if isinstance(argument, Iterable) and not isinstance(argument, str | bytes):
         return list(argument)
     return [argument]

@@ -73,6 +73,11 @@ def raw_to_derived(
         if isinstance(asset_name, str):
             return derived([asset_name], modality, latest=latest)[asset_name]
         names = filters.texts("raw_to_derived: asset_name", asset_name)
+        for name in names:
+            if not isinstance(name, str):
+                raise TypeError(
+                    f"raw_to_derived: asset_name takes texts, not {filters.short(name)}"
+                )
         return derived(names, modality, latest=latest)
 
 

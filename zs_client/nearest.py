@@ -4,7 +4,8 @@ Only what a read has fetched is looked at: the file's statistics, and the column
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,11 @@ _USUAL = {
     ("qc_tag_status", "status"): _STATUSES,
     ("platform_qc", "status"): _STATUSES,
 }
+# The endings of a range's two filters, and the order of its values.
+_RANGES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
+    ("_min", "_max", float),
+    ("_after", "_before", filters.moment),
+)
 
 
 class MissingValues:
@@ -48,8 +54,8 @@ class MissingValues:
         self._has_rows = False
         # Of each file without a row to return, the texts it lacks, and its column and values.
         self._absent: list[dict[tuple[str, str], tuple[str, set[str]]]] = []
-        # Filters that compare a time with a day, and the day.
-        self._days: dict[str, str] = {}
+        # What is said of filters that no row can pass, or hardly any.
+        self._hints: dict[str, str] = {}
 
     def add(self, file: "File", words: Mapping[str, Any], count: int) -> None:
         """Add a file of which `count` rows fit; it may be called by several threads."""
@@ -57,20 +63,16 @@ class MissingValues:
             self._has_rows = True
         if not self._has_rows and any(file.rows(group) for group in file.groups):
             self._absent.append(_absent_texts(file, words, self.request.table))
-            self._days.update(_days(file, words, self.request.table))
+            self._hints.update(_days(file, words, self.request.table))
+            self._hints.update(_empty_ranges(words))
 
     def warn(self) -> None:
-        """Warn of each missing text and of days, if no file had a row to return."""
+        """Warn of each missing text, of days and of ranges, if no file had a row to return."""
         if self._has_rows or not self._absent:
             return
         table, partition = self.request.table, self.request.partition
-        for name, day in self._days.items():
-            warnings.warn(
-                f"{table}: {name}={day} is the midnight at which that day begins; "
-                f"{name}_after= and {name}_before= take the whole day",
-                NoSuchValue,
-                stacklevel=provenance.outside(),
-            )
+        for name, hint in self._hints.items():
+            warnings.warn(f"{table}: {name}={hint}", NoSuchValue, stacklevel=provenance.outside())
         for (name, text), (column, _) in self._absent[0].items():
             if not all((name, text) in absent for absent in self._absent):
                 continue
@@ -98,7 +100,7 @@ def _partitions(request: "ReadRequest") -> str:
 
 
 def _days(file: "File", words: Mapping[str, Any], table: str) -> Iterator[tuple[str, str]]:
-    """Yields the filters that compare a time with a day, and that day."""
+    """Yields the filters that compare a time with a day, and what that means."""
     import pyarrow as pa
 
     for name, test in zip(words, filters.tests(words, file.schema, table), strict=True):
@@ -108,7 +110,22 @@ def _days(file: "File", words: Mapping[str, Any], table: str) -> Iterator[tuple[
         for value in filters.values(words[name]):
             is_date = isinstance(value, date) and not isinstance(value, datetime)
             if is_date or (isinstance(value, str) and len(value) == len("2026-05-01")):
-                yield name, repr(str(value))
+                advice = f"{name}_after= and {name}_before= take the whole day"
+                yield name, f"{str(value)!r} is the midnight at which that day begins; {advice}"
+
+
+def _empty_ranges(words: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yields the lower ends that are above the upper end, and what that means."""
+    for lower, upper, order in _RANGES:
+        for name, value in words.items():
+            end = f"{name.removesuffix(lower)}{upper}"
+            if not name.endswith(lower) or end not in words:
+                continue
+            # Texts that are neither numbers nor times have an order of their own.
+            with suppress(TypeError, ValueError):
+                if order(value) > order(words[end]):
+                    short_end = f"{end}={filters.short(words[end])}"
+                    yield name, f"{filters.short(value)} lies above {short_end}: no row fits"
 
 
 def _absent_texts(

@@ -154,9 +154,12 @@ def plot_animal(
     figure = new_figure()
     subject = str(subject_id)
     with reading(snapshot=snapshot, offline=offline):
-        rows = acorns.asset_basics(subject_id=subject, **filters)
+        words = {"subject_id": subject, **filters}
+        rows = pandas(read.rows(read_request("asset_basics", words)))
         if rows.empty:
             _check_subject(subject, set(), "asset_basics: no data asset")
+            # Warns of a filter's value that occurs nowhere.
+            acorns.asset_basics(**words)
             return without(figure, f"No data asset of subject {subject} fits")
         sources = _sources(rows["name"])
         statuses = _worst_statuses(subject)

@@ -98,6 +98,12 @@ def table_request(table: str, words: Mapping[str, Any], **more: Any) -> ReadRequ
     given = {k: v for k, v in words.items() if k not in no_filters} | words.get("others", {})
     given = {name: value for name, value in given.items() if value is not ...}
     order = words.get("order_by")
+    order = () if order is None else tuple(filters.texts(f"{folder}: order_by=", order))
+    for name in order:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"{folder}: order_by= takes names of columns, not {filters.short(name)}"
+            )
     return ReadRequest(
         table,
         folder,
@@ -106,7 +112,7 @@ def table_request(table: str, words: Mapping[str, Any], **more: Any) -> ReadRequ
         words.get("limit"),
         partition,
         offset=words.get("offset", 0),
-        order_by=() if order is None else tuple(filters.texts(f"{folder}: order_by=", order)),
+        order_by=order,
         **more,
     )
 

@@ -164,9 +164,9 @@ def draw(given: argparse.Namespace) -> int:
     if Path(given.output).suffix.lower() not in (".png", ".svg", ".pdf"):
         raise ValueError(f"-o {given.output}: its end is none of .png, .svg and .pdf")
     if given.of is None and given.picture in OF_SUBJECT:
-        raise ValueError(f"{given.picture} needs a subject")
+        raise ValueError(f"{given.picture} needs a subject, such as zs plot {given.picture} 901001")
     if given.of is not None and given.picture in OF_ALL:
-        raise ValueError(f"{given.picture} takes no subject")
+        raise ValueError(f"{given.picture} takes no subject; --where subject_id={given.of} filters")
     values = () if given.of is None else (given.of,)
     filters = {name: v[0] if len(v) == 1 else v for name, v in _conditions(given).items()}
     if "subject_id" in filters and given.picture in OF_SUBJECT:

@@ -73,10 +73,12 @@ def warn_of_missing(who: str, names: Iterable[str], asset_names: "set[str | None
     """
     missing = [name for name in dict.fromkeys(names) if name not in asset_names]
     if missing:
+        advice = "asset_basics(name_contains=…) looks for one"
+        if asset_names:
+            advice = f"there are {len(asset_names)} others"
         warnings.warn(
             f"{who}: no rows with asset_name {', '.join(map(fetch.short, map(repr, missing[:20])))}"
-            f"{' and others' if len(missing) > 20 else ''}"
-            f"{f'; there are {len(asset_names)} others' if asset_names else ''}",
+            f"{' and others' if len(missing) > 20 else ''}; {advice}",
             UserWarning,
             stacklevel=provenance.outside(),
         )
