@@ -90,3 +90,25 @@ def test_without_the_entry_points_a_build_says_so_and_reading_goes_on(
     assert cli.main(["doctor", "--store", str(sample_store)]) == 0
     lines = capsys.readouterr().out
     assert lines.count("the pipeline is not installed, and reading does not need it") == 2
+
+
+@pytest.mark.parametrize("words", [("prune",), ("release", "2026-q4"), ("rollback", "2026-q4")])
+def test_who_keeps_a_store_hears_that_it_is_not_there_and_no_folder_is_made(
+    environment, capsys, tmp_path, words
+):
+    store = tmp_path / "typo"
+    assert cli.main([*words, "--store", str(store)]) == 2
+    assert capsys.readouterr().err == (
+        f"zs {words[0]}: {store}: no such folder; create it, or name another\n"
+    )
+    assert not store.exists()
+
+
+def test_a_wrong_source_is_said_with_those_that_there_are_in_one_line(
+    environment, capsys, tmp_path
+):
+    assert cli.main(["build", "--source", "documents.json", "--store", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("zs build: documents.json is no source that is known here; a source is")
+    assert "MongoDB" in line
+    assert line.endswith("(https://api.allenneuraldynamics.org/v2)")

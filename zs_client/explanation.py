@@ -297,12 +297,19 @@ def _inputs(reads: Sequence[str], question: _Question) -> Iterator[Line]:
     yield from (("table", path, None) for path in reads if path not in (*paths, *tables, *files))
 
 
+def _why_unread(what: str, error: Exception) -> str:
+    """Returns why what a build keeps cannot be read, as of the packaged sample."""
+    if isinstance(error, FileNotFoundError):
+        return f"the kept {what} are not in this store"
+    return f"the kept {what} cannot be read here: {first_line(error)}"
+
+
 def _document_values(paths: Sequence[str], question: _Question) -> Iterator[Line]:
     """Yields the values at paths of the documents, from the store's copies."""
     try:
         documents = _documents(paths, question)
     except (ReadError, FileNotFoundError) as error:
-        reason = f"the kept documents cannot be read here: {first_line(error)}"
+        reason = _why_unread("documents", error)
         yield "not told", "documents", reason
         return
     for document in documents:
@@ -362,7 +369,7 @@ def _answer_values(reads: Sequence[str], question: _Question) -> Iterator[Line]:
             question.now, key, {"_id": question.data_asset.ids}, columns
         ).to_pylist()
     except (ReadError, FileNotFoundError) as error:
-        reason = f"the kept answers of side files cannot be read here: {first_line(error)}"
+        reason = _why_unread("answers of side files", error)
         yield "not told", "files", reason
         return
     for row in rows:

@@ -62,9 +62,11 @@ class MissingValues:
         if count:
             self._has_rows = True
         if not self._has_rows and any(file.rows(group) for group in file.groups):
+            if not self._absent:
+                # They are the same for all files.
+                self._hints.update(_days(file, words, self.request.table))
+                self._hints.update(_empty_ranges(words))
             self._absent.append(_absent_texts(file, words, self.request.table))
-            self._hints.update(_days(file, words, self.request.table))
-            self._hints.update(_empty_ranges(words))
 
     def warn(self) -> None:
         """Warn of each missing text, of days and of ranges, if no file had a row to return."""

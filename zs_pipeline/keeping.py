@@ -9,6 +9,7 @@ from collections.abc import Callable
 from zs_client.contract import Layout
 from zs_client.errors import AcornNotFound, ReadError, StoreError
 from zs_client.masking import masked
+from zs_client.opening import open_store
 from zs_client.pinned import state_of
 from zs_client.printing import size
 from zs_client.published import latest
@@ -123,7 +124,8 @@ def _run(
 ) -> int:
     """Open a store and run a command on it; an error is a line on stderr."""
     try:
-        opened = settings.writable_store(settings.store_url(store or ""))
+        # Not as for a build, which makes the folder of a store.
+        opened = open_store(settings.store_url(store or ""))
         opened.check()
         run(opened, settings.layout(version or ""))
     except (StoreError, ReadError, AcornNotFound, ValueError, OSError) as error:

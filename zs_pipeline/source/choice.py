@@ -9,10 +9,11 @@ from zs_client import masking
 from zs_client.opening import local_path
 from zs_pipeline.source.interface import Source, SourceError, url_for_messages
 
-KINDS = """a source is one of
-  a dump: a .ndjson or .jsonl file, also .gz or .zst, or a folder of .json files
-  MongoDB or DocumentDB: mongodb://host/database.collection or mongodb+srv://…
-  the REST gateway: https://api.allenneuraldynamics.org/v2"""
+KINDS = (
+    "a source is a dump (a .ndjson or .jsonl file, also .gz or .zst, or a folder of .json files), "
+    "MongoDB or DocumentDB (mongodb://host/database.collection or mongodb+srv://…), or the REST "
+    "gateway (https://api.allenneuraldynamics.org/v2)"
+)
 
 
 def open_source(url: str, paths: Sequence[str]) -> Source:
