@@ -148,7 +148,7 @@ def answer(
             schema is then the number of rows that there are.
     """
     try:
-        import duckdb
+        import duckdb  # noqa: F401 - whether it is there
     except ImportError as error:
         raise needs("DuckDB", "sql") from error
 
@@ -156,7 +156,23 @@ def answer(
         raise TypeError(f"parameters must be a list of values or a dict, not {short(parameters)}")
     own = {name.lower(): table for name, table in (tables or {}).items()}
     at = at or resolve()
-    ahead = query_ahead.begin(query, at)
+    with work.scope():
+        ahead = query_ahead.begin(query, at)
+        return _of_engine(query, parameters, own, at, limits, ahead=ahead)
+
+
+def _of_engine(
+    query: str,
+    parameters: Parameters,
+    own: Mapping[str, Any],
+    at: Place,
+    limits: Limits | None,
+    *,
+    ahead: QueryAhead,
+) -> "pa.Table":
+    """Returns the answer of a connection of its own; the engine's errors as `QueryError`."""
+    import duckdb
+
     config = _CLOSED if limits is None else _CLOSED | _MEMORY
     with engine.connection(config) as connection, _interrupting(connection, limits) as late:
         try:

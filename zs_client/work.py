@@ -73,11 +73,12 @@ _pool: ThreadPoolExecutor | None = None
 
 
 class Scope:
-    """Futures that are given up together."""
+    """Futures that are given up together, with those of scopes that were begun within it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._begun: set[Future[Any]] = set()
+        self._within: set[Scope] = set()
         self._is_given_up = False
 
     def add(self, future: "Future[Any]") -> None:
@@ -93,13 +94,28 @@ class Scope:
         with self._lock:
             self._begun.discard(future)
 
+    def begin_within(self, scope: "Scope") -> None:
+        """Add a scope; give it up at once if this one was given up."""
+        with self._lock:
+            self._within.add(scope)
+            is_given_up = self._is_given_up
+        if is_given_up:
+            scope.give_up()
+
+    def done_within(self, scope: "Scope") -> None:
+        """Remove a scope."""
+        with self._lock:
+            self._within.discard(scope)
+
     def give_up(self) -> None:
         """Cancel all futures, and those that are added later."""
         with self._lock:
             self._is_given_up = True
-            begun = list(self._begun)
+            begun, within = list(self._begun), list(self._within)
         for future in begun:
             future.cancel()
+        for scope in within:
+            scope.give_up()
 
 
 _scopes: ContextVar[tuple[Scope, ...]] = ContextVar("_scopes", default=())
@@ -178,16 +194,24 @@ def result(future: "Future[T]") -> T:
 def begin(function: Callable[[], T]) -> Callable[[], T]:
     """Begin to call a function in another thread; returns a function that waits for the result.
 
-    An interrupt of the wait cancels the requests of the thread. Otherwise the process would wait
-    for the thread at its end: seen with `sql`, for ten seconds.
+    An interrupt of the wait, or an error in an enclosing scope, cancels the requests of the thread.
+    Otherwise the process would wait for the thread at its end: seen with `sql`, for ten seconds.
     """
-    new_scope = Scope()
+    new_scope, scopes = Scope(), _scopes.get()
 
     def within() -> T:
         _scopes.set((*_scopes.get(), new_scope))
         return function()
 
     future = _threads().submit(copy_context().run, within)
+
+    def end(_: "Future[T]") -> None:
+        for open_scope in scopes:
+            open_scope.done_within(new_scope)
+
+    for open_scope in scopes:
+        open_scope.begin_within(new_scope)
+    future.add_done_callback(end)
 
     def wait() -> T:
         # If no thread has begun the work, this thread does it.
