@@ -282,6 +282,8 @@ def test_a_forced_update_warns_and_reads(store):
         frame = biodata_cache.source_data(True)
     assert said[0].filename == __file__
     assert len(frame) == len(zs_client.source_data())
+    with pytest.raises(TypeError, match=r"^source_data\(\) got an unexpected .* 'typo'"):
+        biodata_cache.source_data(typo=1)
 
 
 def test_the_variable_names_a_store(environment):

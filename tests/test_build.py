@@ -133,7 +133,7 @@ def test_what_does_not_fit_is_set_aside_and_said(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("source", "store", "said"),
     [
-        ("ftp://nowhere", "out", "a source is one of"),
+        ("ftp://nowhere", "out", "a source is a dump"),
         ("missing.ndjson", "out", "missing.ndjson"),
         (None, "ftp://nowhere", "a store is"),
         (None, "s3://no-such-bucket", "no such bucket"),

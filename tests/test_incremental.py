@@ -131,7 +131,7 @@ def test_one_subject_can_be_built_alone_and_the_others_are_not_forgotten(tmp_pat
 def test_a_subject_that_nobody_knows_is_an_error(tmp_path, capsys):
     source = dump(tmp_path / "d.ndjson", [document("a", "1")])
     assert zs_build(source, tmp_path / "out", subjects=["1", "nobody"]) == 1
-    assert "no such subject: nobody" in capsys.readouterr().err
+    assert "no such subject: nobody; `zs show unique_subject_ids`" in capsys.readouterr().err
 
 
 def test_a_lost_source_is_refused_unless_told(corpus_built, capsys):

@@ -180,7 +180,9 @@ def test_the_growth_of_projects_ends_at_their_numbers(sampled):
     assert f"{len(dated)} data assets, {counts.size} projects, 1 more without a time" in told
     few = plot_growth(project_name=["Sample foraging", "Sample slices"], data_level="raw")
     assert set(legend(few)) == {"Sample foraging", "Sample slices"}
-    assert readable(plot_growth(project_name=None)) == ["No data asset with an acquisition time"]
+    assert readable(plot_growth(project_name=None)) == [
+        "No data asset with an acquisition time fits"
+    ]
 
 
 def heights(figure):
@@ -215,7 +217,7 @@ def test_qc_over_time_of_a_platform_has_a_panel_for_each_instrument(sampled):
     fails = plot_qc_over_time(["fib", "spim"], status="Fail")
     assert set(legend(fails)) == {"Fail"}
     assert readable(plot_qc_over_time("fib", acquired_after="2030-01-01")) == [
-        "No QC status with an acquisition time"
+        "No QC status with an acquisition time fits"
     ]
     with pytest.raises(ValueError, match="fibre"):
         plot_qc_over_time("fibre")
@@ -237,7 +239,9 @@ def test_a_stage_is_a_mark_in_its_animals_strip(sampled):
         sum(strips(plot_curriculum(stage_name="two_patches")).values())
         == (rows["stage_name"] == "two_patches").sum()
     )
-    assert readable(plot_curriculum("901006")) == ["No data asset with a stage of a curriculum"]
+    assert readable(plot_curriculum("901006")) == [
+        "No data asset with a stage of a curriculum fits"
+    ]
 
 
 def test_filters_and_snapshots_hold_in_every_picture(sampled):

@@ -12,6 +12,7 @@ that are attached to a capsule; reading builds nothing here, so it needs a store
 import os
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import wraps
@@ -230,7 +231,12 @@ def _reading_ours(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def reader(*args: P.args, **kwargs: P.kwargs) -> R:
-        if signature(function).bind(*args, **kwargs).arguments.get("force_update"):
+        is_forced = False
+        # The call itself raises it, with the function's name.
+        with suppress(TypeError):
+            words = signature(function).bind(*args, **kwargs).arguments
+            is_forced = bool(words.get("force_update"))
+        if is_forced:
             warnings.warn(
                 f"{function.__name__}(force_update=True) builds nothing here: it reads the tables "
                 "as they were last published; leave force_update out",

@@ -3,7 +3,7 @@
 They are imported from `zs_client.plots`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +79,7 @@ def plot_growth(
     rows["project"] = rows["project"].fillna("(no project)")
     dated = rows[rows["day"].notna()].sort_values("day")
     if dated.empty:
-        return without(figure, "No data asset with an acquisition time")
+        return without(figure, f"No data asset with an acquisition time{_fits(filters)}")
     figure.set_size_inches(WIDTH, 5)
     axes = figure.subplots()
     first, last = dated["day"].min(), dated["day"].max()
@@ -156,7 +156,7 @@ def plot_qc_over_time(
     rows = rows.assign(day=days(rows["timestamp"]), style=rows["status"].map(status_style))
     rows = rows[rows["day"].notna()]
     if rows.empty:
-        return without(figure, "No QC status with an acquisition time")
+        return without(figure, f"No QC status with an acquisition time{_fits(filters)}")
     rows["panel"] = rows["platform"]
     if platform is not None:
         rig = rows["instrument_id_normalized"].astype(object)
@@ -229,7 +229,8 @@ def plot_curriculum(
         basics.drop_duplicates("name"), left_on="asset_name", right_on="name", how="inner"
     )
     if rows.empty:
-        return without(figure, "No data asset with a stage of a curriculum")
+        fits = _fits(filters or of_animals)
+        return without(figure, f"No data asset with a stage of a curriculum{fits}")
     rows = rows.assign(day=days(rows["acquisition_start_time"]), is_earlier=False)
     rows["subject_id"] = rows["subject_id"].astype(object).fillna("no subject")
     rows["style"] = _stages(rows)
@@ -249,6 +250,11 @@ def plot_curriculum(
         f"{counted(len(drawn), 'data asset')}"
     )
     return figure
+
+
+def _fits(filters: Mapping[str, Any]) -> str:
+    """Returns the end of a sentence of what is not there, if filters may be the reason."""
+    return " fits" if filters else ""
 
 
 def _draw_bars(axes: "Axes", data_assets: "pd.DataFrame", step: int) -> None:

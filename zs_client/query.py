@@ -336,7 +336,8 @@ def _tree(connection: "duckdb.DuckDBPyConnection", query: str) -> Any:
             raise QueryError("sql runs one SELECT and nothing else; this is another statement")
         raise QueryError(f"the query cannot be understood: {message}")
     if len(parsed["statements"]) != 1:
-        raise QueryError(f"there are {len(parsed['statements'])} statements; sql takes one SELECT")
+        count = len(parsed["statements"])
+        raise QueryError(f"the query has {count} statements; sql takes one SELECT")
     if any(node.get("type") == "SHOW_REF" and not node.get("query") for node in nodes(parsed)):
         raise QueryError(
             "SHOW lists no tables; DESCRIBE with a table's name lists its columns. "

@@ -149,7 +149,9 @@ def _unknown(store: Store, subjects: Sequence[str]) -> list[str]:
     """Returns a line for the subjects that no document has."""
     known = set(documents.load(store).index["subject_id"].to_pylist())
     unknown = [subject for subject in subjects if subject not in known]
-    return [f"no such subject: {', '.join(unknown)}"] if unknown else []
+    if not unknown:
+        return []
+    return [f"no such subject: {', '.join(unknown)}; `zs show unique_subject_ids` has all"]
 
 
 def _withheld(store: Store) -> list[str]:
