@@ -1,7 +1,8 @@
-"""Threads for a block: who waits for them, and who does not."""
+"""Threads for a block, and work that is begun: who waits, and what is given up."""
 
 import threading
 from collections.abc import Generator
+from concurrent.futures import Future
 
 import pytest
 
@@ -45,3 +46,26 @@ def test_an_error_in_a_block_waits_and_cancels_what_has_not_begun():
     with pytest.raises(ValueError, match=r"^$"):
         failing()
     assert later[0].cancelled()
+
+
+def test_what_nobody_waits_for_is_given_up_with_the_block_that_began_it():
+    begun, given_up = threading.Event(), threading.Event()
+
+    def wait_for_ever():
+        begun.set()
+        try:
+            work.result(Future())
+        except work.Abandoned:
+            given_up.set()
+
+    with pytest.raises(KeyboardInterrupt), work.scope():
+        work.begin(wait_for_ever)
+        assert begun.wait(30)
+        raise KeyboardInterrupt
+    assert given_up.wait(30)
+
+
+def test_what_was_begun_goes_on_after_a_block_that_ends_without_an_error():
+    with work.scope():
+        wait = work.begin(lambda: 5)
+    assert wait() == 5
