@@ -58,10 +58,14 @@ def test_what_nobody_waits_for_is_given_up_with_the_block_that_began_it():
         except work.Abandoned:
             given_up.set()
 
-    with pytest.raises(KeyboardInterrupt), work.scope():
-        work.begin(wait_for_ever)
-        assert begun.wait(30)
-        raise KeyboardInterrupt
+    def interrupted():
+        with work.scope():
+            work.begin(wait_for_ever)
+            assert begun.wait(30)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert given_up.wait(30)
 
 
