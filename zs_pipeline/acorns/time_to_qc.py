@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
-from zs_pipeline import quality
+from zs_pipeline import quality, zones
 from zs_pipeline.acorns.source_data import DERIVED_READS, is_derived
 from zs_pipeline.declaration import Acorn, ByDocument, Column, Expected, OfName, Read
+from zs_pipeline.shape.findings import Finding
 from zs_pipeline.shape.values import part, parts, text, time
 
 _PROCESSES = "processing.data_processes"
+_END = f"{_PROCESSES}[].end_date_time"
 _DONE = (quality.PASS, quality.FAIL)
 
 
@@ -22,6 +24,18 @@ def rows(document: dict[str, Any]) -> Iterator[dict[str, Any]]:
             "process_end_time": _process_end(document),
             "qc_time": _control_time(document),
         }
+
+
+def findings(document: dict[str, Any]) -> Iterator[Finding]:
+    """Yields a finding for each end of a process of a derived data asset without a zone.
+
+    asset_basics has those of the starts, and quality_control those of the entries. assets_smartspim
+    reads the ends as well.
+    """
+    if is_derived(document):
+        for process in parts(document, _PROCESSES):
+            end = process.get("end_date_time")
+            yield from zones.naive(_END, "time_to_qc.process_end_time", end)
 
 
 def _process_end(document: dict[str, Any]) -> int | None:
@@ -59,10 +73,11 @@ ACORN = Acorn(
     kind=ByDocument(
         rows=rows,
         reuse=OfName("name"),
+        findings=findings,
         reads=(
             *DERIVED_READS,
             Read(f"{_PROCESSES}[].start_date_time", Expected.TIME),
-            Read(f"{_PROCESSES}[].end_date_time", Expected.TIME),
+            Read(_END, Expected.TIME),
             Read("quality_control", Expected.PRESENCE),
             Read(f"{quality.METRICS}[].status_history", Expected.LIST, whole=True),
         ),
@@ -84,11 +99,11 @@ ACORN = Acorn(
             "process_end_time",
             "time",
             "When the last data process ended.",
-            reads=(f"{_PROCESSES}[].end_date_time", f"{_PROCESSES}[].start_date_time"),
+            reads=(_END, f"{_PROCESSES}[].start_date_time"),
             rule=(
                 "The latest end of all data processes, wherever it stands in the list; a process "
                 "without an end, or with one that cannot be read, counts by its start. A time "
-                "without a zone is UTC; null is left where no time can be read."
+                "without a zone is UTC, and a finding; null is left where no time can be read."
             ),
             example="`2024-02-01 12:00:00-08:00` becomes 20:00 UTC of that day.",
         ),
