@@ -273,6 +273,9 @@ def test_an_acquisition_that_ends_before_it_begins_is_told() -> None:
         )
     ]
     assert findings(document(ended="2025-01-02T10:00:00-08:00")) == []
+    # What a document says of itself needs no name.
+    (nameless,) = findings(document(None, ended="2025-01-02T09:59:59-08:00"))
+    assert nameless[:2] == ("acquisition.acquisition_end_time", "error")
 
 
 DAY = "2025-01-02_10-00-00"

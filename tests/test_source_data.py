@@ -155,3 +155,8 @@ def test_whatever_a_document_holds_a_finding_says_that_the_pipeline_is_null(
     one = {**document(processing, description), "name": name}
     found = list(rows(one))
     assert bool(list(findings(one))) == any(row["pipeline_name"] is None for row in found)
+
+
+def test_a_number_in_place_of_the_list_of_sources_is_a_source():
+    described = {"data_level": "raw", "source_data": 901001}
+    assert [row["source_data"] for row in rows(document(None, described))] == ["901001"]

@@ -7,6 +7,7 @@ import pytest
 
 from zs_pipeline.acorns.time_to_qc import findings, rows
 from zs_pipeline.declaration import CORE
+from zs_pipeline.zones import IS_UTC
 
 
 def derived(*metrics: dict[str, Any], **more: Any) -> dict[str, Any]:
@@ -93,3 +94,23 @@ def test_what_is_not_derived_or_has_no_control_has_no_row(more: dict[str, Any]) 
 def test_a_raw_data_asset_that_names_a_source_is_derived() -> None:
     described = {"data_level": "raw", "source_data": ["b"]}
     assert only(derived(data_description=described))["name"] == "a_processed"
+
+
+@pytest.mark.parametrize(
+    ("end", "level", "reasons"),
+    [
+        ("2025-01-03T00:00:00", "derived", [IS_UTC]),
+        ("2025-01-03 00:00", "derived", [IS_UTC]),
+        ("2025-01-03T00:00:00Z", "derived", []),
+        ("2025-01-03T00:00:00", "raw", []),
+        ("soon", "derived", []),
+    ],
+)
+def test_an_end_without_a_zone_is_utc_and_a_finding(
+    end: str, level: str, reasons: list[str]
+) -> None:
+    processing = {"data_processes": [None, {"end_date_time": end}]}
+    document = derived(processing=processing, data_description={"data_level": level})
+    assert [finding.reason for finding in findings(document)] == reasons
+    if reasons:
+        assert only(document)["process_end_time"] == micros(2025, 1, 3)

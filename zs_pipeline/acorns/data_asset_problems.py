@@ -178,6 +178,7 @@ def _findings(
     """
     name = row["name"]
     if name is None:
+        yield from _of_times(row, derived=False)
         return
     others = len(ids[name]) - 1 if name in ids else 0
     if others:
@@ -240,10 +241,10 @@ def _of_times(row: dict[str, Any], *, derived: bool) -> Iterator[_Finding]:
         yield f"acquisition.{_BEGAN}", f"asset_basics.{_BEGAN}", reason, WARNING
 
 
-def _written_time(name: str, *, derived: bool) -> str | None:
+def _written_time(name: str | None, *, derived: bool) -> str | None:
     """Returns the acquisition's time in a name; a derived name may end in the processing's."""
-    times: list[str] = _TIME.findall(name)
-    if derived and times and name.endswith(times[-1]):
+    times: list[str] = _TIME.findall(name or "")
+    if derived and name and times and name.endswith(times[-1]):
         times.pop()
     return times[0] if times else None
 
