@@ -65,7 +65,8 @@ def is_derived(document: Document) -> bool:
 def _sources(document: Document) -> list[str] | None:
     """Returns the sources of a derived data asset; None for a raw one."""
     value = part(document, "data_description.source_data")
-    sources = [value] if isinstance(value, str) and value else texts(value) or []
+    single_source = text(value)
+    sources = [single_source] if single_source else texts(value) or []
     # Some stitched and NWB exports have the level raw and name a source all the same.
     is_derived = sources or part(document, "data_description.data_level") == "derived"
     return sources if is_derived else None
@@ -167,9 +168,9 @@ ACORN = Acorn(
             "The name of a data asset it was made from; null when the document names none.",
             reads=("data_description.source_data", "data_description.source_data[]"),
             rule=(
-                "Each name in the list makes a row; repeats make none. A text in place of the list "
-                "is a list of one. Without any name there is one row, with null, unless another "
-                "document of the same name has sources."
+                "Each name in the list makes a row; repeats make none. A text or number in place "
+                "of the list is a list of one. Without any name there is one row, with null, "
+                "unless another document of the same name has sources."
             ),
             example=(
                 '`[]` becomes one row with null; `["a", "b", "a"]` becomes two rows, `a` and `b`.'
