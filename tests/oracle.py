@@ -399,7 +399,7 @@ def metadata_core(documents: Iterable[Document]) -> list[Row]:
 
 def sources(document: Document) -> list[str]:
     value = get(document, "data_description", "source_data")
-    return once(texts([value] if isinstance(value, str | int | float) else value))
+    return once(texts(value if isinstance(value, list) else [value]))
 
 
 def is_derived(document: Document) -> bool:

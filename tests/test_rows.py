@@ -197,6 +197,8 @@ def test_a_core_file_that_is_empty_or_no_object_gives_nulls(core):
         ("", None),
         (None, None),
         (True, None),
+        (float("nan"), None),
+        (float("-inf"), None),
         (["804434"], None),
     ],
 )
@@ -293,6 +295,9 @@ def test_processes_that_are_no_objects_have_no_date(written):
         ("2023-07-08T20:00:00Z", {"date_of_birth": "2023-07-07 00:00:00"}, 1),
         ("2024-01-03T20:00:00Z", {"year_of_birth": 2024}, 2),
         ("2024-01-03T20:00:00Z", {"year_of_birth": "2023"}, 367),
+        ("2024-01-03T20:00:00Z", {"year_of_birth": " 2023.0 "}, 367),
+        ("2024-01-03T20:00:00Z", {"year_of_birth": "2023.5"}, None),
+        ("2024-01-03T20:00:00Z", {"year_of_birth": 0}, None),
         ("2024-01-03T20:00:00Z", {"date_of_birth": None, "year_of_birth": 2024.0}, 2),
         ("2024-01-03T20:00:00Z", {"date_of_birth": "unknown", "year_of_birth": 2024}, 2),
         ("2024-01-03T20:00:00Z", {"date_of_birth": "2024-01-02", "year_of_birth": 2020}, 1),

@@ -81,6 +81,15 @@ def test_where_the_latest_names_none_it_is_the_last_that_no_process_names(none, 
     assert pipeline(processes, pipelines) == name
 
 
+@pytest.mark.parametrize(
+    ("written", "sources"),
+    [(["x", "x", 7], ["x", "7"]), ("x", ["x"]), (7, ["7"]), (float("nan"), []), (True, [])],
+)
+def test_a_source_that_stands_alone_is_a_list_of_one(written: Any, sources: list[str]) -> None:
+    raw = document(None, {"data_level": "raw", "source_data": written})
+    assert [row["source_data"] for row in rows(raw)] == sources
+
+
 @pytest.mark.parametrize("processes", [None, [], {}, "text", [None]])
 def test_without_processes_it_is_the_last_pipeline(processes):
     assert pipeline(processes, ("one", "two")) == "two"

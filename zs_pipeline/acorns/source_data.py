@@ -66,7 +66,7 @@ def _sources(document: Document) -> list[str] | None:
     """Returns the sources of a derived data asset; None for a raw one."""
     value = part(document, "data_description.source_data")
     single_source = text(value)
-    sources = [single_source] if single_source is not None else texts(value) or []
+    sources = [single_source] if single_source else texts(value) or []
     # Some stitched and NWB exports have the level raw and name a source all the same.
     is_derived = sources or part(document, "data_description.data_level") == "derived"
     return sources if is_derived else None

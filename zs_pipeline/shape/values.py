@@ -48,7 +48,7 @@ def parts(document: Any, path: str) -> Iterator[dict[str, Any]]:
 
 
 def text(value: Any) -> str | None:
-    """Returns a text as it is written, a number as text; None for all else and for ``""``.
+    """Returns a text as it is written, a number as text; None for all else, ``""`` and NaN.
 
     A whole number of more than `LONGEST_NUMBER` bits is no number that anybody wrote.
     """
@@ -57,6 +57,8 @@ def text(value: Any) -> str | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, float):
+        if not math.isfinite(value):
+            return None
         return str(int(value)) if value.is_integer() else str(value)
     if not isinstance(value, int) or value.bit_length() > LONGEST_NUMBER:
         return None
@@ -163,8 +165,8 @@ def day(value: Any) -> date | None:
 
 def year(value: Any) -> int | None:
     """Returns a year of four digits, written as a number or text."""
-    digits = text(value)
-    return int(digits) if digits and re.fullmatch(r"[12]\d{3}", digits, re.ASCII) else None
+    read = number(value)
+    return int(read) if read and read.is_integer() and 1000 <= read < 3000 else None
 
 
 def number(value: Any) -> float | None:
