@@ -252,9 +252,8 @@ class Gate:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            # Without the two every small answer waits 40 ms for an acknowledgement.
+            # Without it every small answer waits 40 ms for an acknowledgement.
             disable_nagle_algorithm = True
-            wbufsize = -1
 
             def do_GET(self) -> None:
                 signed = self.headers.get("Authorization", "")
