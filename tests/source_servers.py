@@ -60,9 +60,8 @@ class Gateway:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # Without the two every small answer waits 40 ms for an acknowledgement.
+    # Without it every small answer waits 40 ms for an acknowledgement.
     disable_nagle_algorithm = True
-    wbufsize = -1
     server: "_Server"
 
     def log_message(self, *args: Any) -> None:

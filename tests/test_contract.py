@@ -1,6 +1,7 @@
 """Names that are a contract: a segment for every value, versions in the order of their numbers."""
 
 import re
+from pathlib import Path
 
 import pytest
 from dagster import DynamicPartitionsDefinition, instance_for_test
@@ -142,3 +143,8 @@ def test_a_column_of_an_unknown_type_cannot_be_declared() -> None:
 def test_a_table_lies_under_its_folder_where_it_has_one() -> None:
     acorn = Acorn("quality_control", "", "asset", (), (), WHOLE, folder="qc")
     assert (acorn.table, Acorn("a", "", "asset", (), (), WHOLE).table) == ("qc", "a")
+
+
+def test_a_citation_names_the_version_of_the_packages() -> None:
+    citation = (Path(__file__).parents[1] / "CITATION.cff").read_text()
+    assert f"\nversion: {contract.__version__}\n" in citation

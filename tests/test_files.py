@@ -180,13 +180,11 @@ def test_a_file_is_fetched_again_only_when_it_changed(found, tmp_path):
 
 
 def test_lists_of_several_pages_are_read_whole_and_counted(proxy):
-    folders = {f"one/channels/Ex_{n:04}/x.json": b"" for n in range(1100)}
-    states = {f"one/behavior/trainer_state_{n:04}.json": b"" for n in range(1100)}
-    bucket = new_bucket({**folders, **states})
+    bucket = new_bucket({f"one/channels/Ex_{n:04}/x.json": b"" for n in range(1100)})
     files = Files("s3://")
     proxy.seen.clear()
     assert len(files.folder(f"s3://{bucket}/one", "channels").folders) == 1100
-    assert len(files.listing(f"s3://{bucket}/one", "behavior/trainer_state")) == 1100
+    assert len(files.listing(f"s3://{bucket}/one", "channels/Ex_")) == 1100
     assert files.count["requests"] == len(proxy.seen) == 4
 
 
@@ -252,6 +250,8 @@ class Gate:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            # Without it every small answer waits 40 ms for an acknowledgement.
+            disable_nagle_algorithm = True
 
             def do_GET(self) -> None:
                 signed = self.headers.get("Authorization", "")

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 from bson import Binary, Decimal128, Int64, ObjectId, Regex
-from pymongo import MongoClient
+from pymongo import MongoClient, common
 from secantus import SecantusDBServer
 
 from zs_pipeline.shape.problems import Problem
@@ -28,6 +28,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield running.uri.rstrip("/")
 
 
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mongo, "random", SimpleNamespace(uniform=lambda *_: 0))
+    monkeypatch.setattr(asking, "PAUSE", 0)
+    # pymongo looks for a server that it lost no more often than twice a second.
+    monkeypatch.setattr(common, "MIN_HEARTBEAT_INTERVAL", 0.01)
+
+
 def filled(server: str, documents: list[dict], database: str, collection: str) -> None:
     with MongoClient(server, uuidRepresentation="standard") as client:
         client.drop_database(database)
@@ -42,6 +50,15 @@ class Proxy:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
+
+    def url(self, collection: str) -> str:
+        """The address of a collection through the proxy.
+
+        pymongo waits beside for news of the server. That connection breaks as well, and each one
+        after it is then a second late; asking twice a second is not.
+        """
+        options = "directConnection=true&serverMonitoringMode=poll&heartbeatFrequencyMS=500"
+        return f"mongodb://127.0.0.1:{self.port}/{collection}?{options}"
 
     def accept(self) -> None:
         while True:
@@ -148,15 +165,11 @@ def test_values_of_bson_become_plain(server: str) -> None:
     assert type(found["x"][5]) is int
 
 
-def test_a_connection_that_breaks_is_made_again(
-    server: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mongo, "random", SimpleNamespace(uniform=lambda *_: 0))
+def test_a_connection_that_breaks_is_made_again(server: str) -> None:
     documents = [{"_id": f"{n:05d}", "x": "y" * 900} for n in range(3000)]
     filled(server, documents, "broken", "c")
     proxy = Proxy(int(server.rsplit(":", 1)[1]), [60_000, 300_000, 30_000])
-    url = f"mongodb://127.0.0.1:{proxy.port}/broken.c?directConnection=true"
-    source = open_source(url, ["x"])
+    source = open_source(proxy.url("broken.c"), ["x"])
     assert [s.id for s in source.sweep()] == [d["_id"] for d in documents]
     assert list(source.fetch([d["_id"] for d in documents])) == documents
     assert not proxy.breaks
@@ -166,12 +179,10 @@ def test_a_connection_that_breaks_is_made_again(
 def test_a_connection_that_breaks_every_time_is_an_error(
     server: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mongo, "random", SimpleNamespace(uniform=lambda *_: 0))
     monkeypatch.setattr(asking, "FEW", 1)
     filled(server, [{"_id": f"{n:05d}", "x": "y" * 30_000} for n in range(12)], "broken", "d")
     proxy = Proxy(int(server.rsplit(":", 1)[1]), [20_000] * 1000)
-    url = f"mongodb://127.0.0.1:{proxy.port}/broken.d?directConnection=true"
-    source = open_source(url, ["x"])
+    source = open_source(proxy.url("broken.d"), ["x"])
     with pytest.raises(SourceError, match=r"none came \(the connection breaks\); try again later"):
         list(source.fetch([f"{n:05d}" for n in range(12)]))
     proxy.listener.close()
@@ -203,15 +214,11 @@ def test_what_a_sweep_lacks_is_asked_for_by_id(server: str) -> None:
     }
 
 
-def test_a_document_that_breaks_its_answer_is_told_and_its_neighbours_come(
-    server: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mongo, "random", SimpleNamespace(uniform=lambda *_: 0))
+def test_a_document_that_breaks_its_answer_is_told_and_its_neighbours_come(server: str) -> None:
     documents = [{"_id": f"{n:05d}", "x": "y" * (300_000 if n == 7 else 300)} for n in range(40)]
     filled(server, documents, "large", "c")
     proxy = Proxy(int(server.rsplit(":", 1)[1]), [200_000] * 1000)
-    url = f"mongodb://127.0.0.1:{proxy.port}/large.c?directConnection=true"
-    source = open_source(url, ["x"])
+    source = open_source(proxy.url("large.c"), ["x"])
     found = list(source.fetch([d["_id"] for d in documents]))
     proxy.listener.close()
     assert [d["_id"] for d in found if isinstance(d, dict)] == [

@@ -3,7 +3,6 @@
 Documents of lost files are fetched again by the next update, in `zs_pipeline.documents.update`.
 """
 
-import json
 from collections.abc import Callable
 
 import pyarrow as pa
@@ -20,6 +19,7 @@ from zs_pipeline.documents.state import (
     load_set_aside,
     load_shard,
     put_index,
+    put_state,
     read_head,
 )
 
@@ -47,7 +47,7 @@ def load_mended(
     lost_shards = [n for n, name in shard_names.items() if keys.shard_key(name) not in paths]
     if keys.state_key(head["state"]) not in paths:
         progress(f"documents: the state {head['state']} is gone from {store.url}; written again")
-        store.put(keys.state_key(head["state"]), json.dumps(head, indent=1).encode())
+        put_state(store, head)
     if lost_shards:
         progress(f"documents: {len(lost_shards)} shards are gone from {store.url}; fetched again")
         head["shards"] = {n: name for n, name in shard_names.items() if n not in lost_shards}

@@ -222,6 +222,16 @@ def read_head(
     return parsed(store, key, body), etag
 
 
+def encode_head(documents_head: dict[str, Any]) -> bytes:
+    """Returns the bytes of a head."""
+    return json.dumps(documents_head, indent=1).encode()
+
+
+def put_state(store: Store, documents_head: dict[str, Any]) -> None:
+    """Put a head under the name of its state, where it stays when the head is replaced."""
+    store.put(keys.state_key(documents_head["state"]), encode_head(documents_head))
+
+
 def _latest_head(store: Store) -> dict[str, Any] | None:
     """Returns the head of the latest state, maybe as it was some seconds ago."""
     key = keys.DOCUMENTS_HEAD

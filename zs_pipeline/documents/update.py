@@ -29,7 +29,13 @@ from zs_pipeline.documents.mending import load_mended
 from zs_pipeline.documents.retention import forget, with_latest
 from zs_pipeline.documents.shard_writer import PUTS, NewShards, ShardWriter, rows_of_new
 from zs_pipeline.documents.shards import INDEX_SCHEMA, SHARD, shard_of
-from zs_pipeline.documents.state import DocumentState, load_shard, put_index
+from zs_pipeline.documents.state import (
+    DocumentState,
+    encode_head,
+    load_shard,
+    put_index,
+    put_state,
+)
 from zs_pipeline.progress import Progress
 from zs_pipeline.shape.findings import WARNING
 from zs_pipeline.shape.problems import Problem
@@ -358,7 +364,7 @@ class _Update:
         if whole:
             self._note_upheavals(head)
         self.head = head
-        self.store.put(keys.state_key(head["state"]), _encoded(head))
+        put_state(self.store, head)
         self._put_head(head)
         if whole:
             forget(self.store, head, datetime.now(UTC))
@@ -393,7 +399,7 @@ class _Update:
         return head
 
     def _put_head(self, head: dict[str, Any]) -> None:
-        body = _encoded(head)
+        body = encode_head(head)
         self.etag = self.store.put_if_match(keys.DOCUMENTS_HEAD, body, self.etag)
         content = body, self.etag
         run_scope.current().recent_reads.note(self.store, keys.DOCUMENTS_HEAD, content)
@@ -407,10 +413,6 @@ class _Update:
         former = [old for old in head.get("upheavals", ()) if old["state"] in head["states"]]
         if new or "upheavals" in head:
             head["upheavals"] = [*former, *new]
-
-
-def _encoded(head: dict[str, Any]) -> bytes:
-    return json.dumps(head, indent=1).encode()
 
 
 def _without_turn(head: dict[str, Any]) -> str:
