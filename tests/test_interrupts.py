@@ -90,8 +90,8 @@ def interrupted(server: Hanging, *command: str) -> tuple[int, str, str]:
         try:
             assert server.waits.wait(150), "nothing was asked"
             process.send_signal(signal.SIGINT)
-            # The server answers nothing before the test ends.
-            out, err = process.communicate(timeout=150)
+            # The server answers nothing before the test ends, and requests wait for a minute.
+            out, err = process.communicate(timeout=50)
         except subprocess.TimeoutExpired:
             process.kill()
             pytest.fail(f"the interrupt was not heard, or did not end it: {process.communicate()}")

@@ -308,15 +308,16 @@ def described(table: str, at: Place) -> "pa.Table":
         values = values[:: max(1, -(-len(values) // SAMPLED))]
         request = replace(request, parts=values)
         counted = {"partitions_read": str(len(values))}
-    wait = work.begin(partial(_findings, name, at))
-    content = read.content(request, at)
+    with work.scope():
+        wait = work.begin(partial(_findings, name, at))
+        content = read.content(request, at)
+        registered = provenance.entry(provenance.begin(store, layout, fetch.get_json)(), name)
+        findings = wait()
     provenance.warn_if_stale(provenance.marks(content))
-    registered = provenance.entry(provenance.begin(store, layout, fetch.get_json)(), name)
     infos = {
         partition: ColumnInfo(partition, f"The {partition} by which the table is split into files.")
     }
     infos |= {info.name: info for info in map(_column, registered.get("columns") or ())}
-    findings = wait()
     rows = [
         _described_column(
             infos.get(column, ColumnInfo(column)),
