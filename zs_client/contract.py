@@ -281,7 +281,8 @@ def decode_partition(segment: str) -> str | None:
     """Returns the value of a segment that `encode_partition` made."""
     if segment == NULL_PARTITION:
         return None
-    return unquote(segment, errors="surrogatepass")
+    # Most have nothing to decode, and a table may have 10,000.
+    return unquote(segment, errors="surrogatepass") if "%" in segment else segment
 
 
 def named_digest(key: str) -> str:
