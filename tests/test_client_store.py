@@ -110,7 +110,7 @@ def test_a_check_of_what_may_not_be_listed_says_so(environment):
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Forbid) as server:
-        threading.Thread(target=server.serve_forever).start()
+        threading.Thread(target=server.serve_forever, args=(0.05,)).start()
         client_store.as_owner(environment, f"http://127.0.0.1:{server.server_port}")
         try:
             with pytest.raises(StoreError, match="no permission to list"):

@@ -196,7 +196,7 @@ def secure(tmp_path, environment, request):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(chain)
     server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     environment.setenv("AWS_ENDPOINT_URL", f"https://localhost:{server.server_port}")
     environment.setenv("ZS_STORE", "s3://bucket")
     environment.setenv("ZS_CACHE", "off")
