@@ -23,6 +23,7 @@ ROWS = [
         "project_name": "Sample foraging" if number % 2 else "Brain wide",
         "data_level": "derived" if number % 2 else "raw",
         "modalities": ["SPIM"] if number % 2 else ["ecephys"],
+        "age": 90 + number % 60,
     }
     for number in range(600)
 ]
@@ -54,7 +55,12 @@ def store(tmp_path, monkeypatch):
         ({"age_min": "120", "age_max": 100}, "age_min='120' lies above age_max=100: no row fits$"),
         ({"acquired_after": "2024-10-21", "acquired_before": "2024-01-01"}, "lies above acquired_"),
         ({"acquisition_start_time": "2024-10-21"}, "midnight .*; acquisition_start_time_after= "),
-        ({"project_name": ["Brain wide", "Brian"], "subject_id": ["901001"], "age": 1}, "'Brian'"),
+        ({"project_name": ["Brain wide", "Brian"], "subject_id": ["901001"], "age": 99}, "'Brian'"),
+        ({"age": 1}, "age=1 occurs nowhere in age, which has 90 to 149$"),
+        (
+            {"age": ["1", 140, 999], "data_level": "raw", "subject_id": "901001"},
+            "age=1, 999 occurs",
+        ),
     ],
 )
 def test_a_value_that_occurs_nowhere_is_warned_of_once(store, words, message):
@@ -68,7 +74,8 @@ def test_a_value_that_occurs_nowhere_is_warned_of_once(store, words, message):
     "words",
     [
         {"data_level": "raw", "modality": "spim"},
-        {"subject_id": 901001, "age": 3},
+        {"subject_id": 901001, "age": 149},
+        {"age": [1, 100]},
         {"subject_id": 901001},
         {"project_name": ["Brain wide", "Brian"]},
         {"data_level": "Raw", "limit": 0},
@@ -86,6 +93,7 @@ def test_other_answers_are_not_warned_of(store, words):
     ("words", "message"),
     [
         ({"subject_id": "9010011"}, "9010011.*'901001'"),
+        ({"age": 1}, "which has 90 to 149"),
         # Statistics exclude every row group, and no column is fetched.
         ({"project_name": "brain wide"}, "nearest: 'Brain wide'"),
         # No row group of that project is fetched, so that nothing is said of the subject.

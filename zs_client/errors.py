@@ -55,7 +55,10 @@ class QueryError(ValueError):
 
 
 class NoSuchValue(UserWarning):
-    """A filter's value occurs nowhere in its column; the message names the nearest values."""
+    """A filter's value occurs nowhere in its column; the message names the nearest values.
+
+    Of numbers it names the least and the greatest.
+    """
 
 
 class StaleTable(UserWarning):

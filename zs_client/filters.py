@@ -54,6 +54,7 @@ class Test:
         mask: Returns for each value whether it passes; never null.
         may: Returns whether a row group with these statistics may have a value that passes.
         texts: The texts that a filter by value compares; none for other filters.
+        numbers: The numbers that it compares.
         ignores_case: Whether these are compared without regard to case.
     """
 
@@ -61,6 +62,7 @@ class Test:
     mask: "Callable[[pa.ChunkedArray], pa.ChunkedArray | pa.Array]"
     may: Callable[[Any], bool]
     texts: tuple[str, ...] = ()
+    numbers: tuple[Any, ...] = ()
     ignores_case: bool = False
 
 
@@ -312,8 +314,15 @@ def _equal(name: str, column: str, value: Any, kind: "pa.DataType", where: str) 
     is_nullable_list = kinds.is_list(kind) and None in entries
     may_be_any = ignores_case or is_nullable_list or pa.types.is_floating(kind)
     mask = has_entry if kinds.is_list(kind) else is_in
-    entry_texts = tuple(dict.fromkeys(entry for entry in entries if isinstance(entry, str)))
-    return Test(column, mask, (lambda _: True) if may_be_any else may, entry_texts, ignores_case)
+    distinct = tuple(dict.fromkeys(entry for entry in entries if entry is not None))
+    return Test(
+        column,
+        mask,
+        (lambda _: True) if may_be_any else may,
+        texts=distinct if kinds.is_text(inner) else (),
+        numbers=distinct if kinds.is_number(inner) else (),
+        ignores_case=ignores_case,
+    )
 
 
 def _contains(name: str, column: str, value: Any, kind: "pa.DataType", where: str) -> Test:

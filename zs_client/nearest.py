@@ -39,10 +39,10 @@ _RANGES: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
 
 
 class MissingValues:
-    """Texts that filters compare and that no file of a read has in the filter's column.
+    """Texts and numbers that filters compare and that no file of a read has in their column.
 
-    A text is passed over where a file's statistics and fetched columns do not exclude it. In some
-    partitions of a table a value may rightly be missing: then only one that is spelled like
+    A value is passed over where a file's statistics and fetched columns do not exclude it. In some
+    partitions of a table a value may rightly be missing: then only a text that is spelled like
     another is warned of.
 
     Attributes:
@@ -66,6 +66,8 @@ class MissingValues:
                 # They are the same for all files.
                 self._hints.update(_days(file, words, self.request.table))
                 self._hints.update(_empty_ranges(words))
+                if not self.request.partition:
+                    self._hints.update(_absent_numbers(file, words, self.request.table))
             self._absent.append(_absent_texts(file, words, self.request.table))
 
     def warn(self) -> None:
@@ -143,9 +145,30 @@ def _absent_texts(
         for text in test.texts:
             spelling = _folded(text) if test.ignores_case else text
             if spelling not in spellings and _is_excluded(file, test, text, groups):
-                values = present | _extremes(file, test.column, groups)
+                ends = _extremes(file, test.column, groups)
+                values = present | {value for value in ends if isinstance(value, str)}
                 absent[name, text] = (test.column, values)
     return absent
+
+
+def _absent_numbers(
+    file: "File", words: Mapping[str, Any], table: str
+) -> Iterator[tuple[str, str]]:
+    """Yields the filters that compare numbers that a file lacks, and what the column has."""
+    for name, test in zip(words, filters.tests(words, file.schema, table), strict=True):
+        if not test.numbers:
+            continue
+        present, groups = _present_values(file, test.column)
+        absent = [
+            n for n in test.numbers if n not in present and _is_excluded(file, test, n, groups)
+        ]
+        if absent:
+            ends = _extremes(file, test.column, list(file.groups))
+            has = f"{min(ends)} to {max(ends)}" if ends else "none"
+            yield (
+                name,
+                f"{', '.join(map(str, absent))} occurs nowhere in {test.column}, which has {has}",
+            )
 
 
 def nearest(text: str, values: set[str]) -> list[str]:
@@ -169,9 +192,9 @@ def _folded(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _present_values(file: "File", column: str) -> tuple[set[str], list[int]]:
+def _present_values(file: "File", column: str) -> tuple[set[Any], list[int]]:
     """Returns (a column's values in the fetched row groups, the other row groups)."""
-    values: set[str] = set()
+    values: set[Any] = set()
     absent = []
     for group in file.groups:
         if not file.is_fetched(group, column):
@@ -185,20 +208,20 @@ def _present_values(file: "File", column: str) -> tuple[set[str], list[int]]:
     return values, absent
 
 
-def _is_excluded(file: "File", test: "Test", text: str, groups: list[int]) -> bool:
-    """Returns whether the statistics exclude a text from row groups that were not fetched."""
+def _is_excluded(file: "File", test: "Test", value: Any, groups: list[int]) -> bool:
+    """Returns whether the statistics exclude a value from row groups that were not fetched."""
     if groups and test.ignores_case:
         return False
     for group in groups:
         statistics = file.statistics(group, test.column)
         if statistics is None or not statistics.has_min_max:
             return False
-        if statistics.min <= text <= statistics.max:
+        if statistics.min <= value <= statistics.max:
             return False
     return True
 
 
-def _extremes(file: "File", column: str, groups: list[int]) -> set[str]:
+def _extremes(file: "File", column: str, groups: list[int]) -> set[Any]:
     statistics = [file.statistics(group, column) for group in groups]
     pairs = [(s.min, s.max) for s in statistics if s is not None and s.has_min_max]
-    return {value for pair in pairs for value in pair if isinstance(value, str)}
+    return {value for pair in pairs for value in pair}
