@@ -291,9 +291,7 @@ def _partitions(
     asset_names: set[str | None] = set()
     of_many: pa.Table | None = None
     checked: list[datetime | None] = []
-    if request.parts is not None:
-        ahead = None
-    elif ahead is None and store.is_remote and not _is_whole(request):
+    if request.parts is None and ahead is None and store.is_remote and not _is_whole(request):
         ahead = begin(store, layout, request.folder)
     # The one file may be written after the facts were read.
     for _ in range(2):
@@ -335,10 +333,12 @@ def _facts_and_values(
     """Returns a table's facts, None for a request of few partitions, and the partitions' values."""
     if request.parts is None:
         facts = (ahead.facts() if ahead else None) or facts_or_refuse(store, layout, request)
-        return facts, _values_in(facts)
+        return facts, values_in(facts)
     values = tuple(
         dict.fromkeys(partition_text(request.partition, value) for value in request.parts)
     )
+    if ahead is not None:
+        return ahead.facts(), values
     is_many = len(values) >= one_file.AT_ONCE
     return (fetch.facts(store, layout, request.folder) if is_many else None), values
 
@@ -390,10 +390,11 @@ def partition_values(store: Reader, layout: Layout, request: ReadRequest) -> tup
         AcornNotFound: The table is not in this store and version.
         ReadError: The table's facts cannot be read.
     """
-    return _values_in(facts_or_refuse(store, layout, request))
+    return values_in(facts_or_refuse(store, layout, request))
 
 
-def _values_in(facts: Mapping[str, Any]) -> tuple[str | None, ...]:
+def values_in(facts: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """Returns the values of the partitions that facts name."""
     return tuple(decode_partition(segment) for segment in facts["partitions"])
 
 

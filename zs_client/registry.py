@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zs_client import fetch, kinds, night, provenance, read, work
+from zs_client.ahead import Ahead
 from zs_client.contract import Layout
 from zs_client.libraries import pa, pd
 from zs_client.night import moment
@@ -302,15 +303,18 @@ def described(table: str, at: Place) -> "pa.Table":
     store, layout = at
     name, folder, partition = find(table)
     request = ReadRequest(name, folder, partition=partition)
-    counted = {}
+    counted, ahead = {}, None
     if partition:
-        values = read.partition_values(store, layout, request)
+        facts = read.facts_or_refuse(store, layout, request)
+        values = read.values_in(facts)
         values = values[:: max(1, -(-len(values) // SAMPLED))]
         request = replace(request, parts=values)
         counted = {"partitions_read": str(len(values))}
+        # They say which copies are current, so that what is kept costs no request.
+        ahead = Ahead(lambda: facts, None)
     with work.scope():
         wait = work.begin(partial(_findings, name, at))
-        content = read.content(request, at)
+        content = read.content(request, at, ahead)
         registered = provenance.entry(provenance.begin(store, layout, fetch.get_json)(), name)
         findings = wait()
     provenance.warn_if_stale(provenance.marks(content))
@@ -359,16 +363,16 @@ def _as_description(rows: list[dict[str, Any]]) -> "pa.Table":
 
 def _findings(table: str, at: Place) -> dict[str, int] | None:
     """Returns how many values of each column have a finding; None when the tables do not say."""
+    words = {"column_contains": f"{table}.", "columns": ["column", "count"]}
+    requests = [read_request(name, words) for name in ("document_problems", "data_asset_problems")]
+    try:
+        findings = work.map_ordered(lambda request: read.content(request, at), requests)
+    # An older store lacks the tables or these columns; offline they may not have been read.
+    except (read.AcornNotFound, read.ReadError, ValueError):
+        return None
     counts: Counter[str] = Counter()
-    for name in ("document_problems", "data_asset_problems"):
-        words = {"column_contains": f"{table}.", "columns": ["column", "count"]}
-        try:
-            findings = read.content(read_request(name, words), at)
-        # An older store lacks the tables or these columns; offline they may not have been read.
-        except (read.AcornNotFound, read.ReadError, ValueError):
-            return None
-        for finding in findings.to_pylist():
-            counts[finding["column"]] += finding["count"] or 1
+    for finding in (one for content in findings for one in content.to_pylist()):
+        counts[finding["column"]] += finding["count"] or 1
     return counts
 
 
