@@ -7,7 +7,7 @@ import client_store
 import pytest
 
 import zs_client
-from zs_client import AcornNotFound, StoreError
+from zs_client import AcornNotFound, StoreError, fetch
 from zs_client.opening import open_store
 from zs_client.place import resolve
 from zs_client.s3 import PUBLIC
@@ -34,6 +34,23 @@ def test_the_public_bucket_is_read_without_credentials(environment, kind):
             environment.setenv("FOREST_TYPE", kind)
         environment.setenv("AWS_PROFILE", "gone")
         assert zs_client.unique_project_names() == ["A", "B"]
+
+
+def test_facts_of_large_tables_are_parsed_again_when_they_change(environment, tmp_path):
+    environment.setattr(fetch, "_LARGE", 0)
+    environment.setenv("ZS_STORE", str(tmp_path))
+    store = open_store(tmp_path)
+    client_store.split(store, "quality_control", {"1": client_store.metrics("1", 2)})
+    client_store.split(store, "qc_tag_status", {"1": []})
+    first, tags = (
+        fetch.facts(store, client_store.LAYOUT, name) for name in ("qc", "qc_tag_status")
+    )
+    assert first is fetch.facts(store, client_store.LAYOUT, "qc") is not tags
+    client_store.split(store, "quality_control", {"2": client_store.metrics("2", 3)})
+    for count in ("SELECT count(*) AS n FROM qc", "SELECT count(status) AS n FROM qc"):
+        assert zs_client.sql(count)["n"].tolist() == [5]
+    assert set(first["partitions"]) == {"1"}
+    assert set(fetch.facts(store, client_store.LAYOUT, "qc")["partitions"]) == {"1", "2"}
 
 
 def test_a_store_may_be_a_path(environment, tmp_path):

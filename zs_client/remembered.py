@@ -17,11 +17,13 @@ registries: dict[tuple[str, ...], tuple[float, dict[str, Any] | None]] = {}
 warned: set[tuple[str, ...]] = set()
 # How many bytes may be written to a local cache before its size is checked (`zs_client.cache`).
 room: dict[Path, int] = {}
+# Facts of large tables with the bytes they were parsed from, by store and key (`zs_client.fetch`).
+facts: dict[tuple[str, str], tuple[bytes, Any]] = {}
 # Open databases of the SQL engine, by configuration (`zs_client.engine`).
 databases: dict[tuple[tuple[str, str], ...], Any] = {}
 
 
 def forget() -> None:
     """Forget open stores, registries and warnings, so that the next read begins anew."""
-    for remembered in (stores, refusals, registries, warned, room, databases):
+    for remembered in (stores, refusals, registries, warned, room, facts, databases):
         remembered.clear()
