@@ -77,7 +77,7 @@ def facts(store: Reader, layout: Layout, name: str) -> dict[str, Any] | None:
         content = _parsed(store, key, body)
         if len(body) > _LARGE:
             while len(remembered.facts) >= _KEPT:
-                remembered.facts.pop(next(iter(remembered.facts)), None)
+                remembered.facts.pop(next(iter(remembered.facts), place), None)
             remembered.facts[place] = body, content
     return content if isinstance(content, dict) and "partitions" in content else None
 
